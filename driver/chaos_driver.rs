@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Chaos Driver: slows disks down on purpose, so that people learn what their systems do on a bad day.
+//!
+//! An I/O scheduler, `ioem`, that any blk-mq disk can be switched to while in use, and directories in configfs that say what
+//! is done to the I/O of such disks.
+
+mod config;
+mod configfs;
+mod elevator;
+mod hold;
+mod plan;
+// The host's tests and tools use it as a crate of its own.
+#[allow(unreachable_pub)]
+mod policy;
+mod scheduler;
+
+use elevator::Registration;
+use kernel::{configfs::Subsystem, prelude::*};
+use scheduler::Ioem;
+
+module! {
+    type: ChaosDriver,
+    name: "chaos_driver",
+    authors: ["The Chaos Driver authors"],
+    description: "I/O scheduler that delays and limits I/O on purpose",
+    license: "GPL",
+    // Writing `ioem` into a disk's `queue/scheduler` loads the module by this name.
+    alias: ["ioem-iosched"],
+}
+
+/// The loaded module. Its fields are dropped from first to last.
+#[pin_data]
+struct ChaosDriver {
+    #[pin]
+    scheduler: Registration<Ioem>,
+    #[pin]
+    directories: Subsystem<configfs::Root>,
+    config: config::Lifetime,
+}
+
+impl kernel::InPlaceModule for ChaosDriver {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        // In this order: what is registered may be used at once, and the scheduler by a disk that then needs the module.
+        try_pin_init!(Self {
+            config: config::Lifetime::new(),
+            directories <- configfs::Root::new(),
+            scheduler <- Registration::new(module),
+        })
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A safe abstraction of the block layer's I/O schedulers ("elevators").
+//!
+//! A scheduler implements [`Elevator`]; a [`Registration`] makes it available to every blk-mq disk. The block layer then
+//! makes one [`Queue`] for each disk that is switched to it, and in it one [`HwQueue`] for each of the disk's hardware
+//! queues. Requests come and go as owned [`Request`]s.
+//!
+//! What is not supported: merging in the scheduler, limits on tags, per-task data (`icq`), sysfs and debugfs attributes.
+//!
+//! # Contexts
+//!
+//! | function | context |
+//! |---|---|
+//! | [`Elevator::start_queue`], [`Elevator::new_hw_queue`], [`Elevator::start_hw_queue`], [`Elevator::stop_queue`] | process, may sleep; the queue is frozen, quiesced and its `elevator_lock` held; allocations cause no I/O |
+//! | [`Elevator::insert_requests`] | process or kblockd, must not sleep: it may run from `schedule()` |
+//! | [`Elevator::dispatch_request`] | process or kblockd under `rcu_read_lock()`, must not sleep; several CPUs at once |
+//! | [`Elevator::has_work`] | any, hard interrupts included: it must neither lock nor take long |
+//!
+//! # Lock order
+//!
+//! `update_nr_hwq_lock` → queue freeze → `q->elevator_lock` → the scheduler's own configuration lock →
+//! [`Queue`]'s list of hardware queues → what a scheduler locks per hardware queue.
+//!
+//! Locks from the third on may be wanted while a disk is frozen. Whoever holds one must therefore not wait for I/O: allocate
+//! under them only within [`NoIo`].
+//!
+//! C header: `block/elevator.h`, which no distribution installs: see [`layouts`].
+
+use kernel::prelude::*;
+
+mod fifo;
+mod layouts;
+mod no_io;
+mod queue;
+mod registration;
+mod request;
+mod time_queue;
+mod trace;
+mod vtable;
+
+pub(crate) use self::{
+    fifo::Fifo,
+    no_io::NoIo,
+    queue::{HwQueue, Queue},
+    registration::Registration,
+    request::{Request, Requests},
+    time_queue::TimeQueue,
+};
+
+/// An I/O scheduler.
+pub(crate) trait Elevator: Sized + 'static {
+    /// What is written into a disk's `queue/scheduler`; below 16 bytes.
+    const NAME: &'static CStr;
+    /// Another name that is accepted there.
+    const ALIAS: &'static CStr;
+
+    /// The scheduler's data for one hardware queue.
+    type HwQueue: Send + Sync;
+
+    /// Makes the data of a hardware queue; [`Elevator::start_hw_queue`] follows.
+    fn new_hw_queue() -> impl PinInit<Self::HwQueue, Error>;
+
+    /// The disk is on this scheduler from now on. Its hardware queues follow one by one.
+    ///
+    /// # Errors
+    ///
+    /// The switch fails with this error, and the queue is dropped.
+    fn start_queue(queue: kernel::sync::ArcBorrow<'_, Queue<Self>>) -> Result;
+
+    /// Called before the first request comes to this hardware queue, which [`Queue::for_each_hw_queue`] already visits.
+    ///
+    /// # Errors
+    ///
+    /// The switch fails with this error, and all of the queue is stopped and dropped.
+    fn start_hw_queue(queue: &Queue<Self>, hw_queue: &HwQueue<Self>) -> Result;
+
+    /// The disk leaves this scheduler. No request is left, and the hardware queues are gone.
+    fn stop_queue(queue: &Queue<Self>);
+
+    /// Takes requests that are ready for the driver as far as the block layer is concerned.
+    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Requests<'_>);
+
+    /// Gives the next request for the driver, if one may go now.
+    fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request>;
+
+    /// Whether [`Elevator::dispatch_request`] would give a request now.
+    ///
+    /// After a wrong "yes" the block layer asks again every 3 ms; after a wrong "no" only when something else runs the queue.
+    fn has_work(hw_queue: &HwQueue<Self>) -> bool;
+}
+
+/// The time of `CLOCK_MONOTONIC` in nanoseconds; what [`HwQueue::wake_at`] understands.
+#[inline]
+pub(crate) fn now_ns() -> u64 {
+    // SAFETY: `ktime_get` may be called in any context.
+    let now = unsafe { kernel::bindings::ktime_get() };
+    // The clock starts at zero when the machine boots and lasts for 292 years.
+    u64::try_from(now).unwrap_or(0)
+}
+
+/// A random number that is different on every machine and boot; usable in any context.
+pub(crate) fn random_seed() -> u64 {
+    // SAFETY: `get_random_u64` may be called in any context.
+    unsafe { kernel::bindings::get_random_u64() }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A first-in, first-out list of requests, linked through the requests themselves.
+
+use super::Request;
+use core::ptr::NonNull;
+use kernel::{bindings, warn_on};
+
+/// Requests in the order they came; it needs no memory and can be moved.
+///
+/// # Invariants
+///
+/// From `ends`' first request, following `queuelist.next`, come exactly the requests that this list owns, up to its last,
+/// whose `queuelist.next` means nothing.
+pub(crate) struct Fifo {
+    ends: Option<(NonNull<bindings::request>, NonNull<bindings::request>)>,
+}
+
+// SAFETY: The list owns its requests, which are `Send`.
+unsafe impl Send for Fifo {}
+
+/// The field by which a list links `request`.
+///
+/// # Safety
+///
+/// `request` must be valid and owned by a list.
+unsafe fn link(request: NonNull<bindings::request>) -> *mut *mut bindings::list_head {
+    // SAFETY: By this function's requirements.
+    unsafe { &raw mut (*request.as_ptr()).__bindgen_anon_1.queuelist.next }
+}
+
+impl Fifo {
+    /// An empty list.
+    pub(crate) const fn new() -> Self {
+        // INVARIANT: It owns nothing.
+        Self { ends: None }
+    }
+
+    /// Whether there is no request.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends.is_none()
+    }
+
+    /// Appends a request.
+    #[inline]
+    pub(crate) fn push_back(&mut self, request: Request) {
+        let new = request.into_raw();
+        // INVARIANT: The request is linked behind the last and becomes the last.
+        self.ends = match self.ends {
+            None => Some((new, new)),
+            Some((first, last)) => {
+                // SAFETY: By the invariants `last` is ours.
+                unsafe { link(last).write(new.as_ptr().cast()) };
+                Some((first, new))
+            }
+        };
+    }
+
+    /// Puts a request before all others.
+    pub(crate) fn push_front(&mut self, request: Request) {
+        let new = request.into_raw();
+        // INVARIANT: The request is linked to the first and becomes the first.
+        self.ends = match self.ends {
+            None => Some((new, new)),
+            Some((first, last)) => {
+                // SAFETY: `new` is ours since `into_raw`.
+                unsafe { link(new).write(first.as_ptr().cast()) };
+                Some((new, last))
+            }
+        };
+    }
+
+    /// Takes the first request.
+    #[inline]
+    pub(crate) fn pop_front(&mut self) -> Option<Request> {
+        let (first, last) = self.ends?;
+        // INVARIANT: The list begins at the second request, if there is one.
+        self.ends = if first == last {
+            None
+        } else {
+            // SAFETY: By the invariants `first` is ours, and since it is not the last, its link is a request of ours.
+            let second = unsafe { NonNull::new_unchecked(link(first).read().cast()) };
+            Some((second, last))
+        };
+        // SAFETY: By the invariants the request was ours, and no other handle of it exists.
+        Some(unsafe { Request::from_raw(first) })
+    }
+
+    /// When the first request is due.
+    #[inline]
+    pub(crate) fn first_due_ns(&self) -> Option<u64> {
+        self.ends.map(|(first, _)| due_ns(first))
+    }
+
+    /// When the last request is due.
+    #[inline]
+    pub(crate) fn last_due_ns(&self) -> Option<u64> {
+        self.ends.map(|(_, last)| due_ns(last))
+    }
+
+    /// Moves all requests of `other` behind those of this list.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        // INVARIANT: The other's requests follow ours, and the other owns nothing any more.
+        self.ends = match (self.ends, other.ends.take()) {
+            (ours, None) => ours,
+            (None, theirs) => theirs,
+            (Some((first, middle)), Some((next, last))) => {
+                // SAFETY: By the invariants `middle` is ours.
+                unsafe { link(middle).write(next.as_ptr().cast()) };
+                Some((first, last))
+            }
+        };
+    }
+}
+
+/// When a request of a list is due. Only for requests of the caller's list.
+fn due_ns(request: NonNull<bindings::request>) -> u64 {
+    // SAFETY: The caller's list owns the request, so that looking at it is its right; the handle is not dropped.
+    core::mem::ManuallyDrop::new(unsafe { Request::from_raw(request) }).due_ns()
+}
+
+impl Drop for Fifo {
+    fn drop(&mut self) {
+        // The block layer takes a scheduler away only when no request is left.
+        warn_on!(!self.is_empty());
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Makes a scheduler available, for as long as the registration lives.
+
+use super::{layouts::ElevatorType, vtable::VTable, Elevator};
+use core::marker::PhantomData;
+use kernel::{ffi, prelude::*, types::Opaque};
+
+// Lock classes and lockdep maps have no members unless a kernel is built to debug locks.
+#[allow(improper_ctypes)]
+extern "C" {
+    // Exported by the block layer, and declared in no header that is installed.
+    fn elv_register(elevator_type: *mut ElevatorType) -> ffi::c_int;
+    fn elv_unregister(elevator_type: *mut ElevatorType);
+}
+
+/// A registered scheduler.
+///
+/// A disk may be switched to it as soon as this exists, so whatever the scheduler uses must be there before. While a disk is
+/// on it, the block layer holds a reference of the module, so that a module's own registration is only dropped when no disk
+/// uses it.
+///
+/// # Invariants
+///
+/// `elevator_type` is in the block layer's list of schedulers.
+#[pin_data(PinnedDrop)]
+pub(crate) struct Registration<E: Elevator> {
+    #[pin]
+    elevator_type: Opaque<ElevatorType>,
+    _elevator: PhantomData<E>,
+}
+
+// SAFETY: There is nothing that can be done with a registration but dropping it.
+unsafe impl<E: Elevator> Sync for Registration<E> {}
+// SAFETY: A scheduler may be unregistered by any task.
+unsafe impl<E: Elevator> Send for Registration<E> {}
+
+impl<E: Elevator> Registration<E> {
+    /// Registers the scheduler.
+    ///
+    /// # Errors
+    ///
+    /// EBUSY if there is one of this name already.
+    pub(crate) fn new(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            elevator_type <- Opaque::try_ffi_init(move |slot: *mut ElevatorType| {
+                // SAFETY: The slot is valid for writing.
+                unsafe { slot.write(VTable::<E>::elevator_type(module)) };
+                // SAFETY: The structure is complete, pinned, and unregistered before it goes. INVARIANT: It is registered
+                // if this succeeds, and otherwise this object does not come to be.
+                kernel::error::to_result(unsafe { elv_register(slot) })
+            }),
+            _elevator: PhantomData,
+        })
+    }
+}
+
+#[pinned_drop]
+impl<E: Elevator> PinnedDrop for Registration<E> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the invariants it is registered. No disk uses it: see the type's documentation.
+        unsafe { elv_unregister(self.elevator_type.get()) };
+    }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The tracepoint that schedulers emit themselves, so that blktrace and its kin see when a request was inserted.
+//!
+//! C header: [`include/trace/events/block.h`](srctree/include/trace/events/block.h)
+
+use super::Request;
+use kernel::{bindings, ffi, sync::rcu};
+
+// Lock classes and lockdep maps have no members unless a kernel is built to debug locks.
+#[allow(improper_ctypes)]
+extern "C" {
+    /// Exported by `EXPORT_TRACEPOINT_SYMBOL_GPL(block_rq_insert)`.
+    static mut __tracepoint_block_rq_insert: bindings::tracepoint;
+    fn __traceiter_block_rq_insert(data: *mut ffi::c_void, request: *mut bindings::request) -> ffi::c_int;
+}
+
+/// Emits `block_rq_insert`; a load and a branch when nobody listens.
+#[inline]
+pub(super) fn insert(request: &Request) {
+    // SAFETY: The tracepoint is in the kernel image and so always valid; its count is read as `static_key_count` does.
+    let enabled = unsafe {
+        (&raw const __tracepoint_block_rq_insert.key.key.enabled.counter).read_volatile()
+    };
+    if enabled > 0 {
+        emit(request);
+    }
+}
+
+#[cold]
+fn emit(request: &Request) {
+    // In C this is `guard(srcu_fast_notrace)(&tracepoint_srcu)`, which exists as inline functions only. A list of probes is
+    // freed by `call_srcu()` on that structure, whose readers are of the fast kind (`DEFINE_SRCU_FAST`): grace periods of
+    // these do a `synchronize_rcu()` where others have a barrier (`srcu_readers_active_idx_check`), so they wait for us too.
+    let _guard = rcu::read_lock();
+    // SAFETY: The function walks the tracepoint's probes, which stay while the guard lives; the request is valid.
+    unsafe { __traceiter_block_rq_insert(core::ptr::null_mut(), request.as_raw().as_ptr()) };
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The C functions by which the block layer calls a scheduler; each turns pointers into references and calls [`Elevator`].
+//!
+//! Who calls them, and holding what, is told at [`super`]. They are the counterpart of `struct elevator_mq_ops`.
+
+use super::{
+    layouts::{ElevatorMqOps, ElevatorQueue, ElevatorType},
+    Elevator, HwQueue, Queue, Request, Requests,
+};
+use core::{marker::PhantomData, ptr::NonNull};
+use kernel::{
+    bindings, ffi,
+    prelude::*,
+    sync::{Arc, ArcBorrow},
+};
+
+/// Makes the `struct elevator_type` of a scheduler.
+pub(super) struct VTable<E: Elevator>(PhantomData<E>);
+
+impl<E: Elevator> VTable<E> {
+    /// The structure to register; `elv_register` makes it known.
+    pub(super) fn elevator_type(module: &'static ThisModule) -> ElevatorType {
+        // SAFETY: The structure consists of integers, pointers, optional functions and arrays of these, for all of which
+        // zero is a value, and means that an optional thing is absent.
+        let mut elevator_type: ElevatorType = unsafe { core::mem::zeroed() };
+        elevator_type.elevator_name = E::NAME.as_char_ptr();
+        elevator_type.elevator_alias = E::ALIAS.as_char_ptr();
+        elevator_type.elevator_owner = module.as_ptr();
+        elevator_type.ops = Self::ops();
+        elevator_type
+    }
+
+    fn ops() -> ElevatorMqOps {
+        // SAFETY: As in `elevator_type`.
+        let mut ops: ElevatorMqOps = unsafe { core::mem::zeroed() };
+        ops.alloc_sched_data = Some(Self::alloc_sched_data);
+        ops.free_sched_data = Some(Self::free_sched_data);
+        ops.init_sched = Some(Self::init_sched);
+        ops.exit_sched = Some(Self::exit_sched);
+        ops.init_hctx = Some(Self::init_hctx);
+        ops.exit_hctx = Some(Self::exit_hctx);
+        ops.prepare_request = Some(Self::prepare_request);
+        ops.finish_request = Some(Self::finish_request);
+        ops.insert_requests = Some(Self::insert_requests);
+        ops.dispatch_request = Some(Self::dispatch_request);
+        ops.has_work = Some(Self::has_work);
+        ops
+    }
+
+    /// # Safety
+    ///
+    /// Called by the block layer only.
+    unsafe extern "C" fn alloc_sched_data(_queue: *mut bindings::request_queue) -> *mut ffi::c_void {
+        // Null is the only error that the block layer understands here; it takes it for ENOMEM.
+        Arc::pin_init(Queue::<E>::new(), GFP_KERNEL).map_or(core::ptr::null_mut(), |queue| queue.into_raw().cast_mut().cast())
+    }
+
+    /// # Safety
+    ///
+    /// Called by the block layer only, once for each successful `alloc_sched_data`, after `exit_sched` or without any
+    /// `init_sched`.
+    unsafe extern "C" fn free_sched_data(data: *mut ffi::c_void) {
+        if !data.is_null() {
+            // SAFETY: The pointer is from `alloc_sched_data`, and nobody borrows from it after `exit_sched`.
+            drop(unsafe { Arc::from_raw(data.cast_const().cast::<Queue<E>>()) });
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called by the block layer only, with the queue frozen and quiesced, and `elevator_data` from `alloc_sched_data`.
+    unsafe extern "C" fn init_sched(queue: *mut bindings::request_queue, eq: *mut ElevatorQueue) -> ffi::c_int {
+        // SAFETY: By this function's requirements `eq` is valid and carries our data.
+        let data = unsafe { ArcBorrow::from_raw((*eq).elevator_data.cast_const().cast::<Queue<E>>()) };
+        if let Err(error) = E::start_queue(data) {
+            return error.to_errno();
+        }
+        // SAFETY: The queue is valid, and since it is frozen and its `elevator_lock` held, these fields are ours to set, as
+        // each scheduler does: each hardware queue is run for itself, all tags may be used by asynchronous I/O, and the
+        // queue belongs to this elevator.
+        unsafe {
+            bindings::blk_queue_flag_clear(bindings::QUEUE_FLAG_SQ_SCHED, queue);
+            (*queue).async_depth = (*queue).nr_requests;
+            (*queue).elevator = eq.cast();
+        }
+        0
+    }
+
+    /// # Safety
+    ///
+    /// Called by the block layer only, after a successful `init_sched` and after `exit_hctx` of all hardware queues.
+    unsafe extern "C" fn exit_sched(eq: *mut ElevatorQueue) {
+        // SAFETY: By this function's requirements `eq` is valid and carries our data.
+        E::stop_queue(unsafe { &*(*eq).elevator_data.cast::<Queue<E>>() });
+    }
+
+    /// # Safety
+    ///
+    /// Called by the block layer only, between `init_sched` and `exit_sched`, with the queue frozen and quiesced.
+    unsafe extern "C" fn init_hctx(hctx: *mut bindings::blk_mq_hw_ctx, _index: ffi::c_uint) -> ffi::c_int {
+        // SAFETY: By this function's requirements both are valid.
+        let result = unsafe { Self::start_hw_queue(NonNull::new_unchecked(hctx), Self::queue_of(hctx)) };
+        match result {
+            Ok(()) => 0,
+            Err(error) => error.to_errno(),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for `init_hctx`.
+    unsafe fn start_hw_queue(hctx: NonNull<bindings::blk_mq_hw_ctx>, queue: &Queue<E>) -> Result {
+        // SAFETY: `hctx` is valid until `exit_hctx`, which removes this from the queue's list, and from `sched_data`, before
+        // it returns; the block layer calls us for it only in between.
+        let hw_queue = Arc::pin_init(unsafe { HwQueue::<E>::new(hctx) }, GFP_KERNEL)?;
+        queue.add(hw_queue.as_arc_borrow())?;
+        if let Err(error) = E::start_hw_queue(queue, &hw_queue) {
+            queue.remove(&hw_queue);
+            return Err(error);
+        }
+        // SAFETY: The queue is frozen and quiesced, so that nobody looks at the field; `exit_hctx` takes the pointer back.
+        unsafe { (*hctx.as_ptr()).sched_data = hw_queue.into_raw().cast_mut().cast() };
+        Ok(())
+    }
+
+    /// # Safety
+    ///
+    /// Called by the block layer only, once for each successful `init_hctx`, with the queue frozen.
+    unsafe extern "C" fn exit_hctx(hctx: *mut bindings::blk_mq_hw_ctx, _index: ffi::c_uint) {
+        // SAFETY: The pointer is from `init_hctx`, and no other function is called for this hardware queue any more.
+        let hw_queue = unsafe { Arc::from_raw((*hctx).sched_data.cast_const().cast::<HwQueue<E>>()) };
+        // SAFETY: By this function's requirements `hctx` is valid and its queue ours.
+        unsafe { Self::queue_of(hctx) }.remove(&hw_queue);
+    }
+
+    /// # Safety
+    ///
+    /// Called by the block layer only, once for each request before its insertion.
+    unsafe extern "C" fn prepare_request(request: *mut bindings::request) {
+        // SAFETY: By this function's requirements.
+        unsafe { Request::prepare(request) };
+    }
+
+    /// The block layer refuses a scheduler without this function.
+    ///
+    /// # Safety
+    ///
+    /// Called by the block layer only.
+    unsafe extern "C" fn finish_request(_request: *mut bindings::request) {}
+
+    /// # Safety
+    ///
+    /// Called by the block layer only, with requests that it hands over by `list`.
+    unsafe extern "C" fn insert_requests(
+        hctx: *mut bindings::blk_mq_hw_ctx,
+        list: *mut bindings::list_head,
+        _flags: u32,
+    ) {
+        // SAFETY: By this function's requirements `hctx` is valid and started.
+        let hw_queue = unsafe { Self::hw_queue_of(hctx) };
+        // SAFETY: By this function's requirements the list is valid, and its requests become ours.
+        let requests = unsafe { Requests::from_raw(NonNull::new_unchecked(list)) };
+        E::insert_requests(hw_queue, requests);
+    }
+
+    /// # Safety
+    ///
+    /// Called by the block layer only.
+    unsafe extern "C" fn dispatch_request(hctx: *mut bindings::blk_mq_hw_ctx) -> *mut bindings::request {
+        // SAFETY: By this function's requirements `hctx` is valid and started.
+        let hw_queue = unsafe { Self::hw_queue_of(hctx) };
+        E::dispatch_request(hw_queue).map_or(core::ptr::null_mut(), Request::into_dispatched)
+    }
+
+    /// # Safety
+    ///
+    /// Called by the block layer only.
+    unsafe extern "C" fn has_work(hctx: *mut bindings::blk_mq_hw_ctx) -> bool {
+        // SAFETY: By this function's requirements `hctx` is valid and started.
+        E::has_work(unsafe { Self::hw_queue_of(hctx) })
+    }
+
+    /// # Safety
+    ///
+    /// `hctx` must be valid and between `init_hctx` and `exit_hctx`, also while the result is used.
+    #[inline]
+    unsafe fn hw_queue_of<'a>(hctx: *mut bindings::blk_mq_hw_ctx) -> &'a HwQueue<E> {
+        // SAFETY: By this function's requirements the field is the content of the `Arc` that `init_hctx` gave up, which
+        // lives until `exit_hctx` takes it back.
+        unsafe { &*(*hctx).sched_data.cast::<HwQueue<E>>() }
+    }
+
+    /// # Safety
+    ///
+    /// `hctx` must be valid and its queue between `init_sched` and `exit_sched`, also while the result is used.
+    unsafe fn queue_of<'a>(hctx: *mut bindings::blk_mq_hw_ctx) -> &'a Queue<E> {
+        // SAFETY: By this function's requirements the queue's elevator is ours, and carries our data.
+        unsafe {
+            let eq: *mut ElevatorQueue = (*(*hctx).queue).elevator.cast();
+            &*(*eq).elevator_data.cast::<Queue<E>>()
+        }
+    }
+}

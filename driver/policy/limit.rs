@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! How many I/Os a window of time lets through.
+//!
+//! A window starts at a fixed multiple of its period and admits exactly its quota, whoever asks. Its state is one word, so
+//! that hardware queues can share it by compare-and-exchange alone.
+
+use super::delay::NS_PER_US;
+use core::num::NonZero;
+
+/// At most a quota of I/Os in each window of a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    period_ns: NonZero<u64>,
+    quota: NonZero<u32>,
+}
+
+/// A window and how much of it is used, in one word: the window's number modulo 2^32 above, the count below.
+///
+/// A number repeats after 2^32 windows, over an hour at the shortest period. A word left untouched for exactly that long
+/// is taken for the present window, which costs a quota in one window and nothing after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window(u64);
+
+/// What a limit says to one I/O.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It may go, if this word can take the place of the one that was judged.
+    Admit(Window),
+    /// It may not go before this time in nanoseconds.
+    Wait(u64),
+}
+
+impl Window {
+    const fn new(number: u64, used: u32) -> Self {
+        Self((number << 32) | used as u64)
+    }
+
+    /// The word as it is kept in memory.
+    pub const fn to_word(self) -> u64 {
+        self.0
+    }
+
+    /// The window that was kept as this word.
+    pub const fn from_word(word: u64) -> Self {
+        Self(word)
+    }
+
+    const fn same_number(self, number: u64) -> bool {
+        self.0 >> 32 == number & 0xffff_ffff
+    }
+
+    const fn used(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// This window with one I/O less, for an I/O that another limit refused.
+    pub const fn give_back(self) -> Self {
+        if self.used() == 0 {
+            self
+        } else {
+            Self(self.0.saturating_sub(1))
+        }
+    }
+}
+
+impl Limit {
+    /// `quota` I/Os in each window of `period_us`; none if either is zero.
+    pub const fn new(period_us: u32, quota: u32) -> Option<Self> {
+        match (
+            NonZero::new((period_us as u64).saturating_mul(NS_PER_US)),
+            NonZero::new(quota),
+        ) {
+            (Some(period_ns), Some(quota)) => Some(Self { period_ns, quota }),
+            _ => None,
+        }
+    }
+
+    /// Whether windows of both limits begin and end at the same times, so that a count of one is good for the other.
+    pub fn same_windows(&self, other: &Self) -> bool {
+        self.period_ns == other.period_ns
+    }
+
+    /// The unused window of this time.
+    pub const fn fresh(&self, now_ns: u64) -> Window {
+        Window::new(self.number(now_ns), 0)
+    }
+
+    /// Whether `window` is the one of this time.
+    ///
+    /// If it is not, the clock must be read again before [`Limit::answer`]: the word may be newer than the caller's time,
+    /// and a time read after the word is never in a window before it.
+    pub const fn is_current(&self, window: Window, now_ns: u64) -> bool {
+        window.same_number(self.number(now_ns))
+    }
+
+    /// Asks for one I/O at `now_ns`, a time read after `window` unless [`Limit::is_current`].
+    pub const fn answer(&self, window: Window, now_ns: u64) -> Answer {
+        let number = self.number(now_ns);
+        if !window.same_number(number) {
+            return Answer::Admit(Window::new(number, 1));
+        }
+        if window.used() < self.quota.get() {
+            return Answer::Admit(Window::new(number, window.used().saturating_add(1)));
+        }
+        Answer::Wait(number.saturating_add(1).saturating_mul(self.period_ns.get()))
+    }
+
+    const fn number(&self, now_ns: u64) -> u64 {
+        now_ns / self.period_ns.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+    use std::vec::Vec;
+
+    #[test]
+    fn a_window_admits_its_quota_and_names_the_next() {
+        let limit = Limit::new(1_000, 2).unwrap();
+        let mut window = limit.fresh(5_300_000);
+        for _ in 0..2 {
+            match limit.answer(window, 5_300_000) {
+                Answer::Admit(next) => window = next,
+                Answer::Wait(_) => panic!("refused within the quota"),
+            }
+        }
+        assert_eq!(limit.answer(window, 5_999_999), Answer::Wait(6_000_000));
+        assert!(matches!(limit.answer(window, 6_000_000), Answer::Admit(_)));
+    }
+
+    #[test]
+    fn nothing_is_a_limit_of_zero() {
+        assert_eq!(Limit::new(0, 1), None);
+        assert_eq!(Limit::new(1, 0), None);
+    }
+
+    #[test]
+    fn the_largest_quota_and_the_latest_time_do_not_overflow() {
+        let limit = Limit::new(1, u32::MAX).unwrap();
+        let full = Window::new(7, u32::MAX);
+        assert_eq!(limit.answer(full, 7_500), Answer::Wait(8_000));
+        assert!(matches!(limit.answer(limit.fresh(u64::MAX), u64::MAX), Answer::Admit(_)));
+        let full = Window::new(limit.number(u64::MAX), u32::MAX);
+        assert!(matches!(limit.answer(full, u64::MAX), Answer::Wait(_)));
+    }
+
+    #[test]
+    fn giving_back_makes_room_for_one() {
+        let limit = Limit::new(10, 1).unwrap();
+        let Answer::Admit(full) = limit.answer(limit.fresh(0), 0) else { panic!() };
+        assert!(matches!(limit.answer(full, 0), Answer::Wait(_)));
+        assert!(matches!(limit.answer(full.give_back(), 0), Answer::Admit(_)));
+        assert_eq!(limit.fresh(0).give_back(), limit.fresh(0));
+    }
+
+    proptest! {
+        /// Against a plain count of who went in which window.
+        #[test]
+        fn same_as_counting(
+            period_us in 1u32..50, quota in 1u32..5,
+            steps in prop::collection::vec(0u64..20_000, 1..300),
+        ) {
+            let limit = Limit::new(period_us, quota).unwrap();
+            let mut counts: BTreeMap<u64, u32> = BTreeMap::new();
+            let mut window = limit.fresh(0);
+            let mut now = 0;
+            for step in steps {
+                now += step;
+                let number = now / (u64::from(period_us) * 1_000);
+                let count = counts.entry(number).or_default();
+                match limit.answer(window, now) {
+                    Answer::Admit(next) => {
+                        prop_assert!(*count < quota);
+                        *count += 1;
+                        window = next;
+                    }
+                    Answer::Wait(until) => {
+                        prop_assert_eq!(*count, quota);
+                        prop_assert_eq!(until, (number + 1) * u64::from(period_us) * 1_000);
+                        prop_assert!(until > now);
+                    }
+                }
+            }
+        }
+
+        /// Several queues that share a word by compare-and-exchange, in any order of loads and exchanges.
+        #[test]
+        fn shared_windows_never_exceed_their_quota(
+            quota in 1u32..4, schedule in prop::collection::vec((0usize..3, any::<bool>(), 0u64..700), 1..400),
+        ) {
+            let limit = Limit::new(1, quota).unwrap();
+            let mut shared = limit.fresh(0);
+            let mut clock = 0u64;
+            let mut pending: Vec<Option<(Window, Window, u64)>> = std::vec![None; 3];
+            let mut counts: BTreeMap<u64, u32> = BTreeMap::new();
+            for (queue, exchange, step) in schedule {
+                clock += step;
+                if exchange {
+                    if let Some((old, new, number)) = pending[queue].take() {
+                        if shared == old {
+                            shared = new;
+                            *counts.entry(number).or_default() += 1;
+                        }
+                    }
+                } else {
+                    // The word first, the clock after it.
+                    let old = shared;
+                    if let Answer::Admit(new) = limit.answer(old, clock) {
+                        pending[queue] = Some((old, new, clock / 1_000));
+                    }
+                }
+            }
+            prop_assert!(counts.values().all(|count| *count <= quota));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Disks to slow down: null_blk, which completes every I/O at once.
+
+use crate::sys;
+use anyhow::{Context, Result};
+use std::{fs, path::PathBuf, sync::atomic::{AtomicU32, Ordering}};
+
+/// A null_blk disk that goes when dropped.
+pub(crate) struct Disk {
+    name: String,
+}
+
+/// What kind of disk is wanted.
+pub(crate) struct Kind {
+    pub(crate) hw_queues: u32,
+    /// Keeps what is written, and so can be verified.
+    pub(crate) memory: bool,
+    /// Has a volatile write cache and FUA.
+    pub(crate) cache: bool,
+    pub(crate) queue_depth: u32,
+}
+
+impl Default for Kind {
+    fn default() -> Self {
+        Self { hw_queues: 1, memory: false, cache: false, queue_depth: 128 }
+    }
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+impl Disk {
+    /// Makes a disk and switches it to ioem.
+    pub(crate) fn on_ioem(kind: &Kind) -> Result<Self> {
+        sys::load_module()?;
+        let disk = Self::new(kind)?;
+        disk.set_scheduler("ioem-mq")?;
+        Ok(disk)
+    }
+
+    /// Makes a disk.
+    pub(crate) fn new(kind: &Kind) -> Result<Self> {
+        sys::run(&["modprobe", "null_blk", "nr_devices=0"])?;
+        // A new number each time: nothing of an earlier disk can be mistaken for this one's.
+        let config = format!("/sys/kernel/config/nullb/t{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        fs::create_dir(&config).with_context(|| format!("making {config}"))?;
+        let mut settings = vec![
+            ("submit_queues", kind.hw_queues.to_string()),
+            ("hw_queue_depth", kind.queue_depth.to_string()),
+            ("irqmode", "0".to_owned()),
+            ("queue_mode", "2".to_owned()),
+            ("size", if kind.memory { "256" } else { "16384" }.to_owned()),
+            ("memory_backed", u8::from(kind.memory).to_string()),
+        ];
+        if kind.cache {
+            settings.extend([("cache_size", "16".to_owned()), ("fua", "1".to_owned())]);
+        }
+        settings.push(("power", "1".to_owned()));
+        for (attribute, value) in settings {
+            sys::write(format!("{config}/{attribute}"), value)?;
+        }
+        let name = config.rsplit('/').next().unwrap_or_default().to_owned();
+        Ok(Self { name })
+    }
+
+    fn config(&self) -> PathBuf {
+        PathBuf::from("/sys/kernel/config/nullb").join(&self.name)
+    }
+
+    /// Its device node.
+    pub(crate) fn path(&self) -> String {
+        format!("/dev/{}", self.name)
+    }
+
+    /// A file below `/sys/block/<disk>`.
+    pub(crate) fn attribute(&self, file: &str) -> PathBuf {
+        PathBuf::from("/sys/block").join(&self.name).join(file)
+    }
+
+    pub(crate) fn set_scheduler(&self, scheduler: &str) -> Result<()> {
+        sys::write(self.attribute("queue/scheduler"), scheduler)
+    }
+
+    /// `major:minor` as one number, as traces have it.
+    pub(crate) fn device(&self) -> Result<u32> {
+        let text = sys::read(self.attribute("dev"))?;
+        let (major, minor) = text.split_once(':').context("no device number")?;
+        Ok((major.parse::<u32>()? << 20) | minor.parse::<u32>()?)
+    }
+
+    /// Pulls the disk out.
+    pub(crate) fn remove(&self) -> Result<()> {
+        sys::write(self.config().join("power"), "0")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = self.remove();
+        let _ = fs::remove_dir(self.config());
+    }
+}

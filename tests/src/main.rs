@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What a user does with Chaos Driver, run as root inside a virtual machine, reported as KTAP.
+//!
+//! Every figure is measured outside of the driver: by fio, by the kernel's block tracepoints, by the clock.
+
+mod disk;
+mod fio;
+mod injection;
+mod report;
+mod scenarios;
+mod stats;
+mod sys;
+mod trace;
+
+use report::Report;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let selected: Vec<_> = scenarios::ALL
+        .iter()
+        .filter(|scenario| wanted.is_empty() || wanted.iter().any(|word| scenario.name.contains(word.as_str())))
+        .collect();
+    println!("KTAP version 1");
+    println!("1..{}", selected.len());
+    let mut failed = 0;
+    for (number, scenario) in selected.iter().enumerate() {
+        let mut report = Report::default();
+        let result = (scenario.run)(&mut report);
+        sys::clean_up();
+        if !report.print(number + 1, scenario.name, result) {
+            failed += 1;
+        }
+    }
+    if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The list of all tests.
+
+use crate::report::Report;
+use anyhow::Result;
+
+mod combine;
+mod data;
+mod delay;
+mod flush;
+mod input;
+mod jitter;
+mod limit;
+mod module;
+mod recovery;
+
+/// A test.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(&mut Report) -> Result<()>,
+}
+
+const fn scenario(name: &'static str, run: fn(&mut Report) -> Result<()>) -> Scenario {
+    Scenario { name, run }
+}
+
+/// All tests. A program that is given words runs those whose names contain one of them.
+pub(crate) const ALL: &[Scenario] = &[
+    scenario("limit_example_1_queue", limit::example_1_queue),
+    scenario("limit_example_2_queues", limit::example_2_queues),
+    scenario("limit_20us", limit::period_20us),
+    scenario("limit_100us", limit::period_100us),
+    scenario("limit_10ms", limit::period_10ms),
+    scenario("limit_1s", limit::period_1s),
+    scenario("limit_quota_alone", limit::quota_alone),
+    scenario("delay_100us", delay::delay_100us),
+    scenario("delay_1ms", delay::delay_1ms),
+    scenario("delay_10ms", delay::delay_10ms),
+    scenario("delay_1s", delay::delay_1s),
+    scenario("jitter_correlation_0", jitter::correlation_0),
+    scenario("jitter_correlation_25", jitter::correlation_25),
+    scenario("jitter_correlation_50", jitter::correlation_50),
+    scenario("jitter_correlation_75", jitter::correlation_75),
+    scenario("jitter_correlation_90", jitter::correlation_90),
+    scenario("combine_two_delays", combine::two_delays),
+    scenario("combine_two_limits", combine::two_limits),
+    scenario("combine_delay_and_limit", combine::delay_and_limit),
+    scenario("recovery_rmdir", recovery::rmdir),
+    scenario("recovery_disabled", recovery::disabled),
+    scenario("recovery_smaller_delay", recovery::smaller_delay),
+    scenario("recovery_panic_button", recovery::panic_button),
+    scenario("recovery_other_scheduler", recovery::other_scheduler),
+    scenario("recovery_disk_removed", recovery::disk_removed),
+    scenario("recovery_limit", recovery::limit_ended),
+    scenario("module_in_use", module::in_use),
+    scenario("module_200_rounds", module::rounds),
+    scenario("input_bad_values", input::bad_values),
+    scenario("input_good_values", input::good_values),
+    scenario("flush_delayed_once", flush::delayed_once),
+    scenario("data_verified", data::verified),
+];

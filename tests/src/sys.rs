@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Files, modules, processes and clocks of the system under test.
+
+use anyhow::{Context, Result, bail};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+};
+
+/// Where the module and the program under test are in the guest.
+pub(crate) const MODULE: &str = "/chaos_driver.ko";
+
+/// The root of the interface under test.
+pub(crate) const IOEM: &str = "/sys/kernel/config/ioem";
+
+/// Writes `text` in one `write(2)`, as `echo -n` does.
+pub(crate) fn write(path: impl AsRef<Path>, text: impl AsRef<[u8]>) -> Result<()> {
+    use std::io::Write;
+    let path = path.as_ref();
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .with_context(|| format!("opening {}", path.display()))?;
+    file.write_all(text.as_ref())
+        .with_context(|| format!("writing '{}' to {}", String::from_utf8_lossy(text.as_ref()), path.display()))
+}
+
+/// The content of a small file without its last newline.
+pub(crate) fn read(path: impl AsRef<Path>) -> Result<String> {
+    let path = path.as_ref();
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(text.trim_end_matches('\n').to_owned())
+}
+
+/// Runs a command to its end; its output is part of the error if it fails.
+pub(crate) fn run(words: &[&str]) -> Result<String> {
+    let output = Command::new(words[0])
+        .args(&words[1..])
+        .output()
+        .with_context(|| format!("running {}", words.join(" ")))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        bail!("{} failed: {text}{}", words.join(" "), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(text)
+}
+
+/// Loads the module under test, unless it is.
+pub(crate) fn load_module() -> Result<()> {
+    if !Path::new(IOEM).exists() {
+        run(&["insmod", MODULE])?;
+    }
+    Ok(())
+}
+
+/// `CLOCK_MONOTONIC` in nanoseconds, the clock of traces.
+pub(crate) fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// Leaves nothing of a failed test behind for the next one.
+pub(crate) fn clean_up() {
+    let _ = Command::new("killall").args(["-9", "fio"]).output();
+    if let Ok(entries) = fs::read_dir(IOEM) {
+        for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
+            let _ = fs::remove_dir(entry.path());
+        }
+        let _ = write(format!("{IOEM}/enabled"), "1");
+    }
+    let _ = Command::new("umount").arg("/mnt").output();
+    if let Ok(entries) = fs::read_dir("/sys/kernel/config/nullb") {
+        for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
+            let _ = write(entry.path().join("power"), "0");
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The kernel's block tracepoints, in nanoseconds of `CLOCK_MONOTONIC`.
+//!
+//! The text of a trace has microseconds; its binary pages have all. Their format is told by the kernel's
+//! `events/header_page` and `include/linux/ring_buffer.h`.
+
+use crate::sys;
+use anyhow::{Context, Result, ensure};
+use std::{
+    collections::{HashMap, VecDeque},
+    fs,
+    io::Read,
+};
+
+const TRACING: &str = "/sys/kernel/tracing";
+
+/// What happened to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Insert,
+    Issue,
+    Complete,
+}
+
+const STEPS: [(Step, &str); 3] =
+    [(Step::Insert, "block_rq_insert"), (Step::Issue, "block_rq_issue"), (Step::Complete, "block_rq_complete")];
+
+/// One event of a trace.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event {
+    pub(crate) time_ns: u64,
+    pub(crate) step: Step,
+    pub(crate) sector: u64,
+    /// The letters of `rwbs`, such as `R` or `FWS`.
+    pub(crate) rwbs: [u8; 8],
+}
+
+impl Event {
+    /// Whether `rwbs` has this letter.
+    pub(crate) fn is(&self, letter: u8) -> bool {
+        self.rwbs.contains(&letter)
+    }
+}
+
+/// A running trace of one disk.
+pub(crate) struct Trace {
+    device: u32,
+}
+
+/// Where an event type's fields are.
+struct Format {
+    step: Step,
+    device: usize,
+    sector: usize,
+    rwbs: usize,
+}
+
+impl Trace {
+    /// Begins to trace the disk with this number.
+    pub(crate) fn start(device: u32) -> Result<Self> {
+        sys::write(format!("{TRACING}/tracing_on"), "0")?;
+        sys::write(format!("{TRACING}/trace"), "")?;
+        sys::write(format!("{TRACING}/trace_clock"), "mono")?;
+        sys::write(format!("{TRACING}/buffer_size_kb"), "98304")?;
+        for (_, name) in STEPS {
+            sys::write(format!("{TRACING}/events/block/{name}/filter"), format!("dev == {device}"))?;
+            sys::write(format!("{TRACING}/events/block/{name}/enable"), "1")?;
+        }
+        sys::write(format!("{TRACING}/tracing_on"), "1")?;
+        Ok(Self { device })
+    }
+
+    /// Ends the trace; its events in the order of time.
+    pub(crate) fn stop(self) -> Result<Vec<Event>> {
+        sys::write(format!("{TRACING}/tracing_on"), "0")?;
+        let mut formats = HashMap::new();
+        for (step, name) in STEPS {
+            let text = sys::read(format!("{TRACING}/events/block/{name}/format"))?;
+            formats.insert(id(&text)?, Format {
+                step,
+                device: offset(&text, "dev")?,
+                sector: offset(&text, "sector")?,
+                rwbs: offset(&text, "rwbs")?,
+            });
+        }
+        let mut events = Vec::new();
+        for entry in fs::read_dir(format!("{TRACING}/per_cpu"))? {
+            let cpu = entry?.path();
+            let stats = sys::read(cpu.join("stats"))?;
+            ensure!(stats.lines().any(|line| line == "overrun: 0"), "the trace buffer was too small");
+            self.read_cpu(&cpu.join("trace_pipe_raw"), &formats, &mut events)?;
+        }
+        events.sort_by_key(|event| event.time_ns);
+        Ok(events)
+    }
+
+    fn read_cpu(&self, path: &std::path::Path, formats: &HashMap<u16, Format>, events: &mut Vec<Event>) -> Result<()> {
+        use std::os::unix::fs::OpenOptionsExt;
+        const O_NONBLOCK: i32 = 0o4000;
+        let mut file = fs::OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
+        let mut page = [0u8; 4096];
+        loop {
+            match file.read(&mut page) {
+                Ok(0) => return Ok(()),
+                Ok(_) => self.read_page(&page, formats, events)?,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error).context("reading a trace"),
+            }
+        }
+    }
+
+    fn read_page(&self, page: &[u8], formats: &HashMap<u16, Format>, events: &mut Vec<Event>) -> Result<()> {
+        let mut time_ns = long(page, 0);
+        // The upper bits tell of lost events.
+        let end = 16 + (long(page, 8) & 0xf_ffff) as usize;
+        ensure!(end <= page.len(), "a trace page longer than a page");
+        let mut at = 16;
+        while at + 4 <= end {
+            let header = word(page, at);
+            let (kind, delta) = (header & 31, u64::from(header >> 5));
+            at += 4;
+            match kind {
+                29 => {
+                    // Padding: to the end of the page, or over a discarded event.
+                    if delta == 0 {
+                        break;
+                    }
+                    at += word(page, at) as usize;
+                    time_ns += delta;
+                }
+                30 => {
+                    time_ns += (u64::from(word(page, at)) << 27) + delta;
+                    at += 4;
+                }
+                31 => {
+                    let low = (u64::from(word(page, at)) << 27) + delta;
+                    time_ns = (time_ns & !((1 << 59) - 1)) | low;
+                    at += 4;
+                }
+                _ => {
+                    time_ns += delta;
+                    let (start, length) = if kind == 0 {
+                        (at + 4, word(page, at) as usize - 4)
+                    } else {
+                        (at, kind as usize * 4)
+                    };
+                    if let Some(event) = self.event(&page[start..start + length], time_ns, formats) {
+                        events.push(event);
+                    }
+                    at = start + length;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&self, data: &[u8], time_ns: u64, formats: &HashMap<u16, Format>) -> Option<Event> {
+        let format = formats.get(&u16::from_ne_bytes([data[0], data[1]]))?;
+        if word(data, format.device) != self.device {
+            return None;
+        }
+        let mut rwbs = [0u8; 8];
+        for (to, from) in rwbs.iter_mut().zip(&data[format.rwbs..]) {
+            if *from == 0 {
+                break;
+            }
+            *to = *from;
+        }
+        Some(Event { time_ns, step: format.step, sector: long(data, format.sector), rwbs })
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        for (_, name) in STEPS {
+            let _ = sys::write(format!("{TRACING}/events/block/{name}/enable"), "0");
+        }
+    }
+}
+
+fn word(data: &[u8], at: usize) -> u32 {
+    u32::from_ne_bytes(data[at..at + 4].try_into().unwrap_or_default())
+}
+
+fn long(data: &[u8], at: usize) -> u64 {
+    u64::from_ne_bytes(data[at..at + 8].try_into().unwrap_or_default())
+}
+
+fn id(format: &str) -> Result<u16> {
+    let line = format.lines().find_map(|line| line.strip_prefix("ID: ")).context("an event without ID")?;
+    Ok(line.parse()?)
+}
+
+/// The offset of a field from a line such as `field:sector_t sector; offset:16; size:8; signed:0;`.
+fn offset(format: &str, field: &str) -> Result<usize> {
+    let line = format
+        .lines()
+        .find(|line| {
+            let declaration = line.split(';').next().unwrap_or_default();
+            declaration.split_whitespace().next_back().is_some_and(|name| name.split('[').next() == Some(field))
+        })
+        .with_context(|| format!("an event without {field}"))?;
+    let text = line.split("offset:").nth(1).and_then(|rest| rest.split(';').next()).context("a field without offset")?;
+    Ok(text.parse()?)
+}
+
+/// The times from insertion to issue in nanoseconds, of the requests that were inserted and issued within the trace.
+pub(crate) fn waits(events: &[Event]) -> Vec<u64> {
+    let mut inserted: HashMap<u64, VecDeque<u64>> = HashMap::new();
+    let mut waits = Vec::new();
+    for event in events {
+        match event.step {
+            Step::Insert => inserted.entry(event.sector).or_default().push_back(event.time_ns),
+            Step::Issue => {
+                if let Some(time_ns) = inserted.get_mut(&event.sector).and_then(VecDeque::pop_front) {
+                    waits.push(event.time_ns - time_ns);
+                }
+            }
+            Step::Complete => {}
+        }
+    }
+    waits
+}
+
+/// How many requests were issued in each window of `period_ns`, from `start_ns` for `length_ns`; both whole windows.
+pub(crate) fn issued_by_window(events: &[Event], start_ns: u64, length_ns: u64, period_ns: u64) -> Vec<u64> {
+    let first = start_ns.div_ceil(period_ns);
+    let mut counts = vec![0u64; (length_ns / period_ns) as usize];
+    for event in events.iter().filter(|event| event.step == Step::Issue) {
+        let window = event.time_ns / period_ns;
+        if let Some(count) = window.checked_sub(first).and_then(|window| counts.get_mut(window as usize)) {
+            *count += 1;
+        }
+    }
+    counts
+}
