@@ -181,11 +181,14 @@ impl Config {
         let place = self.place_of(id).ok_or(ENODEV)?;
         let before = self.injections[place].settings;
         self.injections[place].settings = before.with(attribute, text)?;
-        self.apply().inspect_err(|_| self.injections[place].settings = before)
+        self.apply()
+            .inspect_err(|_| self.injections[place].settings = before)
     }
 
     fn place_of(&self, id: InjectionId) -> Option<usize> {
-        self.injections.iter().position(|injection| injection.id == id)
+        self.injections
+            .iter()
+            .position(|injection| injection.id == id)
     }
 
     /// A disk was switched to the scheduler.
@@ -204,12 +207,16 @@ impl Config {
 
     /// A disk leaves the scheduler.
     pub(crate) fn detach(&mut self, queue: &Queue<Ioem>) {
-        self.disks.retain(|disk| !core::ptr::eq(&*disk.queue, queue));
+        self.disks
+            .retain(|disk| !core::ptr::eq(&*disk.queue, queue));
     }
 
     /// The plan of a disk.
     pub(crate) fn plan_of(&self, queue: &Queue<Ioem>) -> Option<Arc<Plan>> {
-        let disk = self.disks.iter().find(|disk| core::ptr::eq(&*disk.queue, queue))?;
+        let disk = self
+            .disks
+            .iter()
+            .find(|disk| core::ptr::eq(&*disk.queue, queue))?;
         disk.plan.clone()
     }
 

@@ -7,6 +7,7 @@
 //!
 //! C header: [`include/linux/configfs.h`](srctree/include/linux/configfs.h)
 
+use crate::THIS_MODULE;
 use crate::{
     config::{self, InjectionId},
     policy::{
@@ -14,7 +15,6 @@ use crate::{
         settings::Attribute,
     },
 };
-use crate::THIS_MODULE;
 use core::fmt::Display;
 use kernel::{
     configfs::{AttributeOperations, Group, GroupOperations, Subsystem},
@@ -71,7 +71,11 @@ impl GroupOperations for Root {
             ],
         };
         let injection = config::lock().add_injection()?;
-        Ok(Group::new(CString::try_from(name)?, files, Ok(Directory { injection })))
+        Ok(Group::new(
+            CString::try_from(name)?,
+            files,
+            Ok(Directory { injection }),
+        ))
     }
 }
 

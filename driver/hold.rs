@@ -138,7 +138,11 @@ impl Hold {
     /// The next request, whether or not it may go.
     pub(crate) fn pop_any(&mut self) -> Option<Request> {
         if self.in_line > 0 {
-            let in_line = self.course.lines.iter_mut().find_map(|line| line.requests.pop_front());
+            let in_line = self
+                .course
+                .lines
+                .iter_mut()
+                .find_map(|line| line.requests.pop_front());
             self.in_line = self.in_line.saturating_sub(1);
             return in_line;
         }
@@ -170,9 +174,18 @@ impl Hold {
 
     /// The next request whose delays are over and which the limits admit.
     fn pop_due(&mut self, now_ns: &mut u64) -> Option<Request> {
-        while self.delayed.first_due_ns().is_some_and(|due_ns| due_ns <= *now_ns) {
+        while self
+            .delayed
+            .first_due_ns()
+            .is_some_and(|due_ns| due_ns <= *now_ns)
+        {
             let request = self.delayed.pop()?;
-            if let Some(line) = self.course.lines.iter_mut().find(|line| !line.requests.is_empty()) {
+            if let Some(line) = self
+                .course
+                .lines
+                .iter_mut()
+                .find(|line| !line.requests.is_empty())
+            {
                 line.requests.push_back(request);
                 self.in_line = self.in_line.saturating_add(1);
                 continue;
@@ -191,7 +204,11 @@ impl Hold {
     /// Has a request stand in the line of the limit that refused it, by the time it was due.
     fn stand(&mut self, request: Request, refusal: &Refusal) {
         let line = &mut self.course.lines[refusal.limit];
-        if line.requests.first_due_ns().is_some_and(|first| request.due_ns() < first) {
+        if line
+            .requests
+            .first_due_ns()
+            .is_some_and(|first| request.due_ns() < first)
+        {
             return self.stand_first(request, refusal);
         }
         line.requests.push_back(request);
@@ -216,7 +233,11 @@ impl Hold {
         if self.in_line == 0 {
             return due_ns;
         }
-        let lines = self.course.lines.iter().filter(|line| !line.requests.is_empty());
+        let lines = self
+            .course
+            .lines
+            .iter()
+            .filter(|line| !line.requests.is_empty());
         lines.fold(due_ns, |next_ns, line| next_ns.min(line.open_ns))
     }
 

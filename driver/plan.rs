@@ -139,7 +139,9 @@ impl Plan {
 
     /// Draws the sum of all delays for one I/O, in nanoseconds.
     pub(crate) fn delay_ns(&self) -> u64 {
-        self.rules.iter().fold(0, |sum: u64, rule| sum.saturating_add(rule.delay_ns()))
+        self.rules
+            .iter()
+            .fold(0, |sum: u64, rule| sum.saturating_add(rule.delay_ns()))
     }
 
     /// Asks every limit to admit one I/O at `now_ns`, which is brought up to date where a limit has seen a later time.
@@ -158,7 +160,10 @@ impl Plan {
     }
 
     /// Calls `ask` for each limit until one refuses, with the time until which it does.
-    fn each_limit(&self, mut ask: impl FnMut(&Rule, &Limit) -> Result<(), u64>) -> Result<(), Refusal> {
+    fn each_limit(
+        &self,
+        mut ask: impl FnMut(&Rule, &Limit) -> Result<(), u64>,
+    ) -> Result<(), Refusal> {
         for (number, &place) in self.limits.iter().enumerate() {
             let rule = &self.rules[place];
             let Some(limit) = rule.limit.as_ref().filter(|_| !rule.has_ended()) else {
@@ -229,7 +234,10 @@ impl Rule {
 
     /// Full: the clock was read before the word is written.
     fn exchange(&self, old: Window, new: Window) -> bool {
-        self.state.window.cmpxchg(old.to_word(), new.to_word(), Full).is_ok()
+        self.state
+            .window
+            .cmpxchg(old.to_word(), new.to_word(), Full)
+            .is_ok()
     }
 }
 

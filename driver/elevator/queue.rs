@@ -12,8 +12,8 @@ use kernel::{
     sync::{Arc, ArcBorrow, Mutex},
     time::{
         hrtimer::{
-            AbsoluteMode, ArcHrTimerHandle, HasHrTimer, HrTimer, HrTimerCallback, HrTimerCallbackContext,
-            HrTimerPointer, HrTimerRestart,
+            AbsoluteMode, ArcHrTimerHandle, HasHrTimer, HrTimer, HrTimerCallback,
+            HrTimerCallbackContext, HrTimerPointer, HrTimerRestart,
         },
         Delta, Instant, Monotonic,
     },
@@ -45,10 +45,15 @@ impl<E: Elevator> Queue<E> {
     /// # Errors
     ///
     /// The first one of `visit`; those after it are not visited.
-    pub(crate) fn try_for_each_hw_queue(&self, mut visit: impl FnMut(&HwQueue<E>) -> Result) -> Result {
+    pub(crate) fn try_for_each_hw_queue(
+        &self,
+        mut visit: impl FnMut(&HwQueue<E>) -> Result,
+    ) -> Result {
         let _no_io = NoIo::new();
         let members = self.hw_queues.lock();
-        members.iter().try_for_each(|member| visit(&member.hw_queue))
+        members
+            .iter()
+            .try_for_each(|member| visit(&member.hw_queue))
     }
 
     /// Visits all hardware queues. Process context.
@@ -61,7 +66,8 @@ impl<E: Elevator> Queue<E> {
     pub(super) fn add(&self, hw_queue: ArcBorrow<'_, HwQueue<E>>) -> Result {
         let _no_io = NoIo::new();
         // The handle of a timer exists from its first start on. An hour is as good as never: `wake_at` replaces it.
-        let timer = Arc::from(hw_queue).start(Instant::<Monotonic>::now() + Delta::from_secs(3_600));
+        let timer =
+            Arc::from(hw_queue).start(Instant::<Monotonic>::now() + Delta::from_secs(3_600));
         self.hw_queues.lock().push(
             Member {
                 hw_queue: hw_queue.into(),
@@ -166,7 +172,10 @@ impl<E: Elevator> HwQueue<E> {
 impl<E: Elevator> HrTimerCallback for HwQueue<E> {
     type Pointer<'a> = Arc<Self>;
 
-    fn run(this: ArcBorrow<'_, Self>, _context: HrTimerCallbackContext<'_, Self>) -> HrTimerRestart {
+    fn run(
+        this: ArcBorrow<'_, Self>,
+        _context: HrTimerCallbackContext<'_, Self>,
+    ) -> HrTimerRestart {
         // Hard interrupt context: only the run is queued. No lock is taken here, so that schedulers may use plain ones.
         HwQueue::run(&this);
         HrTimerRestart::NoRestart

@@ -109,7 +109,9 @@ impl Request {
     #[inline]
     pub(crate) fn set_due_ns(&mut self, due_ns: u64) {
         // SAFETY: By the invariants the field is ours. The pointer is never followed.
-        unsafe { (*self.0.as_ptr()).elv.priv_[1] = core::ptr::without_provenance_mut(due_ns as usize) };
+        unsafe {
+            (*self.0.as_ptr()).elv.priv_[1] = core::ptr::without_provenance_mut(due_ns as usize)
+        };
     }
 }
 

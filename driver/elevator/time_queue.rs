@@ -70,7 +70,11 @@ impl TimeQueue {
 
     /// Adds a request whose due time is set. Behind all that are due at the same time.
     pub(crate) fn push(&mut self, request: Request) {
-        if self.tail.last_due_ns().is_none_or(|last| last <= request.due_ns()) {
+        if self
+            .tail
+            .last_due_ns()
+            .is_none_or(|last| last <= request.due_ns())
+        {
             // INVARIANT: It is due no earlier than the last.
             self.tail.push_back(request);
         } else {

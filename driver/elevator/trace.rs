@@ -12,7 +12,10 @@ use kernel::{bindings, ffi, sync::rcu};
 extern "C" {
     /// Exported by `EXPORT_TRACEPOINT_SYMBOL_GPL(block_rq_insert)`.
     static mut __tracepoint_block_rq_insert: bindings::tracepoint;
-    fn __traceiter_block_rq_insert(data: *mut ffi::c_void, request: *mut bindings::request) -> ffi::c_int;
+    fn __traceiter_block_rq_insert(
+        data: *mut ffi::c_void,
+        request: *mut bindings::request,
+    ) -> ffi::c_int;
 }
 
 /// Emits `block_rq_insert`; a load and a branch when nobody listens.

@@ -51,9 +51,13 @@ impl<E: Elevator> VTable<E> {
     /// # Safety
     ///
     /// Called by the block layer only.
-    unsafe extern "C" fn alloc_sched_data(_queue: *mut bindings::request_queue) -> *mut ffi::c_void {
+    unsafe extern "C" fn alloc_sched_data(
+        _queue: *mut bindings::request_queue,
+    ) -> *mut ffi::c_void {
         // Null is the only error that the block layer understands here; it takes it for ENOMEM.
-        Arc::pin_init(Queue::<E>::new(), GFP_KERNEL).map_or(core::ptr::null_mut(), |queue| queue.into_raw().cast_mut().cast())
+        Arc::pin_init(Queue::<E>::new(), GFP_KERNEL).map_or(core::ptr::null_mut(), |queue| {
+            queue.into_raw().cast_mut().cast()
+        })
     }
 
     /// # Safety
@@ -70,9 +74,13 @@ impl<E: Elevator> VTable<E> {
     /// # Safety
     ///
     /// Called by the block layer only, with the queue frozen and quiesced, and `elevator_data` from `alloc_sched_data`.
-    unsafe extern "C" fn init_sched(queue: *mut bindings::request_queue, eq: *mut ElevatorQueue) -> ffi::c_int {
+    unsafe extern "C" fn init_sched(
+        queue: *mut bindings::request_queue,
+        eq: *mut ElevatorQueue,
+    ) -> ffi::c_int {
         // SAFETY: By this function's requirements `eq` is valid and carries our data.
-        let data = unsafe { ArcBorrow::from_raw((*eq).elevator_data.cast_const().cast::<Queue<E>>()) };
+        let data =
+            unsafe { ArcBorrow::from_raw((*eq).elevator_data.cast_const().cast::<Queue<E>>()) };
         if let Err(error) = E::start_queue(data) {
             return error.to_errno();
         }
@@ -98,9 +106,13 @@ impl<E: Elevator> VTable<E> {
     /// # Safety
     ///
     /// Called by the block layer only, between `init_sched` and `exit_sched`, with the queue frozen and quiesced.
-    unsafe extern "C" fn init_hctx(hctx: *mut bindings::blk_mq_hw_ctx, _index: ffi::c_uint) -> ffi::c_int {
+    unsafe extern "C" fn init_hctx(
+        hctx: *mut bindings::blk_mq_hw_ctx,
+        _index: ffi::c_uint,
+    ) -> ffi::c_int {
         // SAFETY: By this function's requirements both are valid.
-        let result = unsafe { Self::start_hw_queue(NonNull::new_unchecked(hctx), Self::queue_of(hctx)) };
+        let result =
+            unsafe { Self::start_hw_queue(NonNull::new_unchecked(hctx), Self::queue_of(hctx)) };
         match result {
             Ok(()) => 0,
             Err(error) => error.to_errno(),
@@ -129,7 +141,8 @@ impl<E: Elevator> VTable<E> {
     /// Called by the block layer only, once for each successful `init_hctx`, with the queue frozen.
     unsafe extern "C" fn exit_hctx(hctx: *mut bindings::blk_mq_hw_ctx, _index: ffi::c_uint) {
         // SAFETY: The pointer is from `init_hctx`, and no other function is called for this hardware queue any more.
-        let hw_queue = unsafe { Arc::from_raw((*hctx).sched_data.cast_const().cast::<HwQueue<E>>()) };
+        let hw_queue =
+            unsafe { Arc::from_raw((*hctx).sched_data.cast_const().cast::<HwQueue<E>>()) };
         // SAFETY: By this function's requirements `hctx` is valid and its queue ours.
         unsafe { Self::queue_of(hctx) }.remove(&hw_queue);
     }
@@ -167,7 +180,9 @@ impl<E: Elevator> VTable<E> {
     /// # Safety
     ///
     /// Called by the block layer only.
-    unsafe extern "C" fn dispatch_request(hctx: *mut bindings::blk_mq_hw_ctx) -> *mut bindings::request {
+    unsafe extern "C" fn dispatch_request(
+        hctx: *mut bindings::blk_mq_hw_ctx,
+    ) -> *mut bindings::request {
         // SAFETY: By this function's requirements `hctx` is valid and started.
         let hw_queue = unsafe { Self::hw_queue_of(hctx) };
         E::dispatch_request(hw_queue).map_or(core::ptr::null_mut(), Request::into_dispatched)

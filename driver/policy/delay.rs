@@ -56,7 +56,9 @@ impl Delay {
         // The upper half of a product maps the number to the range without the bias of a remainder, and keeps its order.
         let width = self.jitter_ns.saturating_mul(2).saturating_add(1);
         let offset = ((uniform as u128 * width as u128) >> 64) as u64;
-        self.delay_ns.saturating_add(offset).saturating_sub(self.jitter_ns)
+        self.delay_ns
+            .saturating_add(offset)
+            .saturating_sub(self.jitter_ns)
     }
 }
 
@@ -105,14 +107,21 @@ mod tests {
 
                 let m = mean(&values);
                 let variance = mean(&values.iter().map(|v| (v - m).powi(2)).collect::<Vec<_>>());
-                let lag1 = mean(&values.windows(2).map(|w| (w[0] - m) * (w[1] - m)).collect::<Vec<_>>()) / variance;
+                let lag1 = mean(
+                    &values
+                        .windows(2)
+                        .map(|w| (w[0] - m) * (w[1] - m))
+                        .collect::<Vec<_>>(),
+                ) / variance;
                 let mut sorted = values.clone();
                 sorted.sort_by(f64::total_cmp);
                 let low = 200_000_000.0 - jitter;
                 let ks = sorted
                     .iter()
                     .enumerate()
-                    .map(|(i, v)| (((i + 1) as f64 / COUNT as f64) - (v - low) / (2.0 * jitter)).abs())
+                    .map(|(i, v)| {
+                        (((i + 1) as f64 / COUNT as f64) - (v - low) / (2.0 * jitter)).abs()
+                    })
                     .fold(0.0, f64::max);
 
                 println!("seed {seed} jitter {jitter_us} us c {c}: lag-1 {lag1:.4}, deviation ratio {:.4}, KS {ks:.5}",

@@ -103,7 +103,11 @@ impl Limit {
         if window.used() < self.quota.get() {
             return Answer::Admit(Window::new(number, window.used().saturating_add(1)));
         }
-        Answer::Wait(number.saturating_add(1).saturating_mul(self.period_ns.get()))
+        Answer::Wait(
+            number
+                .saturating_add(1)
+                .saturating_mul(self.period_ns.get()),
+        )
     }
 
     const fn number(&self, now_ns: u64) -> u64 {
@@ -144,7 +148,10 @@ mod tests {
         let limit = Limit::new(1, u32::MAX).unwrap();
         let full = Window::new(7, u32::MAX);
         assert_eq!(limit.answer(full, 7_500), Answer::Wait(8_000));
-        assert!(matches!(limit.answer(limit.fresh(u64::MAX), u64::MAX), Answer::Admit(_)));
+        assert!(matches!(
+            limit.answer(limit.fresh(u64::MAX), u64::MAX),
+            Answer::Admit(_)
+        ));
         let full = Window::new(limit.number(u64::MAX), u32::MAX);
         assert!(matches!(limit.answer(full, u64::MAX), Answer::Wait(_)));
     }
@@ -152,9 +159,14 @@ mod tests {
     #[test]
     fn giving_back_makes_room_for_one() {
         let limit = Limit::new(10, 1).unwrap();
-        let Answer::Admit(full) = limit.answer(limit.fresh(0), 0) else { panic!() };
+        let Answer::Admit(full) = limit.answer(limit.fresh(0), 0) else {
+            panic!()
+        };
         assert!(matches!(limit.answer(full, 0), Answer::Wait(_)));
-        assert!(matches!(limit.answer(full.give_back(), 0), Answer::Admit(_)));
+        assert!(matches!(
+            limit.answer(full.give_back(), 0),
+            Answer::Admit(_)
+        ));
         assert_eq!(limit.fresh(0).give_back(), limit.fresh(0));
     }
 

@@ -43,7 +43,9 @@ pub fn percent(text: &[u8]) -> Result<u32, ParseError> {
         [_, _] => digits(decimals)?,
         _ => return Err(ParseError::NotANumber),
     };
-    let value = digits(whole)?.saturating_mul(100).saturating_add(hundredths);
+    let value = digits(whole)?
+        .saturating_mul(100)
+        .saturating_add(hundredths);
     if value > 10_000 {
         return Err(ParseError::OutOfRange);
     }

@@ -59,7 +59,10 @@ mod tests {
             9_817_491_932_198_370_423,
         ];
         for (n, expected) in (1u64..).zip(expected) {
-            assert_eq!(Draw::at(seed.wrapping_add(STEP.wrapping_mul(n))).value(), expected);
+            assert_eq!(
+                Draw::at(seed.wrapping_add(STEP.wrapping_mul(n))).value(),
+                expected
+            );
         }
     }
 

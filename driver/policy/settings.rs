@@ -195,7 +195,10 @@ mod tests {
             (Attribute::Quota, b"4294967295", b"4294967296"),
         ];
         for (attribute, most, too_much) in bounds {
-            assert!(Settings::new().with(attribute, most).is_ok(), "{attribute:?}");
+            assert!(
+                Settings::new().with(attribute, most).is_ok(),
+                "{attribute:?}"
+            );
             assert_eq!(
                 Settings::new().with(attribute, too_much),
                 Err(ParseError::OutOfRange),

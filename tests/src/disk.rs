@@ -4,7 +4,11 @@
 
 use crate::sys;
 use anyhow::{Context, Result};
-use std::{fs, path::PathBuf, sync::atomic::{AtomicU32, Ordering}};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 /// A null_blk disk that goes when dropped.
 pub(crate) struct Disk {
@@ -23,7 +27,12 @@ pub(crate) struct Kind {
 
 impl Default for Kind {
     fn default() -> Self {
-        Self { hw_queues: 1, memory: false, cache: false, queue_depth: 128 }
+        Self {
+            hw_queues: 1,
+            memory: false,
+            cache: false,
+            queue_depth: 128,
+        }
     }
 }
 
@@ -42,7 +51,10 @@ impl Disk {
     pub(crate) fn new(kind: &Kind) -> Result<Self> {
         sys::run(&["modprobe", "null_blk", "nr_devices=0"])?;
         // A new number each time: nothing of an earlier disk can be mistaken for this one's.
-        let config = format!("/sys/kernel/config/nullb/t{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let config = format!(
+            "/sys/kernel/config/nullb/t{}",
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         fs::create_dir(&config).with_context(|| format!("making {config}"))?;
         let mut settings = vec![
             ("submit_queues", kind.hw_queues.to_string()),

@@ -19,8 +19,14 @@ pub(crate) struct Fio {
 pub(crate) struct Outcome(Value);
 
 /// The command that reads 4 KiB blocks at random from a whole disk.
-pub(crate) const RANDOM_READ: &[&str] =
-    &["--rw=randread", "--bs=4k", "--ioengine=libaio", "--direct=1", "--randseed=1", "--group_reporting"];
+pub(crate) const RANDOM_READ: &[&str] = &[
+    "--rw=randread",
+    "--bs=4k",
+    "--ioengine=libaio",
+    "--direct=1",
+    "--randseed=1",
+    "--group_reporting",
+];
 
 impl Fio {
     /// Starts fio on `file` with these options.
@@ -35,7 +41,10 @@ impl Fio {
             .stderr(Stdio::null())
             .spawn()
             .context("starting fio")?;
-        Ok(Self { child: Some(child), output })
+        Ok(Self {
+            child: Some(child),
+            output,
+        })
     }
 
     /// Waits until it has ended by itself, without an error.
@@ -70,7 +79,10 @@ impl Drop for Fio {
 
 impl Outcome {
     fn number(&self, path: &str) -> Result<f64> {
-        self.0.pointer(path).and_then(Value::as_f64).with_context(|| format!("fio did not report {path}"))
+        self.0
+            .pointer(path)
+            .and_then(Value::as_f64)
+            .with_context(|| format!("fio did not report {path}"))
     }
 
     /// Reads a second.
@@ -95,7 +107,10 @@ pub(crate) fn latencies(prefix: &str) -> Result<Vec<f64>> {
     let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
     text.lines()
         .map(|line| {
-            let field = line.split(',').nth(1).context("a line of fio's log without a latency")?;
+            let field = line
+                .split(',')
+                .nth(1)
+                .context("a line of fio's log without a latency")?;
             Ok(field.trim().parse()?)
         })
         .collect()

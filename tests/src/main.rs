@@ -20,7 +20,12 @@ fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     let selected: Vec<_> = scenarios::ALL
         .iter()
-        .filter(|scenario| wanted.is_empty() || wanted.iter().any(|word| scenario.name.contains(word.as_str())))
+        .filter(|scenario| {
+            wanted.is_empty()
+                || wanted
+                    .iter()
+                    .any(|word| scenario.name.contains(word.as_str()))
+        })
         .collect();
     println!("KTAP version 1");
     println!("1..{}", selected.len());
@@ -33,5 +38,9 @@ fn main() -> ExitCode {
             failed += 1;
         }
     }
-    if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if failed > 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }

@@ -14,7 +14,13 @@ pub(crate) struct Report {
 
 impl Report {
     /// Notes a figure; the test fails if it is not `good`.
-    pub(crate) fn figure(&mut self, what: &str, asked: impl Display, measured: impl Display, good: bool) {
+    pub(crate) fn figure(
+        &mut self,
+        what: &str,
+        asked: impl Display,
+        measured: impl Display,
+        good: bool,
+    ) {
         let line = format!("{what}: asked {asked}, measured {measured}");
         if !good {
             self.failures.push(line.clone());
@@ -25,7 +31,11 @@ impl Report {
     /// Prints the KTAP line; true if the test passed.
     pub(crate) fn print(&self, number: usize, name: &str, result: Result<()>) -> bool {
         let passed = result.is_ok() && self.failures.is_empty() && !self.figures.is_empty();
-        println!("{} {number} {name} - {}", if passed { "ok" } else { "not ok" }, self.figures.join("; "));
+        println!(
+            "{} {number} {name} - {}",
+            if passed { "ok" } else { "not ok" },
+            self.figures.join("; ")
+        );
         for failure in &self.failures {
             println!("# failed: {failure}");
         }

@@ -10,13 +10,21 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
 /// The standard deviation.
 pub(crate) fn deviation(values: &[f64]) -> f64 {
     let mean = mean(values);
-    (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
+    (values
+        .iter()
+        .map(|value| (value - mean).powi(2))
+        .sum::<f64>()
+        / values.len() as f64)
+        .sqrt()
 }
 
 /// The autocorrelation at lag 1.
 pub(crate) fn lag1(values: &[f64]) -> f64 {
     let mean = mean(values);
-    let covariance: f64 = values.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
+    let covariance: f64 = values
+        .windows(2)
+        .map(|pair| (pair[0] - mean) * (pair[1] - mean))
+        .sum();
     let variance: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     covariance / variance
 }
@@ -31,7 +39,9 @@ pub(crate) fn distance_from_uniform(values: &[f64], low: f64, high: f64) -> f64 
         .enumerate()
         .map(|(place, value)| {
             let expected = ((value - low) / (high - low)).clamp(0.0, 1.0);
-            (expected - place as f64 / count).abs().max((expected - (place + 1) as f64 / count).abs())
+            (expected - place as f64 / count)
+                .abs()
+                .max((expected - (place + 1) as f64 / count).abs())
         })
         .fold(0.0, f64::max)
 }

@@ -3,11 +3,7 @@
 //! Files, modules, processes and clocks of the system under test.
 
 use anyhow::{Context, Result, bail};
-use std::{
-    fs,
-    path::Path,
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 
 /// Where the module and the program under test are in the guest.
 pub(crate) const MODULE: &str = "/chaos_driver.ko";
@@ -23,8 +19,13 @@ pub(crate) fn write(path: impl AsRef<Path>, text: impl AsRef<[u8]>) -> Result<()
         .write(true)
         .open(path)
         .with_context(|| format!("opening {}", path.display()))?;
-    file.write_all(text.as_ref())
-        .with_context(|| format!("writing '{}' to {}", String::from_utf8_lossy(text.as_ref()), path.display()))
+    file.write_all(text.as_ref()).with_context(|| {
+        format!(
+            "writing '{}' to {}",
+            String::from_utf8_lossy(text.as_ref()),
+            path.display()
+        )
+    })
 }
 
 /// The content of a small file without its last newline.
@@ -42,7 +43,11 @@ pub(crate) fn run(words: &[&str]) -> Result<String> {
         .with_context(|| format!("running {}", words.join(" ")))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
-        bail!("{} failed: {text}{}", words.join(" "), String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{} failed: {text}{}",
+            words.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(text)
 }

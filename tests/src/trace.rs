@@ -23,8 +23,11 @@ pub(crate) enum Step {
     Complete,
 }
 
-const STEPS: [(Step, &str); 3] =
-    [(Step::Insert, "block_rq_insert"), (Step::Issue, "block_rq_issue"), (Step::Complete, "block_rq_complete")];
+const STEPS: [(Step, &str); 3] = [
+    (Step::Insert, "block_rq_insert"),
+    (Step::Issue, "block_rq_issue"),
+    (Step::Complete, "block_rq_complete"),
+];
 
 /// One event of a trace.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +67,10 @@ impl Trace {
         sys::write(format!("{TRACING}/trace_clock"), "mono")?;
         sys::write(format!("{TRACING}/buffer_size_kb"), "98304")?;
         for (_, name) in STEPS {
-            sys::write(format!("{TRACING}/events/block/{name}/filter"), format!("dev == {device}"))?;
+            sys::write(
+                format!("{TRACING}/events/block/{name}/filter"),
+                format!("dev == {device}"),
+            )?;
             sys::write(format!("{TRACING}/events/block/{name}/enable"), "1")?;
         }
         sys::write(format!("{TRACING}/tracing_on"), "1")?;
@@ -77,28 +83,42 @@ impl Trace {
         let mut formats = HashMap::new();
         for (step, name) in STEPS {
             let text = sys::read(format!("{TRACING}/events/block/{name}/format"))?;
-            formats.insert(id(&text)?, Format {
-                step,
-                device: offset(&text, "dev")?,
-                sector: offset(&text, "sector")?,
-                rwbs: offset(&text, "rwbs")?,
-            });
+            formats.insert(
+                id(&text)?,
+                Format {
+                    step,
+                    device: offset(&text, "dev")?,
+                    sector: offset(&text, "sector")?,
+                    rwbs: offset(&text, "rwbs")?,
+                },
+            );
         }
         let mut events = Vec::new();
         for entry in fs::read_dir(format!("{TRACING}/per_cpu"))? {
             let cpu = entry?.path();
             let stats = sys::read(cpu.join("stats"))?;
-            ensure!(stats.lines().any(|line| line == "overrun: 0"), "the trace buffer was too small");
+            ensure!(
+                stats.lines().any(|line| line == "overrun: 0"),
+                "the trace buffer was too small"
+            );
             self.read_cpu(&cpu.join("trace_pipe_raw"), &formats, &mut events)?;
         }
         events.sort_by_key(|event| event.time_ns);
         Ok(events)
     }
 
-    fn read_cpu(&self, path: &std::path::Path, formats: &HashMap<u16, Format>, events: &mut Vec<Event>) -> Result<()> {
+    fn read_cpu(
+        &self,
+        path: &std::path::Path,
+        formats: &HashMap<u16, Format>,
+        events: &mut Vec<Event>,
+    ) -> Result<()> {
         use std::os::unix::fs::OpenOptionsExt;
         const O_NONBLOCK: i32 = 0o4000;
-        let mut file = fs::OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
+        let mut file = fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(O_NONBLOCK)
+            .open(path)?;
         let mut page = [0u8; 4096];
         loop {
             match file.read(&mut page) {
@@ -110,7 +130,12 @@ impl Trace {
         }
     }
 
-    fn read_page(&self, page: &[u8], formats: &HashMap<u16, Format>, events: &mut Vec<Event>) -> Result<()> {
+    fn read_page(
+        &self,
+        page: &[u8],
+        formats: &HashMap<u16, Format>,
+        events: &mut Vec<Event>,
+    ) -> Result<()> {
         let mut time_ns = long(page, 0);
         // The upper bits tell of lost events.
         let end = 16 + (long(page, 8) & 0xf_ffff) as usize;
@@ -145,7 +170,8 @@ impl Trace {
                     } else {
                         (at, kind as usize * 4)
                     };
-                    if let Some(event) = self.event(&page[start..start + length], time_ns, formats) {
+                    if let Some(event) = self.event(&page[start..start + length], time_ns, formats)
+                    {
                         events.push(event);
                     }
                     at = start + length;
@@ -167,7 +193,12 @@ impl Trace {
             }
             *to = *from;
         }
-        Some(Event { time_ns, step: format.step, sector: long(data, format.sector), rwbs })
+        Some(Event {
+            time_ns,
+            step: format.step,
+            sector: long(data, format.sector),
+            rwbs,
+        })
     }
 }
 
@@ -188,7 +219,10 @@ fn long(data: &[u8], at: usize) -> u64 {
 }
 
 fn id(format: &str) -> Result<u16> {
-    let line = format.lines().find_map(|line| line.strip_prefix("ID: ")).context("an event without ID")?;
+    let line = format
+        .lines()
+        .find_map(|line| line.strip_prefix("ID: "))
+        .context("an event without ID")?;
     Ok(line.parse()?)
 }
 
@@ -198,10 +232,17 @@ fn offset(format: &str, field: &str) -> Result<usize> {
         .lines()
         .find(|line| {
             let declaration = line.split(';').next().unwrap_or_default();
-            declaration.split_whitespace().next_back().is_some_and(|name| name.split('[').next() == Some(field))
+            declaration
+                .split_whitespace()
+                .next_back()
+                .is_some_and(|name| name.split('[').next() == Some(field))
         })
         .with_context(|| format!("an event without {field}"))?;
-    let text = line.split("offset:").nth(1).and_then(|rest| rest.split(';').next()).context("a field without offset")?;
+    let text = line
+        .split("offset:")
+        .nth(1)
+        .and_then(|rest| rest.split(';').next())
+        .context("a field without offset")?;
     Ok(text.parse()?)
 }
 
@@ -211,9 +252,15 @@ pub(crate) fn waits(events: &[Event]) -> Vec<u64> {
     let mut waits = Vec::new();
     for event in events {
         match event.step {
-            Step::Insert => inserted.entry(event.sector).or_default().push_back(event.time_ns),
+            Step::Insert => inserted
+                .entry(event.sector)
+                .or_default()
+                .push_back(event.time_ns),
             Step::Issue => {
-                if let Some(time_ns) = inserted.get_mut(&event.sector).and_then(VecDeque::pop_front) {
+                if let Some(time_ns) = inserted
+                    .get_mut(&event.sector)
+                    .and_then(VecDeque::pop_front)
+                {
                     waits.push(event.time_ns - time_ns);
                 }
             }
@@ -224,12 +271,20 @@ pub(crate) fn waits(events: &[Event]) -> Vec<u64> {
 }
 
 /// How many requests were issued in each window of `period_ns`, from `start_ns` for `length_ns`; both whole windows.
-pub(crate) fn issued_by_window(events: &[Event], start_ns: u64, length_ns: u64, period_ns: u64) -> Vec<u64> {
+pub(crate) fn issued_by_window(
+    events: &[Event],
+    start_ns: u64,
+    length_ns: u64,
+    period_ns: u64,
+) -> Vec<u64> {
     let first = start_ns.div_ceil(period_ns);
     let mut counts = vec![0u64; (length_ns / period_ns) as usize];
     for event in events.iter().filter(|event| event.step == Step::Issue) {
         let window = event.time_ns / period_ns;
-        if let Some(count) = window.checked_sub(first).and_then(|window| counts.get_mut(window as usize)) {
+        if let Some(count) = window
+            .checked_sub(first)
+            .and_then(|window| counts.get_mut(window as usize))
+        {
             *count += 1;
         }
     }

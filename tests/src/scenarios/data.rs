@@ -37,22 +37,58 @@ impl Drop for Changer {
 }
 
 pub(crate) fn verified(report: &mut Report) -> Result<()> {
-    let disk = Disk::on_ioem(&Kind { hw_queues: 2, memory: true, cache: true, ..Kind::default() })?;
+    let disk = Disk::on_ioem(&Kind {
+        hw_queues: 2,
+        memory: true,
+        cache: true,
+        ..Kind::default()
+    })?;
     sys::run(&["modprobe", "ext4"])?;
     sys::run(&["mkfs.ext4", "-q", &disk.path()])?;
     sys::run(&["mount", "-t", "ext4", &disk.path(), "/mnt"])?;
-    let _injection = Injection::new("one", &[("delay_us", 1_000), ("period_us", 1_000), ("quota", 30), ("jitter_us", 500)])?;
+    let _injection = Injection::new(
+        "one",
+        &[
+            ("delay_us", 1_000),
+            ("period_us", 1_000),
+            ("quota", 30),
+            ("jitter_us", 500),
+        ],
+    )?;
     let changer = Changer(Command::new("sh").args(["-c", CHANGES]).spawn()?);
-    let outcome = Fio::start("/mnt/file", &[
-        "--rw=randwrite", "--bs=4k", "--bsrange=4k-16k", "--ioengine=libaio", "--direct=1", "--iodepth=32", "--size=24m",
-        "--verify=crc32c", "--verify_fatal=1", "--do_verify=1", "--randseed=7", "--fallocate=none",
-    ])?
+    let outcome = Fio::start(
+        "/mnt/file",
+        &[
+            "--rw=randwrite",
+            "--bs=4k",
+            "--bsrange=4k-16k",
+            "--ioengine=libaio",
+            "--direct=1",
+            "--iodepth=32",
+            "--size=24m",
+            "--verify=crc32c",
+            "--verify_fatal=1",
+            "--do_verify=1",
+            "--randseed=7",
+            "--fallocate=none",
+        ],
+    )?
     .finish()?;
     drop(changer);
-    report.figure("verified by crc32c, I/Os", ">= 3000", outcome.total_ios()?, outcome.total_ios()? >= 3_000.0);
+    report.figure(
+        "verified by crc32c, I/Os",
+        ">= 3000",
+        outcome.total_ios()?,
+        outcome.total_ios()? >= 3_000.0,
+    );
     report.figure("errors", 0, outcome.errors()?, outcome.errors()? == 0.0);
     sys::run(&["umount", "/mnt"])?;
     let check = sys::run(&["fsck.ext4", "-f", "-n", &disk.path()]);
-    report.figure("fsck", "clean", if check.is_ok() { "clean" } else { "errors" }, check.is_ok());
+    report.figure(
+        "fsck",
+        "clean",
+        if check.is_ok() { "clean" } else { "errors" },
+        check.is_ok(),
+    );
     Ok(())
 }

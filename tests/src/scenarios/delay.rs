@@ -39,12 +39,22 @@ fn measure(report: &mut Report, delay_us: u64, count: u64) -> Result<()> {
     let waits = waits(&trace.stop()?);
 
     let asked_ns = delay_us * 1_000;
-    report.figure("I/Os", format!(">= {count}"), waits.len(), waits.len() as u64 >= count);
+    report.figure(
+        "I/Os",
+        format!(">= {count}"),
+        waits.len(),
+        waits.len() as u64 >= count,
+    );
     let early = waits.iter().filter(|wait| **wait < asked_ns).count();
     report.figure("early", 0, early, early == 0);
     let mean_us = waits.iter().sum::<u64>() as f64 / waits.len().max(1) as f64 / 1e3;
     let over_us = mean_us - delay_us as f64;
-    report.figure("mean delay", format!("{delay_us} us + <= 15"), format!("{mean_us:.2} us"), over_us <= 15.0);
+    report.figure(
+        "mean delay",
+        format!("{delay_us} us + <= 15"),
+        format!("{mean_us:.2} us"),
+        over_us <= 15.0,
+    );
     if delay_us == 1_000 {
         let iops = outcome.read_iops()?;
         report.figure("IOPS", ">= 970", format!("{iops:.1}"), iops >= 970.0);

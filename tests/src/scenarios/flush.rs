@@ -17,29 +17,74 @@ use std::collections::HashMap;
 const DELAY_US: u64 = 2_000;
 
 pub(crate) fn delayed_once(report: &mut Report) -> Result<()> {
-    let disk = Disk::on_ioem(&Kind { hw_queues: 2, memory: true, cache: true, ..Kind::default() })?;
+    let disk = Disk::on_ioem(&Kind {
+        hw_queues: 2,
+        memory: true,
+        cache: true,
+        ..Kind::default()
+    })?;
     sys::run(&["modprobe", "ext4"])?;
-    sys::run(&["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", &disk.path()])?;
+    sys::run(&[
+        "mkfs.ext4",
+        "-q",
+        "-E",
+        "lazy_itable_init=0,lazy_journal_init=0",
+        &disk.path(),
+    ])?;
     sys::run(&["mount", "-t", "ext4", &disk.path(), "/mnt"])?;
     let _injection = Injection::new("delay", &[("delay_us", DELAY_US)])?;
     let trace = Trace::start(disk.device()?)?;
-    let outcome = Fio::start("/mnt/file", &[
-        "--rw=write", "--bs=4k", "--ioengine=psync", "--fsync=1", "--size=2m", "--numjobs=4", "--group_reporting",
-        "--filename_format=$jobname.$jobnum", "--directory=/mnt",
-    ]);
+    let outcome = Fio::start(
+        "/mnt/file",
+        &[
+            "--rw=write",
+            "--bs=4k",
+            "--ioengine=psync",
+            "--fsync=1",
+            "--size=2m",
+            "--numjobs=4",
+            "--group_reporting",
+            "--filename_format=$jobname.$jobnum",
+            "--directory=/mnt",
+        ],
+    );
     let outcome = outcome?.finish()?;
     let events = trace.stop()?;
     sys::run(&["umount", "/mnt"])?;
 
-    report.figure("fio's errors", 0, outcome.errors()?, outcome.errors()? == 0.0);
-    let journal: Vec<Event> =
-        events.iter().copied().filter(|event| event.is(b'F') && event.is(b'W')).collect();
-    let inserted = journal.iter().filter(|event| event.step == Step::Insert).count();
-    report.figure("writes with flush or FUA", ">= 500", inserted, inserted >= 500);
+    report.figure(
+        "fio's errors",
+        0,
+        outcome.errors()?,
+        outcome.errors()? == 0.0,
+    );
+    let journal: Vec<Event> = events
+        .iter()
+        .copied()
+        .filter(|event| event.is(b'F') && event.is(b'W'))
+        .collect();
+    let inserted = journal
+        .iter()
+        .filter(|event| event.step == Step::Insert)
+        .count();
+    report.figure(
+        "writes with flush or FUA",
+        ">= 500",
+        inserted,
+        inserted >= 500,
+    );
     let all = waits(&journal);
     let early = all.iter().filter(|wait| **wait < DELAY_US * 1_000).count();
-    report.figure("of them early", 0, early, early == 0 && all.len() == inserted);
-    let twice = all.iter().filter(|wait| **wait >= 2 * DELAY_US * 1_000).count();
+    report.figure(
+        "of them early",
+        0,
+        early,
+        early == 0 && all.len() == inserted,
+    );
+    let twice = all
+        .iter()
+        .filter(|wait| **wait >= 2 * DELAY_US * 1_000)
+        .count();
     let again = inserted_again(&journal);
     report.figure("delayed twice", 0, twice + again, twice + again == 0);
     Ok(())

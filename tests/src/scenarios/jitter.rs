@@ -48,15 +48,25 @@ fn measure(report: &mut Report, percent: u64) -> Result<()> {
     let correlation = percent as f64 / 100.0;
     // A DAR(1) sample of n is worth n (1 - c) / (1 + c).
     let count = (WORTH * (1.0 + correlation) / (1.0 - correlation)) as u64;
-    let delays: Vec<f64> = latencies(&disk, count)?.iter().map(|latency| latency - path_ns).collect();
+    let delays: Vec<f64> = latencies(&disk, count)?
+        .iter()
+        .map(|latency| latency - path_ns)
+        .collect();
 
-    let (low, high) = ((DELAY_US - JITTER_US) as f64 * 1e3, (DELAY_US + JITTER_US) as f64 * 1e3);
+    let (low, high) = (
+        (DELAY_US - JITTER_US) as f64 * 1e3,
+        (DELAY_US + JITTER_US) as f64 * 1e3,
+    );
     // Kolmogorov's distribution: one sample in a thousand is beyond 1.95 / sqrt(n); and the path's own time varies by some
     // microseconds around its mean.
     let bound = 1.95 / WORTH.sqrt() + 5e3 / (high - low);
     let distance = distance_from_uniform(&delays, low, high);
     report.figure(
-        &format!("KS distance from uniform on {}..{} us, n {count}", low / 1e3, high / 1e3),
+        &format!(
+            "KS distance from uniform on {}..{} us, n {count}",
+            low / 1e3,
+            high / 1e3
+        ),
         format!("<= {bound:.4}"),
         format!("{distance:.4}"),
         distance <= bound,
@@ -70,7 +80,12 @@ fn measure(report: &mut Report, percent: u64) -> Result<()> {
     );
     let mean_us = mean(&delays) / 1e3;
     let mean_off = (mean_us / DELAY_US as f64 - 1.0).abs();
-    report.figure("mean", format!("{DELAY_US} us ± 3 %"), format!("{mean_us:.1}"), mean_off <= 0.03);
+    report.figure(
+        "mean",
+        format!("{DELAY_US} us ± 3 %"),
+        format!("{mean_us:.1}"),
+        mean_off <= 0.03,
+    );
     let expected_us = JITTER_US as f64 / 3f64.sqrt();
     let deviation_us = deviation(&delays) / 1e3;
     report.figure(
@@ -84,7 +99,13 @@ fn measure(report: &mut Report, percent: u64) -> Result<()> {
 
 fn latencies(disk: &Disk, count: u64) -> Result<Vec<f64>> {
     let number = format!("--number_ios={count}");
-    let options = ["--iodepth=1", "--size=16g", "--write_lat_log=/tmp/jitter", "--log_avg_msec=0", &number];
+    let options = [
+        "--iodepth=1",
+        "--size=16g",
+        "--write_lat_log=/tmp/jitter",
+        "--log_avg_msec=0",
+        &number,
+    ];
     Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?.finish()?;
     let mut latencies = fio::latencies("/tmp/jitter")?;
     latencies.truncate(count as usize);

@@ -25,47 +25,126 @@ struct Case {
 }
 
 pub(crate) fn example_1_queue(report: &mut Report) -> Result<()> {
-    measure(report, &Case { hw_queues: 1, period_us: 1_000, quota: 15, jobs: 16, depth: 256, seconds: 5, percent: 0.5 })
+    measure(
+        report,
+        &Case {
+            hw_queues: 1,
+            period_us: 1_000,
+            quota: 15,
+            jobs: 16,
+            depth: 256,
+            seconds: 5,
+            percent: 0.5,
+        },
+    )
 }
 
 pub(crate) fn example_2_queues(report: &mut Report) -> Result<()> {
-    measure(report, &Case { hw_queues: 2, period_us: 1_000, quota: 15, jobs: 16, depth: 256, seconds: 5, percent: 0.5 })
+    measure(
+        report,
+        &Case {
+            hw_queues: 2,
+            period_us: 1_000,
+            quota: 15,
+            jobs: 16,
+            depth: 256,
+            seconds: 5,
+            percent: 0.5,
+        },
+    )
 }
 
 pub(crate) fn period_20us(report: &mut Report) -> Result<()> {
-    measure(report, &Case { hw_queues: 1, period_us: 20, quota: 1, jobs: 1, depth: 64, seconds: 2, percent: 1.0 })
+    measure(
+        report,
+        &Case {
+            hw_queues: 1,
+            period_us: 20,
+            quota: 1,
+            jobs: 1,
+            depth: 64,
+            seconds: 2,
+            percent: 1.0,
+        },
+    )
 }
 
 pub(crate) fn period_100us(report: &mut Report) -> Result<()> {
-    measure(report, &Case { hw_queues: 1, period_us: 100, quota: 2, jobs: 1, depth: 64, seconds: 2, percent: 1.0 })
+    measure(
+        report,
+        &Case {
+            hw_queues: 1,
+            period_us: 100,
+            quota: 2,
+            jobs: 1,
+            depth: 64,
+            seconds: 2,
+            percent: 1.0,
+        },
+    )
 }
 
 pub(crate) fn period_10ms(report: &mut Report) -> Result<()> {
-    measure(report, &Case { hw_queues: 1, period_us: 10_000, quota: 150, jobs: 4, depth: 64, seconds: 3, percent: 1.0 })
+    measure(
+        report,
+        &Case {
+            hw_queues: 1,
+            period_us: 10_000,
+            quota: 150,
+            jobs: 4,
+            depth: 64,
+            seconds: 3,
+            percent: 1.0,
+        },
+    )
 }
 
 pub(crate) fn period_1s(report: &mut Report) -> Result<()> {
-    measure(report, &Case {
-        hw_queues: 1,
-        period_us: 1_000_000,
-        quota: 15_000,
-        jobs: 4,
-        depth: 64,
-        seconds: 3,
-        percent: 1.0,
-    })
+    measure(
+        report,
+        &Case {
+            hw_queues: 1,
+            period_us: 1_000_000,
+            quota: 15_000,
+            jobs: 4,
+            depth: 64,
+            seconds: 3,
+            percent: 1.0,
+        },
+    )
 }
 
 fn measure(report: &mut Report, case: &Case) -> Result<()> {
-    let disk = Disk::on_ioem(&Kind { hw_queues: case.hw_queues, ..Kind::default() })?;
-    let _injection = Injection::new("limit", &[("period_us", case.period_us), ("quota", case.quota)])?;
+    let disk = Disk::on_ioem(&Kind {
+        hw_queues: case.hw_queues,
+        ..Kind::default()
+    })?;
+    let _injection = Injection::new(
+        "limit",
+        &[("period_us", case.period_us), ("quota", case.quota)],
+    )?;
     let jobs = format!("--numjobs={}", case.jobs);
     let depth = format!("--iodepth={}", case.depth);
     // Short windows leave little time for each I/O: fio reaps and submits several at once.
-    let batch = ["--gtod_reduce=1", "--iodepth_batch_submit=16", "--iodepth_batch_complete_min=16"];
-    let batch = if case.period_us < 1_000 { &batch[..] } else { &[] };
-    let load =
-        Fio::start(&disk.path(), &[RANDOM_READ, &["--time_based", "--runtime=60", &jobs, &depth], batch].concat())?;
+    let batch = [
+        "--gtod_reduce=1",
+        "--iodepth_batch_submit=16",
+        "--iodepth_batch_complete_min=16",
+    ];
+    let batch = if case.period_us < 1_000 {
+        &batch[..]
+    } else {
+        &[]
+    };
+    let load = Fio::start(
+        &disk.path(),
+        &[
+            RANDOM_READ,
+            &["--time_based", "--runtime=60", &jobs, &depth],
+            batch,
+        ]
+        .concat(),
+    )?;
     // Until all jobs have begun and every tag is wanted.
     sleep(Duration::from_secs(2));
     let trace = Trace::start(disk.device()?)?;
@@ -86,7 +165,11 @@ fn measure(report: &mut Report, case: &Case) -> Result<()> {
     );
     let fullest = counts.iter().max().copied().unwrap_or_default();
     report.figure(
-        &format!("fullest of {} windows of {} us", counts.len(), case.period_us),
+        &format!(
+            "fullest of {} windows of {} us",
+            counts.len(),
+            case.period_us
+        ),
         format!("<= {}", case.quota),
         fullest,
         fullest <= case.quota,
@@ -100,14 +183,31 @@ pub(crate) fn quota_alone(report: &mut Report) -> Result<()> {
     sys::write(injection.path("quota"), "15\n")?;
     let trace = Trace::start(disk.device()?)?;
     let start_ns = sys::monotonic_ns();
-    let load = Fio::start(&disk.path(), &[RANDOM_READ, &["--time_based", "--runtime=60", "--iodepth=64"]].concat())?;
+    let load = Fio::start(
+        &disk.path(),
+        &[
+            RANDOM_READ,
+            &["--time_based", "--runtime=60", "--iodepth=64"],
+        ]
+        .concat(),
+    )?;
     sleep(Duration::from_secs(7));
     let events = trace.stop()?;
     // fio waits for what it has submitted: let it go.
     injection.remove()?;
     drop(load);
     // fio begins within the first second.
-    let counts = issued_by_window(&events, start_ns + 1_000_000_000, 4_000_000_000, 1_000_000_000);
-    report.figure("I/Os in each second", "15", format!("{counts:?}"), counts.iter().all(|count| *count == 15));
+    let counts = issued_by_window(
+        &events,
+        start_ns + 1_000_000_000,
+        4_000_000_000,
+        1_000_000_000,
+    );
+    report.figure(
+        "I/Os in each second",
+        "15",
+        format!("{counts:?}"),
+        counts.iter().all(|count| *count == 15),
+    );
     Ok(())
 }

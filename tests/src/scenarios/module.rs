@@ -21,14 +21,24 @@ fn unload() -> Result<String> {
 pub(crate) fn in_use(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let refused = unload().is_err();
-    report.figure("rmmod with a disk on ioem", "refused", yes(refused), refused);
+    report.figure(
+        "rmmod with a disk on ioem",
+        "refused",
+        yes(refused),
+        refused,
+    );
     disk.set_scheduler("none")?;
     let injection = Injection::new("one", &[])?;
     let refused = unload().is_err();
     report.figure("rmmod with an injection", "refused", yes(refused), refused);
     injection.remove()?;
     let worked = unload();
-    report.figure("rmmod with neither", "done", if worked.is_ok() { "done" } else { "refused" }, worked.is_ok());
+    report.figure(
+        "rmmod with neither",
+        "done",
+        if worked.is_ok() { "done" } else { "refused" },
+        worked.is_ok(),
+    );
     worked.map(drop)
 }
 
@@ -54,15 +64,28 @@ fn slabs() -> Result<BTreeMap<String, u64>> {
 /// Pages of vmalloc, where the code and data of modules are.
 fn vmalloc_kib() -> Result<u64> {
     let text = sys::read("/proc/meminfo")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmallocUsed:")).context("no VmallocUsed")?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VmallocUsed:"))
+        .context("no VmallocUsed")?;
     Ok(line.split_whitespace().next().unwrap_or_default().parse()?)
 }
 
 fn round() -> Result<()> {
-    let disk = Disk::on_ioem(&Kind { hw_queues: 2, ..Kind::default() })?;
-    let one = Injection::new("one", &[("delay_us", 10), ("quota", 1_000), ("jitter_us", 5)])?;
+    let disk = Disk::on_ioem(&Kind {
+        hw_queues: 2,
+        ..Kind::default()
+    })?;
+    let one = Injection::new(
+        "one",
+        &[("delay_us", 10), ("quota", 1_000), ("jitter_us", 5)],
+    )?;
     let two = Injection::new("two", &[("quota", 1_000)])?;
-    Fio::start(&disk.path(), &[RANDOM_READ, &["--iodepth=8", "--size=8g", "--number_ios=8"]].concat())?.finish()?;
+    Fio::start(
+        &disk.path(),
+        &[RANDOM_READ, &["--iodepth=8", "--size=8g", "--number_ios=8"]].concat(),
+    )?
+    .finish()?;
     one.remove()?;
     two.remove()?;
     disk.set_scheduler("none")?;
@@ -83,16 +106,28 @@ pub(crate) fn rounds(report: &mut Report) -> Result<()> {
     // One object left by each round would show as this many.
     let (name, growth) = slabs_after
         .iter()
-        .map(|(name, after)| (name, after.saturating_sub(slabs_before.get(name).copied().unwrap_or_default())))
+        .map(|(name, after)| {
+            (
+                name,
+                after.saturating_sub(slabs_before.get(name).copied().unwrap_or_default()),
+            )
+        })
         .max_by_key(|(_, growth)| *growth)
         .context("no slab caches")?;
     report.figure(
-        &format!("objects left by {ROUNDS} rounds of load, use and unload, in the worst slab cache"),
+        &format!(
+            "objects left by {ROUNDS} rounds of load, use and unload, in the worst slab cache"
+        ),
         format!("< {ROUNDS}"),
         format!("{growth} ({name})"),
         growth < ROUNDS,
     );
     let kib = vmalloc_after.saturating_sub(vmalloc_before);
-    report.figure("vmalloc left", format!("< {} KiB", ROUNDS * 4), format!("{kib} KiB"), kib < ROUNDS * 4);
+    report.figure(
+        "vmalloc left",
+        format!("< {} KiB", ROUNDS * 4),
+        format!("{kib} KiB"),
+        kib < ROUNDS * 4,
+    );
     Ok(())
 }

@@ -22,39 +22,56 @@ const LIMIT_NS: u64 = 10_000_000;
 const HOUR_US: u64 = 3_600_000_000;
 
 pub(crate) fn rmdir(report: &mut Report) -> Result<()> {
-    measure(report, &[("delay_us", HOUR_US)], HELD, |_, injection| injection.take().map_or(Ok(()), Injection::remove))
+    measure(report, &[("delay_us", HOUR_US)], HELD, |_, injection| {
+        injection.take().map_or(Ok(()), Injection::remove)
+    })
 }
 
 pub(crate) fn disabled(report: &mut Report) -> Result<()> {
-    measure(report, &[("delay_us", HOUR_US)], HELD, |_, injection| set(injection, "enabled", "0"))
+    measure(report, &[("delay_us", HOUR_US)], HELD, |_, injection| {
+        set(injection, "enabled", "0")
+    })
 }
 
 pub(crate) fn smaller_delay(report: &mut Report) -> Result<()> {
-    measure(report, &[("delay_us", HOUR_US)], HELD, |_, injection| set(injection, "delay_us", "1000"))
+    measure(report, &[("delay_us", HOUR_US)], HELD, |_, injection| {
+        set(injection, "delay_us", "1000")
+    })
 }
 
 pub(crate) fn panic_button(report: &mut Report) -> Result<()> {
-    measure(report, &[("delay_us", HOUR_US)], HELD, |_, _| sys::write(format!("{}/enabled", sys::IOEM), "0"))
+    measure(report, &[("delay_us", HOUR_US)], HELD, |_, _| {
+        sys::write(format!("{}/enabled", sys::IOEM), "0")
+    })
 }
 
 pub(crate) fn other_scheduler(report: &mut Report) -> Result<()> {
-    measure(report, &[("delay_us", HOUR_US)], HELD, |disk, _| disk.set_scheduler("none"))
+    measure(report, &[("delay_us", HOUR_US)], HELD, |disk, _| {
+        disk.set_scheduler("none")
+    })
 }
 
 pub(crate) fn disk_removed(report: &mut Report) -> Result<()> {
-    measure(report, &[("delay_us", HOUR_US)], HELD, |disk, _| disk.remove())
+    measure(report, &[("delay_us", HOUR_US)], HELD, |disk, _| {
+        disk.remove()
+    })
 }
 
 /// A limit admits one I/O an hour; the others stand in its line.
 pub(crate) fn limit_ended(report: &mut Report) -> Result<()> {
     // One may go at once, or none if the window is used up by the disk's own probing.
-    measure(report, &[("period_us", HOUR_US), ("quota", 1)], HELD - 1, |_, injection| {
-        injection.take().map_or(Ok(()), Injection::remove)
-    })
+    measure(
+        report,
+        &[("period_us", HOUR_US), ("quota", 1)],
+        HELD - 1,
+        |_, injection| injection.take().map_or(Ok(()), Injection::remove),
+    )
 }
 
 fn set(injection: &Option<Injection>, attribute: &str, value: &str) -> Result<()> {
-    injection.as_ref().map_or(Ok(()), |injection| injection.set(attribute, value))
+    injection
+        .as_ref()
+        .map_or(Ok(()), |injection| injection.set(attribute, value))
 }
 
 fn measure(
@@ -67,21 +84,50 @@ fn measure(
     let mut injection = Some(Injection::new("held", settings)?);
     let trace = Trace::start(disk.device()?)?;
     let number = format!("--number_ios={HELD}");
-    let load = Fio::start(&disk.path(), &[RANDOM_READ, &["--iodepth=256", "--size=8g", &number]].concat())?;
+    let load = Fio::start(
+        &disk.path(),
+        &[RANDOM_READ, &["--iodepth=256", "--size=8g", &number]].concat(),
+    )?;
     // Long enough for fio to submit all it may.
     std::thread::sleep(Duration::from_secs(2));
     let start_ns = sys::monotonic_ns();
     recover(&disk, &mut injection)?;
     load.wait()?;
     let events = trace.stop()?;
-    let count = |step| events.iter().filter(|event| event.step == step && event.time_ns < start_ns).count();
+    let count = |step| {
+        events
+            .iter()
+            .filter(|event| event.step == step && event.time_ns < start_ns)
+            .count()
+    };
     let before = (count(Step::Insert) - count(Step::Issue)) as u64;
 
-    let completed: Vec<u64> =
-        events.iter().filter(|event| event.step == Step::Complete && event.time_ns >= start_ns).map(|event| event.time_ns).collect();
-    report.figure("held until then", format!(">= {held}"), before, before >= held);
-    report.figure("completed", before, completed.len(), completed.len() as u64 >= before);
-    let last_ns = completed.iter().max().map_or(u64::MAX, |last| last - start_ns);
-    report.figure("last one after", "< 10 ms", format!("{:.3} ms", last_ns as f64 / 1e6), last_ns < LIMIT_NS);
+    let completed: Vec<u64> = events
+        .iter()
+        .filter(|event| event.step == Step::Complete && event.time_ns >= start_ns)
+        .map(|event| event.time_ns)
+        .collect();
+    report.figure(
+        "held until then",
+        format!(">= {held}"),
+        before,
+        before >= held,
+    );
+    report.figure(
+        "completed",
+        before,
+        completed.len(),
+        completed.len() as u64 >= before,
+    );
+    let last_ns = completed
+        .iter()
+        .max()
+        .map_or(u64::MAX, |last| last - start_ns);
+    report.figure(
+        "last one after",
+        "< 10 ms",
+        format!("{:.3} ms", last_ns as f64 / 1e6),
+        last_ns < LIMIT_NS,
+    );
     Ok(())
 }
