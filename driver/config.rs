@@ -6,7 +6,6 @@
 
 use crate::{
     elevator::{NoIo, Queue},
-    hold::Course,
     plan::Plan,
     policy::settings::{Attribute, Settings},
     scheduler::{HwState, Ioem},
@@ -233,22 +232,12 @@ impl Config {
     fn apply(&mut self) -> Result {
         let mut plans = KVec::with_capacity(self.disks.len(), GFP_KERNEL)?;
         for disk in self.disks.iter() {
-            let plan = Plan::new(self.active(), disk.plan.as_deref())?;
-            let changes = !Plan::same(plan.as_deref(), disk.plan.as_deref());
-            if changes {
-                disk.queue.try_for_each_hw_queue(|hw_queue| {
-                    hw_queue.data().prepare(Course::new(plan.clone())?);
-                    Ok(())
-                })?;
-            }
-            plans.push(changes.then_some(plan), GFP_KERNEL)?;
+            plans.push(Plan::new(self.active(), disk.plan.as_deref())?, GFP_KERNEL)?;
         }
         // From here on nothing fails.
         for (disk, plan) in self.disks.iter_mut().zip(plans) {
-            if let Some(plan) = plan {
-                disk.plan = plan;
-                // A hardware queue that is added just now has nothing prepared: it takes the plan when it gets the lock.
-                disk.queue.for_each_hw_queue(HwState::commit);
+            if !Plan::same(plan.as_deref(), disk.plan.as_deref()) {
+                disk.follow(plan);
             }
         }
         Ok(())
@@ -256,11 +245,16 @@ impl Config {
 
     fn release_all(&mut self) {
         for disk in self.disks.iter_mut() {
-            disk.plan = None;
-            disk.queue.for_each_hw_queue(|hw_queue| {
-                hw_queue.data().prepare(Course::free());
-                HwState::commit(hw_queue);
-            });
+            disk.follow(None);
         }
+    }
+}
+
+impl Disk {
+    /// Has all hardware queues follow another plan. One that is added just now takes it when it gets the lock.
+    fn follow(&mut self, plan: Option<Arc<Plan>>) {
+        self.plan = plan;
+        self.queue
+            .for_each_hw_queue(|hw_queue| HwState::follow(hw_queue, self.plan.clone()));
     }
 }

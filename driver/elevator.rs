@@ -69,11 +69,7 @@ pub(crate) trait Elevator: Sized + 'static {
     fn start_queue(queue: kernel::sync::ArcBorrow<'_, Queue<Self>>) -> Result;
 
     /// Called before the first request comes to this hardware queue, which [`Queue::for_each_hw_queue`] already visits.
-    ///
-    /// # Errors
-    ///
-    /// The switch fails with this error, and all of the queue is stopped and dropped.
-    fn start_hw_queue(queue: &Queue<Self>, hw_queue: &HwQueue<Self>) -> Result;
+    fn start_hw_queue(queue: &Queue<Self>, hw_queue: &HwQueue<Self>);
 
     /// The disk leaves this scheduler. No request is left, and the hardware queues are gone.
     fn stop_queue(queue: &Queue<Self>);

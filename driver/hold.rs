@@ -2,91 +2,45 @@
 
 //! The requests that one hardware queue holds, and which of them may go.
 //!
-//! A request waits for its delays in the order of time, then, if a limit refuses it, in that limit's line until the limit's
-//! next window. Whoever stands in a line is before whoever comes to it. What no rule touches waits for nothing.
+//! A request waits for its delays in the order of time, then for every limit to admit it. What no rule touches waits for
+//! nothing.
 
 use crate::{
     elevator::{now_ns, Fifo, Request, TimeQueue},
-    plan::{Plan, Refusal},
+    plan::Plan,
 };
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
 /// The time of [`Hold::next_ns`] when nothing is held.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// A plan and the memory that a hardware queue needs to follow it.
-pub(crate) struct Course {
-    plan: Option<Arc<Plan>>,
-    /// By the plan's numbers of limits.
-    lines: KVec<Line>,
-}
-
-/// Those whom one limit has refused.
-struct Line {
-    requests: Fifo,
-    /// When the limit may admit again.
-    open_ns: u64,
-}
-
-impl Course {
-    /// The course of a disk that no rule touches. Needs no memory.
-    pub(crate) const fn free() -> Self {
-        Self {
-            plan: None,
-            lines: KVec::new(),
-        }
-    }
-
-    /// The course by `plan`.
-    pub(crate) fn new(plan: Option<Arc<Plan>>) -> Result<Self> {
-        let mut course = Self::free();
-        if let Some(plan) = plan {
-            course.lines.reserve(plan.limits(), GFP_KERNEL)?;
-            for _ in 0..plan.limits() {
-                let line = Line {
-                    requests: Fifo::new(),
-                    open_ns: 0,
-                };
-                course.lines.push(line, GFP_KERNEL)?;
-            }
-            course.plan = Some(plan);
-        }
-        Ok(course)
-    }
-}
-
 /// All requests of a hardware queue that were inserted and not yet dispatched.
 pub(crate) struct Hold {
-    course: Course,
+    /// What is done to them; `None` is nothing.
+    plan: Option<Arc<Plan>>,
     /// May go now: no rule touches them, or the driver gave them back.
     ready: Fifo,
-    /// Wait for their delays, or are due and not yet looked at.
+    /// Wait for their delays or, after these, for the limits.
     delayed: TimeQueue,
-    /// How many stand in all lines.
-    in_line: usize,
+    /// Before this time some limit is known to admit nothing.
+    open_ns: u64,
 }
 
 impl Hold {
     /// Holds nothing, and follows no rule.
     pub(crate) const fn new() -> Self {
         Self {
-            course: Course::free(),
+            plan: None,
             ready: Fifo::new(),
             delayed: TimeQueue::new(),
-            in_line: 0,
+            open_ns: 0,
         }
     }
 
     /// Whether a request that comes now has to be judged.
     #[inline]
     pub(crate) fn judges(&self) -> bool {
-        self.course.plan.is_some()
-    }
-
-    /// Whether every request may go now.
-    #[inline]
-    pub(crate) fn all_ready(&self) -> bool {
-        self.in_line == 0 && self.delayed.is_empty()
+        self.plan.is_some()
     }
 
     /// Takes a request that may go now.
@@ -108,12 +62,12 @@ impl Hold {
 
     /// Draws the request's delays, and counts them from its arrival.
     fn hold(&mut self, mut request: Request) {
-        let Some(plan) = &self.course.plan else {
+        let Some(plan) = &self.plan else {
             self.ready.push_back(request);
             return;
         };
         let delay_ns = plan.delay_ns();
-        if delay_ns == 0 && plan.limits() == 0 {
+        if delay_ns == 0 && !plan.limits() {
             self.ready.push_back(request);
             return;
         }
@@ -123,161 +77,80 @@ impl Hold {
         self.delayed.push(request);
     }
 
+    /// Whether every request may go now.
+    #[inline]
+    pub(crate) fn all_ready(&self) -> bool {
+        self.delayed.is_empty()
+    }
+
     /// The next request, if one may go now.
+    #[inline]
     pub(crate) fn pop(&mut self) -> Option<Request> {
-        if self.all_ready() {
-            return self.ready.pop_front();
-        }
-        let mut now_ns = now_ns();
         // Those who waited are older than those who need not.
-        self.pop_line(&mut now_ns)
-            .or_else(|| self.pop_due(&mut now_ns))
-            .or_else(|| self.ready.pop_front())
+        self.pop_due().or_else(|| self.ready.pop_front())
     }
 
     /// The next request, whether or not it may go.
     pub(crate) fn pop_any(&mut self) -> Option<Request> {
-        if self.in_line > 0 {
-            let in_line = self
-                .course
-                .lines
-                .iter_mut()
-                .find_map(|line| line.requests.pop_front());
-            self.in_line = self.in_line.saturating_sub(1);
-            return in_line;
-        }
         self.delayed.pop().or_else(|| self.ready.pop_front())
     }
 
-    /// The next request from a line that is open.
-    fn pop_line(&mut self, now_ns: &mut u64) -> Option<Request> {
-        if self.in_line == 0 {
+    /// The next request whose delays are over, if the limits admit it.
+    fn pop_due(&mut self) -> Option<Request> {
+        let due_ns = self.delayed.first_due_ns()?;
+        let mut now_ns = now_ns();
+        if due_ns.max(self.open_ns) > now_ns {
             return None;
         }
-        let plan = self.course.plan.clone()?;
-        for number in 0..self.course.lines.len() {
-            while self.course.lines[number].open_ns <= *now_ns {
-                let Some(request) = self.course.lines[number].requests.pop_front() else {
-                    break;
-                };
-                self.in_line = self.in_line.saturating_sub(1);
-                match plan.admit(now_ns) {
-                    Ok(()) => return Some(request),
-                    // The line's own limit: everybody in it waits on.
-                    Err(refusal) if refusal.limit == number => self.stand_first(request, &refusal),
-                    Err(refusal) => self.stand(request, &refusal),
-                }
-            }
+        if let Some(plan) = &self.plan {
+            let admitted = plan.admit(&mut now_ns);
+            let (Ok(open_ns) | Err(open_ns)) = admitted;
+            self.open_ns = open_ns;
+            admitted.ok()?;
         }
-        None
-    }
-
-    /// The next request whose delays are over and which the limits admit.
-    fn pop_due(&mut self, now_ns: &mut u64) -> Option<Request> {
-        while self
-            .delayed
-            .first_due_ns()
-            .is_some_and(|due_ns| due_ns <= *now_ns)
-        {
-            let request = self.delayed.pop()?;
-            if let Some(line) = self
-                .course
-                .lines
-                .iter_mut()
-                .find(|line| !line.requests.is_empty())
-            {
-                line.requests.push_back(request);
-                self.in_line = self.in_line.saturating_add(1);
-                continue;
-            }
-            let Some(plan) = &self.course.plan else {
-                return Some(request);
-            };
-            match plan.admit(now_ns) {
-                Ok(()) => return Some(request),
-                Err(refusal) => self.stand(request, &refusal),
-            }
-        }
-        None
-    }
-
-    /// Has a request stand in the line of the limit that refused it, by the time it was due.
-    fn stand(&mut self, request: Request, refusal: &Refusal) {
-        let line = &mut self.course.lines[refusal.limit];
-        if line
-            .requests
-            .first_due_ns()
-            .is_some_and(|first| request.due_ns() < first)
-        {
-            return self.stand_first(request, refusal);
-        }
-        line.requests.push_back(request);
-        line.open_ns = refusal.until_ns;
-        self.in_line = self.in_line.saturating_add(1);
-    }
-
-    fn stand_first(&mut self, request: Request, refusal: &Refusal) {
-        let line = &mut self.course.lines[refusal.limit];
-        line.requests.push_front(request);
-        line.open_ns = refusal.until_ns;
-        self.in_line = self.in_line.saturating_add(1);
+        self.delayed.pop()
     }
 
     /// The earliest time at which [`Hold::pop`] may give a request: 0 is now, [`NEVER`] that nothing is held.
+    ///
+    /// It is exact as far as this hardware queue can know. Asking for a dispatch that then gives nothing is no small thing:
+    /// the block layer plans to ask again after 3 ms, and where that meets a run that is asked for at the same moment, the
+    /// latter is put off as well (`blk_mq_delay_run_hw_queues` looks for a pending run before it changes its time).
     #[inline]
     pub(crate) fn next_ns(&self) -> u64 {
         if !self.ready.is_empty() {
             return 0;
         }
-        let due_ns = self.delayed.first_due_ns().unwrap_or(NEVER);
-        if self.in_line == 0 {
-            return due_ns;
-        }
-        let lines = self
-            .course
-            .lines
-            .iter()
-            .filter(|line| !line.requests.is_empty());
-        lines.fold(due_ns, |next_ns, line| next_ns.min(line.open_ns))
+        self.delayed
+            .first_due_ns()
+            .map_or(NEVER, |due_ns| due_ns.max(self.open_ns))
     }
 
-    /// Follows another course, and judges all that is held again, from its own arrival. Gives back the old course.
-    pub(crate) fn follow(&mut self, course: Course) -> Course {
-        let mut held = self.take_held();
-        let old = core::mem::replace(&mut self.course, course);
-        let keeps = match (&old.plan, &self.course.plan) {
+    /// Follows another plan, and judges all that is held again, from its own arrival. Gives back the old plan.
+    pub(crate) fn follow(&mut self, plan: Option<Arc<Plan>>) -> Option<Arc<Plan>> {
+        let old = core::mem::replace(&mut self.plan, plan);
+        let keeps = match (&old, &self.plan) {
             (Some(old), Some(new)) => old.same_delays(new),
             _ => false,
         };
-        while let Some(request) = held.pop_front() {
+        if keeps {
             // A delay that did not change is not drawn again: who draws often enough draws a short one at last.
-            if keeps {
-                self.delayed.push(request);
-            } else {
-                self.hold(request);
-            }
+            self.open_ns = 0;
+        } else {
+            self.judge_again();
         }
         old
     }
 
-    /// Judges all that is held again, after a rule of the plan has ended.
+    /// Judges all that is held again, from its own arrival.
     pub(crate) fn judge_again(&mut self) {
-        let mut held = self.take_held();
-        while let Some(request) = held.pop_front() {
-            self.hold(request);
-        }
-    }
-
-    /// Everything that may not go yet, oldest first as far as lines are concerned.
-    fn take_held(&mut self) -> Fifo {
+        self.open_ns = 0;
         let mut held = Fifo::new();
-        for line in self.course.lines.iter_mut() {
-            held.append(&mut line.requests);
-        }
-        self.in_line = 0;
         while let Some(request) = self.delayed.pop() {
             held.push_back(request);
         }
-        held
+        while let Some(request) = held.pop_front() {
+            self.hold(request);
+        }
     }
 }

@@ -22,7 +22,7 @@ use kernel::{
 /// The rules for one disk, in the order in which they apply. Immutable, but for the [`State`] of each rule.
 pub(crate) struct Plan {
     rules: KVec<Rule>,
-    /// Places in `rules` of those that limit: the limit's number is the place in here.
+    /// Places in `rules` of those that limit.
     limits: KVec<usize>,
 }
 
@@ -44,14 +44,6 @@ struct State {
     window: Atomic<u64>,
     /// Set when the injection has ended and there was no memory for a plan without it.
     ended: Atomic<bool>,
-}
-
-/// Why an I/O may not go yet.
-pub(crate) struct Refusal {
-    /// Number of the limit that refused.
-    pub(crate) limit: usize,
-    /// When it may admit again.
-    pub(crate) until_ns: u64,
 }
 
 impl Plan {
@@ -125,9 +117,9 @@ impl Plan {
         delays(self).eq(delays(other))
     }
 
-    /// How many limits there are.
-    pub(crate) fn limits(&self) -> usize {
-        self.limits.len()
+    /// Whether there is a limit.
+    pub(crate) fn limits(&self) -> bool {
+        !self.limits.is_empty()
     }
 
     /// Marks the rule of an injection that has ended; it does nothing any more. Needs no memory.
@@ -146,35 +138,29 @@ impl Plan {
 
     /// Asks every limit to admit one I/O at `now_ns`, which is brought up to date where a limit has seen a later time.
     ///
-    /// All of them count it, or none does.
-    pub(crate) fn admit(&self, now_ns: &mut u64) -> Result<(), Refusal> {
+    /// All of them count it, or none does. Either way the answer tells before which time no other I/O is admitted, as far as
+    /// was seen: after an admission, 0 if nothing is known.
+    pub(crate) fn admit(&self, now_ns: &mut u64) -> Result<u64, u64> {
+        if let [place] = self.limits[..] {
+            return self.rules[place].charge(now_ns);
+        }
         // Most refusals need no counting and taking back: ask before.
-        self.each_limit(|rule, limit| rule.ask(limit, now_ns).map(|_| ()))?;
-        let charged = self.each_limit(|rule, limit| rule.charge(limit, now_ns));
-        if let Err(refusal) = &charged {
-            for &place in self.limits.iter().take(refusal.limit) {
-                self.rules[place].give_back();
+        for &place in self.limits.iter() {
+            self.rules[place].ask(now_ns)?;
+        }
+        let mut open_ns = 0;
+        for (number, &place) in self.limits.iter().enumerate() {
+            match self.rules[place].charge(now_ns) {
+                Ok(until_ns) => open_ns = until_ns.max(open_ns),
+                Err(until_ns) => {
+                    for &place in self.limits.iter().take(number) {
+                        self.rules[place].give_back();
+                    }
+                    return Err(until_ns);
+                }
             }
         }
-        charged
-    }
-
-    /// Calls `ask` for each limit until one refuses, with the time until which it does.
-    fn each_limit(
-        &self,
-        mut ask: impl FnMut(&Rule, &Limit) -> Result<(), u64>,
-    ) -> Result<(), Refusal> {
-        for (number, &place) in self.limits.iter().enumerate() {
-            let rule = &self.rules[place];
-            let Some(limit) = rule.limit.as_ref().filter(|_| !rule.has_ended()) else {
-                continue;
-            };
-            ask(rule, limit).map_err(|until_ns| Refusal {
-                limit: number,
-                until_ns,
-            })?;
-        }
-        Ok(())
+        Ok(open_ns)
     }
 }
 
@@ -200,8 +186,37 @@ impl Rule {
         delay.at(self.state.last.load(Relaxed))
     }
 
+    /// The rule's limit, while it is one.
+    fn limit(&self) -> Option<&Limit> {
+        self.limit.as_ref().filter(|_| !self.has_ended())
+    }
+
+    /// Whether the limit admits an I/O now; if not, until when.
+    fn ask(&self, now_ns: &mut u64) -> Result<(), u64> {
+        match self.limit() {
+            Some(limit) => self.look(limit, now_ns).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts one I/O, and tells before which time no other is admitted, or 0; or the same because this one is not.
+    fn charge(&self, now_ns: &mut u64) -> Result<u64, u64> {
+        let Some(limit) = self.limit() else {
+            return Ok(0);
+        };
+        loop {
+            let (window, next) = self.look(limit, now_ns)?;
+            if self.exchange(window, next) {
+                return Ok(match limit.answer(next, *now_ns) {
+                    Answer::Admit(_) => 0,
+                    Answer::Wait(until_ns) => until_ns,
+                });
+            }
+        }
+    }
+
     /// The present window and the one that an admission would leave; or until when none is admitted.
-    fn ask(&self, limit: &Limit, now_ns: &mut u64) -> Result<(Window, Window), u64> {
+    fn look(&self, limit: &Limit, now_ns: &mut u64) -> Result<(Window, Window), u64> {
         // Acquire: a clock that is read after the word shows no time before the one for which the word was written.
         let window = Window::from_word(self.state.window.load(Acquire));
         if !limit.is_current(window, *now_ns) {
@@ -210,15 +225,6 @@ impl Rule {
         match limit.answer(window, *now_ns) {
             Answer::Admit(next) => Ok((window, next)),
             Answer::Wait(until_ns) => Err(until_ns),
-        }
-    }
-
-    fn charge(&self, limit: &Limit, now_ns: &mut u64) -> Result<(), u64> {
-        loop {
-            let (window, next) = self.ask(limit, now_ns)?;
-            if self.exchange(window, next) {
-                return Ok(());
-            }
         }
     }
 

@@ -8,14 +8,15 @@
 use crate::{
     config,
     elevator::{now_ns, Elevator, HwQueue, Queue, Request, Requests},
-    hold::{Course, Hold, NEVER},
+    hold::{Hold, NEVER},
+    plan::Plan,
 };
 use kernel::{
     new_spinlock,
     prelude::*,
     sync::{
         atomic::{Atomic, Relaxed},
-        ArcBorrow, SpinLock,
+        Arc, ArcBorrow, SpinLock,
     },
 };
 
@@ -36,8 +37,6 @@ struct Inner {
     hold: Hold,
     /// When the timer was last asked to run the queue.
     alarm_ns: u64,
-    /// The course to follow next; see [`HwState::prepare`].
-    prepared: Option<Course>,
 }
 
 impl Inner {
@@ -64,27 +63,18 @@ impl Inner {
 }
 
 impl HwState {
-    /// Keeps a course ready, so that [`HwState::commit`] cannot fail.
-    pub(crate) fn prepare(&self, course: Course) {
-        let old = self.inner.lock().prepared.replace(course);
-        // Frees memory: better without the lock.
-        drop(old);
-    }
-
-    /// Follows the course that was prepared, if there is one, and judges all that is held again.
-    pub(crate) fn commit(hw_queue: &HwQueue<Ioem>) {
+    /// Follows another plan, and judges all that is held again.
+    pub(crate) fn follow(hw_queue: &HwQueue<Ioem>, plan: Option<Arc<Plan>>) {
         let mut inner = hw_queue.data().inner.lock();
-        let Some(course) = inner.prepared.take() else {
-            return;
-        };
-        let old = inner.hold.follow(course);
+        let old = inner.hold.follow(plan);
         inner.publish(hw_queue, true);
         drop(inner);
+        // It may be the last reference: memory is freed better without the lock.
         drop(old);
         hw_queue.run();
     }
 
-    /// Judges all that is held again by the course that is followed.
+    /// Judges all that is held again by the plan that is followed, after one of its rules has ended.
     pub(crate) fn judge_again(hw_queue: &HwQueue<Ioem>) {
         let mut inner = hw_queue.data().inner.lock();
         inner.hold.judge_again();
@@ -106,7 +96,6 @@ impl Elevator for Ioem {
                 Inner {
                     hold: Hold::new(),
                     alarm_ns: 0,
-                    prepared: None,
                 },
                 "ioem_hw_queue"
             ),
@@ -118,11 +107,9 @@ impl Elevator for Ioem {
         config::lock().attach(queue)
     }
 
-    fn start_hw_queue(queue: &Queue<Self>, hw_queue: &HwQueue<Self>) -> Result {
+    fn start_hw_queue(queue: &Queue<Self>, hw_queue: &HwQueue<Self>) {
         let config = config::lock();
-        hw_queue.data().prepare(Course::new(config.plan_of(queue))?);
-        HwState::commit(hw_queue);
-        Ok(())
+        HwState::follow(hw_queue, config.plan_of(queue));
     }
 
     fn stop_queue(queue: &Queue<Self>) {

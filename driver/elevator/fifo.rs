@@ -98,20 +98,6 @@ impl Fifo {
     pub(crate) fn last_due_ns(&self) -> Option<u64> {
         self.ends.map(|(_, last)| due_ns(last))
     }
-
-    /// Moves all requests of `other` behind those of this list.
-    pub(crate) fn append(&mut self, other: &mut Self) {
-        // INVARIANT: The other's requests follow ours, and the other owns nothing any more.
-        self.ends = match (self.ends, other.ends.take()) {
-            (ours, None) => ours,
-            (None, theirs) => theirs,
-            (Some((first, middle)), Some((next, last))) => {
-                // SAFETY: By the invariants `middle` is ours.
-                unsafe { link(middle).write(next.as_ptr().cast()) };
-                Some((first, last))
-            }
-        };
-    }
 }
 
 /// When a request of a list is due. Only for requests of the caller's list.

@@ -40,22 +40,6 @@ impl<E: Elevator> Queue<E> {
         })
     }
 
-    /// Visits all hardware queues. Process context; `visit` may allocate, without I/O.
-    ///
-    /// # Errors
-    ///
-    /// The first one of `visit`; those after it are not visited.
-    pub(crate) fn try_for_each_hw_queue(
-        &self,
-        mut visit: impl FnMut(&HwQueue<E>) -> Result,
-    ) -> Result {
-        let _no_io = NoIo::new();
-        let members = self.hw_queues.lock();
-        members
-            .iter()
-            .try_for_each(|member| visit(&member.hw_queue))
-    }
-
     /// Visits all hardware queues. Process context.
     pub(crate) fn for_each_hw_queue(&self, mut visit: impl FnMut(&HwQueue<E>)) {
         let members = self.hw_queues.lock();

@@ -127,10 +127,7 @@ impl<E: Elevator> VTable<E> {
         // it returns; the block layer calls us for it only in between.
         let hw_queue = Arc::pin_init(unsafe { HwQueue::<E>::new(hctx) }, GFP_KERNEL)?;
         queue.add(hw_queue.as_arc_borrow())?;
-        if let Err(error) = E::start_hw_queue(queue, &hw_queue) {
-            queue.remove(&hw_queue);
-            return Err(error);
-        }
+        E::start_hw_queue(queue, &hw_queue);
         // SAFETY: The queue is frozen and quiesced, so that nobody looks at the field; `exit_hctx` takes the pointer back.
         unsafe { (*hctx.as_ptr()).sched_data = hw_queue.into_raw().cast_mut().cast() };
         Ok(())
