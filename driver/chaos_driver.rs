@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Chaos Driver: slows disks down on purpose, so that people learn what their systems do on a bad day.
 //!

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! All injections, all disks that are on the scheduler, and how a change of the first reaches the second.
 //!

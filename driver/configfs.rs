@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The files by which people configure injections: `/sys/kernel/config/ioem`.
 //!

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! A safe abstraction of the block layer's I/O schedulers ("elevators").
 //!

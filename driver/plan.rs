@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! What the injections do to the I/O of one disk, worked out when a setting changes and not for each I/O.
 

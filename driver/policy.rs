@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
 //! The rules of Chaos Driver, without the kernel: what settings mean, and what they do to one I/O.
 //!

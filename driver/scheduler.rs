@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The I/O scheduler `ioem`: a first-in, first-out queue in which injections hold requests back.
 //!

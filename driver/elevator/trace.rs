@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The tracepoint that schedulers emit themselves, so that blktrace and its kin see when a request was inserted.
 //!

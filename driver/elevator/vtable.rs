@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The C functions by which the block layer calls a scheduler; each turns pointers into references and calls [`Elevator`].
 //!

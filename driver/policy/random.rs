@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
 //! Random numbers from a counter: the n-th draw of a sequence is a function of its seed and n.
 //!

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Builds the module and the program, and runs the tests and the demo.
+
+# The kernel to build for: a folder of headers whose `rust/` has the metadata of the kernel crate.
+KBUILD_PATH ?= /lib/modules/$(shell uname -r)/build
+# Where that kernel tells how its structures are laid out.
+BTF ?= $(firstword $(wildcard $(KBUILD_PATH)/vmlinux /sys/kernel/btf/vmlinux) $(KBUILD_PATH)/vmlinux)
+PREFIX ?= /usr/local
+CARGO ?= cargo
+
+.PHONY: all module kchaos layouts check-kernel test demo install clean
+
+all: module kchaos
+
+module: check-kernel layouts
+	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" modules
+
+kchaos:
+	$(CARGO) build --release --package kchaos
+
+layouts:
+	$(CARGO) run --quiet --release --package layouts -- \
+		--btf "$(BTF)" --contract driver/elevator/layouts.contract --output driver/elevator/layouts/generated.rs
+
+check-kernel:
+	@tools/check-kernel "$(KBUILD_PATH)"
+
+test:
+	@tests/run
+
+demo:
+	@tests/demo
+
+install: all
+	install -D -m 755 target/release/kchaos "$(DESTDIR)$(PREFIX)/bin/kchaos"
+	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" modules_install
+
+clean:
+	-test ! -e "$(KBUILD_PATH)/Makefile" || $(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" clean
+	$(CARGO) clean
+	rm -f driver/elevator/layouts/generated.rs
