@@ -20,7 +20,7 @@ pub enum ParseError {
 ///
 /// See [`ParseError`].
 pub fn number(text: &[u8], least: u32, most: u32) -> Result<u32, ParseError> {
-    let value = digits(positive(text)?)?;
+    let value = not_negative(text, digits)?;
     if value < u64::from(least) || value > u64::from(most) {
         return Err(ParseError::OutOfRange);
     }
@@ -33,7 +33,27 @@ pub fn number(text: &[u8], least: u32, most: u32) -> Result<u32, ParseError> {
 ///
 /// See [`ParseError`].
 pub fn percent(text: &[u8]) -> Result<u32, ParseError> {
-    let text = positive(text)?;
+    let value = not_negative(text, hundredths)?;
+    if value > 10_000 {
+        return Err(ParseError::OutOfRange);
+    }
+    u32::try_from(value).map_err(|_| ParseError::OutOfRange)
+}
+
+/// Reads `text` without its newline; a negative number is one, but no setting accepts it.
+fn not_negative(
+    text: &[u8],
+    read: impl Fn(&[u8]) -> Result<u64, ParseError>,
+) -> Result<u64, ParseError> {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    match text.strip_prefix(b"-") {
+        Some(rest) => read(rest).and(Err(ParseError::OutOfRange)),
+        None => read(text),
+    }
+}
+
+/// A number with at most two decimals, in hundredths.
+fn hundredths(text: &[u8]) -> Result<u64, ParseError> {
     let (whole, decimals) = match text.iter().position(|&byte| byte == b'.') {
         Some(dot) => (&text[..dot], &text[dot.saturating_add(1)..]),
         None => (text, &b"0"[..]),
@@ -43,25 +63,9 @@ pub fn percent(text: &[u8]) -> Result<u32, ParseError> {
         [_, _] => digits(decimals)?,
         _ => return Err(ParseError::NotANumber),
     };
-    let value = digits(whole)?
+    Ok(digits(whole)?
         .saturating_mul(100)
-        .saturating_add(hundredths);
-    if value > 10_000 {
-        return Err(ParseError::OutOfRange);
-    }
-    u32::try_from(value).map_err(|_| ParseError::OutOfRange)
-}
-
-/// `text` without its newline; a negative number is one, but no setting accepts it.
-fn positive(text: &[u8]) -> Result<&[u8], ParseError> {
-    let text = text.strip_suffix(b"\n").unwrap_or(text);
-    match text.strip_prefix(b"-") {
-        Some(rest) => {
-            digits(rest)?;
-            Err(ParseError::OutOfRange)
-        }
-        None => Ok(text),
-    }
+        .saturating_add(hundredths))
 }
 
 /// At least one decimal digit and nothing else; what is too large for the type is as good as its largest value.

@@ -17,15 +17,10 @@ use report::Report;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<String> = std::env::args().skip(1).collect();
     let selected: Vec<_> = scenarios::ALL
         .iter()
-        .filter(|scenario| {
-            wanted.is_empty()
-                || wanted
-                    .iter()
-                    .any(|word| scenario.name.contains(word.as_str()))
-        })
+        .filter(|scenario| selects(&words, scenario.name))
         .collect();
     println!("KTAP version 1");
     println!("1..{}", selected.len());
@@ -43,4 +38,14 @@ fn main() -> ExitCode {
     } else {
         ExitCode::SUCCESS
     }
+}
+
+/// Whether these words select a test: its name contains one of them, if there are any, and none of those that begin with `-`.
+fn selects(words: &[String], name: &str) -> bool {
+    let (without, with): (Vec<&str>, Vec<&str>) = words
+        .iter()
+        .map(String::as_str)
+        .partition(|word| word.starts_with('-'));
+    !without.iter().any(|word| name.contains(&word[1..]))
+        && (with.is_empty() || with.iter().any(|word| name.contains(word)))
 }

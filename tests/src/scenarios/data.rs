@@ -43,7 +43,6 @@ pub(crate) fn verified(report: &mut Report) -> Result<()> {
         cache: true,
         ..Kind::default()
     })?;
-    sys::run(&["modprobe", "ext4"])?;
     sys::run(&["mkfs.ext4", "-q", &disk.path()])?;
     sys::run(&["mount", "-t", "ext4", &disk.path(), "/mnt"])?;
     let _injection = Injection::new(

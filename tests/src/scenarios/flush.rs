@@ -23,7 +23,6 @@ pub(crate) fn delayed_once(report: &mut Report) -> Result<()> {
         cache: true,
         ..Kind::default()
     })?;
-    sys::run(&["modprobe", "ext4"])?;
     sys::run(&[
         "mkfs.ext4",
         "-q",

@@ -25,7 +25,7 @@ const fn scenario(name: &'static str, run: fn(&mut Report) -> Result<()>) -> Sce
     Scenario { name, run }
 }
 
-/// All tests. A program that is given words runs those whose names contain one of them.
+/// All tests.
 pub(crate) const ALL: &[Scenario] = &[
     scenario("limit_example_1_queue", limit::example_1_queue),
     scenario("limit_example_2_queues", limit::example_2_queues),
