@@ -2,17 +2,13 @@
 
 //! Makes a scheduler available, for as long as the registration lives.
 
-use super::{layouts::ElevatorType, vtable::VTable, Elevator};
+use super::{
+    layouts::{elv_register, elv_unregister, ElevatorType},
+    vtable::VTable,
+    Elevator,
+};
 use core::marker::PhantomData;
-use kernel::{ffi, prelude::*, types::Opaque};
-
-// Lock classes and lockdep maps have no members unless a kernel is built to debug locks.
-#[allow(improper_ctypes)]
-extern "C" {
-    // Exported by the block layer, and declared in no header that is installed.
-    fn elv_register(elevator_type: *mut ElevatorType) -> ffi::c_int;
-    fn elv_unregister(elevator_type: *mut ElevatorType);
-}
+use kernel::{prelude::*, types::Opaque};
 
 /// A registered scheduler.
 ///

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! How the program fails: exit codes, and messages that say what to do next.
+
+use anyhow::{Result, anyhow};
+use rustix::io::Errno;
+use std::{
+    fmt,
+    io::{self, Write},
+    path::Path,
+};
+
+/// What the program's exit code says; [`EXIT_CODES`] tells it to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Something else failed, or the kernel refused it.
+    Failure = 1,
+    /// The arguments make no sense, or a value is out of range.
+    Usage = 2,
+    /// The driver's interface is not there or not one that this program knows.
+    Unavailable = 3,
+    /// This user may not do it.
+    Permission = 4,
+    /// There is no such injection or device, a device has no blk-mq queue, or a name is taken.
+    Name = 5,
+}
+
+/// The exit codes as `--help` shows them.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  something failed, or the kernel refused it
+  2  the arguments make no sense, or a value is out of range
+  3  the driver's interface is not there: module not loaded, configfs not mounted, unknown version
+  4  not permitted, most often because the user is not root
+  5  no such injection or device, a device without a blk-mq queue, or a name that is taken";
+
+/// A failure whose exit code is known.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// A failure with this exit code.
+pub fn failure(exit: Exit, message: impl Into<String>) -> anyhow::Error {
+    anyhow!(Failure {
+        exit,
+        message: message.into()
+    })
+}
+
+/// The exit code that says how `error` came about.
+pub fn exit(error: &anyhow::Error) -> Exit {
+    error
+        .downcast_ref::<Failure>()
+        .map_or(Exit::Failure, |failure| failure.exit)
+}
+
+/// Whether nobody reads what the program says any more, which is no failure of it.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The kernel did not let us do `what` to `path`.
+pub fn refused(what: &str, path: &Path, error: &io::Error) -> anyhow::Error {
+    let what = format!("cannot {what} {}", path.display());
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::ACCESS | Errno::PERM) if !rustix::process::geteuid().is_root() => failure(
+            Exit::Permission,
+            format!("{what}: permission denied; run it as root, such as with sudo"),
+        ),
+        Some(Errno::ACCESS | Errno::PERM) => failure(
+            Exit::Permission,
+            format!(
+                "{what}: not even root is permitted; in a container, run it privileged or on the host"
+            ),
+        ),
+        Some(Errno::ROFS) => failure(
+            Exit::Permission,
+            format!(
+                "{what}: the file system is read-only; in a container, run it privileged or on the host"
+            ),
+        ),
+        _ => failure(Exit::Failure, format!("{what}: {error}")),
+    }
+}
+
+/// Several things were tried independently of each other: one failure for all that failed.
+///
+/// # Errors
+///
+/// If there is any failure; the exit code is the first one's.
+pub fn all_of(failures: Vec<anyhow::Error>) -> Result<()> {
+    let Some(first) = failures.first() else {
+        return Ok(());
+    };
+    let exit = exit(first);
+    let messages: Vec<String> = failures.iter().map(|error| format!("{error:#}")).collect();
+    Err(failure(exit, messages.join("\n")))
+}
+
+/// Tells people something that is neither a result nor a failure.
+pub fn note(message: &str) {
+    // Who closed standard error does not want to know.
+    let _ = writeln!(io::stderr(), "kchaos: {message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_exit_code() {
+        for exit in [
+            Exit::Failure,
+            Exit::Usage,
+            Exit::Unavailable,
+            Exit::Permission,
+            Exit::Name,
+        ] {
+            assert!(
+                EXIT_CODES.contains(&format!("\n  {}  ", exit as u8)),
+                "{exit:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn several_failures_have_the_exit_code_of_the_first() {
+        assert!(all_of(Vec::new()).is_ok());
+        let error = all_of(vec![failure(Exit::Name, "one"), anyhow!("two")]).unwrap_err();
+        assert_eq!(
+            (exit(&error), error.to_string().as_str()),
+            (Exit::Name, "one\ntwo")
+        );
+    }
+
+    #[test]
+    fn a_read_only_file_system_is_a_matter_of_permission() {
+        let error = io::Error::from(Errno::ROFS);
+        assert_eq!(
+            exit(&refused("make", Path::new("/x"), &error)),
+            Exit::Permission
+        );
+    }
+}

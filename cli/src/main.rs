@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The program `kchaos`: reads the arguments, and tells how it went.
+
+use clap::Parser;
+use kchaos::{
+    args::Arguments,
+    error::{self, Exit},
+};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+fn main() -> ExitCode {
+    let mut out = io::stdout().lock();
+    let result = match Arguments::try_parse() {
+        Ok(arguments) => kchaos::run(&arguments, &mut out),
+        Err(error) if error.use_stderr() => {
+            let message = error.render().to_string();
+            error::note(
+                message
+                    .strip_prefix("error: ")
+                    .unwrap_or(&message)
+                    .trim_end(),
+            );
+            return ExitCode::from(Exit::Usage as u8);
+        }
+        // Help and version.
+        Err(text) => text.print().map_err(anyhow::Error::from),
+    };
+    let result = result.and_then(|()| Ok(out.flush()?));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            for line in format!("{error:#}").lines() {
+                error::note(line);
+            }
+            ExitCode::from(error::exit(&error) as u8)
+        }
+    }
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! One change to the file system, which can be made or printed as a shell command.
+//!
+//! Every verb that writes first says which steps it takes, so that `--dry-run` cannot differ from the real thing.
+
+use crate::error;
+use anyhow::{Context, Result};
+use rustix::fs::statfs;
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// How long to wait before something busy is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// One change to the file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Makes a directory that is not there yet.
+    MakeDirectory(PathBuf),
+    /// Makes a directory and those above it, unless they are there.
+    MakeParents(PathBuf),
+    /// Writes a value into a file of configfs or sysfs.
+    Set {
+        /// The file, which the kernel made.
+        file: PathBuf,
+        /// What is written, with a newline.
+        value: String,
+    },
+    /// Writes a value into a file of our own.
+    Save {
+        /// The file.
+        file: PathBuf,
+        /// What is written, with a newline.
+        value: String,
+    },
+    /// Removes a directory.
+    RemoveDirectory(PathBuf),
+    /// Removes a file of our own.
+    RemoveFile(PathBuf),
+}
+
+impl Step {
+    /// Makes the change.
+    ///
+    /// # Errors
+    ///
+    /// What the system call says; [`Step::refused`] tells it to people.
+    pub fn run(&self) -> io::Result<()> {
+        match self {
+            Self::MakeDirectory(path) => fs::create_dir(path),
+            Self::MakeParents(path) => fs::create_dir_all(path),
+            Self::Set { file, value } => set(file, value),
+            Self::Save { file, value } => fs::write(file, format!("{value}\n")),
+            Self::RemoveDirectory(path) => remove_directory(path),
+            Self::RemoveFile(path) => fs::remove_file(path),
+        }
+    }
+
+    /// Makes the change, and tries again for a while if the kernel is busy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Step::run`]; EBUSY when `patience` is over.
+    pub fn run_patiently(&self, patience: Duration) -> io::Result<()> {
+        retry_while_busy(patience, || self.run())
+    }
+
+    /// The failure that says that this step could not be taken.
+    pub fn refused(&self, error: &io::Error) -> anyhow::Error {
+        let (what, path) = match self {
+            Self::MakeDirectory(path) | Self::MakeParents(path) => ("make".to_owned(), path),
+            Self::Set { file, value } | Self::Save { file, value } => {
+                (format!("write {value} to"), file)
+            }
+            Self::RemoveDirectory(path) | Self::RemoveFile(path) => ("remove".to_owned(), path),
+        };
+        error::refused(&what, path, error)
+    }
+
+    /// Prints the shell command that makes the change.
+    ///
+    /// # Errors
+    ///
+    /// If `out` does not take it.
+    pub fn print(&self, out: &mut dyn Write) -> Result<()> {
+        let (before, path) = match self {
+            Self::MakeDirectory(path) => ("mkdir ".to_owned(), path),
+            Self::MakeParents(path) => ("mkdir -p ".to_owned(), path),
+            Self::Set { file, value } | Self::Save { file, value } => {
+                (format!("echo {value} > "), file)
+            }
+            Self::RemoveDirectory(path) => ("rmdir ".to_owned(), path),
+            Self::RemoveFile(path) => ("rm ".to_owned(), path),
+        };
+        let path = shlex::bytes::try_quote(path.as_os_str().as_bytes())
+            .context("a path contains a NUL byte")?;
+        out.write_all(before.as_bytes())?;
+        out.write_all(&path)?;
+        out.write_all(b"\n")?;
+        Ok(())
+    }
+}
+
+/// Writes in one piece: the driver takes each write as a whole value.
+fn set(file: &Path, value: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).truncate(true);
+    let mut opened = match options.open(file) {
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound
+                && file.parent().is_some_and(is_stand_in) =>
+        {
+            options.create(true).open(file)?
+        }
+        result => result?,
+    };
+    let text = format!("{value}\n");
+    if opened.write(text.as_bytes())? == text.len() {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::WriteZero.into())
+    }
+}
+
+/// Removes a directory as configfs does: together with the files that its making had made.
+fn remove_directory(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir(directory) {
+        Err(error)
+            if error.kind() == io::ErrorKind::DirectoryNotEmpty && is_stand_in(directory) =>
+        {
+            let entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
+            for entry in &entries {
+                if !entry.file_type()?.is_file() {
+                    return Err(error);
+                }
+            }
+            for entry in &entries {
+                fs::remove_file(entry.path())?;
+            }
+            fs::remove_dir(directory)
+        }
+        result => result,
+    }
+}
+
+/// Whether an ordinary folder stands in for configfs, as in the tests: there, files are neither made nor removed together
+/// with their directory, so that this program has to.
+fn is_stand_in(directory: &Path) -> bool {
+    is_configfs(directory).is_ok_and(|is| !is)
+}
+
+/// Whether `path` is in configfs.
+///
+/// # Errors
+///
+/// If there is no such path.
+pub fn is_configfs(path: &Path) -> io::Result<bool> {
+    /// `CONFIGFS_MAGIC` of `fs/configfs/mount.c`.
+    const MAGIC: u32 = 0x6265_6570;
+    Ok(u32::try_from(statfs(path)?.f_type) == Ok(MAGIC))
+}
+
+/// Repeats what the kernel answers with EBUSY, for as long as `patience` lasts.
+fn retry_while_busy(
+    patience: Duration,
+    mut action: impl FnMut() -> io::Result<()>,
+) -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match action() {
+            Err(error)
+                if error.kind() == io::ErrorKind::ResourceBusy && start.elapsed() < patience =>
+            {
+                sleep(PAUSE);
+            }
+            result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(step: &Step) -> String {
+        let mut out = Vec::new();
+        step.print(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn commands_are_quoted_for_the_shell() {
+        let file = PathBuf::from("/a b/it's");
+        let set = Step::Set {
+            file: file.clone(),
+            value: "15".to_owned(),
+        };
+        let command = printed(&set);
+        assert_eq!(
+            shlex::split(&command).unwrap(),
+            ["echo", "15", ">", "/a b/it's"]
+        );
+        assert_eq!(printed(&Step::MakeDirectory("/x/y".into())), "mkdir /x/y\n");
+    }
+
+    #[test]
+    fn what_is_busy_is_tried_again_and_nothing_else() {
+        let mut answers = [io::ErrorKind::ResourceBusy, io::ErrorKind::InvalidInput].into_iter();
+        let mut asked = 0;
+        let error = retry_while_busy(Duration::from_secs(10), || {
+            asked += 1;
+            answers.next().map_or(Ok(()), |kind| Err(kind.into()))
+        })
+        .unwrap_err();
+        assert_eq!((asked, error.kind()), (2, io::ErrorKind::InvalidInput));
+        let busy = || Err(io::ErrorKind::ResourceBusy.into());
+        let error = retry_while_busy(Duration::from_millis(30), busy).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ResourceBusy);
+    }
+
+    #[test]
+    fn only_a_stand_in_is_emptied_and_only_of_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("inj1");
+        fs::create_dir_all(directory.join("deeper")).unwrap();
+        fs::write(directory.join("quota"), "15\n").unwrap();
+        let error = Step::RemoveDirectory(directory.clone()).run().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::DirectoryNotEmpty);
+        assert!(directory.join("quota").exists());
+        fs::remove_dir(directory.join("deeper")).unwrap();
+        Step::RemoveDirectory(directory.clone()).run().unwrap();
+        assert!(!directory.exists());
+    }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The contract: which of the kernel's structures and functions are used, as the driver's author knows them.
+
+use crate::declaration::{Declaration, Token, tokens};
+use anyhow::{Result, bail, ensure};
+
+/// What the driver was written for.
+#[derive(Debug, Default)]
+pub struct Contract {
+    pub(crate) structs: Vec<Struct>,
+    pub(crate) functions: Vec<Declaration>,
+}
+
+/// A structure, and those of its members that are used.
+#[derive(Debug)]
+pub(crate) struct Struct {
+    pub(crate) name: String,
+    /// Whether the kernel's headers have it, and so the crate `bindings`; otherwise it is to be generated.
+    pub(crate) in_bindings: bool,
+    pub(crate) members: Vec<Declaration>,
+}
+
+impl Contract {
+    /// Parses a contract.
+    ///
+    /// # Errors
+    ///
+    /// Tells the line of the first mistake.
+    pub fn parse(text: &str) -> Result<Self> {
+        let tokens = tokens(text);
+        let mut rest = Rest(&tokens);
+        let mut contract = Self::default();
+        while let Some(first) = rest.0.first() {
+            let is_struct = first.text == "struct" && rest.0.get(2).is_some_and(|t| t.text == "{");
+            if first.text == "bindings" || is_struct {
+                rest.next()?;
+                let found = rest.structure(!is_struct)?;
+                ensure!(
+                    contract
+                        .structs
+                        .iter()
+                        .all(|other| other.name != found.name),
+                    "line {}: {} is described twice",
+                    first.line,
+                    found.name,
+                );
+                contract.structs.push(found);
+            } else {
+                let function = rest.declaration()?;
+                ensure!(
+                    function.is_function,
+                    "line {}: neither a structure nor a function: \"{function}\"",
+                    first.line,
+                );
+                contract.functions.push(function);
+            }
+        }
+        Ok(contract)
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&Struct> {
+        self.structs.iter().find(|found| found.name == name)
+    }
+}
+
+/// What is still to be parsed.
+struct Rest<'a>(&'a [Token]);
+
+impl<'a> Rest<'a> {
+    fn next(&mut self) -> Result<&'a Token> {
+        let Some((first, rest)) = self.0.split_first() else {
+            bail!("the file ends in the middle of a description");
+        };
+        self.0 = rest;
+        Ok(first)
+    }
+
+    /// Parses what comes after `struct` or `bindings`.
+    fn structure(&mut self, in_bindings: bool) -> Result<Struct> {
+        let name = self.next()?;
+        ensure!(
+            name.is_word() && !name.text.contains('.'),
+            "line {}: a structure's name is expected, not \"{}\"",
+            name.line,
+            name.text,
+        );
+        let mut members: Vec<Declaration> = Vec::new();
+        let open = self.next()?;
+        match &*open.text {
+            ";" => {}
+            "{" => {
+                while self.0.first().is_none_or(|token| token.text != "}") {
+                    let line = self.0.first().map_or(open.line, |token| token.line);
+                    let member = self.declaration()?;
+                    ensure!(
+                        !member.is_function,
+                        "line {line}: a structure has no functions: \"{member}\"",
+                    );
+                    ensure!(
+                        members.iter().all(|other| other.name != member.name),
+                        "line {line}: {}.{} is described twice",
+                        name.text,
+                        member.name,
+                    );
+                    members.push(member);
+                }
+                self.next()?;
+            }
+            other => bail!("line {}: \"{{\" is expected, not \"{other}\"", open.line),
+        }
+        Ok(Struct {
+            name: name.text.clone(),
+            in_bindings,
+            members,
+        })
+    }
+
+    /// Parses up to the next semicolon.
+    fn declaration(&mut self) -> Result<Declaration> {
+        let length = self
+            .0
+            .iter()
+            .position(|token| matches!(&*token.text, ";" | "{" | "}"));
+        let (words, rest) = self.0.split_at(length.unwrap_or(self.0.len()));
+        let line = words.first().or(rest.first()).map_or(0, |token| token.line);
+        match rest.first() {
+            Some(end) if end.text == ";" => {}
+            Some(end) => bail!(
+                "line {}: \";\" is expected before \"{}\"",
+                end.line,
+                end.text
+            ),
+            None if line == 0 => bail!("the file ends in the middle of a description"),
+            None => bail!("line {line}: a declaration without \";\" at its end"),
+        }
+        self.0 = &rest[1..];
+        let Some(declaration) = Declaration::new(words) else {
+            bail!("line {line}: a declaration such as \"int name;\" is expected");
+        };
+        Ok(declaration)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_kinds_are_parsed() {
+        let contract = Contract::parse(
+            "# A comment.\nstruct a { # another\n int b;\n void (*c)(struct d *,\n  int);\n}\n\
+             bindings e { void *f.g[2]; }\nbindings h;\nstruct i *j(void);",
+        )
+        .unwrap();
+        let structs: Vec<_> = contract
+            .structs
+            .iter()
+            .map(|found| (&*found.name, found.in_bindings, found.members.len()))
+            .collect();
+        assert_eq!(structs, [("a", false, 2), ("e", true, 1), ("h", true, 0)]);
+        assert_eq!(contract.functions[0].to_string(), "struct i *j(void)");
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_line() {
+        for (text, message) in [
+            (
+                "\nint a;",
+                "line 2: neither a structure nor a function: \"int a\"",
+            ),
+            (
+                "struct a {\nint;\n}",
+                "line 2: a declaration such as \"int name;\" is expected",
+            ),
+            (
+                "struct a {\nint b\n}",
+                "line 3: \";\" is expected before \"}\"",
+            ),
+            (
+                "struct a {\nint b;\nint b;\n}",
+                "line 3: a.b is described twice",
+            ),
+            ("struct a {}\nbindings a;", "line 2: a is described twice"),
+            (
+                "struct a {\nint b(void);\n}",
+                "line 2: a structure has no functions: \"int b(void)\"",
+            ),
+            (
+                "struct a {\n int b;",
+                "the file ends in the middle of a description",
+            ),
+            (
+                "struct a {\n int b",
+                "line 2: a declaration without \";\" at its end",
+            ),
+            ("bindings a\nb;", "line 2: \"{\" is expected, not \"b\""),
+            (
+                "bindings\n;",
+                "line 2: a structure's name is expected, not \";\"",
+            ),
+            ("\nbindings", "the file ends in the middle of a description"),
+            ("}", "line 1: \";\" is expected before \"}\""),
+        ] {
+            assert_eq!(
+                Contract::parse(text).unwrap_err().to_string(),
+                message,
+                "{text}"
+            );
+        }
+    }
+}

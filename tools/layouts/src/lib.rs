@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Generates Rust for structures of the kernel that no header declares, after comparing all that is used with a contract.
+
+mod c;
+mod contract;
+mod declaration;
+mod generate;
+mod kernel;
+
+pub use contract::Contract;
+pub use generate::generate;
+pub use kernel::Kernel;
