@@ -120,7 +120,7 @@ fn detach_disk(disk: &Disk, dry_run: bool, out: &mut dyn Write) -> Result<()> {
         note(&format!("{name} is not on ioem but on {}", disk.active));
         return if dry_run { Ok(()) } else { forget(disk) };
     }
-    let scheduler = disk.remembered().unwrap_or_else(|| {
+    let scheduler = remembered(&disk.memory).unwrap_or_else(|| {
         note(&format!(
             "nobody remembers which scheduler {name} had before ioem, so it gets none"
         ));

@@ -25,14 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The active one of what the file `queue/scheduler` says, such as `none mq-deadline [kyber]`; `None` if the device can have no
 /// scheduler, of which the kernel says `none` without brackets.
 fn active(text: &str) -> Option<&str> {
-    let bracketed = |word: &'_ str| word.starts_with('[') && word.ends_with(']');
-    let mut words = text.split_whitespace();
-    match words.clone().find(|word| bracketed(word)) {
-        Some(word) => Some(word.trim_matches(['[', ']'])),
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let bracketed = words
+        .iter()
+        .find_map(|word| word.strip_prefix('[')?.strip_suffix(']'));
+    match (bracketed, words.as_slice()) {
+        (Some(active), _) => Some(active),
         // A folder that stands in for sysfs says what was written last.
-        None => words
-            .next()
-            .filter(|word| *word != "none" && words.next().is_none()),
+        (None, [only]) if *only != "none" => Some(only),
+        _ => None,
     }
 }
 
@@ -98,10 +99,7 @@ impl Disk {
             return Err(no_queue());
         }
         let text = read(&scheduler)?;
-        let active = Schedulers::parse(&text)
-            .ok_or_else(no_queue)?
-            .active
-            .to_owned();
+        let active = active(&text).ok_or_else(no_queue)?.to_owned();
         Ok(Self {
             name: name.to_owned(),
             scheduler,
@@ -138,11 +136,6 @@ impl Disk {
         steps
     }
 
-    /// The scheduler that it had before ioem.
-    pub(crate) fn remembered(&self) -> Option<String> {
-        remembered(&self.memory)
-    }
-
     /// Takes steps that end with the disk on `scheduler`, and makes sure that they do.
     pub(crate) fn switch(&self, steps: &[Step], scheduler: &str) -> Result<()> {
         for step in steps {
@@ -150,17 +143,18 @@ impl Disk {
                 .map_err(|error| self.refused(step, scheduler, &error))?;
         }
         let text = read(&self.scheduler)?;
-        match active(&text) {
-            Some(now) if now == scheduler => Ok(()),
-            _ => Err(failure(
-                Exit::Failure,
-                format!(
-                    "{} was switched to {scheduler}, but says \"{text}\"; did something else, such \
-                     as a udev rule, switch it back?",
-                    self.name
-                ),
-            )),
+        // A folder that stands in for sysfs says just what was written, `none` without brackets included.
+        if active(&text) == Some(scheduler) || text == scheduler {
+            return Ok(());
         }
+        Err(failure(
+            Exit::Failure,
+            format!(
+                "{} was switched to {scheduler}, but says \"{text}\"; did something else, such as a \
+                 udev rule, switch it back?",
+                self.name
+            ),
+        ))
     }
 
     fn refused(&self, step: &Step, scheduler: &str, error: &io::Error) -> anyhow::Error {
@@ -200,7 +194,7 @@ fn scheduler_of(roots: &Roots, disk: &str) -> PathBuf {
     roots.sysfs.join("block").join(disk).join("queue/scheduler")
 }
 
-/// The one word that a memory has; anything else did not come from us.
+/// The scheduler that a disk had before ioem: the one word of its memory. Anything else did not come from us.
 pub(crate) fn remembered(memory: &Path) -> Option<String> {
     let text = try_read(memory).ok()?;
     let sound = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);

@@ -81,7 +81,7 @@ impl Trace {
         sys::write(format!("{TRACING}/buffer_size_kb"), "98304")?;
         for step in steps {
             let events = format!("{TRACING}/events/block/{}", step.event());
-            sys::write(format!("{events}/filter"), &format!("dev == {device}"))?;
+            sys::write(format!("{events}/filter"), format!("dev == {device}"))?;
             sys::write(format!("{events}/enable"), "1")?;
         }
         sys::write(format!("{TRACING}/tracing_on"), "1")?;

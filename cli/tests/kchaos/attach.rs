@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! `kchaos attach` and `kchaos detach`
+
+use crate::tree::{Tree, stderr, stdout};
+use std::{fs, sync::mpsc, thread};
+
+const VDA: &str = "sys/block/vda/queue/scheduler";
+const MEMORY: &str = "run/kchaos/vda";
+
+#[test]
+fn a_device_is_switched_and_given_back() {
+    let tree = Tree::new();
+    assert_eq!(
+        stdout(&mut tree.kchaos("attach vda")),
+        "vda: kyber -> ioem\n"
+    );
+    assert_eq!(
+        (tree.read(VDA), tree.read(MEMORY)),
+        ("ioem\n".into(), "kyber\n".into())
+    );
+    assert_eq!(
+        stdout(&mut tree.kchaos("detach vda")),
+        "vda: ioem -> kyber\n"
+    );
+    assert_eq!(tree.read(VDA), "kyber\n");
+    assert!(!tree.path(MEMORY).exists());
+}
+
+#[test]
+fn a_device_can_be_named_in_many_ways() {
+    let tree = Tree::new();
+    tree.link("dev/vda", "dev/disk/by-id/virtio-1");
+    tree.link("dev/vda1", "dev/disk/by-id/virtio-1-part1");
+    let dev = tree.path("dev");
+    for name in [
+        "vda",
+        "vda1",
+        "disk/by-id/virtio-1",
+        "disk/by-id/virtio-1-part1",
+    ] {
+        let node = dev.join(name);
+        let attached = stdout(&mut tree.kchaos(&format!("attach {}", node.display())));
+        assert_eq!(attached, "vda: kyber -> ioem\n", "{name}");
+        stdout(&mut tree.kchaos("detach vda1"));
+    }
+    // A directory of /dev is part of the name in sysfs, where no name has a slash.
+    tree.disk("cciss!c0d0", "[none] kyber");
+    tree.write("dev/cciss/c0d0", "");
+    let node = dev.join("cciss/c0d0");
+    let attached = stdout(&mut tree.kchaos(&format!("attach {}", node.display())));
+    assert_eq!(attached, "cciss!c0d0: none -> ioem\n");
+}
+
+#[test]
+fn a_device_that_is_named_twice_is_switched_once() {
+    let tree = Tree::new();
+    assert_eq!(
+        stdout(&mut tree.kchaos("attach vda vda1")),
+        "vda: kyber -> ioem\n"
+    );
+    assert_eq!(tree.read(MEMORY), "kyber\n");
+}
+
+#[test]
+fn attaching_again_keeps_the_memory() {
+    let tree = Tree::new();
+    stdout(&mut tree.kchaos("attach vda"));
+    tree.kchaos("attach vda")
+        .assert()
+        .success()
+        .stdout("")
+        .stderr("kchaos: vda is on ioem already\n");
+    assert_eq!(tree.read(MEMORY), "kyber\n");
+}
+
+#[test]
+fn detaching_without_memory_gives_none() {
+    let tree = Tree::new();
+    tree.disk("vdb", "none [ioem]");
+    tree.kchaos("detach vdb")
+        .assert()
+        .success()
+        .stdout("vdb: ioem -> none\n")
+        .stderr(predicates::str::contains("nobody remembers"));
+}
+
+#[test]
+fn detaching_what_is_not_attached_changes_nothing() {
+    let tree = Tree::new();
+    let before = tree.content();
+    tree.kchaos("detach vda")
+        .assert()
+        .success()
+        .stdout("")
+        .stderr("kchaos: vda is not on ioem but on kyber\n");
+    assert_eq!(tree.content(), before);
+}
+
+#[test]
+fn no_device_is_switched_when_one_is_wrong() {
+    let tree = Tree::new();
+    tree.write("elsewhere", "");
+    tree.disk("dm-0", "none");
+    tree.disk("dm-1", "none");
+    tree.write("sys/devices/dm-1/slaves/sda", "");
+    tree.write("sys/devices/dm-1/slaves/sdb", "");
+    tree.write("sys/devices/ram0/size", "1\n");
+    tree.link("sys/devices/ram0", "sys/class/block/ram0");
+    let before = tree.content();
+    for (device, expected) in [
+        ("nope".to_owned(), "no block device nope; `lsblk`"),
+        ("..".to_owned(), ".. is no device"),
+        (tree.path("dev/nope").display().to_string(), "`lsblk`"),
+        (tree.path("elsewhere").display().to_string(), "is not in"),
+        ("dm-0".to_owned(), "dm-0 has no blk-mq queue"),
+        ("dm-1".to_owned(), "attach what is below it: sda sdb"),
+        ("ram0".to_owned(), "ram0 has no blk-mq queue"),
+    ] {
+        let message = stderr(&mut tree.kchaos(&format!("attach vda {device}")), 5);
+        assert!(message.contains(expected), "{message}");
+    }
+    assert_eq!(tree.content(), before);
+}
+
+/// The name of a thread reads as the thread wants, and says EINVAL to another process that writes it: just what a scheduler
+/// file does when no module has the scheduler.
+#[test]
+fn a_scheduler_that_the_kernel_does_not_know() {
+    let tree = Tree::new();
+    let (tell, told) = mpsc::channel();
+    let (end, ended) = mpsc::channel::<()>();
+    let thread = thread::Builder::new()
+        .name("[none] kyber".to_owned())
+        .spawn(move || {
+            tell.send(fs::read_link("/proc/thread-self").unwrap())
+                .unwrap();
+            // Until the test has ended.
+            let _ = ended.recv();
+        })
+        .unwrap();
+    tree.disk("vdb", "");
+    let scheduler = tree.path("sys/block/vdb/queue/scheduler");
+    fs::remove_file(&scheduler).unwrap();
+    let name = std::path::Path::new("/proc")
+        .join(told.recv().unwrap())
+        .join("comm");
+    std::os::unix::fs::symlink(name, scheduler).unwrap();
+
+    let mut command = tree.kchaos("attach vda vdb");
+    let message = stderr(&mut command, 3);
+    assert!(message.contains("cannot switch vdb to ioem"), "{message}");
+    assert!(message.contains("modprobe chaos_driver"), "{message}");
+    // The one that had been switched is given back.
+    assert_eq!(tree.read(VDA), "kyber\n");
+    assert!(!tree.path(MEMORY).exists() && !tree.path("run/kchaos/vdb").exists());
+    drop(end);
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_user_who_is_not_root_is_told_so() {
+    let tree = Tree::new();
+    let message = stderr(&mut tree.kchaos_as_nobody("attach vda"), 4);
+    assert!(message.contains("sudo"), "{message}");
+    assert_eq!(tree.read(VDA), "none mq-deadline [kyber]\n");
+}
+
+#[test]
+fn one_device_that_cannot_be_detached_does_not_keep_the_others() {
+    let tree = Tree::new();
+    stdout(&mut tree.kchaos("attach vda"));
+    tree.kchaos("detach nope vda")
+        .assert()
+        .code(5)
+        .stdout("vda: ioem -> kyber\n");
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! `--dry-run`: it changes nothing, and what it prints does the same as the real thing.
+
+use crate::tree::{Tree, stdout};
+use std::{fs, process::Command};
+
+/// A system in which there is something to do for each verb. In configfs the files of an injection go with their directory,
+/// which a shell cannot do elsewhere: these have none.
+fn prepared() -> Tree {
+    let tree = Tree::new();
+    tree.injection("a", &[]);
+    tree.injection("it's b", &[]);
+    tree.disk("vdb", "none [ioem]");
+    tree.disk("vdc", "[none] kyber");
+    tree.write("run/kchaos/vdb", "mq-deadline\n");
+    tree
+}
+
+#[test]
+fn the_commands_do_the_same_when_pasted() {
+    for arguments in [
+        "inject ioem limit --period-us 1000 --quota 15",
+        "inject ioem delay --delay 10ms --jitter 2ms --correlation 25% --name x",
+        "inject ioem delay --delay 10ms --quota 15 --enabled 0 --name $(false)",
+        "recover a",
+        "recover --all",
+        "attach vda",
+        "attach vda vda1 vdb vdc",
+        "detach vdb",
+        "detach vda vdb",
+    ] {
+        let real = prepared();
+        real.kchaos(arguments).assert().success();
+
+        let pasted = prepared();
+        let before = pasted.content();
+        let commands = stdout(&mut pasted.kchaos(&format!("{arguments} --dry-run")));
+        assert_eq!(pasted.content(), before, "{arguments}");
+        let status = Command::new("sh")
+            .args(["-e", "-u", "-c", &commands])
+            .status()
+            .unwrap();
+        assert!(status.success(), "{commands}");
+        assert_ne!(pasted.content(), before, "{arguments}");
+        assert_eq!(pasted.content(), real.content(), "{arguments}:\n{commands}");
+    }
+}
+
+#[test]
+fn the_commands_are_as_a_person_would_write_them() {
+    let tree = Tree::new();
+    let directory = tree.path("config/ioem/x");
+    let directory = directory.display();
+    assert_eq!(
+        stdout(&mut tree.kchaos("inject --dry-run ioem limit --quota 15 --name x")),
+        format!(
+            "mkdir {directory}\n\
+             echo 0 > {directory}/enabled\n\
+             echo 15 > {directory}/quota\n\
+             echo 1 > {directory}/enabled\n"
+        )
+    );
+}
+
+#[test]
+fn commands_are_printed_without_a_module_too() {
+    let tree = Tree::new();
+    fs::remove_dir_all(tree.path("config/ioem")).unwrap();
+    tree.kchaos("inject ioem limit --quota 15 --dry-run")
+        .assert()
+        .success()
+        .stdout(predicates::str::contains("mkdir "))
+        .stderr(predicates::str::contains(
+            "these commands would fail now: configfs",
+        ));
+}
+
+#[test]
+fn what_cannot_be_done_is_not_printed() {
+    let tree = Tree::new();
+    for (arguments, exit) in [("recover nope", 5), ("attach nope", 5), ("detach nope", 5)] {
+        tree.kchaos(&format!("{arguments} --dry-run"))
+            .assert()
+            .code(exit)
+            .stdout("");
+    }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! `kchaos inject`
+
+use crate::tree::{Tree, stderr, stdout};
+use std::{collections::BTreeMap, fs, os::unix::ffi::OsStrExt};
+
+fn files(tree: &Tree, name: &str) -> BTreeMap<String, String> {
+    fs::read_dir(tree.path("config/ioem").join(name))
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let text = fs::read_to_string(entry.path()).unwrap();
+            (entry.file_name().into_string().unwrap(), text)
+        })
+        .collect()
+}
+
+fn texts(expected: &[(&str, &str)]) -> BTreeMap<String, String> {
+    expected
+        .iter()
+        .map(|(file, value)| ((*file).to_owned(), format!("{value}\n")))
+        .collect()
+}
+
+#[test]
+fn a_limit_is_made_and_its_name_printed() {
+    let tree = Tree::new();
+    let mut command = tree.kchaos("inject ioem limit --period-us 1000 --quota 15");
+    assert_eq!(stdout(&mut command), "limit-1\n");
+    assert_eq!(
+        files(&tree, "limit-1"),
+        texts(&[("enabled", "1"), ("period_us", "1000"), ("quota", "15")])
+    );
+}
+
+#[test]
+fn a_delay_takes_times_with_units_and_per_cents() {
+    let tree = Tree::new();
+    tree.kchaos("inject ioem delay --delay 10ms --jitter 1.5ms --correlation 12.5% --name slow")
+        .assert()
+        .success()
+        .stdout("slow\n");
+    let expected = texts(&[
+        ("enabled", "1"),
+        ("delay_us", "10000"),
+        ("jitter_us", "1500"),
+        ("correlation", "12.5"),
+    ]);
+    assert_eq!(files(&tree, "slow"), expected);
+    tree.kchaos(
+        "inject ioem delay --delay-us 10000 --jitter-us 1500 --correlation 12.50 --name same",
+    )
+    .assert()
+    .success();
+    assert_eq!(files(&tree, "same"), expected);
+}
+
+#[test]
+fn one_injection_can_do_both_and_can_wait() {
+    let tree = Tree::new();
+    tree.kchaos("inject ioem limit --quota 15 --period 1ms --delay 2ms --enabled 0 --name x")
+        .assert()
+        .success();
+    assert_eq!(
+        files(&tree, "x"),
+        texts(&[
+            ("enabled", "0"),
+            ("delay_us", "2000"),
+            ("period_us", "1000"),
+            ("quota", "15")
+        ])
+    );
+}
+
+#[test]
+fn a_name_that_is_made_up_is_the_first_free_one() {
+    let tree = Tree::new();
+    tree.injection("limit-1", &[]);
+    tree.injection("limit-3", &[]);
+    for expected in ["limit-2\n", "limit-4\n"] {
+        assert_eq!(
+            stdout(&mut tree.kchaos("inject ioem limit --quota 1")),
+            expected
+        );
+    }
+}
+
+#[test]
+fn a_name_that_is_taken_is_refused_and_left_alone() {
+    let tree = Tree::new();
+    tree.injection("mine", &[("quota", "3")]);
+    let before = tree.content();
+    for dry_run in ["", "--dry-run"] {
+        let mut command = tree.kchaos(&format!(
+            "inject ioem limit --quota 1 --name mine {dry_run}"
+        ));
+        let message = stderr(&mut command, 5);
+        assert!(message.contains("named mine already"), "{message}");
+        assert!(message.contains("kchaos recover mine"), "{message}");
+    }
+    assert_eq!(tree.content(), before);
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_told_what_would() {
+    let tree = Tree::new();
+    let before = tree.content();
+    for (arguments, expected) in [
+        (
+            "delay --delay 10",
+            vec!["'10'", "10ms", "--delay-us takes microseconds"],
+        ),
+        ("delay --delay 2h", vec!["'2h'", "from 0s to 1h"]),
+        ("delay --delay -1ms", vec!["'-1ms'", "such as 10ms"]),
+        ("delay --delay-us -1", vec!["'-1'", "from 0 to 3600000000"]),
+        ("delay --delay-us 3600000001", vec!["from 0 to 3600000000"]),
+        ("delay --delay-us 10ms", vec!["'10ms'", "whole number"]),
+        ("delay --delay 1ms --correlation 101", vec!["from 0 to 100"]),
+        (
+            "delay --delay 1ms --correlation 1.234%",
+            vec!["two decimals"],
+        ),
+        (
+            "delay --delay 1ms --delay-us 1000",
+            vec!["cannot be used with"],
+        ),
+        (
+            "delay --jitter 1ms",
+            vec!["--delay <TIME>|--delay-us <MICROSECONDS>"],
+        ),
+        ("limit --period 1ms", vec!["--quota <NUMBER>"]),
+        ("limit --quota 1 --period 0s", vec!["from 1us to 1h"]),
+        ("limit --quota 4294967296", vec!["from 0 to 4294967295"]),
+        ("limit --quota 1 --name ../x", vec!["'../x'", "no /"]),
+        (
+            "limit --quota 1 --name enabled",
+            vec!["a file beside the injections"],
+        ),
+    ] {
+        let message = stderr(&mut tree.kchaos(&format!("inject ioem {arguments}")), 2);
+        assert!(message.starts_with("kchaos: "), "{message}");
+        for part in expected {
+            assert!(message.contains(part), "{arguments}: {message}");
+        }
+    }
+    assert_eq!(tree.content(), before);
+}
+
+/// A path can be lengthened until the kernel takes `enabled`, `delay_us` and `jitter_us` in it, but not `correlation`.
+#[test]
+fn nothing_is_left_when_a_later_setting_is_refused() {
+    /// The longest path that a system call takes.
+    const LONGEST: usize = 4095;
+    let tree = Tree::new();
+    let before = tree.content();
+    let mut configfs = tree.path("config").into_os_string();
+    let rest = "/ioem/x/jitter_us".len();
+    while configfs.as_bytes().len() + rest + 2 <= LONGEST {
+        configfs.push("/.");
+    }
+    let arguments = "inject ioem delay --delay 1ms --jitter 1ms --name x";
+    let mut command = tree.kchaos(&format!("{arguments} --correlation 5%"));
+    let message = stderr(command.env("KCHAOS_CONFIGFS", &configfs), 1);
+    assert!(message.contains("cannot write 5 to "), "{message}");
+    assert!(
+        message.contains("/correlation: File name too long"),
+        "{message}"
+    );
+    assert_eq!(tree.content(), before);
+    tree.kchaos(arguments)
+        .env("KCHAOS_CONFIGFS", &configfs)
+        .assert()
+        .success();
+}
+
+#[test]
+fn a_user_who_is_not_root_is_told_so() {
+    let tree = Tree::new();
+    let message = stderr(&mut tree.kchaos_as_nobody("inject ioem limit --quota 1"), 4);
+    assert!(message.contains("cannot make "), "{message}");
+    assert!(message.contains("sudo"), "{message}");
+}
+
+#[test]
+fn what_keeps_an_injection_from_working_is_said() {
+    let tree = Tree::new();
+    let hint = "kchaos: no device uses ioem yet: kchaos attach DEVICE\n";
+    tree.kchaos("inject ioem limit --quota 1")
+        .assert()
+        .success()
+        .stderr(hint);
+    tree.disk("vdb", "none [ioem]");
+    tree.kchaos("inject ioem limit --quota 1")
+        .assert()
+        .success()
+        .stderr("");
+    tree.write("config/ioem/enabled", "0\n");
+    tree.kchaos("inject ioem limit --quota 1")
+        .assert()
+        .success()
+        .stderr(predicates::str::contains("all injections are switched off"));
+}

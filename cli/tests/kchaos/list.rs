@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! `kchaos list`
+
+use crate::tree::{KCHAOS, Tree, stdout};
+use serde_json::{Value, json};
+use std::{
+    io::Read,
+    process::{Command, Stdio},
+};
+
+fn busy() -> Tree {
+    let tree = Tree::new();
+    tree.injection(
+        "slow",
+        &[
+            ("enabled", "1"),
+            ("delay_us", "10000"),
+            ("jitter_us", "1500"),
+            ("correlation", "12.5"),
+            ("period_us", "1000000"),
+            ("quota", "0"),
+        ],
+    );
+    tree.injection(
+        "few",
+        &[("enabled", "0"), ("period_us", "1000"), ("quota", "15")],
+    );
+    tree.disk("vdb", "none [ioem] kyber");
+    tree.write("run/kchaos/vdb", "mq-deadline\n");
+    tree
+}
+
+#[test]
+fn a_table_shows_what_is_not_as_usual() {
+    assert_eq!(
+        stdout(&mut busy().kchaos("list")),
+        "INJECTION  STATE  SETTINGS\n\
+         few        off    period 1ms, quota 15\n\
+         slow       on     delay 10ms, jitter 1.5ms, correlation 12.5%\n\
+         \n\
+         DEVICE  SCHEDULER  AFTER DETACH\n\
+         vdb     ioem       mq-deadline\n"
+    );
+}
+
+#[test]
+fn json_has_the_attributes_as_numbers() {
+    let tree = busy();
+    tree.disk("vdc", "[ioem]");
+    let text = stdout(&mut tree.kchaos("list --json"));
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        value,
+        json!({
+            "version": 1,
+            "enabled": 1,
+            "injections": [
+                {"name": "few", "enabled": 0, "period_us": 1000, "quota": 15},
+                {
+                    "name": "slow", "enabled": 1, "delay_us": 10000, "jitter_us": 1500,
+                    "correlation": 12.5, "period_us": 1000000, "quota": 0
+                },
+            ],
+            "devices": [
+                {"name": "vdb", "scheduler": "ioem", "remembered": "mq-deadline"},
+                {"name": "vdc", "scheduler": "ioem", "remembered": null},
+            ],
+        })
+    );
+}
+
+#[test]
+fn nothing_is_said_to_be_nothing() {
+    let tree = Tree::new();
+    assert_eq!(
+        stdout(&mut tree.kchaos("list")),
+        "no injections\n\nno device uses ioem\n"
+    );
+    tree.write("config/ioem/enabled", "0\n");
+    let text = stdout(&mut tree.kchaos("list"));
+    assert!(text.contains("all injections are switched off"), "{text}");
+}
+
+#[test]
+fn whoever_is_not_root_may_look() {
+    let tree = busy();
+    let text = stdout(&mut tree.kchaos_as_nobody("list"));
+    assert!(text.contains("slow"), "{text}");
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    let tree = busy();
+    for arguments in [["list", "--json"], ["list", "--help"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut child = Command::new(KCHAOS)
+            .args(arguments)
+            .env("KCHAOS_CONFIGFS", tree.path("config"))
+            .env("KCHAOS_SYSFS", tree.path("sys"))
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
+        assert_eq!((said.as_str(), child.wait().unwrap().code()), ("", Some(0)));
+    }
+}
+
+#[test]
+fn output_that_is_lost_is_a_failure() {
+    let tree = busy();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = Command::new(KCHAOS)
+        .arg("list")
+        .env("KCHAOS_CONFIGFS", tree.path("config"))
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("No space left on device"), "{said}");
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Runs the program against a folder that stands in for the kernel's file systems.
+
+mod attach;
+mod dry_run;
+mod inject;
+mod interface;
+mod list;
+mod recover;
+mod tree;

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! `kchaos recover`
+
+use crate::tree::{Tree, stderr, stdout};
+
+#[test]
+fn injections_end_by_name() {
+    let tree = Tree::new();
+    let before = tree.content();
+    tree.injection("a", &[("quota", "1")]);
+    tree.injection("b", &[]);
+    assert_eq!(stdout(&mut tree.kchaos("recover a b")), "a\nb\n");
+    assert_eq!(tree.content(), before);
+}
+
+#[test]
+fn all_injections_end_and_none_is_fine() {
+    let tree = Tree::new();
+    let before = tree.content();
+    tree.injection("b", &[]);
+    tree.injection("a", &[]);
+    assert_eq!(stdout(&mut tree.kchaos("recover --all")), "a\nb\n");
+    assert_eq!(tree.content(), before);
+    assert_eq!(stdout(&mut tree.kchaos("recover --all")), "");
+}
+
+#[test]
+fn an_unknown_name_does_not_keep_the_others() {
+    let tree = Tree::new();
+    let before = tree.content();
+    tree.injection("a", &[]);
+    tree.kchaos("recover nope a gone")
+        .assert()
+        .code(5)
+        .stdout("a\n")
+        .stderr(
+            "kchaos: there is no injection named nope; `kchaos list` shows those there are\n\
+             kchaos: there is no injection named gone; `kchaos list` shows those there are\n",
+        );
+    assert_eq!(tree.content(), before);
+}
+
+#[test]
+fn a_name_cannot_lead_out_of_the_directory() {
+    let tree = Tree::new();
+    std::fs::create_dir(tree.path("config/other")).unwrap();
+    let before = tree.content();
+    for name in ["../other", "..", ".", "version", "/"] {
+        stderr(&mut tree.kchaos(&format!("recover {name}")), 5);
+    }
+    assert_eq!(tree.content(), before);
+}
+
+#[test]
+fn names_or_all_but_not_both() {
+    let tree = Tree::new();
+    stderr(&mut tree.kchaos("recover"), 2);
+    stderr(&mut tree.kchaos("recover a --all"), 2);
+}
+
+#[test]
+fn a_user_who_is_not_root_is_told_so() {
+    let tree = Tree::new();
+    tree.injection("a", &[]);
+    let message = stderr(&mut tree.kchaos_as_nobody("recover a"), 4);
+    assert!(message.contains("cannot remove "), "{message}");
+    assert!(message.contains("sudo"), "{message}");
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Kernels made of a few types: those that fit the contract, and those that differ from it in one thing.
+
+use layouts::{Contract, Kernel, generate};
+use std::{fs, process::Command};
+
+const CONTRACT: &str = "
+struct ops {
+	int (*start)(struct queue *, unsigned int);
+	void (*stop)(struct queue *);
+}
+struct type {
+	struct ops ops;
+	const char *name;
+}
+bindings queue { int depth; void *data; }
+int attach(struct type *);
+";
+
+/// BTF as the kernel's `include/uapi/linux/btf.h` describes it.
+#[derive(Default)]
+struct Btf {
+    types: Vec<u8>,
+    strings: Vec<u8>,
+    count: u32,
+}
+
+impl Btf {
+    fn new() -> Self {
+        Self {
+            strings: vec![0],
+            ..Self::default()
+        }
+    }
+
+    fn string(&mut self, text: &str) -> u32 {
+        if text.is_empty() {
+            return 0;
+        }
+        let offset = self.strings.len() as u32;
+        self.strings.extend(text.as_bytes());
+        self.strings.push(0);
+        offset
+    }
+
+    /// Adds a type and what follows its head; its number.
+    fn add(
+        &mut self,
+        kind: u32,
+        length: usize,
+        name: &str,
+        size_or_type: u32,
+        rest: &[u32],
+    ) -> u32 {
+        let name = self.string(name);
+        for word in [name, kind << 24 | length as u32, size_or_type]
+            .iter()
+            .chain(rest)
+        {
+            self.types.extend(word.to_le_bytes());
+        }
+        self.count += 1;
+        self.count
+    }
+
+    fn int(&mut self, name: &str, bytes: u32, encoding: u32) -> u32 {
+        self.add(1, 0, name, bytes, &[encoding << 24 | bytes * 8])
+    }
+
+    fn pointer(&mut self, to: u32) -> u32 {
+        self.add(2, 0, "", to, &[])
+    }
+
+    fn structure(&mut self, name: &str, bytes: u32, members: &[(&str, u32, u32)]) -> u32 {
+        let mut rest = Vec::new();
+        for (name, id, bit_offset) in members {
+            rest.extend([self.string(name), *id, *bit_offset]);
+        }
+        self.add(4, members.len(), name, bytes, &rest)
+    }
+
+    fn prototype(&mut self, result: u32, parameters: &[u32]) -> u32 {
+        let rest: Vec<u32> = parameters.iter().flat_map(|id| [0, *id]).collect();
+        self.add(13, parameters.len(), "", result, &rest)
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0x9f, 0xeb, 1, 0];
+        let (types, strings) = (self.types.len() as u32, self.strings.len() as u32);
+        for word in [24, 0, types, types, strings] {
+            bytes.extend(u32::to_le_bytes(word));
+        }
+        bytes.extend(&self.types);
+        bytes.extend(&self.strings);
+        bytes
+    }
+}
+
+/// What a kernel may differ in.
+#[derive(Default)]
+struct Different {
+    ops: Option<&'static str>,
+    stop: Option<&'static str>,
+    start_takes_int: bool,
+    depth_is_long: bool,
+    no_attach: bool,
+}
+
+fn kernel(different: &Different) -> Vec<u8> {
+    let mut btf = Btf::new();
+    let int = btf.int("int", 4, 1);
+    let unsigned = btf.int("unsigned int", 4, 0);
+    let long = btf.int("long int", 8, 1);
+    let char = btf.int("char", 1, 1);
+    let const_char = btf.add(10, 0, "", char, &[]);
+    let name = btf.pointer(const_char);
+    let void_pointer = btf.pointer(0);
+    let depth = if different.depth_is_long { long } else { int };
+    let inside = btf.structure("", 16, &[("depth", depth, 0), ("data", void_pointer, 64)]);
+    let queue = btf.structure("queue", 24, &[("other", long, 0), ("", inside, 64)]);
+    let queue = btf.pointer(queue);
+    let second = if different.start_takes_int {
+        int
+    } else {
+        unsigned
+    };
+    let start = btf.prototype(int, &[queue, second]);
+    let start = btf.pointer(start);
+    let stop = btf.prototype(0, &[queue]);
+    let stop = btf.pointer(stop);
+    let ops = btf.structure(
+        different.ops.unwrap_or("ops"),
+        32,
+        &[
+            ("debug", void_pointer, 0),
+            ("start", start, 64),
+            (different.stop.unwrap_or("stop"), stop, 128),
+        ],
+    );
+    let kind = btf.structure("type", 48, &[("ops", ops, 0), ("name", name, 256)]);
+    let kind = btf.pointer(kind);
+    let attach = btf.prototype(int, &[kind]);
+    if !different.no_attach {
+        btf.add(12, 1, "attach", attach, &[]);
+    }
+    btf.bytes()
+}
+
+fn generated(different: &Different) -> Result<String, Vec<String>> {
+    let contract = Contract::parse(CONTRACT).unwrap();
+    let kernel = Kernel::from_bytes(&kernel(different)).unwrap();
+    generate(&contract, &kernel)
+        .map_err(|errors| errors.iter().map(|error| format!("{error:#}")).collect())
+}
+
+#[test]
+fn a_kernel_that_fits_is_generated_with_its_offsets() {
+    let text = generated(&Different::default()).unwrap();
+    for line in [
+        "pub(crate) struct Ops {",
+        "pub(crate) start: Option<unsafe extern \"C\" fn(*mut bindings::queue, u32) -> i32>,",
+        "pub(crate) stop: Option<unsafe extern \"C\" fn(*mut bindings::queue)>,",
+        "assert!(size_of::<Ops>() == 32);",
+        "assert!(core::mem::offset_of!(Ops, start) == 8);",
+        "pub(crate) name: *const ffi::c_char,",
+        "assert!(core::mem::offset_of!(Type, name) == 32);",
+        "assert!(core::mem::offset_of!(bindings::queue, __bindgen_anon_1.depth) == 8);",
+        "assert!(core::mem::offset_of!(bindings::queue, __bindgen_anon_1.data) == 16);",
+        "pub(crate) fn attach(argument_0: *mut Type) -> i32;",
+    ] {
+        assert!(text.contains(line), "{line} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn a_kernel_that_differs_is_refused_by_name() {
+    let cases = [
+        (
+            Different {
+                ops: Some("operations"),
+                ..Different::default()
+            },
+            "this kernel has no struct ops",
+        ),
+        (
+            Different {
+                stop: Some("halt"),
+                ..Different::default()
+            },
+            "this kernel's struct ops has no member stop",
+        ),
+        (
+            Different {
+                start_takes_int: true,
+                ..Different::default()
+            },
+            "this kernel's ops.start is \"int (*start)(struct queue *, int)\", and the driver was \
+             written for \"int (*start)(struct queue *, unsigned int)\"",
+        ),
+        (
+            Different {
+                depth_is_long: true,
+                ..Different::default()
+            },
+            "this kernel's queue.depth is \"long int depth\", and the driver was written for \"int depth\"",
+        ),
+        (
+            Different {
+                no_attach: true,
+                ..Different::default()
+            },
+            "this kernel has no function attach",
+        ),
+    ];
+    for (different, message) in cases {
+        let errors = generated(&different).unwrap_err();
+        assert!(
+            errors.iter().any(|error| error == message),
+            "{message} is not in {errors:?}"
+        );
+    }
+}
+
+#[test]
+fn all_differences_are_told_at_once() {
+    let different = Different {
+        stop: Some("halt"),
+        no_attach: true,
+        ..Different::default()
+    };
+    assert_eq!(generated(&different).unwrap_err().len(), 2);
+}
+
+/// Whatever is cut off or overwritten, the answer is an error or a text, and never a panic.
+#[test]
+fn broken_type_information_does_not_panic() {
+    let whole = kernel(&Different::default());
+    let contract = Contract::parse(CONTRACT).unwrap();
+    let look = |bytes: &[u8]| {
+        if let Ok(kernel) = Kernel::from_bytes(bytes) {
+            let _ = generate(&contract, &kernel);
+        }
+    };
+    for length in 0..whole.len() {
+        look(&whole[..length]);
+    }
+    for at in 0..whole.len() {
+        for value in [0, 1, 0x7f, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[at] = value;
+            look(&bytes);
+        }
+    }
+}
+
+#[test]
+fn the_program_leaves_a_file_alone_that_would_not_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("contract"), CONTRACT).unwrap();
+    let run = |bytes: &[u8]| {
+        fs::write(path("btf"), bytes).unwrap();
+        Command::new(env!("CARGO_BIN_EXE_layouts"))
+            .arg("--btf")
+            .arg(path("btf"))
+            .arg("--contract")
+            .arg(path("contract"))
+            .arg("--output")
+            .arg(path("generated.rs"))
+            .output()
+            .unwrap()
+    };
+    assert!(run(&kernel(&Different::default())).status.success());
+    let first = fs::metadata(path("generated.rs"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    assert!(run(&kernel(&Different::default())).status.success());
+    let metadata = fs::metadata(path("generated.rs")).unwrap();
+    assert_eq!(metadata.modified().unwrap(), first);
+
+    let output = run(&kernel(&Different {
+        no_attach: true,
+        ..Different::default()
+    }));
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.starts_with("layouts: this kernel has no function attach\n"),
+        "{message}"
+    );
+    assert!(path("generated.rs").exists());
+
+    let output = run(b"neither");
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("install the headers"), "{message}");
+}
