@@ -54,7 +54,7 @@ impl Btf {
         rest: &[u32],
     ) -> u32 {
         let name = self.string(name);
-        for word in [name, kind << 24 | length as u32, size_or_type]
+        for word in [name, (kind << 24) | length as u32, size_or_type]
             .iter()
             .chain(rest)
         {
@@ -65,7 +65,7 @@ impl Btf {
     }
 
     fn int(&mut self, name: &str, bytes: u32, encoding: u32) -> u32 {
-        self.add(1, 0, name, bytes, &[encoding << 24 | bytes * 8])
+        self.add(1, 0, name, bytes, &[(encoding << 24) | (bytes * 8)])
     }
 
     fn pointer(&mut self, to: u32) -> u32 {
