@@ -79,6 +79,11 @@ impl Disk {
         PathBuf::from("/sys/kernel/config/nullb").join(&self.name)
     }
 
+    /// Its name, as in sysfs.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its device node.
     pub(crate) fn path(&self) -> String {
         format!("/dev/{}", self.name)

@@ -11,8 +11,10 @@ mod delay;
 mod flush;
 mod input;
 mod jitter;
+mod kchaos;
 mod limit;
 mod module;
+mod readme;
 mod recovery;
 
 /// A test.
@@ -57,6 +59,10 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("module_200_rounds", module::rounds),
     scenario("input_bad_values", input::bad_values),
     scenario("input_good_values", input::good_values),
+    scenario("kchaos_whole_round", kchaos::whole_round),
+    scenario("kchaos_dry_run_pasted", kchaos::dry_run_pasted),
+    scenario("readme_commands", readme::commands_work),
     scenario("flush_delayed_once", flush::delayed_once),
+    scenario("flush_inserted_once", flush::inserted_once),
     scenario("data_verified", data::verified),
 ];
