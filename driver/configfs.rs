@@ -70,12 +70,11 @@ impl GroupOperations for Root {
                 quota: 5,
             ],
         };
-        let injection = config::lock().add_injection()?;
-        Ok(Group::new(
-            CString::try_from(name)?,
-            files,
-            Ok(Directory { injection }),
-        ))
+        // Ends the injection if there is no memory for its directory.
+        let directory = Directory {
+            injection: config::lock().add_injection()?,
+        };
+        Ok(Group::new(CString::try_from(name)?, files, Ok(directory)))
     }
 }
 
