@@ -9,10 +9,14 @@ mod config;
 mod configfs;
 mod elevator;
 mod hold;
+mod injection;
+mod ledger;
+mod lines;
 mod plan;
 // The host's tests and tools use it as a crate of its own.
 #[allow(unreachable_pub)]
 mod policy;
+mod rule;
 mod scheduler;
 
 use elevator::Registration;

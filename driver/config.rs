@@ -5,10 +5,13 @@
 //! Everything here is under one mutex; its place in the lock order is told in [`crate::elevator`].
 
 use crate::{
-    elevator::{NoIo, Queue},
+    elevator::{now_ns, Clock, DiskInfo, NoIo, Queue},
+    injection::{Injection, InjectionId},
+    ledger::{Ledger, Totals},
     plan::Plan,
     policy::settings::{Attribute, Settings},
-    scheduler::{HwState, Ioem},
+    rule::Order,
+    scheduler::{tags_to_hold, HwState, Ioem},
 };
 use core::ops::{Deref, DerefMut};
 use kernel::{
@@ -24,20 +27,20 @@ kernel::sync::global_lock! {
     unsafe(uninit) static CONFIG: Mutex<Config> = Config::new();
 }
 
-/// Names an injection for as long as the module is loaded.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct InjectionId(u64);
-
-/// One injection.
-pub(crate) struct Injection {
-    pub(crate) id: InjectionId,
-    pub(crate) settings: Settings,
-}
-
 /// A disk that is on the scheduler.
 struct Disk {
     queue: Arc<Queue<Ioem>>,
+    info: DiskInfo,
     plan: Option<Arc<Plan>>,
+    entries: KVec<Entry>,
+}
+
+/// What was counted for one injection.
+struct Entry {
+    injection: InjectionId,
+    ledger: Arc<Ledger>,
+    /// What was counted before counting began anew.
+    base: Totals,
 }
 
 /// What is configured, and for whom.
@@ -47,6 +50,17 @@ pub(crate) struct Config {
     next_id: u64,
     injections: KVec<Injection>,
     disks: KVec<Disk>,
+}
+
+/// What people may know of what an injection did.
+pub(crate) struct Stats<'a> {
+    pub(crate) active: bool,
+    /// 0 if it has no end.
+    pub(crate) remaining_ms: u64,
+    pub(crate) errors: u64,
+    pub(crate) totals: Totals,
+    disks: &'a [Disk],
+    injection: InjectionId,
 }
 
 /// The locked configuration. While this lives, allocations of the task cause no I/O.
@@ -117,7 +131,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// ENOMEM, and nothing has changed.
+    /// ENOMEM or ENOSPC, and nothing has changed.
     pub(crate) fn set_enabled(&mut self, enabled: bool) -> Result {
         let before = core::mem::replace(&mut self.enabled, enabled);
         if !enabled {
@@ -134,13 +148,7 @@ impl Config {
     /// ENOMEM.
     pub(crate) fn add_injection(&mut self) -> Result<InjectionId> {
         let id = InjectionId(self.next_id);
-        self.injections.push(
-            Injection {
-                id,
-                settings: Settings::new(),
-            },
-            GFP_KERNEL,
-        )?;
+        self.injections.push(Injection::new(id)?, GFP_KERNEL)?;
         self.next_id = self.next_id.wrapping_add(1);
         Ok(id)
     }
@@ -148,26 +156,23 @@ impl Config {
     /// Ends an injection. What it holds is judged again without it, at once; this cannot fail.
     pub(crate) fn end_injection(&mut self, id: InjectionId) {
         if let Some(place) = self.place_of(id) {
+            self.injections[place].term.end();
             // The place was just found.
             let _ = self.injections.remove(place);
         }
-        for disk in self.disks.iter() {
-            if let Some(plan) = &disk.plan {
-                plan.end(id);
-            }
-        }
         if self.apply().is_err() {
             // No memory for plans without it: the old ones know that it has ended.
-            for disk in self.disks.iter() {
-                disk.queue.for_each_hw_queue(HwState::judge_again);
-            }
+            self.judge_again(id);
+        }
+        for disk in self.disks.iter_mut() {
+            disk.entries.retain(|entry| entry.injection != id);
         }
     }
 
-    /// The settings of an injection.
-    pub(crate) fn settings(&self, id: InjectionId) -> Result<Settings> {
+    /// The injection of this id.
+    pub(crate) fn injection(&self, id: InjectionId) -> Result<&Injection> {
         let place = self.place_of(id).ok_or(ENODEV)?;
-        Ok(self.injections[place].settings)
+        Ok(&self.injections[place])
     }
 
     /// Sets one setting of an injection to what `text` says. It works for all I/O from now on, and what is held is judged
@@ -175,13 +180,124 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// EINVAL, ERANGE or ENOMEM, and nothing has changed.
+    /// EINVAL, ERANGE, ENOSPC or ENOMEM, and nothing has changed.
     pub(crate) fn set(&mut self, id: InjectionId, attribute: Attribute, text: &[u8]) -> Result {
         let place = self.place_of(id).ok_or(ENODEV)?;
-        let before = self.injections[place].settings;
-        self.injections[place].settings = before.with(attribute, text)?;
-        self.apply()
-            .inspect_err(|_| self.injections[place].settings = before)
+        let injection = &mut self.injections[place];
+        let before = injection.settings;
+        injection.settings.set(attribute, text)?;
+        let sequence = injection.sequence;
+        if attribute == Attribute::Seed {
+            injection.sequence = sequence.wrapping_add(1);
+        }
+        // An end that has come must not keep the new plans from having the rule.
+        let starts = !before.enabled() && injection.settings.enabled();
+        let end_ns = injection.term.end_ns();
+        if attribute == Attribute::DurationMs || starts {
+            injection.renew();
+        }
+        if let Err(error) = self.apply() {
+            let injection = &mut self.injections[place];
+            injection.settings = before;
+            injection.sequence = sequence;
+            injection.term.set_end_ns(end_ns);
+            self.count_error(place, error);
+            return Err(error);
+        }
+        if attribute == Attribute::Times {
+            let injection = &self.injections[place];
+            injection.term.set_times(injection.settings.times());
+        }
+        // What has changed there is in no plan, but followed by all.
+        if starts || matches!(attribute, Attribute::DurationMs | Attribute::Times) {
+            self.judge_again(id);
+        }
+        Ok(())
+    }
+
+    /// Sets whose I/O an injection is about: the cgroup of this id, and the path that was written for it.
+    ///
+    /// # Errors
+    ///
+    /// ENOSPC or ENOMEM, and nothing has changed.
+    pub(crate) fn set_cgroup(&mut self, id: InjectionId, path: KVec<u8>, cgroup: u64) -> Result {
+        let place = self.place_of(id).ok_or(ENODEV)?;
+        let (path, cgroup) = self.injections[place].owner.swap_cgroup(path, cgroup);
+        self.apply().inspect_err(|error| {
+            let _ = self.injections[place].owner.swap_cgroup(path, cgroup);
+            self.count_error(place, *error);
+        })
+    }
+
+    /// Sets whose I/O an injection is about: the PID namespace of this id, and the process that was written for it.
+    ///
+    /// # Errors
+    ///
+    /// ENOSPC or ENOMEM, and nothing has changed.
+    pub(crate) fn set_pid_namespace(&mut self, id: InjectionId, pid: u32, ns: u64) -> Result {
+        let place = self.place_of(id).ok_or(ENODEV)?;
+        let (pid, ns) = self.injections[place].owner.swap_pid(pid, ns);
+        self.apply().inspect_err(|error| {
+            self.injections[place].owner.swap_pid(pid, ns);
+            self.count_error(place, *error);
+        })
+    }
+
+    fn count_error(&mut self, place: usize, error: Error) {
+        if error == ENOMEM {
+            let errors = &mut self.injections[place].errors;
+            *errors = errors.saturating_add(1);
+        }
+    }
+
+    /// Counts what an injection did.
+    pub(crate) fn stats(&self, id: InjectionId) -> Result<Stats<'_>> {
+        let injection = self.injection(id)?;
+        let mut totals = injection.past;
+        for entry in self.disks.iter().filter_map(|disk| disk.entry(id)) {
+            totals += &entry.totals();
+        }
+        let remaining_ns = injection.term.remaining_ns(now_ns()).unwrap_or(0);
+        Ok(Stats {
+            active: self.enabled && injection.is_active(),
+            remaining_ms: remaining_ns.div_ceil(1_000_000),
+            errors: injection.errors,
+            totals,
+            disks: &self.disks,
+            injection: id,
+        })
+    }
+
+    /// Begins to count anew.
+    pub(crate) fn reset_stats(&mut self, id: InjectionId) -> Result {
+        let place = self.place_of(id).ok_or(ENODEV)?;
+        self.injections[place].past = Totals::ZERO;
+        self.injections[place].errors = 0;
+        for disk in self.disks.iter_mut() {
+            for entry in disk
+                .entries
+                .iter_mut()
+                .filter(|entry| entry.injection == id)
+            {
+                entry.base = entry.ledger.totals().base();
+            }
+        }
+        Ok(())
+    }
+
+    /// For each disk that an injection delays, how many I/Os a second its tags and the mean delay allow at most.
+    pub(crate) fn ceilings(&self, id: InjectionId) -> impl Iterator<Item = (&[u8], u64)> {
+        self.disks.iter().filter_map(move |disk| {
+            let plan = disk.plan.as_deref()?;
+            let delay_ns = plan.mean_delay_ns(id).filter(|delay_ns| *delay_ns > 0)?;
+            let tags = disk.queue.tags();
+            let tags = u32::try_from(tags).unwrap_or(u32::MAX);
+            let tags = tags_to_hold(tags, plan.share(&mut Clock::new()));
+            Some((
+                disk.info.name(),
+                u64::from(tags).saturating_mul(1_000_000_000) / delay_ns,
+            ))
+        })
     }
 
     fn place_of(&self, id: InjectionId) -> Option<usize> {
@@ -194,20 +310,35 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// ENOMEM.
+    /// ENOMEM, and ENOSPC if too many injections would act on it.
     pub(crate) fn attach(&mut self, queue: ArcBorrow<'_, Queue<Ioem>>) -> Result {
-        let disk = Disk {
+        let mut disk = Disk {
             queue: queue.into(),
-            plan: Plan::new(self.active(), None)?,
+            info: queue.disk_info(),
+            plan: None,
+            entries: KVec::new(),
         };
+        disk.plan = disk.plan_for(if self.enabled { &self.injections } else { &[] })?;
         self.disks.push(disk, GFP_KERNEL)?;
         Ok(())
     }
 
     /// A disk leaves the scheduler.
     pub(crate) fn detach(&mut self, queue: &Queue<Ioem>) {
-        self.disks
-            .retain(|disk| !core::ptr::eq(&*disk.queue, queue));
+        let left = |disk: &Disk| core::ptr::eq(&*disk.queue, queue);
+        for disk in self.disks.iter().filter(|disk| left(disk)) {
+            for injection in self.injections.iter_mut() {
+                if let Some(entry) = disk.entry(injection.id) {
+                    injection.past += &entry.totals();
+                }
+            }
+        }
+        self.disks.retain(|disk| !left(disk));
+    }
+
+    /// Visits all disks that are on the scheduler.
+    pub(crate) fn for_each_queue(&self, mut visit: impl FnMut(&Queue<Ioem>)) {
+        self.disks.iter().for_each(|disk| visit(&disk.queue));
     }
 
     /// The plan of a disk.
@@ -219,20 +350,18 @@ impl Config {
         disk.plan.clone()
     }
 
-    /// The injections that may do something.
-    fn active(&self) -> &[Injection] {
-        if self.enabled {
-            &self.injections
-        } else {
-            &[]
-        }
-    }
-
     /// Brings the plans of all disks up to date: all of them, or on an error none.
     fn apply(&mut self) -> Result {
         let mut plans = KVec::with_capacity(self.disks.len(), GFP_KERNEL)?;
-        for disk in self.disks.iter() {
-            plans.push(Plan::new(self.active(), disk.plan.as_deref())?, GFP_KERNEL)?;
+        let Self {
+            enabled,
+            injections,
+            disks,
+            ..
+        } = self;
+        let active: &[Injection] = if *enabled { injections } else { &[] };
+        for disk in disks.iter_mut() {
+            plans.push(disk.plan_for(active)?, GFP_KERNEL)?;
         }
         // From here on nothing fails.
         for (disk, plan) in self.disks.iter_mut().zip(plans) {
@@ -241,6 +370,15 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Has everything judged again that an injection may hold, since its end has changed.
+    fn judge_again(&self, id: InjectionId) {
+        for disk in &self.disks {
+            if disk.plan.as_ref().is_some_and(|plan| plan.has(id)) {
+                disk.queue.for_each_hw_queue(HwState::judge_again);
+            }
+        }
     }
 
     fn release_all(&mut self) {
@@ -256,5 +394,72 @@ impl Disk {
         self.plan = plan;
         self.queue
             .for_each_hw_queue(|hw_queue| HwState::follow(hw_queue, self.plan.clone()));
+    }
+
+    /// The plan that these injections make for this disk; where they count is made ready, too.
+    fn plan_for(&mut self, injections: &[Injection]) -> Result<Option<Arc<Plan>>> {
+        let now_ns = now_ns();
+        for injection in injections {
+            if self.is_reached_by(injection, now_ns) && self.entry(injection.id).is_none() {
+                let entry = Entry {
+                    injection: injection.id,
+                    ledger: Ledger::new(self.info.hw_queues)?,
+                    base: Totals::ZERO,
+                };
+                self.entries.push(entry, GFP_KERNEL)?;
+            }
+        }
+        let orders = injections
+            .iter()
+            .filter(|injection| self.is_reached_by(injection, now_ns))
+            .filter_map(|injection| self.order(injection));
+        Plan::new(orders, self.plan.as_deref())
+    }
+
+    /// Whether an injection can do something to this disk.
+    fn is_reached_by(&self, injection: &Injection, now_ns: u64) -> bool {
+        let settings = &injection.settings;
+        (settings.delay().is_some() || settings.limit().is_some())
+            && injection.term.is_open(now_ns)
+            && settings.reaches(&self.info.as_disk())
+    }
+
+    fn order<'a>(&'a self, injection: &'a Injection) -> Option<Order<'a>> {
+        let settings: &Settings = &injection.settings;
+        let filter = settings.filter(&self.info.as_disk(), injection.owner.owner)?;
+        Some(Order {
+            injection: injection.id,
+            filter,
+            gate: settings.gate(),
+            delay: settings.delay(),
+            limit: settings.limit(),
+            seed: settings.seed(),
+            sequence: injection.sequence,
+            term: &injection.term,
+            ledger: &self.entry(injection.id)?.ledger,
+        })
+    }
+
+    fn entry(&self, id: InjectionId) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.injection == id)
+    }
+}
+
+impl Entry {
+    /// What was counted since counting began.
+    fn totals(&self) -> Totals {
+        let mut totals = self.ledger.totals();
+        totals -= &self.base;
+        totals
+    }
+}
+
+impl Stats<'_> {
+    /// What was counted on each disk that is on the scheduler.
+    pub(crate) fn by_disk(&self) -> impl Iterator<Item = (&[u8], Totals)> {
+        self.disks.iter().filter_map(|disk| {
+            let entry = disk.entry(self.injection)?;
+            Some((disk.info.name(), entry.totals()))
+        })
     }
 }

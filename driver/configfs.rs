@@ -2,20 +2,23 @@
 
 //! The files by which people configure injections: `/sys/kernel/config/ioem`.
 //!
-//! One directory is one injection. A value is decimal text with one optional newline; what is not a number gets EINVAL, what
-//! is out of range ERANGE, and nothing changes. What `cat` prints, `echo` accepts.
+//! One directory is one injection. A value is text with one optional newline; what is not of the expected form gets EINVAL,
+//! what is out of range ERANGE, and nothing changes. What `cat` prints, `echo` accepts.
 //!
 //! C header: [`include/linux/configfs.h`](srctree/include/linux/configfs.h)
 
 use crate::THIS_MODULE;
 use crate::{
-    config::{self, InjectionId},
+    config::{self, Config, Stats},
+    injection::{InjectionId, OwnerFiles},
+    ledger::{Count, Totals},
     policy::{
-        parse::{number, ParseError},
+        histogram::end_us,
+        parse::{line, number, ParseError},
         settings::Attribute,
     },
 };
-use core::fmt::Display;
+use core::fmt::{self, Display};
 use kernel::{
     configfs::{AttributeOperations, Group, GroupOperations, Subsystem},
     configfs_attrs,
@@ -60,7 +63,7 @@ impl GroupOperations for Root {
         let files = configfs_attrs! {
             container: Group<Directory>,
             data: Directory,
-            // The numbers are places in `Attribute::ALL`.
+            // The numbers are places in `Attribute::ALL`, and behind these in `File::OTHERS`.
             attributes: [
                 enabled: 0,
                 delay_us: 1,
@@ -68,6 +71,22 @@ impl GroupOperations for Root {
                 correlation: 3,
                 period_us: 4,
                 quota: 5,
+                device: 6,
+                op: 7,
+                sectors: 8,
+                min_bytes: 9,
+                max_bytes: 10,
+                probability: 11,
+                every: 12,
+                times: 13,
+                seed: 14,
+                distribution: 15,
+                percentiles: 16,
+                duration_ms: 17,
+                cgroup: 18,
+                pid_ns: 19,
+                stats: 20,
+                ceiling: 21,
             ],
         };
         // Ends the injection if there is no memory for its directory.
@@ -98,7 +117,7 @@ impl AttributeOperations<1> for Root {
     }
 
     fn store(_root: &Self, page: &[u8]) -> Result {
-        let enabled = number(page, 0, 1)? == 1;
+        let enabled = number(line(page), 0, 1)? == 1;
         config::lock().set_enabled(enabled)
     }
 }
@@ -114,36 +133,154 @@ impl Drop for Directory {
     }
 }
 
+/// A file of an injection's directory.
+#[derive(Clone, Copy)]
+enum File {
+    /// A setting.
+    Setting(Attribute),
+    /// The path of a cgroup.
+    Cgroup,
+    /// A process, whose PID namespace is meant.
+    PidNs,
+    /// What was counted.
+    Stats,
+    /// How many I/Os a second the delay allows.
+    Ceiling,
+}
+
+impl File {
+    /// Those that are no settings.
+    const OTHERS: [Self; 4] = [Self::Cgroup, Self::PidNs, Self::Stats, Self::Ceiling];
+
+    /// The file of this number.
+    fn at(place: u64) -> Result<Self> {
+        let place = usize::try_from(place).map_err(|_| EINVAL)?;
+        if let Some(attribute) = Attribute::ALL.get(place) {
+            return Ok(Self::Setting(*attribute));
+        }
+        let other = place.checked_sub(Attribute::ALL.len());
+        let other = other.and_then(|other| Self::OTHERS.get(other));
+        other.copied().ok_or(EINVAL)
+    }
+}
+
 #[vtable]
 impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
     type Data = Self;
 
     fn show(directory: &Self, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
-        let settings = config::lock().settings(directory.injection)?;
-        show(page, &settings.show(attribute(PLACE)?))
+        let config = config::lock();
+        let injection = config.injection(directory.injection)?;
+        match File::at(PLACE)? {
+            File::Setting(attribute) => show(page, &injection.settings.show(attribute)),
+            File::Cgroup => show(page, &injection.owner.cgroup_path()),
+            File::PidNs => match injection.owner.pid() {
+                Some(pid) => show(page, &pid),
+                None => show(page, &""),
+            },
+            File::Stats => Ok(show_stats(page, &config.stats(directory.injection)?)),
+            File::Ceiling => Ok(show_ceiling(page, &config, directory.injection)),
+        }
     }
 
     fn store(directory: &Self, page: &[u8]) -> Result {
-        config::lock().set(directory.injection, attribute(PLACE)?, page)
+        let id = directory.injection;
+        match File::at(PLACE)? {
+            File::Setting(attribute) => config::lock().set(id, attribute, page),
+            // Looked up before the configuration is locked, since that may wait for memory.
+            File::Cgroup => {
+                let (path, cgroup) = OwnerFiles::parse_cgroup(page)?;
+                config::lock().set_cgroup(id, path, cgroup)
+            }
+            File::PidNs => {
+                let (pid, namespace) = OwnerFiles::parse_pid(page)?;
+                config::lock().set_pid_namespace(id, pid, namespace)
+            }
+            File::Stats => {
+                number(line(page), 0, 0)?;
+                config::lock().reset_stats(id)
+            }
+            File::Ceiling => Err(EPERM),
+        }
     }
 }
 
-fn attribute(place: u64) -> Result<Attribute> {
-    let place = usize::try_from(place).map_err(|_| EINVAL)?;
-    Attribute::ALL.get(place).copied().ok_or(EINVAL)
+fn show(page: &mut [u8; PAGE_SIZE], value: &dyn Display) -> Result<usize> {
+    let mut lines = Lines::new(page);
+    lines.add(core::format_args!("{value}"));
+    Ok(lines.length)
 }
 
-fn show(page: &mut [u8; PAGE_SIZE], value: &dyn Display) -> Result<usize> {
-    use kernel::fmt::Write;
-    let mut text = Formatter::new(page);
-    text.write_fmt(core::format_args!("{value}\n"))?;
-    Ok(text.bytes_written())
+/// Text that is written line by line; what does not fit into the page is left out.
+struct Lines<'a> {
+    text: Formatter<'a>,
+    length: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn new(page: &'a mut [u8; PAGE_SIZE]) -> Self {
+        Self {
+            text: Formatter::new(page),
+            length: 0,
+        }
+    }
+
+    fn add(&mut self, line: fmt::Arguments<'_>) {
+        use kernel::fmt::Write;
+        if self.text.write_fmt(core::format_args!("{line}\n")).is_ok() {
+            self.length = self.text.bytes_written();
+        }
+    }
+}
+
+/// The counts that people see, and their names.
+fn named_counts(totals: &Totals) -> [(&'static str, u64); 5] {
+    [
+        ("matched", totals.of(Count::Matched)),
+        ("delayed", totals.of(Count::Delayed)),
+        ("limited", totals.of(Count::Limited)),
+        ("held", totals.held()),
+        ("released_early", totals.of(Count::Early)),
+    ]
+}
+
+fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &Stats<'_>) -> usize {
+    let mut lines = Lines::new(page);
+    lines.add(core::format_args!("active {}", u8::from(stats.active)));
+    lines.add(core::format_args!("remaining_ms {}", stats.remaining_ms));
+    for (name, count) in named_counts(&stats.totals) {
+        lines.add(core::format_args!("{name} {count}"));
+    }
+    lines.add(core::format_args!("errors {}", stats.errors));
+    for (step, count) in stats.totals.added.iter().enumerate() {
+        if *count > 0 {
+            lines.add(core::format_args!("added_us_lt_{} {count}", end_us(step)));
+        }
+    }
+    if stats.by_disk().nth(1).is_some() {
+        for (disk, totals) in stats.by_disk() {
+            let disk = core::str::from_utf8(disk).unwrap_or("");
+            for (name, count) in named_counts(&totals) {
+                lines.add(core::format_args!("{disk}.{name} {count}"));
+            }
+        }
+    }
+    lines.length
+}
+
+fn show_ceiling(page: &mut [u8; PAGE_SIZE], config: &Config, id: InjectionId) -> usize {
+    let mut lines = Lines::new(page);
+    for (disk, iops) in config.ceilings(id) {
+        let disk = core::str::from_utf8(disk).unwrap_or("");
+        lines.add(core::format_args!("{disk} {iops}"));
+    }
+    lines.length
 }
 
 impl From<ParseError> for Error {
     fn from(error: ParseError) -> Self {
         match error {
-            ParseError::NotANumber => EINVAL,
+            ParseError::Invalid => EINVAL,
             ParseError::OutOfRange => ERANGE,
         }
     }

@@ -6,21 +6,26 @@
 //! makes one [`Queue`] for each disk that is switched to it, and in it one [`HwQueue`] for each of the disk's hardware
 //! queues. Requests come and go as owned [`Request`]s.
 //!
-//! What is not supported: merging in the scheduler, limits on tags, per-task data (`icq`), sysfs and debugfs attributes.
+//! What is not supported: merging in the scheduler, per-task data (`icq`), debugfs attributes, writable sysfs attributes.
 //!
 //! # Contexts
 //!
 //! | function | context |
 //! |---|---|
 //! | [`Elevator::start_queue`], [`Elevator::new_hw_queue`], [`Elevator::start_hw_queue`], [`Elevator::stop_queue`] | process, may sleep; the queue is frozen, quiesced and its `elevator_lock` held; allocations cause no I/O |
+//! | [`Elevator::limit_depth`] | the submitter, no locks, its reference of the queue held; may sleep as the block layer does for a tag a few lines later, unless [`Allocation::may_wait`] denies it |
+//! | [`Elevator::remember`] | the submitter, no locks; it must not take long |
+//! | [`Elevator::show_held`] | process, may sleep; `eq->sysfs_lock` is held |
+//! | [`Elevator::for_each_queue`] | process, may sleep; `cpus_write_lock` is held |
 //! | [`Elevator::insert_requests`] | process or kblockd, must not sleep: it may run from `schedule()` |
 //! | [`Elevator::dispatch_request`] | process or kblockd under `rcu_read_lock()`, must not sleep; several CPUs at once |
 //! | [`Elevator::has_work`] | any, hard interrupts included: it must neither lock nor take long |
 //!
 //! # Lock order
 //!
-//! `update_nr_hwq_lock` → queue freeze → `q->elevator_lock` → the scheduler's own configuration lock →
-//! [`Queue`]'s list of hardware queues → what a scheduler locks per hardware queue.
+//! `update_nr_hwq_lock` → queue freeze → `q->elevator_lock` → `eq->sysfs_lock` → the scheduler's own configuration lock →
+//! [`Queue`]'s list of hardware queues → what a scheduler locks per hardware queue. `cpus_write_lock`, too, comes before the
+//! scheduler's own configuration lock.
 //!
 //! Locks from the third on may be wanted while a disk is frozen. Whoever holds one must therefore not wait for I/O: allocate
 //! under them only within [`NoIo`].
@@ -29,9 +34,12 @@
 
 use kernel::prelude::*;
 
+mod allocation;
+mod cpus;
 mod fifo;
 mod layouts;
 mod no_io;
+mod owner;
 mod queue;
 mod registration;
 mod request;
@@ -40,9 +48,11 @@ mod trace;
 mod vtable;
 
 pub(crate) use self::{
+    allocation::Allocation,
     fifo::Fifo,
     no_io::NoIo,
-    queue::{HwQueue, Queue},
+    owner::{cgroup_id, pid_namespace_id, Remember},
+    queue::{DiskInfo, HwQueue, Queue},
     registration::Registration,
     request::{Request, Requests},
     time_queue::TimeQueue,
@@ -74,6 +84,21 @@ pub(crate) trait Elevator: Sized + 'static {
     /// The disk leaves this scheduler. No request is left, and the hardware queues are gone.
     fn stop_queue(queue: &Queue<Self>);
 
+    /// To how few of its `tags` a hardware queue's requests are limited, if at all.
+    fn least_tags(tags: u32) -> u32;
+
+    /// May keep a request from being made now, or from getting some of the tags, so that other requests find theirs.
+    fn limit_depth(hw_queue: &HwQueue<Self>, allocation: &mut Allocation<'_>);
+
+    /// What a request that is made now has to remember of who submits it.
+    fn remember(hw_queue: &HwQueue<Self>) -> Remember;
+
+    /// Writes text about what is held; how many bytes.
+    fn show_held(queue: &Queue<Self>, page: &mut [u8; kernel::page::PAGE_SIZE]) -> usize;
+
+    /// Visits all disks that are on this scheduler, from [`Elevator::start_queue`] to [`Elevator::stop_queue`].
+    fn for_each_queue(visit: impl FnMut(&Queue<Self>));
+
     /// Takes requests that are ready for the driver as far as the block layer is concerned.
     fn insert_requests(hw_queue: &HwQueue<Self>, requests: Requests<'_>);
 
@@ -93,6 +118,29 @@ pub(crate) fn now_ns() -> u64 {
     let now = unsafe { kernel::bindings::ktime_get() };
     // The clock starts at zero when the machine boots and lasts for 292 years.
     u64::try_from(now).unwrap_or(0)
+}
+
+/// The time, read when it is asked for the first time.
+pub(crate) struct Clock(Option<u64>);
+
+impl Clock {
+    /// A clock that nobody has asked.
+    pub(crate) const fn new() -> Self {
+        Self(None)
+    }
+
+    /// As [`now_ns`], when this was first called.
+    #[inline]
+    pub(crate) fn now_ns(&mut self) -> u64 {
+        *self.0.get_or_insert_with(now_ns)
+    }
+}
+
+impl From<u64> for Clock {
+    /// A clock that was read already.
+    fn from(now_ns: u64) -> Self {
+        Self(Some(now_ns))
+    }
 }
 
 /// A random number that is different on every machine and boot; usable in any context.

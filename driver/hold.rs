@@ -2,28 +2,42 @@
 
 //! The requests that one hardware queue holds, and which of them may go.
 //!
-//! A request waits for its delays in the order of time, then for every limit to admit it. What no rule touches waits for
-//! nothing.
+//! A request waits for its delays in the order of time, then for every limit that matches it to admit it. What no rule
+//! touches waits for nothing, and nobody waits for a limit that is not his.
 
 use crate::{
-    elevator::{now_ns, Fifo, Request, TimeQueue},
-    plan::Plan,
+    elevator::{now_ns, Clock, Fifo, Request, TimeQueue},
+    lines::Lines,
+    plan::{Plan, Share},
 };
 use kernel::sync::Arc;
 
 /// The time of [`Hold::next_ns`] when nothing is held.
 pub(crate) const NEVER: u64 = u64::MAX;
 
+/// How many groups of submitters are told apart.
+const GROUPS: usize = 64;
+
 /// All requests of a hardware queue that were inserted and not yet dispatched.
 pub(crate) struct Hold {
     /// What is done to them; `None` is nothing.
     plan: Option<Arc<Plan>>,
+    /// The hardware queue's number, for what is counted.
+    hw_queue: usize,
     /// May go now: no rule touches them, or the driver gave them back.
     ready: Fifo,
-    /// Wait for their delays or, after these, for the limits.
+    /// Wait for their delays, and no limit matches them.
     delayed: TimeQueue,
-    /// Before this time some limit is known to admit nothing.
-    open_ns: u64,
+    /// Wait for their delays and then for limits.
+    lines: Lines,
+    /// How many requests wait for anything.
+    held: u32,
+    /// The same by groups of submitters.
+    held_by_group: [u32; GROUPS],
+    /// When the next rule of the plan ends, if something is held.
+    next_end_ns: u64,
+    /// Whose I/O the plan holds, as of the last change of what is followed, or of when something was first held.
+    share: Share,
 }
 
 impl Hold {
@@ -31,16 +45,54 @@ impl Hold {
     pub(crate) const fn new() -> Self {
         Self {
             plan: None,
+            hw_queue: 0,
             ready: Fifo::new(),
             delayed: TimeQueue::new(),
-            open_ns: 0,
+            lines: Lines::new(),
+            held: 0,
+            held_by_group: [0; GROUPS],
+            next_end_ns: NEVER,
+            share: Share::Nothing,
         }
     }
 
-    /// Whether a request that comes now has to be judged.
+    /// Tells which hardware queue this belongs to. Before the first request.
+    pub(crate) fn set_hw_queue(&mut self, number: usize) {
+        self.hw_queue = number;
+    }
+
+    /// What is done to requests.
     #[inline]
-    pub(crate) fn judges(&self) -> bool {
-        self.plan.is_some()
+    pub(crate) fn plan(&self) -> Option<&Plan> {
+        self.plan.as_deref()
+    }
+
+    /// Whose I/O is held.
+    #[inline]
+    pub(crate) fn share(&self) -> Share {
+        self.share
+    }
+
+    /// When the next rule of the plan ends, if something is held. It changes when one has ended.
+    #[inline]
+    pub(crate) fn next_end_ns(&self) -> u64 {
+        self.next_end_ns
+    }
+
+    /// How many requests wait for their time.
+    pub(crate) fn held(&self) -> u32 {
+        self.held
+    }
+
+    /// Whether requests of the submitter of this number, or one that shares its group, wait.
+    pub(crate) fn holds_of(&self, submitter: usize) -> bool {
+        self.held_by_group[submitter % GROUPS] > 0
+    }
+
+    /// When the first and the last of the held requests may go.
+    pub(crate) fn first_and_last_ns(&self) -> Option<(u64, u64)> {
+        let last = self.delayed.last_due_ns().max(self.lines.last_ns())?;
+        Some((self.first_ns(), last))
     }
 
     /// Takes a request that may go now.
@@ -54,61 +106,139 @@ impl Hold {
         self.ready.push_front(request);
     }
 
-    /// Takes a request that arrived at `now_ns`.
-    pub(crate) fn judge(&mut self, mut request: Request, now_ns: u64) {
+    /// Takes a request that arrives now.
+    #[inline]
+    pub(crate) fn judge(&mut self, mut request: Request) {
+        let Some(plan) = &self.plan else {
+            return self.ready.push_back(request);
+        };
+        let mut clock = Clock::new();
+        let verdict = plan.judge(&request, &mut clock, self.hw_queue);
+        if verdict.held_by == 0 {
+            return self.ready.push_back(request);
+        }
+        plan.count_entered(verdict.held_by, self.hw_queue);
+        let now_ns = clock.now_ns();
+        if self.held == 0 {
+            self.next_end_ns = plan.next_end_ns(now_ns);
+            self.share = plan.share(&mut clock);
+        }
         request.set_arrival_ns(now_ns);
+        request.set_due_ns(now_ns.saturating_add(verdict.delay_ns));
+        request.put_set(verdict.held_by);
         self.hold(request);
     }
 
-    /// Draws the request's delays, and counts them from its arrival.
+    /// Takes a request that is judged, and held by some rule.
     fn hold(&mut self, mut request: Request) {
-        let Some(plan) = &self.plan else {
-            self.ready.push_back(request);
-            return;
-        };
-        let delay_ns = plan.delay_ns();
-        if delay_ns == 0 && !plan.limits() {
-            self.ready.push_back(request);
-            return;
-        }
         // Below NEVER, which would mean that nothing is held.
-        let due_ns = request.arrival_ns().saturating_add(delay_ns).min(NEVER - 1);
-        request.set_due_ns(due_ns);
-        self.delayed.push(request);
+        request.set_due_ns(request.due_ns().min(NEVER - 1));
+        let group = &mut self.held_by_group[request.submitter() % GROUPS];
+        *group = group.saturating_add(1);
+        self.held = self.held.saturating_add(1);
+        let limits = self
+            .plan
+            .as_ref()
+            .map_or(0, |plan| plan.limits_of(request.set()));
+        if limits == 0 {
+            self.delayed.push(request);
+        } else {
+            self.lines.push(request, limits);
+        }
     }
 
-    /// Whether every request may go now.
-    #[inline]
-    pub(crate) fn all_ready(&self) -> bool {
-        self.delayed.is_empty()
+    /// Forgets a request that was just taken out of `delayed` or `lines`.
+    fn forget(&mut self, request: &Request) {
+        let group = &mut self.held_by_group[request.submitter() % GROUPS];
+        *group = group.saturating_sub(1);
+        self.held = self.held.saturating_sub(1);
     }
 
     /// The next request, if one may go now.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Request> {
-        // Those who waited are older than those who need not.
-        self.pop_due().or_else(|| self.ready.pop_front())
+        if self.held > 0 {
+            // Those who waited are older than those who need not.
+            if let Some(request) = self.pop_due() {
+                return Some(request);
+            }
+        }
+        self.ready.pop_front()
     }
 
     /// The next request, whether or not it may go.
     pub(crate) fn pop_any(&mut self) -> Option<Request> {
-        self.delayed.pop().or_else(|| self.ready.pop_front())
+        let Some(request) = self.delayed.pop().or_else(|| self.lines.pop_any()) else {
+            return self.ready.pop_front();
+        };
+        let now_ns = now_ns();
+        // In a line it may have waited for more than its delay.
+        let limits = self
+            .plan
+            .as_ref()
+            .map_or(0, |plan| plan.limits_of(request.set()));
+        let early = request.due_ns() > now_ns || limits != 0;
+        Some(self.let_go(request, now_ns, early))
     }
 
-    /// The next request whose delays are over, if the limits admit it.
-    fn pop_due(&mut self) -> Option<Request> {
-        let due_ns = self.delayed.first_due_ns()?;
-        let mut now_ns = now_ns();
-        if due_ns.max(self.open_ns) > now_ns {
-            return None;
-        }
+    fn let_go(&mut self, request: Request, now_ns: u64, early: bool) -> Request {
+        self.forget(&request);
         if let Some(plan) = &self.plan {
-            let admitted = plan.admit(&mut now_ns);
-            let (Ok(open_ns) | Err(open_ns)) = admitted;
-            self.open_ns = open_ns;
-            admitted.ok()?;
+            let added_ns = now_ns.saturating_sub(request.arrival_ns());
+            plan.count_left(request.set(), self.hw_queue, added_ns, early);
         }
-        self.delayed.pop()
+        request
+    }
+
+    /// The next request whose delays are over, if the limits that match it admit it.
+    fn pop_due(&mut self) -> Option<Request> {
+        let mut now_ns = now_ns();
+        if now_ns >= self.next_end_ns {
+            self.judge_again(now_ns);
+        }
+        loop {
+            let delayed_ns = self.delayed.first_due_ns().unwrap_or(NEVER);
+            let line = self.lines.first();
+            let line_ns = line.as_ref().map_or(NEVER, |(_, time_ns)| *time_ns);
+            if delayed_ns.min(line_ns) > now_ns {
+                return None;
+            }
+            if delayed_ns <= line_ns {
+                let request = self.delayed.pop()?;
+                return Some(self.let_go(request, now_ns, false));
+            }
+            let (place, _) = line?;
+            // Each refusal closes a line for some time, so this comes to an end.
+            if let Some(request) = self.ask_line(place, &mut now_ns) {
+                return Some(self.let_go(request, now_ns, false));
+            }
+        }
+    }
+
+    /// The first request of a line, if the limits admit it.
+    fn ask_line(&mut self, place: usize, now_ns: &mut u64) -> Option<Request> {
+        let plan = self.plan.as_ref()?;
+        let limits = plan.limits_of(self.lines.first_set(place)?);
+        let was_closed = self.lines.closed(place);
+        let admitted = plan.admit(limits, now_ns);
+        let (Ok((open_ns, by)) | Err((open_ns, by))) = admitted;
+        self.lines.close(place, open_ns, by);
+        admitted.ok()?;
+        let request = self.lines.pop(place)?;
+        // Whose delays were over before the limits let anybody through had to wait for them.
+        let (closed_until_ns, by) = was_closed;
+        if request.due_ns() < closed_until_ns {
+            plan.count_limited(by, self.hw_queue);
+        }
+        Some(request)
+    }
+
+    /// When the first of those that are held may go.
+    fn first_ns(&self) -> u64 {
+        let delayed_ns = self.delayed.first_due_ns().unwrap_or(NEVER);
+        self.lines
+            .first()
+            .map_or(delayed_ns, |(_, time_ns)| time_ns.min(delayed_ns))
     }
 
     /// The earliest time at which [`Hold::pop`] may give a request: 0 is now, [`NEVER`] that nothing is held.
@@ -119,38 +249,56 @@ impl Hold {
     #[inline]
     pub(crate) fn next_ns(&self) -> u64 {
         if !self.ready.is_empty() {
-            return 0;
+            0
+        } else if self.held == 0 {
+            NEVER
+        } else {
+            self.first_ns().min(self.next_end_ns)
         }
-        self.delayed
-            .first_due_ns()
-            .map_or(NEVER, |due_ns| due_ns.max(self.open_ns))
     }
 
-    /// Follows another plan, and judges all that is held again, from its own arrival. Gives back the old plan.
+    /// Follows another plan, and judges all that is held again. Gives back the old plan.
     pub(crate) fn follow(&mut self, plan: Option<Arc<Plan>>) -> Option<Arc<Plan>> {
         let old = core::mem::replace(&mut self.plan, plan);
-        let keeps = match (&old, &self.plan) {
-            (Some(old), Some(new)) => old.same_delays(new),
-            _ => false,
-        };
-        if keeps {
-            // A delay that did not change is not drawn again: who draws often enough draws a short one at last.
-            self.open_ns = 0;
-        } else {
-            self.judge_again();
-        }
+        self.judge_again_after(old.as_deref(), now_ns());
         old
     }
 
-    /// Judges all that is held again, from its own arrival.
-    pub(crate) fn judge_again(&mut self) {
-        self.open_ns = 0;
+    /// Judges all that is held again, after a rule has ended or got another end.
+    pub(crate) fn judge_again(&mut self, now_ns: u64) {
+        let plan = self.plan.clone();
+        self.judge_again_after(plan.as_deref(), now_ns);
+    }
+
+    /// Judges all that is held again, from its own arrival; `old` has judged it before.
+    fn judge_again_after(&mut self, old: Option<&Plan>, now_ns: u64) {
         let mut held = Fifo::new();
-        while let Some(request) = self.delayed.pop() {
+        while let Some(request) = self.delayed.pop().or_else(|| self.lines.pop_any()) {
+            self.forget(&request);
             held.push_back(request);
         }
-        while let Some(request) = held.pop_front() {
-            self.hold(request);
+        // What was known of limits is not known of others.
+        self.lines = Lines::new();
+        let plan = self.plan.as_deref();
+        self.next_end_ns = plan.map_or(NEVER, |plan| plan.next_end_ns(now_ns));
+        self.share = plan.map_or(Share::Nothing, |plan| plan.share(&mut now_ns.into()));
+        while let Some(mut request) = held.pop_front() {
+            match (&self.plan, old) {
+                (Some(plan), Some(old)) => {
+                    plan.judge_again(old, &mut request, now_ns, self.hw_queue)
+                }
+                (_, Some(old)) => {
+                    let added_ns = now_ns.saturating_sub(request.arrival_ns());
+                    old.count_left(request.set(), self.hw_queue, added_ns, true);
+                    request.put_set(0);
+                }
+                (_, None) => {}
+            }
+            if request.set() == 0 {
+                self.ready.push_back(request);
+            } else {
+                self.hold(request);
+            }
         }
     }
 }

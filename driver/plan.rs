@@ -3,91 +3,128 @@
 //! What the injections do to the I/O of one disk, worked out when a setting changes and not for each I/O.
 
 use crate::{
-    config::{Injection, InjectionId},
-    elevator::{now_ns, random_seed},
-    policy::{
-        delay::Delay,
-        limit::{Answer, Limit, Window},
-        random::{Draw, STEP},
-    },
+    elevator::{Allocation, Clock, Request},
+    injection::InjectionId,
+    ledger::Count,
+    policy::{filter::Forecast, limit::Window},
+    rule::{Order, Rule},
 };
-use kernel::{
-    prelude::*,
-    sync::{
-        atomic::{Acquire, Atomic, Full, Relaxed},
-        Arc,
-    },
-};
+use kernel::{prelude::*, sync::Arc};
 
-/// The rules for one disk, in the order in which they apply. Immutable, but for the [`State`] of each rule.
+/// The most rules of a plan: each has a bit in the set that is kept with a request.
+pub(crate) const MOST_RULES: usize = 64;
+
+/// The rules for one disk, in the order in which they apply. Immutable, but for what each rule remembers.
+///
+/// # Invariants
+///
+/// No two rules have the same `bit`, and `places` has the place of each by the number of its bit.
 pub(crate) struct Plan {
     rules: KVec<Rule>,
-    /// Places in `rules` of those that limit.
-    limits: KVec<usize>,
+    places: [u8; MOST_RULES],
+    /// The rules that delay.
+    delaying: u64,
+    /// The rules that limit.
+    limiting: u64,
+    /// Whether some rule asks for the PID namespace of who submits.
+    pub(crate) asks_for_pid_namespace: bool,
 }
 
-/// What one injection does to the I/O of one disk.
-struct Rule {
-    injection: InjectionId,
-    delay: Option<Delay>,
-    limit: Option<Limit>,
-    state: Arc<State>,
+/// What the rules say about one request.
+pub(crate) struct Verdict {
+    /// The rules that hold it.
+    pub(crate) held_by: u64,
+    /// How long, together, in nanoseconds.
+    pub(crate) delay_ns: u64,
 }
 
-/// What a rule remembers from one I/O to the next. All hardware queues of the disk share it, without a lock.
-struct State {
-    /// Counter of the sequence of random numbers.
-    sequence: Atomic<u64>,
-    /// The random number of the last delay, which a correlated one may repeat.
-    last: Atomic<u64>,
-    /// The limit's [`Window`].
-    window: Atomic<u64>,
-    /// Set when the injection has ended and there was no memory for a plan without it.
-    ended: Atomic<bool>,
+/// Whose I/O is held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// Nobody's.
+    Nothing,
+    /// That of some, and others go on.
+    Some,
+    /// Everybody's, but for the few that none can hold.
+    All,
+}
+
+/// What two plans for the same disk have in common, as sets of rules.
+struct Common {
+    /// Of the same injection.
+    injection: u64,
+    /// And choose the same requests.
+    choice: u64,
+    /// And delay them in the same way.
+    delay: u64,
 }
 
 impl Plan {
-    /// The plan that these injections make for a disk whose plan was `old`; `None` if they do nothing.
-    pub(crate) fn new(injections: &[Injection], old: Option<&Self>) -> Result<Option<Arc<Self>>> {
+    /// The plan that these orders make for a disk whose plan was `old`; `None` if there are none.
+    ///
+    /// # Errors
+    ///
+    /// ENOSPC if there are too many, and ENOMEM.
+    pub(crate) fn new<'a>(
+        orders: impl Iterator<Item = Order<'a>>,
+        old: Option<&Self>,
+    ) -> Result<Option<Arc<Self>>> {
         let mut plan = Self {
             rules: KVec::new(),
-            limits: KVec::new(),
+            places: [0; MOST_RULES],
+            delaying: 0,
+            limiting: 0,
+            asks_for_pid_namespace: false,
         };
-        for injection in injections {
-            let (delay, limit) = (injection.settings.delay(), injection.settings.limit());
-            if delay.is_none() && limit.is_none() {
-                continue;
-            }
-            if limit.is_some() {
-                plan.limits.push(plan.rules.len(), GFP_KERNEL)?;
-            }
-            let state = match old.and_then(|old| old.state_to_keep(injection.id, limit.as_ref())) {
-                Some(state) => state,
-                None => State::new(limit.as_ref())?,
-            };
-            let rule = Rule {
-                injection: injection.id,
-                delay,
-                limit,
-                state,
-            };
-            plan.rules.push(rule, GFP_KERNEL)?;
+        for order in orders {
+            let before = old.and_then(|old| old.rule_of(order.injection));
+            plan.rules.push(Rule::new(order, before)?, GFP_KERNEL)?;
         }
         if plan.rules.is_empty() {
             return Ok(None);
         }
+        if plan.rules.len() > MOST_RULES {
+            return Err(ENOSPC);
+        }
+        plan.give_bits(old);
+        plan.asks_for_pid_namespace = plan.rules.iter().any(Rule::asks_for_pid_namespace);
         Ok(Some(Arc::new(plan, GFP_KERNEL)?))
     }
 
-    /// The state of this injection's rule, unless its count is one of other windows.
-    fn state_to_keep(&self, injection: InjectionId, limit: Option<&Limit>) -> Option<Arc<State>> {
-        let rule = self.rules.iter().find(|rule| rule.injection == injection)?;
-        let keeps = match (&rule.limit, limit) {
-            (_, None) => true,
-            (Some(old), Some(new)) => old.same_windows(new),
-            (None, Some(_)) => false,
-        };
-        (keeps && !rule.has_ended()).then(|| rule.state.clone())
+    /// Gives each rule a bit: its old one, so that requests need not be told, or a free one.
+    fn give_bits(&mut self, old: Option<&Self>) {
+        let mut used = 0;
+        for rule in self.rules.iter_mut() {
+            let before = old.and_then(|old| old.rule_of(rule.injection));
+            rule.bit = before.map_or(0, |before| before.bit);
+            used |= rule.bit;
+        }
+        for (place, rule) in self.rules.iter_mut().enumerate() {
+            if rule.bit == 0 {
+                // There are at most as many rules as bits.
+                rule.bit = 1u64.unbounded_shl(used.trailing_ones());
+                used |= rule.bit;
+            }
+            // INVARIANT: The bit is this rule's alone. A place is below 64.
+            self.places[rule.number()] = place as u8;
+            self.delaying |= if rule.delay.is_some() { rule.bit } else { 0 };
+            self.limiting |= if rule.limit.is_some() { rule.bit } else { 0 };
+        }
+    }
+
+    fn rule_of(&self, injection: InjectionId) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.injection == injection)
+    }
+
+    /// The rule of a number that is in the set of a request that this plan has judged.
+    fn rule(&self, number: u32) -> Option<&Rule> {
+        let place = self.places.get(number as usize)?;
+        self.rules.get(usize::from(*place))
+    }
+
+    /// The rules of a set.
+    fn rules_of(&self, set: u64) -> impl Iterator<Item = &Rule> {
+        numbers(set).filter_map(|number| self.rule(number))
     }
 
     /// Whether both do the same to every I/O.
@@ -96,175 +133,251 @@ impl Plan {
             (None, None) => true,
             (Some(one), Some(other)) => {
                 one.rules.len() == other.rules.len()
-                    && one.rules.iter().zip(&other.rules).all(|(one, other)| {
-                        one.injection == other.injection
-                            && one.delay == other.delay
-                            && one.limit == other.limit
-                            && Arc::ptr_eq(&one.state, &other.state)
-                            && one.has_ended() == other.has_ended()
-                    })
+                    && one
+                        .rules
+                        .iter()
+                        .zip(&other.rules)
+                        .all(|(one, other)| one.same(other))
             }
             _ => false,
         }
     }
 
-    /// Whether both delay every I/O in the same way, so that a delay that was drawn for one is good for the other.
-    pub(crate) fn same_delays(&self, other: &Self) -> bool {
-        fn delays(plan: &Plan) -> impl Iterator<Item = (InjectionId, Delay)> + '_ {
-            let active = plan.rules.iter().filter(|rule| !rule.has_ended());
-            active.filter_map(|rule| Some((rule.injection, rule.delay?)))
+    /// Whether the rules are of this injection, among others.
+    pub(crate) fn has(&self, injection: InjectionId) -> bool {
+        self.rule_of(injection).is_some()
+    }
+
+    /// The mean delay of an injection in nanoseconds.
+    pub(crate) fn mean_delay_ns(&self, injection: InjectionId) -> Option<u64> {
+        Some(self.rule_of(injection)?.delay.as_ref()?.mean_ns())
+    }
+
+    /// The rules of a set that limit.
+    #[inline]
+    pub(crate) fn limits_of(&self, set: u64) -> u64 {
+        set & self.limiting
+    }
+
+    /// When the first of the rules that do something now will have ended.
+    pub(crate) fn next_end_ns(&self, now_ns: u64) -> u64 {
+        let ends = self.rules.iter().map(|rule| rule.term.end_ns());
+        ends.filter(|end_ns| *end_ns > now_ns)
+            .min()
+            .unwrap_or(u64::MAX)
+    }
+
+    /// Whose I/O is held at this time.
+    pub(crate) fn share(&self, clock: &mut Clock) -> Share {
+        let mut rules = self.rules.iter();
+        if rules.any(|rule| rule.takes_all() && rule.term.is_open_by(clock)) {
+            Share::All
+        } else {
+            Share::Some
         }
-        delays(self).eq(delays(other))
     }
 
-    /// Whether there is a limit.
-    pub(crate) fn limits(&self) -> bool {
-        !self.limits.is_empty()
-    }
-
-    /// Marks the rule of an injection that has ended; it does nothing any more. Needs no memory.
-    pub(crate) fn end(&self, injection: InjectionId) {
-        for rule in self.rules.iter().filter(|rule| rule.injection == injection) {
-            rule.state.ended.store(true, Relaxed);
+    /// Judges a request that arrives now at the hardware queue of this number, whose lock is held.
+    #[inline]
+    pub(crate) fn judge(&self, request: &Request, clock: &mut Clock, hw_queue: usize) -> Verdict {
+        let mut verdict = Verdict {
+            held_by: 0,
+            delay_ns: 0,
+        };
+        // Who waits for memory waits for this: as in blk-throttle, it is never held.
+        if request.is_swap() {
+            return verdict;
         }
+        for rule in &self.rules {
+            if let Some(delay_ns) = rule.judge(request, clock, Some(hw_queue)) {
+                verdict.held_by |= rule.bit;
+                verdict.delay_ns = verdict.delay_ns.saturating_add(delay_ns);
+            }
+        }
+        verdict
     }
 
-    /// Draws the sum of all delays for one I/O, in nanoseconds.
-    pub(crate) fn delay_ns(&self) -> u64 {
-        self.rules
-            .iter()
-            .fold(0, |sum: u64, rule| sum.saturating_add(rule.delay_ns()))
-    }
-
-    /// Asks every limit to admit one I/O at `now_ns`, which is brought up to date where a limit has seen a later time.
+    /// Judges a held request again, whose set and due time come from `old`, and gives it new ones.
     ///
-    /// All of them count it, or none does. Either way the answer tells before which time no other I/O is admitted, as far as
-    /// was seen: after an admission, 0 if nothing is known.
-    pub(crate) fn admit(&self, now_ns: &mut u64) -> Result<u64, u64> {
-        if let [place] = self.limits[..] {
-            return self.rules[place].charge(now_ns);
+    /// A rule that is as before is not asked again: who draws often enough draws a short delay at last. Only where a delay
+    /// is taken away from a sum, all of the sum's draws are made anew.
+    pub(crate) fn judge_again(
+        &self,
+        old: &Self,
+        request: &mut Request,
+        now_ns: u64,
+        hw_queue: usize,
+    ) {
+        let before = request.set();
+        let common = self.common(old);
+        let active = self.active(now_ns);
+        let mut held_by = before & common.choice & active;
+        let redraw = before & old.delaying & !(common.delay & active) != 0;
+        let mut delay_ns = 0u64;
+        for rule in self.rules.iter().filter(|rule| rule.bit & active != 0) {
+            let added_ns = if common.choice & rule.bit == 0 {
+                // An injection that knew the request before has counted it.
+                let knows = common.injection & rule.bit != 0;
+                rule.judge(request, &mut now_ns.into(), (!knows).then_some(hw_queue))
+            } else if held_by & rule.bit == 0 {
+                None
+            } else if redraw || common.delay & rule.bit == 0 {
+                rule.hold_for()
+            } else {
+                Some(0)
+            };
+            match added_ns {
+                Some(added_ns) => {
+                    held_by |= rule.bit;
+                    delay_ns = delay_ns.saturating_add(added_ns);
+                }
+                None => held_by &= !rule.bit,
+            }
         }
-        // Most refusals need no counting and taking back: ask before.
-        for &place in self.limits.iter() {
-            self.rules[place].ask(now_ns)?;
+        let from_ns = if redraw || before & old.delaying == 0 {
+            request.arrival_ns()
+        } else {
+            request.due_ns()
+        };
+        request.set_due_ns(from_ns.saturating_add(delay_ns));
+        request.put_set(held_by);
+        let added_ns = now_ns.saturating_sub(request.arrival_ns());
+        for rule in old.rules_of(before & !(held_by & common.injection)) {
+            rule.ledger.count(hw_queue, Count::Early);
+            rule.ledger.count_left(hw_queue, added_ns);
         }
-        let mut open_ns = 0;
-        for (number, &place) in self.limits.iter().enumerate() {
-            match self.rules[place].charge(now_ns) {
-                Ok(until_ns) => open_ns = until_ns.max(open_ns),
-                Err(until_ns) => {
-                    for &place in self.limits.iter().take(number) {
-                        self.rules[place].give_back();
-                    }
-                    return Err(until_ns);
+        for rule in self.rules_of(held_by & !(before & common.injection)) {
+            rule.ledger.count(hw_queue, Count::Entered);
+        }
+    }
+
+    fn common(&self, old: &Self) -> Common {
+        let mut common = Common {
+            injection: 0,
+            choice: 0,
+            delay: 0,
+        };
+        for rule in &self.rules {
+            let before = old.rule_of(rule.injection);
+            // The bit is the same: see `give_bits`.
+            let Some(before) = before else { continue };
+            common.injection |= rule.bit;
+            if rule.same_choice(before) {
+                common.choice |= rule.bit;
+                if rule.delay == before.delay {
+                    common.delay |= rule.bit;
                 }
             }
         }
-        Ok(open_ns)
-    }
-}
-
-impl Rule {
-    fn has_ended(&self) -> bool {
-        self.state.ended.load(Relaxed)
+        common
     }
 
-    fn delay_ns(&self) -> u64 {
-        let Some(delay) = self.delay.as_ref().filter(|_| !self.has_ended()) else {
-            return 0;
-        };
-        if let Some(constant_ns) = delay.constant_ns() {
-            return constant_ns;
-        }
-        let draw = self.state.draw();
-        if !delay.correlated() {
-            return delay.at(draw.value());
-        }
-        if !delay.repeats(draw) {
-            self.state.last.store(draw.value(), Relaxed);
-        }
-        delay.at(self.state.last.load(Relaxed))
+    /// The rules that do something at this time.
+    fn active(&self, now_ns: u64) -> u64 {
+        let active = self.rules.iter().filter(|rule| rule.term.is_open(now_ns));
+        active.fold(0, |set, rule| set | rule.bit)
     }
 
-    /// The rule's limit, while it is one.
-    fn limit(&self) -> Option<&Limit> {
-        self.limit.as_ref().filter(|_| !self.has_ended())
-    }
-
-    /// Whether the limit admits an I/O now; if not, until when.
-    fn ask(&self, now_ns: &mut u64) -> Result<(), u64> {
-        match self.limit() {
-            Some(limit) => self.look(limit, now_ns).map(|_| ()),
-            None => Ok(()),
+    /// Counts a request that these rules hold from now on.
+    #[inline]
+    pub(crate) fn count_entered(&self, set: u64, hw_queue: usize) {
+        for rule in self.rules_of(set) {
+            rule.ledger.count(hw_queue, Count::Entered);
         }
     }
 
-    /// Counts one I/O, and tells before which time no other is admitted, or 0; or the same because this one is not.
-    fn charge(&self, now_ns: &mut u64) -> Result<u64, u64> {
-        let Some(limit) = self.limit() else {
-            return Ok(0);
-        };
-        loop {
-            let (window, next) = self.look(limit, now_ns)?;
-            if self.exchange(window, next) {
-                return Ok(match limit.answer(next, *now_ns) {
-                    Answer::Admit(_) => 0,
-                    Answer::Wait(until_ns) => until_ns,
-                });
+    /// Counts a request that these rules held, `added_ns` after its arrival.
+    #[inline]
+    pub(crate) fn count_left(&self, set: u64, hw_queue: usize, added_ns: u64, early: bool) {
+        for rule in self.rules_of(set) {
+            rule.ledger.count_left(hw_queue, added_ns);
+            if early {
+                rule.ledger.count(hw_queue, Count::Early);
             }
         }
     }
 
-    /// The present window and the one that an admission would leave; or until when none is admitted.
-    fn look(&self, limit: &Limit, now_ns: &mut u64) -> Result<(Window, Window), u64> {
-        // Acquire: a clock that is read after the word shows no time before the one for which the word was written.
-        let window = Window::from_word(self.state.window.load(Acquire));
-        if !limit.is_current(window, *now_ns) {
-            *now_ns = now_ns_after(*now_ns);
-        }
-        match limit.answer(window, *now_ns) {
-            Answer::Admit(next) => Ok((window, next)),
-            Answer::Wait(until_ns) => Err(until_ns),
+    /// Counts a request that had to wait for the limit of the rule of this number.
+    pub(crate) fn count_limited(&self, number: u32, hw_queue: usize) {
+        if let Some(rule) = self.rule(number) {
+            rule.ledger.count(hw_queue, Count::Limited);
         }
     }
 
-    /// Takes back a charge. If the window is over meanwhile, nothing is left to take back.
-    fn give_back(&self) {
-        loop {
-            let window = Window::from_word(self.state.window.load(Relaxed));
-            if self.exchange(window, window.give_back()) {
-                return;
+    /// Whether a request that is about to be made will be held.
+    pub(crate) fn forecast(&self, submission: &Allocation<'_>) -> Forecast {
+        if submission.swaps_out() {
+            return Forecast::No;
+        }
+        let mut clock = Clock::new();
+        let rules = self.rules.iter();
+        rules
+            .filter(|rule| rule.term.is_open_by(&mut clock))
+            .map(|rule| rule.forecast(submission))
+            .max()
+            .unwrap_or(Forecast::No)
+    }
+
+    /// Asks these limits to admit one I/O at `now_ns`, which is brought up to date where a limit has seen a later time.
+    ///
+    /// All of them count it, or none does. Either way the answer tells before which time no other I/O is admitted, as far as
+    /// was seen, and by the rule of which number: after an admission, time 0 if nothing is known.
+    pub(crate) fn admit(&self, set: u64, now_ns: &mut u64) -> Result<(u64, u32), (u64, u32)> {
+        let by = |number: u32| move |until_ns: u64| (until_ns, number);
+        if set.is_power_of_two() {
+            let number = set.trailing_zeros();
+            return match self.rule(number) {
+                Some(rule) => match rule.charge(now_ns) {
+                    Ok(charge) => Ok((charge.until_ns, number)),
+                    Err(until_ns) => Err((until_ns, number)),
+                },
+                None => Ok((0, number)),
+            };
+        }
+        // Most refusals need no counting and taking back: ask before.
+        for number in numbers(set) {
+            if let Some(rule) = self.rule(number) {
+                rule.ask(now_ns).map_err(by(number))?;
             }
         }
+        self.charge_all(set, now_ns)
     }
 
-    /// Full: the clock was read before the word is written.
-    fn exchange(&self, old: Window, new: Window) -> bool {
-        self.state
-            .window
-            .cmpxchg(old.to_word(), new.to_word(), Full)
-            .is_ok()
+    /// Has each of these limits count one I/O, or none of them.
+    fn charge_all(&self, set: u64, now_ns: &mut u64) -> Result<(u64, u32), (u64, u32)> {
+        let mut open = (0, 0);
+        let mut windows = [Window::from_word(0); MOST_RULES];
+        for number in numbers(set) {
+            let Some(rule) = self.rule(number) else {
+                continue;
+            };
+            match rule.charge(now_ns) {
+                Ok(charge) => {
+                    open = open.max((charge.until_ns, number));
+                    windows[number as usize % MOST_RULES] = charge.window;
+                }
+                Err(until_ns) => {
+                    for before in numbers(set).take_while(|before| *before < number) {
+                        if let Some(rule) = self.rule(before) {
+                            rule.give_back(windows[before as usize % MOST_RULES]);
+                        }
+                    }
+                    return Err((until_ns, number));
+                }
+            }
+        }
+        Ok(open)
     }
 }
 
-/// The time now; never before `earlier_ns`, which the same task has read.
-fn now_ns_after(earlier_ns: u64) -> u64 {
-    now_ns().max(earlier_ns)
-}
-
-impl State {
-    fn new(limit: Option<&Limit>) -> Result<Arc<Self>> {
-        let window = limit.map_or(0, |limit| limit.fresh(now_ns()).to_word());
-        let state = Self {
-            sequence: Atomic::new(random_seed()),
-            last: Atomic::new(random_seed()),
-            window: Atomic::new(window),
-            ended: Atomic::new(false),
-        };
-        Ok(Arc::new(state, GFP_KERNEL)?)
-    }
-
-    fn draw(&self) -> Draw {
-        Draw::at(self.sequence.fetch_add(STEP, Relaxed))
-    }
+/// The numbers in a set.
+#[inline]
+fn numbers(mut set: u64) -> impl Iterator<Item = u32> {
+    core::iter::from_fn(move || {
+        (set != 0).then(|| {
+            let number = set.trailing_zeros();
+            set &= set.wrapping_sub(1);
+            number
+        })
+    })
 }

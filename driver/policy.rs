@@ -7,6 +7,11 @@
 //! overflow.
 
 pub mod delay;
+pub mod device;
+pub mod distribution;
+pub mod filter;
+pub mod gate;
+pub mod histogram;
 pub mod limit;
 pub mod parse;
 pub mod random;

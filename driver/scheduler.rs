@@ -7,16 +7,20 @@
 
 use crate::{
     config,
-    elevator::{now_ns, Elevator, HwQueue, Queue, Request, Requests},
+    elevator::{now_ns, Allocation, Elevator, HwQueue, Queue, Remember, Request, Requests},
     hold::{Hold, NEVER},
-    plan::Plan,
+    plan::{Plan, Share},
+    policy::filter::Forecast,
 };
 use kernel::{
-    new_spinlock,
+    fmt::Write,
+    new_condvar, new_spinlock,
+    page::PAGE_SIZE,
     prelude::*,
+    str::Formatter,
     sync::{
         atomic::{Atomic, Relaxed},
-        Arc, ArcBorrow, SpinLock,
+        Arc, ArcBorrow, CondVar, SpinLock,
     },
 };
 
@@ -30,13 +34,58 @@ pub(crate) struct HwState {
     inner: SpinLock<Inner>,
     /// A copy of [`Hold::next_ns`], for who may not lock. Written under the lock.
     next_ns: Atomic<u64>,
+    /// What the plan asks of who submits: [`PLAN`] and what follows. Written under the lock.
+    asks: Atomic<u32>,
+    /// Whether so much is held that those whose I/O would be, too, have to leave tags to others. Written under the lock.
+    is_full: Atomic<bool>,
+    /// Here wait submitters whose I/O would be held, while as much is held as may be.
+    #[pin]
+    room: CondVar,
 }
+
+/// There is a plan.
+const PLAN: u32 = 1;
+/// Everybody's I/O is held.
+const ALL: u32 = 2;
+/// The plan asks for PID namespaces.
+const PID_NAMESPACE: u32 = 4;
 
 /// What is protected by the lock of a hardware queue.
 struct Inner {
     hold: Hold,
     /// When the timer was last asked to run the queue.
     alarm_ns: u64,
+    /// How many wait at `room`.
+    waiting: u32,
+}
+
+/// How many of a hardware queue's tags may be held, so that others find some: half. If everybody's I/O is held, all but a few,
+/// for what is never held: swap, and commands to the disk that the scheduler does not see but that need a tag.
+///
+/// Who finds that many held waits here and not for a tag: the block layer wakes one who waits for a tag whenever one gets
+/// free, also for a tag that he may not have, and those whose I/O nobody holds would pay for that with each of their I/Os.
+pub(crate) const fn tags_to_hold(tags: u32, share: Share) -> u32 {
+    let of_others = match share {
+        Share::Nothing => 0,
+        Share::Some => tags.div_ceil(2),
+        Share::All => tags.div_ceil(16),
+    };
+    at_least_one(tags.saturating_sub(of_others))
+}
+
+/// How many tags those have whose I/O will be held: some more than can be held, as a request is held only some time after it
+/// has got its tag, and many may be on their way.
+const fn tags_to_take(tags: u32, share: Share) -> u32 {
+    let of_others = tags.saturating_sub(tags_to_hold(tags, share)).div_ceil(2);
+    at_least_one(tags.saturating_sub(of_others))
+}
+
+const fn at_least_one(tags: u32) -> u32 {
+    if tags == 0 {
+        1
+    } else {
+        tags
+    }
 }
 
 impl Inner {
@@ -48,10 +97,37 @@ impl Inner {
         let next_ns = self.hold.next_ns();
         // Relaxed: who runs the queue after an insertion does so in the same task, and `blk_mq_run_hw_queue` looks again
         // under `queue_lock`, which orders it with all other runs.
-        hw_queue.data().next_ns.store(next_ns, Relaxed);
+        let state = hw_queue.data();
+        state.next_ns.store(next_ns, Relaxed);
+        let is_full = self.hold.held() > 0 && self.is_full(hw_queue);
+        // The line is shared with who submits: written only when it changes.
+        if is_full != state.is_full.load(Relaxed) {
+            state.is_full.store(is_full, Relaxed);
+        }
+        let asks = self.asks();
+        if asks != state.asks.load(Relaxed) {
+            state.asks.store(asks, Relaxed);
+        }
         if next_ns != 0 && next_ns != NEVER && next_ns != self.alarm_ns {
             self.set_alarm(hw_queue, next_ns, runs);
         }
+    }
+
+    /// Whether as much is held as may be while others need tags.
+    fn is_full(&self, hw_queue: &HwQueue<Ioem>) -> bool {
+        self.hold.held() >= tags_to_hold(hw_queue.tags(), self.hold.share())
+    }
+
+    /// What the plan asks of who submits.
+    fn asks(&self) -> u32 {
+        let all = match self.hold.share() {
+            Share::Nothing => return 0,
+            Share::Some => 0,
+            Share::All => ALL,
+        };
+        let plan = self.hold.plan();
+        let asks_for_namespace = plan.is_some_and(|plan| plan.asks_for_pid_namespace);
+        PLAN | all | if asks_for_namespace { PID_NAMESPACE } else { 0 }
     }
 
     fn set_alarm(&mut self, hw_queue: &HwQueue<Ioem>, next_ns: u64, runs: bool) {
@@ -65,22 +141,41 @@ impl Inner {
 impl HwState {
     /// Follows another plan, and judges all that is held again.
     pub(crate) fn follow(hw_queue: &HwQueue<Ioem>, plan: Option<Arc<Plan>>) {
-        let mut inner = hw_queue.data().inner.lock();
+        let state = hw_queue.data();
+        let mut inner = state.inner.lock();
         let old = inner.hold.follow(plan);
         inner.publish(hw_queue, true);
         drop(inner);
+        state.room.notify_all();
         // It may be the last reference: memory is freed better without the lock.
         drop(old);
         hw_queue.run();
     }
 
-    /// Judges all that is held again by the plan that is followed, after one of its rules has ended.
+    /// Judges all that is held again by the plan that is followed, after one of its rules has ended or got another end.
     pub(crate) fn judge_again(hw_queue: &HwQueue<Ioem>) {
-        let mut inner = hw_queue.data().inner.lock();
-        inner.hold.judge_again();
+        let state = hw_queue.data();
+        let mut inner = state.inner.lock();
+        inner.hold.judge_again(now_ns());
         inner.publish(hw_queue, true);
         drop(inner);
+        state.room.notify_all();
         hw_queue.run();
+    }
+}
+
+impl Inner {
+    /// Whether a request that is about to be made would most likely be held.
+    fn will_hold(&self, allocation: &Allocation<'_>) -> bool {
+        let Some(plan) = self.hold.plan() else {
+            return false;
+        };
+        match plan.forecast(allocation) {
+            Forecast::No => false,
+            Forecast::Yes => true,
+            // Not what it is about, but who submits it is known, and that some of his I/O is held.
+            Forecast::Perhaps => self.hold.holds_of(allocation.submitter()),
+        }
     }
 }
 
@@ -96,10 +191,14 @@ impl Elevator for Ioem {
                 Inner {
                     hold: Hold::new(),
                     alarm_ns: 0,
+                    waiting: 0,
                 },
                 "ioem_hw_queue"
             ),
             next_ns: Atomic::new(NEVER),
+            asks: Atomic::new(0),
+            is_full: Atomic::new(false),
+            room <- new_condvar!("ioem_room"),
         })
     }
 
@@ -108,6 +207,8 @@ impl Elevator for Ioem {
     }
 
     fn start_hw_queue(queue: &Queue<Self>, hw_queue: &HwQueue<Self>) {
+        let number = hw_queue.number();
+        hw_queue.data().inner.lock().hold.set_hw_queue(number);
         let config = config::lock();
         HwState::follow(hw_queue, config.plan_of(queue));
     }
@@ -116,16 +217,72 @@ impl Elevator for Ioem {
         config::lock().detach(queue);
     }
 
+    fn least_tags(tags: u32) -> u32 {
+        tags_to_hold(tags, Share::Some)
+    }
+
+    #[inline]
+    fn limit_depth(hw_queue: &HwQueue<Self>, allocation: &mut Allocation<'_>) {
+        let state = hw_queue.data();
+        // Relaxed: who sees a change late is as good as one who came before.
+        let asks = state.asks.load(Relaxed);
+        if asks == 0 {
+            return;
+        }
+        if asks & ALL == 0 || state.is_full.load(Relaxed) {
+            find_room(hw_queue, allocation);
+        } else if !allocation.swaps_out() {
+            allocation.limit_to(tags_to_take(hw_queue.tags(), Share::All));
+        }
+    }
+
+    #[inline]
+    fn remember(hw_queue: &HwQueue<Self>) -> Remember {
+        match hw_queue.data().asks.load(Relaxed) {
+            0 => Remember::Nothing,
+            asks if asks & PID_NAMESPACE != 0 => Remember::ProcessAndNamespace,
+            _ => Remember::Process,
+        }
+    }
+
+    fn for_each_queue(visit: impl FnMut(&Queue<Self>)) {
+        config::lock().for_each_queue(visit);
+    }
+
+    fn show_held(queue: &Queue<Self>, page: &mut [u8; PAGE_SIZE]) -> usize {
+        let mut text = Formatter::new(page);
+        let mut length = 0;
+        queue.for_each_hw_queue(|hw_queue| {
+            let inner = hw_queue.data().inner.lock();
+            let (held, times) = (inner.hold.held(), inner.hold.first_and_last_ns());
+            drop(inner);
+            let now_ns = now_ns();
+            let in_us = |time_ns: u64| time_ns.saturating_sub(now_ns) / 1_000;
+            let (first, last) = times.unwrap_or((0, 0));
+            let line = core::format_args!(
+                "{} {held} {} {}\n",
+                hw_queue.number(),
+                in_us(first),
+                in_us(last)
+            );
+            // What does not fit is left out, line by line.
+            if text.write_fmt(line).is_ok() {
+                length = text.bytes_written();
+            }
+        });
+        length
+    }
+
     #[inline]
     fn insert_requests(hw_queue: &HwQueue<Self>, requests: Requests<'_>) {
         let mut inner = hw_queue.data().inner.lock();
-        if inner.hold.judges() {
+        if inner.hold.plan().is_some() {
             for request in requests {
                 // Neither delayed nor charged twice. What comes at the head for the first time, the data of a flush, is.
                 if request.was_released() {
                     inner.hold.push_again(request);
                 } else {
-                    inner.hold.judge(request, now_ns());
+                    inner.hold.judge(request);
                 }
             }
         } else {
@@ -143,15 +300,24 @@ impl Elevator for Ioem {
     #[inline]
     fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request> {
         let mut inner = hw_queue.data().inner.lock();
-        let request = if inner.hold.all_ready() || !hw_queue.is_freezing() {
+        let next_end_ns = inner.hold.next_end_ns();
+        let request = if inner.hold.held() == 0 || !hw_queue.must_drain() {
             inner.hold.pop()
         } else {
             inner.hold.pop_any()
         };
+        let wakes = inner.waiting > 0 && !inner.is_full(hw_queue);
         // After a request, the block layer asks for the next. After none, it would wait for 3 ms, also if the next request
         // became due since the clock was read.
         inner.publish(hw_queue, request.is_some());
+        // Of those who wait, some may not be held any more, whether or not there is room for the others.
+        let has_ended = inner.waiting > 0 && inner.hold.next_end_ns() != next_end_ns;
         drop(inner);
+        if has_ended {
+            hw_queue.data().room.notify_all();
+        } else if wakes {
+            hw_queue.data().room.notify_one();
+        }
         request.map(|mut request| {
             request.set_released();
             request
@@ -163,7 +329,36 @@ impl Elevator for Ioem {
         match hw_queue.data().next_ns.load(Relaxed) {
             0 => true,
             NEVER => false,
-            next_ns => next_ns <= now_ns() || hw_queue.is_freezing(),
+            next_ns => next_ns <= now_ns() || hw_queue.must_drain(),
         }
+    }
+}
+
+/// Keeps the submitter of a request that would be held from taking a tag that another one needs.
+fn find_room(hw_queue: &HwQueue<Ioem>, allocation: &mut Allocation<'_>) {
+    let state = hw_queue.data();
+    let mut inner = state.inner.lock();
+    let mut has_waited = false;
+    while inner.will_hold(allocation) {
+        let (tags, share) = (hw_queue.tags(), inner.hold.share());
+        allocation.limit_to(tags_to_take(tags, share));
+        // When the queue has to drain, all that is held goes, and this must not be what is waited for.
+        if !inner.is_full(hw_queue) || hw_queue.must_drain() {
+            break;
+        }
+        if !allocation.may_wait() {
+            allocation.limit_to(tags_to_hold(tags, share));
+            break;
+        }
+        has_waited = true;
+        inner.waiting = inner.waiting.saturating_add(1);
+        state.room.wait(&mut inner);
+        inner.waiting = inner.waiting.saturating_sub(1);
+    }
+    // Of those who wait, each dispatch wakes one: if there is room for more, that one wakes the next.
+    let wakes = has_waited && inner.waiting > 0 && !inner.is_full(hw_queue);
+    drop(inner);
+    if wakes {
+        state.room.notify_one();
     }
 }

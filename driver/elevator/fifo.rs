@@ -3,7 +3,7 @@
 //! A first-in, first-out list of requests, linked through the requests themselves.
 
 use super::Request;
-use core::ptr::NonNull;
+use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::{bindings, warn_on};
 
 /// Requests in the order they came; it needs no memory and can be moved.
@@ -93,6 +93,14 @@ impl Fifo {
         self.ends.map(|(first, _)| due_ns(first))
     }
 
+    /// The set of the first request.
+    pub(crate) fn first_set(&self) -> Option<u64> {
+        let (first, _) = self.ends?;
+        // SAFETY: By the invariants the request is ours; the handle only looks.
+        let first = ManuallyDrop::new(unsafe { Request::from_raw(first) });
+        Some(first.set())
+    }
+
     /// When the last request is due.
     #[inline]
     pub(crate) fn last_due_ns(&self) -> Option<u64> {
@@ -103,7 +111,7 @@ impl Fifo {
 /// When a request of a list is due. Only for requests of the caller's list.
 fn due_ns(request: NonNull<bindings::request>) -> u64 {
     // SAFETY: The caller's list owns the request, so that looking at it is its right; the handle is not dropped.
-    core::mem::ManuallyDrop::new(unsafe { Request::from_raw(request) }).due_ns()
+    ManuallyDrop::new(unsafe { Request::from_raw(request) }).due_ns()
 }
 
 impl Drop for Fifo {

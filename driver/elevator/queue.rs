@@ -5,11 +5,15 @@
 //! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
 
 use super::{Elevator, NoIo};
+use crate::policy::device::Disk;
 use core::ptr::NonNull;
 use kernel::{
     bindings, new_mutex,
     prelude::*,
-    sync::{Arc, ArcBorrow, Mutex},
+    sync::{
+        atomic::{Atomic, Relaxed},
+        Arc, ArcBorrow, Mutex,
+    },
     time::{
         hrtimer::{
             AbsoluteMode, ArcHrTimerHandle, HasHrTimer, HrTimer, HrTimerCallback,
@@ -20,8 +24,14 @@ use kernel::{
 };
 
 /// A disk that is on the scheduler `E`, or is about to be.
+///
+/// # Invariants
+///
+/// `queue` is valid from [`Elevator::start_queue`] to [`Elevator::stop_queue`], and references to this are only given out in
+/// between.
 #[pin_data]
 pub(crate) struct Queue<E: Elevator> {
+    queue: NonNull<bindings::request_queue>,
     #[pin]
     hw_queues: Mutex<KVec<Member<E>>>,
 }
@@ -33,11 +43,86 @@ struct Member<E: Elevator> {
     _timer: ArcHrTimerHandle<HwQueue<E>>,
 }
 
+// SAFETY: Of `queue` only fields are read, which any CPU may.
+unsafe impl<E: Elevator> Send for Queue<E> {}
+// SAFETY: As above, and several at once.
+unsafe impl<E: Elevator> Sync for Queue<E> {}
+
+/// What a disk is called, and how it is built.
+#[derive(Clone, Copy)]
+pub(crate) struct DiskInfo {
+    name: [u8; 32],
+    major: u32,
+    first_minor: u32,
+    minors: u32,
+    /// How many hardware queues it has.
+    pub(crate) hw_queues: u32,
+}
+
+impl DiskInfo {
+    /// Its name.
+    pub(crate) fn name(&self) -> &[u8] {
+        self.name
+            .split(|&byte| byte == 0)
+            .next()
+            .unwrap_or_default()
+    }
+
+    /// The same for the policy.
+    pub(crate) fn as_disk(&self) -> Disk<'_> {
+        Disk {
+            name: self.name(),
+            major: self.major,
+            first_minor: self.first_minor,
+            minors: self.minors,
+        }
+    }
+}
+
 impl<E: Elevator> Queue<E> {
-    pub(super) fn new() -> impl PinInit<Self, Error> {
+    /// # Safety
+    ///
+    /// The type's invariants must hold for `queue`.
+    pub(super) unsafe fn new(queue: NonNull<bindings::request_queue>) -> impl PinInit<Self, Error> {
+        // INVARIANT: By this function's requirements.
         try_pin_init!(Self {
+            queue: queue,
             hw_queues <- new_mutex!(KVec::new(), "elevator_hw_queues"),
         })
+    }
+
+    /// What the disk is called. It keeps these while it is registered, and a disk that is not has no scheduler.
+    pub(crate) fn disk_info(&self) -> DiskInfo {
+        // SAFETY: By the invariants the queue is valid, and whoever has a scheduler has a disk (`elevator_change` is reached
+        // by a disk's attribute, and `del_gendisk` takes the scheduler away). `nr_hw_queues` changes without scheduler only.
+        unsafe {
+            let disk = (*self.queue.as_ptr()).disk;
+            DiskInfo {
+                name: (*disk).disk_name,
+                major: (*disk).major as u32,
+                first_minor: (*disk).first_minor as u32,
+                minors: (*disk).minors as u32,
+                hw_queues: (*self.queue.as_ptr()).nr_hw_queues,
+            }
+        }
+    }
+
+    /// How many requests all of the disk's hardware queues have together, but for those that are polled.
+    pub(crate) fn tags(&self) -> u64 {
+        // SAFETY: By the invariants the queue is valid. A single aligned load cannot tear; whether tags are shared does not
+        // change while there is a scheduler.
+        let (each, shared) = unsafe {
+            let queue = self.queue.as_ptr();
+            let each = (&raw const (*queue).nr_requests).read_volatile();
+            (u64::from(each), !(*queue).sched_shared_tags.is_null())
+        };
+        let mut sets = 0u64;
+        self.for_each_hw_queue(|hw_queue| {
+            if !hw_queue.is_polled() {
+                sets = sets.saturating_add(1);
+            }
+        });
+        each.saturating_mul(if shared { 1 } else { sets })
     }
 
     /// Visits all hardware queues. Process context.
@@ -86,6 +171,8 @@ pub(crate) struct HwQueue<E: Elevator> {
     hctx: NonNull<bindings::blk_mq_hw_ctx>,
     #[pin]
     timer: HrTimer<Self>,
+    /// Whether its last processor is going offline.
+    is_leaving: Atomic<bool>,
     #[pin]
     data: E::HwQueue,
 }
@@ -104,6 +191,7 @@ impl<E: Elevator> HwQueue<E> {
         try_pin_init!(Self {
             hctx: hctx,
             timer <- HrTimer::new(),
+            is_leaving: Atomic::new(false),
             data <- E::new_hw_queue(),
         })
     }
@@ -114,11 +202,100 @@ impl<E: Elevator> HwQueue<E> {
         &self.data
     }
 
+    /// Its number among the disk's hardware queues.
+    pub(crate) fn number(&self) -> usize {
+        // SAFETY: By the invariants `hctx` is valid; it keeps its number.
+        unsafe { (*self.hctx.as_ptr()).queue_num as usize }
+    }
+
+    /// Whether it only takes I/O whose submitters poll for its completion.
+    fn is_polled(&self) -> bool {
+        // SAFETY: By the invariants `hctx` is valid; it keeps its type.
+        let kind = unsafe { (*self.hctx.as_ptr()).type_ };
+        u32::from(kind) == bindings::hctx_type_HCTX_TYPE_POLL
+    }
+
+    /// How many requests it can have.
+    #[inline]
+    pub(crate) fn tags(&self) -> u32 {
+        // SAFETY: By the invariants `hctx` is valid, and it does not outlive its queue. A single aligned load cannot tear.
+        unsafe {
+            let queue = (*self.hctx.as_ptr()).queue;
+            (&raw const (*queue).nr_requests).read_volatile()
+        }
+    }
+
+    /// Tells the tags how few of them [`super::Allocation::limit_to`] leaves. With the queue frozen.
+    pub(super) fn set_least_tags(&self) {
+        // SAFETY: By the invariants `hctx` is valid, and has tags of a scheduler while it has one; since the queue is
+        // frozen, nobody uses them.
+        unsafe {
+            let tags = (*self.hctx.as_ptr()).sched_tags;
+            let least = E::least_tags(self.tags());
+            bindings::sbitmap_queue_min_shallow_depth(&raw mut (*tags).bitmap_tags, least);
+        }
+    }
+
     /// Has the block layer ask the scheduler for requests, soon and in another context. Any context.
     pub(crate) fn run(&self) {
         // SAFETY: By the invariants `hctx` is valid. When run asynchronously, the function only queues work; it checks by
         // itself whether the queue is quiesced.
         unsafe { bindings::blk_mq_run_hw_queue(self.hctx.as_ptr(), true) };
+    }
+
+    fn cpus(&self) -> *const bindings::cpumask {
+        // SAFETY: By the invariants `hctx` is valid.
+        let cpus = unsafe { &raw const (*self.hctx.as_ptr()).cpumask };
+        #[cfg(CONFIG_CPUMASK_OFFSTACK)]
+        {
+            // SAFETY: As above; it has its mask for as long as it lives.
+            unsafe { cpus.read() }
+        }
+        #[cfg(not(CONFIG_CPUMASK_OFFSTACK))]
+        cpus.cast()
+    }
+
+    /// The first online processor from `start` on that requests for this hardware queue come from.
+    fn online_cpu_from(&self, start: u32) -> Option<u32> {
+        // SAFETY: Both masks have `nr_cpu_ids` bits at least, all of them valid; that number does not change any more.
+        let (cpu, all) = unsafe {
+            let all = bindings::nr_cpu_ids;
+            let online = &raw const bindings::__cpu_online_mask.bits;
+            let cpus = &raw const (*self.cpus()).bits;
+            let cpu = bindings::_find_next_and_bit(
+                cpus.cast(),
+                online.cast(),
+                all as usize,
+                start as usize,
+            );
+            (u32::try_from(cpu).unwrap_or(all), all)
+        };
+        (cpu < all).then_some(cpu)
+    }
+
+    /// Whether requests for this hardware queue come from the online processor `cpu`. With processor hotplug excluded.
+    pub(super) fn runs_on(&self, cpu: u32) -> bool {
+        self.online_cpu_from(cpu) == Some(cpu)
+    }
+
+    /// Whether they come from another online processor than `cpu`.
+    pub(super) fn runs_on_another(&self, cpu: u32) -> bool {
+        match self.online_cpu_from(0) {
+            Some(first) if first == cpu => self.online_cpu_from(cpu.saturating_add(1)).is_some(),
+            first => first.is_some(),
+        }
+    }
+
+    /// Tells whether its last processor is going offline.
+    pub(super) fn set_leaving(&self, is_leaving: bool) {
+        // Relaxed: the queue is run afterwards, which orders this as it does a freeze.
+        self.is_leaving.store(is_leaving, Relaxed);
+    }
+
+    /// Whether somebody waits until this hardware queue has no request any more.
+    #[inline]
+    pub(crate) fn must_drain(&self) -> bool {
+        self.is_freezing() || self.is_leaving.load(Relaxed)
     }
 
     /// Whether the queue is frozen or about to be: then somebody waits until no request is left.
@@ -127,7 +304,7 @@ impl<E: Elevator> HwQueue<E> {
     /// after each insertion. `blk_mq_run_hw_queue` evaluates `has_work` under `queue_lock` before it decides that there is
     /// nothing to do, so that the later of the two runs sees both the request and the freeze.
     #[inline]
-    pub(crate) fn is_freezing(&self) -> bool {
+    fn is_freezing(&self) -> bool {
         // SAFETY: By the invariants `hctx` is valid, and it does not outlive its queue. The counter is written under a
         // mutex that is not ours; a single aligned load of it cannot tear.
         unsafe {

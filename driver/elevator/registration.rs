@@ -3,11 +3,11 @@
 //! Makes a scheduler available, for as long as the registration lives.
 
 use super::{
+    cpus::CpuWatch,
     layouts::{elv_register, elv_unregister, ElevatorType},
     vtable::VTable,
     Elevator,
 };
-use core::marker::PhantomData;
 use kernel::{prelude::*, types::Opaque};
 
 /// A registered scheduler.
@@ -23,7 +23,8 @@ use kernel::{prelude::*, types::Opaque};
 pub(crate) struct Registration<E: Elevator> {
     #[pin]
     elevator_type: Opaque<ElevatorType>,
-    _elevator: PhantomData<E>,
+    // Goes after the scheduler has.
+    _cpus: CpuWatch<E>,
 }
 
 // SAFETY: There is nothing that can be done with a registration but dropping it.
@@ -36,9 +37,10 @@ impl<E: Elevator> Registration<E> {
     ///
     /// # Errors
     ///
-    /// EBUSY if there is one of this name already.
+    /// EBUSY if there is one of this name already; ENOSPC and ENOMEM.
     pub(crate) fn new(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
+            _cpus: CpuWatch::new()?,
             elevator_type <- Opaque::try_ffi_init(move |slot: *mut ElevatorType| {
                 // SAFETY: The slot is valid for writing.
                 unsafe { slot.write(VTable::<E>::elevator_type(module)) };
@@ -46,7 +48,6 @@ impl<E: Elevator> Registration<E> {
                 // if this succeeds, and otherwise this object does not come to be.
                 kernel::error::to_result(unsafe { elv_register(slot) })
             }),
-            _elevator: PhantomData,
         })
     }
 }

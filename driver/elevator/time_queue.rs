@@ -6,7 +6,7 @@
 //! as the `tfifo` of netem (`net/sched/sch_netem.c`).
 
 use super::{Fifo, Request};
-use core::ptr::NonNull;
+use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::{bindings, warn_on};
 
 /// Requests, of which the one that is due first comes out first. Insertion and removal take O(log n) at worst.
@@ -47,7 +47,7 @@ unsafe fn request_of(node: *mut bindings::rb_node) -> NonNull<bindings::request>
 /// `node` must be the `rb_node` of a request that the caller's queue owns.
 unsafe fn due_ns(node: *mut bindings::rb_node) -> u64 {
     // SAFETY: By this function's requirements; the handle only looks and is not dropped.
-    core::mem::ManuallyDrop::new(unsafe { Request::from_raw(request_of(node)) }).due_ns()
+    ManuallyDrop::new(unsafe { Request::from_raw(request_of(node)) }).due_ns()
 }
 
 impl TimeQueue {
@@ -120,6 +120,32 @@ impl TimeQueue {
             (Some(tail), Some(tree)) => Some(tail.min(tree)),
             (tail, tree) => tail.or(tree),
         }
+    }
+
+    /// The set of the first request.
+    pub(crate) fn first_set(&self) -> Option<u64> {
+        match (self.tail.first_due_ns(), self.tree_due_ns()) {
+            (Some(tail), Some(tree)) if tail <= tree => self.tail.first_set(),
+            (_, Some(_)) => {
+                // SAFETY: By the invariants `first` is the node of a request of ours; the handle only looks.
+                let first = unsafe { ManuallyDrop::new(Request::from_raw(request_of(self.first))) };
+                Some(first.set())
+            }
+            (_, None) => self.tail.first_set(),
+        }
+    }
+
+    /// When the last request is due.
+    pub(crate) fn last_due_ns(&self) -> Option<u64> {
+        // SAFETY: The nodes from the root on are of requests of ours, by the invariants; each way ends in null.
+        let tree = unsafe {
+            let mut last = self.tree.rb_node;
+            while !last.is_null() && !(*last).rb_right.is_null() {
+                last = (*last).rb_right;
+            }
+            NonNull::new(last).map(|last| due_ns(last.as_ptr()))
+        };
+        tree.max(self.tail.last_due_ns())
     }
 
     #[inline]

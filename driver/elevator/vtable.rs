@@ -5,12 +5,13 @@
 //! Who calls them, and holding what, is told at [`super`]. They are the counterpart of `struct elevator_mq_ops`.
 
 use super::{
-    layouts::{ElevatorMqOps, ElevatorQueue, ElevatorType},
-    Elevator, HwQueue, Queue, Request, Requests,
+    layouts::{BlkMqAllocData, ElevatorMqOps, ElevatorQueue, ElevatorType, ElvFsEntry},
+    Allocation, Elevator, HwQueue, Queue, Request, Requests,
 };
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
     bindings, ffi,
+    page::PAGE_SIZE,
     prelude::*,
     sync::{Arc, ArcBorrow},
 };
@@ -24,6 +25,7 @@ impl<E: Elevator> VTable<E> {
         // SAFETY: The structure consists of integers, pointers, optional functions and arrays of these, for all of which
         // zero is a value, and means that an optional thing is absent.
         let mut elevator_type: ElevatorType = unsafe { core::mem::zeroed() };
+        elevator_type.elevator_attrs = (&raw const *Self::ATTRIBUTES).cast();
         elevator_type.elevator_name = E::NAME.as_char_ptr();
         elevator_type.elevator_alias = E::ALIAS.as_char_ptr();
         elevator_type.elevator_owner = module.as_ptr();
@@ -40,6 +42,8 @@ impl<E: Elevator> VTable<E> {
         ops.exit_sched = Some(Self::exit_sched);
         ops.init_hctx = Some(Self::init_hctx);
         ops.exit_hctx = Some(Self::exit_hctx);
+        ops.limit_depth = Some(Self::limit_depth);
+        ops.depth_updated = Some(Self::depth_updated);
         ops.prepare_request = Some(Self::prepare_request);
         ops.finish_request = Some(Self::finish_request);
         ops.insert_requests = Some(Self::insert_requests);
@@ -51,11 +55,11 @@ impl<E: Elevator> VTable<E> {
     /// # Safety
     ///
     /// Called by the block layer only.
-    unsafe extern "C" fn alloc_sched_data(
-        _queue: *mut bindings::request_queue,
-    ) -> *mut ffi::c_void {
+    unsafe extern "C" fn alloc_sched_data(queue: *mut bindings::request_queue) -> *mut ffi::c_void {
+        // SAFETY: The block layer's queue is valid, and outlives its scheduler.
+        let queue = unsafe { Queue::<E>::new(NonNull::new_unchecked(queue)) };
         // Null is the only error that the block layer understands here; it takes it for ENOMEM.
-        Arc::pin_init(Queue::<E>::new(), GFP_KERNEL).map_or(core::ptr::null_mut(), |queue| {
+        Arc::pin_init(queue, GFP_KERNEL).map_or(core::ptr::null_mut(), |queue| {
             queue.into_raw().cast_mut().cast()
         })
     }
@@ -126,6 +130,7 @@ impl<E: Elevator> VTable<E> {
         // SAFETY: `hctx` is valid until `exit_hctx`, which removes this from the queue's list, and from `sched_data`, before
         // it returns; the block layer calls us for it only in between.
         let hw_queue = Arc::pin_init(unsafe { HwQueue::<E>::new(hctx) }, GFP_KERNEL)?;
+        hw_queue.set_least_tags();
         queue.add(hw_queue.as_arc_borrow())?;
         E::start_hw_queue(queue, &hw_queue);
         // SAFETY: The queue is frozen and quiesced, so that nobody looks at the field; `exit_hctx` takes the pointer back.
@@ -146,10 +151,35 @@ impl<E: Elevator> VTable<E> {
 
     /// # Safety
     ///
-    /// Called by the block layer only, once for each request before its insertion.
+    /// Called by the block layer only, by who is about to make a request for the hardware queue in `data`.
+    unsafe extern "C" fn limit_depth(_flags: u32, data: *mut BlkMqAllocData) {
+        // SAFETY: By this function's requirements both are valid; the submitter's reference of the queue keeps the scheduler.
+        let hw_queue = unsafe { Self::hw_queue_of((*data).hctx) };
+        // SAFETY: By this function's requirements the data are valid, and on the caller's stack.
+        let mut allocation = unsafe { Allocation::from_raw(NonNull::new_unchecked(data)) };
+        E::limit_depth(hw_queue, &mut allocation);
+    }
+
+    /// # Safety
+    ///
+    /// Called by the block layer only, with the queue frozen, after the number or the place of its tags has changed.
+    unsafe extern "C" fn depth_updated(queue: *mut bindings::request_queue) {
+        // SAFETY: By this function's requirements the queue is valid, its elevator is ours, and carries our data.
+        let queue = unsafe {
+            let eq: *mut ElevatorQueue = (*queue).elevator.cast();
+            &*(*eq).elevator_data.cast::<Queue<E>>()
+        };
+        queue.for_each_hw_queue(HwQueue::set_least_tags);
+    }
+
+    /// # Safety
+    ///
+    /// Called by the block layer only, once for each request before its insertion, by its submitter.
     unsafe extern "C" fn prepare_request(request: *mut bindings::request) {
+        // SAFETY: By this function's requirements the request is valid, and so is its hardware queue.
+        let hw_queue = unsafe { Self::hw_queue_of((*request).mq_hctx) };
         // SAFETY: By this function's requirements.
-        unsafe { Request::prepare(request) };
+        unsafe { Request::prepare(request, E::remember(hw_queue)) };
     }
 
     /// The block layer refuses a scheduler without this function.
@@ -191,6 +221,27 @@ impl<E: Elevator> VTable<E> {
     unsafe extern "C" fn has_work(hctx: *mut bindings::blk_mq_hw_ctx) -> bool {
         // SAFETY: By this function's requirements `hctx` is valid and started.
         E::has_work(unsafe { Self::hw_queue_of(hctx) })
+    }
+
+    /// The files in the disk's `queue/iosched`, and the empty one that ends the list.
+    const ATTRIBUTES: &'static [ElvFsEntry; 2] = &{
+        // SAFETY: Of integers, pointers and optional functions, for all of which zero is a value.
+        let mut files: [ElvFsEntry; 2] = unsafe { core::mem::zeroed() };
+        files[0].attr.name = c"held".to_bytes_with_nul().as_ptr();
+        files[0].attr.mode = 0o444;
+        files[0].show = Some(Self::show_held);
+        files
+    };
+
+    /// # Safety
+    ///
+    /// Called by the block layer only, with `sysfs_lock` held, which `exit_sched` is called with, and a page.
+    unsafe extern "C" fn show_held(eq: *mut ElevatorQueue, page: *mut ffi::c_char) -> i64 {
+        // SAFETY: By this function's requirements `eq` is valid and carries our data, which are not stopped meanwhile.
+        let queue = unsafe { &*(*eq).elevator_data.cast::<Queue<E>>() };
+        // SAFETY: By this function's requirements the page is ours to write; what it has is bytes.
+        let page = unsafe { &mut *page.cast::<[u8; PAGE_SIZE]>() };
+        i64::try_from(E::show_held(queue, page)).unwrap_or(0)
     }
 
     /// # Safety

@@ -54,12 +54,13 @@ impl Window {
         self.0 as u32
     }
 
-    /// This window with one I/O less, for an I/O that another limit refused.
-    pub const fn give_back(self) -> Self {
-        if self.used() == 0 {
-            self
+    /// This window with one I/O less, for one that it admitted when it was `charged` and that another limit refused. `None` if
+    /// it is another window by now.
+    pub const fn give_back(self, charged: Self) -> Option<Self> {
+        if self.0 >> 32 != charged.0 >> 32 || self.used() == 0 {
+            None
         } else {
-            Self(self.0.saturating_sub(1))
+            Some(Self(self.0.saturating_sub(1)))
         }
     }
 }
@@ -163,11 +164,14 @@ mod tests {
             panic!()
         };
         assert!(matches!(limit.answer(full, 0), Answer::Wait(_)));
-        assert!(matches!(
-            limit.answer(full.give_back(), 0),
-            Answer::Admit(_)
-        ));
-        assert_eq!(limit.fresh(0).give_back(), limit.fresh(0));
+        let with_room = full.give_back(full).unwrap();
+        assert!(matches!(limit.answer(with_room, 0), Answer::Admit(_)));
+        assert_eq!(limit.fresh(0).give_back(full), None);
+        // Another window has nothing of this one's to give back.
+        let Answer::Admit(next) = limit.answer(full, 10_000) else {
+            panic!()
+        };
+        assert_eq!(next.give_back(full), None);
     }
 
     proptest! {

@@ -1,17 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Reads the values that people write into files: decimal text with one optional newline.
+//! Reads the values that people write into files: decimal text with one optional newline, or words between single spaces.
 //!
-//! What does not read as a number is [`ParseError::NotANumber`]; what does and is not accepted is
+//! What is not of the expected form is [`ParseError::Invalid`]; a number that is and is not accepted is
 //! [`ParseError::OutOfRange`], a negative number and one of a thousand digits included.
 
 /// Why a text was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseError {
-    /// It is not a decimal number.
-    NotANumber,
-    /// It is a number, but not one that the setting accepts.
+    /// It is not of the form that the setting has, or contradicts another setting.
+    Invalid,
+    /// It is of that form, but beyond what the setting accepts.
     OutOfRange,
+}
+
+/// The text without its newline.
+pub fn line(text: &[u8]) -> &[u8] {
+    text.strip_suffix(b"\n").unwrap_or(text)
+}
+
+/// The words of a line, between single spaces. None for an empty one.
+pub fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|&byte| byte == b' ')
+        .take(if text.is_empty() { 0 } else { usize::MAX })
 }
 
 /// A whole number from `least` to `most`.
@@ -20,73 +31,92 @@ pub enum ParseError {
 ///
 /// See [`ParseError`].
 pub fn number(text: &[u8], least: u32, most: u32) -> Result<u32, ParseError> {
-    let value = not_negative(text, digits)?;
+    let value = long(text)?;
     if value < u64::from(least) || value > u64::from(most) {
         return Err(ParseError::OutOfRange);
     }
     u32::try_from(value).map_err(|_| ParseError::OutOfRange)
 }
 
-/// Per cent with at most two decimals, from 0 to 100; the result is in hundredths of a per cent.
+/// A whole number of up to 64 bits.
 ///
 /// # Errors
 ///
 /// See [`ParseError`].
-pub fn percent(text: &[u8]) -> Result<u32, ParseError> {
-    let value = not_negative(text, hundredths)?;
-    if value > 10_000 {
+pub fn long(text: &[u8]) -> Result<u64, ParseError> {
+    let value = not_negative(text, digits)?;
+    u64::try_from(value).map_err(|_| ParseError::OutOfRange)
+}
+
+/// Per cent from 0 to 100, with at most `places` decimals, which is at most 4; the result is in units of the last of them.
+///
+/// # Errors
+///
+/// See [`ParseError`].
+pub fn percent(text: &[u8], places: usize) -> Result<u32, ParseError> {
+    let value = not_negative(text, |text| decimal(text, places))?;
+    let most = 100u128.saturating_mul(power_of_ten(places));
+    if value > most {
         return Err(ParseError::OutOfRange);
     }
     u32::try_from(value).map_err(|_| ParseError::OutOfRange)
 }
 
-/// Reads `text` without its newline; a negative number is one, but no setting accepts it.
+/// A negative number is one, but no setting accepts it.
 fn not_negative(
     text: &[u8],
-    read: impl Fn(&[u8]) -> Result<u64, ParseError>,
-) -> Result<u64, ParseError> {
-    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    read: impl Fn(&[u8]) -> Result<u128, ParseError>,
+) -> Result<u128, ParseError> {
     match text.strip_prefix(b"-") {
         Some(rest) => read(rest).and(Err(ParseError::OutOfRange)),
         None => read(text),
     }
 }
 
-/// A number with at most two decimals, in hundredths.
-fn hundredths(text: &[u8]) -> Result<u64, ParseError> {
+/// A number with at most this many decimals, in units of the last of them.
+fn decimal(text: &[u8], places: usize) -> Result<u128, ParseError> {
     let (whole, decimals) = match text.iter().position(|&byte| byte == b'.') {
         Some(dot) => (&text[..dot], &text[dot.saturating_add(1)..]),
         None => (text, &b"0"[..]),
     };
-    let hundredths = match decimals {
-        [_] => digits(decimals)?.saturating_mul(10),
-        [_, _] => digits(decimals)?,
-        _ => return Err(ParseError::NotANumber),
-    };
+    if decimals.len() > places {
+        return Err(ParseError::Invalid);
+    }
+    let missing = places.saturating_sub(decimals.len());
     Ok(digits(whole)?
-        .saturating_mul(100)
-        .saturating_add(hundredths))
+        .saturating_mul(power_of_ten(places))
+        .saturating_add(digits(decimals)?.saturating_mul(power_of_ten(missing))))
+}
+
+const fn power_of_ten(places: usize) -> u128 {
+    match places {
+        0 => 1,
+        1 => 10,
+        2 => 100,
+        3 => 1_000,
+        _ => 10_000,
+    }
 }
 
 /// At least one decimal digit and nothing else; what is too large for the type is as good as its largest value.
-fn digits(text: &[u8]) -> Result<u64, ParseError> {
+fn digits(text: &[u8]) -> Result<u128, ParseError> {
     if text.is_empty() {
-        return Err(ParseError::NotANumber);
+        return Err(ParseError::Invalid);
     }
-    text.iter().try_fold(0u64, |value, &byte| {
+    text.iter().try_fold(0u128, |value, &byte| {
         if !byte.is_ascii_digit() {
-            return Err(ParseError::NotANumber);
+            return Err(ParseError::Invalid);
         }
         Ok(value
             .saturating_mul(10)
-            .saturating_add(u64::from(byte.saturating_sub(b'0'))))
+            .saturating_add(u128::from(byte.saturating_sub(b'0'))))
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ParseError::{NotANumber, OutOfRange};
+    use ParseError::{Invalid, OutOfRange};
 
     #[test]
     fn numbers() {
@@ -97,28 +127,55 @@ mod tests {
             (b"100", Ok(100)),
             (b"101", Err(OutOfRange)),
             (b"-1", Err(OutOfRange)),
-            (b"-", Err(NotANumber)),
-            (b"+1", Err(NotANumber)),
-            (b"", Err(NotANumber)),
-            (b"\n", Err(NotANumber)),
-            (b"1\n\n", Err(NotANumber)),
-            (b" 1", Err(NotANumber)),
-            (b"1 ", Err(NotANumber)),
-            (b"1\0", Err(NotANumber)),
-            (b"\0", Err(NotANumber)),
-            (b"0x10", Err(NotANumber)),
-            (b"1e3", Err(NotANumber)),
-            (b"1.0", Err(NotANumber)),
+            (b"-", Err(Invalid)),
+            (b"+1", Err(Invalid)),
+            (b"", Err(Invalid)),
+            (b"\n", Err(Invalid)),
+            (b"1\n\n", Err(Invalid)),
+            (b" 1", Err(Invalid)),
+            (b"1 ", Err(Invalid)),
+            (b"1\0", Err(Invalid)),
+            (b"\0", Err(Invalid)),
+            (b"0x10", Err(Invalid)),
+            (b"1e3", Err(Invalid)),
+            (b"1.0", Err(Invalid)),
             (b"18446744073709551616", Err(OutOfRange)),
             (b"99999999999999999999999999", Err(OutOfRange)),
-            (b"\xff", Err(NotANumber)),
+            (b"\xff", Err(Invalid)),
         ];
         for (text, expected) in cases {
-            assert_eq!(number(text, 0, 100), expected, "{text:?}");
+            assert_eq!(number(line(text), 0, 100), expected, "{text:?}");
         }
         assert_eq!(number(b"0", 1, 100), Err(OutOfRange));
         assert_eq!(number(b"4294967295", 0, u32::MAX), Ok(u32::MAX));
         assert_eq!(number(b"4294967296", 0, u32::MAX), Err(OutOfRange));
+    }
+
+    #[test]
+    fn longs() {
+        assert_eq!(long(b"18446744073709551615"), Ok(u64::MAX));
+        assert_eq!(long(b"18446744073709551616"), Err(OutOfRange));
+        assert_eq!(long(b"-1"), Err(OutOfRange));
+        assert_eq!(long(b"x"), Err(Invalid));
+    }
+
+    #[test]
+    fn four_decimals() {
+        assert_eq!(percent(b"0.0001", 4), Ok(1));
+        assert_eq!(percent(b"99.9", 4), Ok(999_000));
+        assert_eq!(percent(b"100", 4), Ok(1_000_000));
+        assert_eq!(percent(b"100.0001", 4), Err(OutOfRange));
+        assert_eq!(percent(b"0.00001", 4), Err(Invalid));
+    }
+
+    #[test]
+    fn words_are_between_single_spaces() {
+        assert_eq!(words(b"").count(), 0);
+        assert_eq!(words(line(b"\n")).count(), 0);
+        assert!(words(b"a bc").eq([&b"a"[..], b"bc"]));
+        // An empty word is one that no reader takes.
+        assert!(words(b"a  b").eq([&b"a"[..], b"", b"b"]));
+        assert!(words(b" ").eq([&b""[..], b""]));
     }
 
     #[test]
@@ -133,18 +190,18 @@ mod tests {
             (b"100.01", Err(OutOfRange)),
             (b"101", Err(OutOfRange)),
             (b"-1", Err(OutOfRange)),
-            (b"25.", Err(NotANumber)),
-            (b".5", Err(NotANumber)),
-            (b".", Err(NotANumber)),
-            (b"1.234", Err(NotANumber)),
-            (b"1.2.3", Err(NotANumber)),
-            (b"25%", Err(NotANumber)),
-            (b"1,5", Err(NotANumber)),
-            (b"", Err(NotANumber)),
+            (b"25.", Err(Invalid)),
+            (b".5", Err(Invalid)),
+            (b".", Err(Invalid)),
+            (b"1.234", Err(Invalid)),
+            (b"1.2.3", Err(Invalid)),
+            (b"25%", Err(Invalid)),
+            (b"1,5", Err(Invalid)),
+            (b"", Err(Invalid)),
             (b"99999999999999999999999", Err(OutOfRange)),
         ];
         for (text, expected) in cases {
-            assert_eq!(percent(text), expected, "{text:?}");
+            assert_eq!(percent(line(text), 2), expected, "{text:?}");
         }
     }
 }

@@ -28,11 +28,11 @@ impl Draw {
         mix(self.counter)
     }
 
-    /// Whether an event of this probability, in hundredths of a per cent, happens. Independent of [`Draw::value`].
-    pub const fn happens(self, hundredths: u32) -> bool {
-        // 32 bits of the draw against the same share of 2^32; 10,000 is always.
-        // No overflow: `hundredths` is below 2^32.
-        let threshold = ((hundredths as u64) << 32) / 10_000;
+    /// Whether an event of this probability, in millionths, happens. Independent of [`Draw::value`].
+    pub const fn happens(self, millionths: u32) -> bool {
+        // 32 bits of the draw against the same share of 2^32; a million is always.
+        // No overflow: `millionths` is below 2^32.
+        let threshold = ((millionths as u64) << 32) / 1_000_000;
         (mix(self.counter ^ GATE) >> 32) < threshold
     }
 }
@@ -70,7 +70,7 @@ mod tests {
     fn never_and_always() {
         for counter in 0..10_000u64 {
             assert!(!Draw::at(counter.wrapping_mul(STEP)).happens(0));
-            assert!(Draw::at(counter.wrapping_mul(STEP)).happens(10_000));
+            assert!(Draw::at(counter.wrapping_mul(STEP)).happens(1_000_000));
         }
     }
 }

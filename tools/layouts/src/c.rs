@@ -4,7 +4,7 @@
 
 use crate::{
     declaration::{Declaration, tokens},
-    kernel::{Id, Kernel, enter, next},
+    kernel::{Id, Kernel, Way, next},
 };
 use anyhow::{Context, Result};
 use btf_rs::{BtfType, Type};
@@ -12,13 +12,13 @@ use btf_rs::{BtfType, Type};
 impl Kernel {
     /// How C declares `name` to be of a type; a function if the type is a prototype.
     pub(crate) fn declare(&self, id: Id, name: &str) -> Result<Declaration> {
-        let text = self.declarator(id, name.to_owned(), &mut Vec::new())?;
+        let text = self.declarator(id, name.to_owned(), &mut Way::along_declaration())?;
         Declaration::new(&tokens(&text)).with_context(|| format!("\"{text}\" declares nothing"))
     }
 
-    /// C declares from the inside out: `inner` is what is declared so far. `path` holds the types on the way here.
-    fn declarator(&self, id: Id, inner: String, path: &mut Vec<Id>) -> Result<String> {
-        enter(id, path)?;
+    /// C declares from the inside out: `inner` is what is declared so far. `way` leads here.
+    fn declarator(&self, id: Id, inner: String, way: &mut Way) -> Result<String> {
+        way.enter(id)?;
         let named = |kind: &str, named: &dyn BtfType| -> Result<String> {
             let name = self.name(named)?;
             let name = if name.is_empty() { "{}" } else { &name };
@@ -35,21 +35,21 @@ impl Kernel {
             Type::Enum64(list) => named("enum", &list)?,
             Type::Fwd(forward) if forward.is_union() => named("union", &forward)?,
             Type::Fwd(forward) => named("struct", &forward)?,
-            Type::Const(to) => self.qualified("const", next(&to)?, inner, path)?,
-            Type::Volatile(to) => self.qualified("volatile", next(&to)?, inner, path)?,
-            Type::Restrict(to) => self.qualified("restrict", next(&to)?, inner, path)?,
+            Type::Const(to) => self.qualified("const", next(&to)?, inner, way)?,
+            Type::Volatile(to) => self.qualified("volatile", next(&to)?, inner, way)?,
+            Type::Restrict(to) => self.qualified("restrict", next(&to)?, inner, way)?,
             // Hints for checkers, such as `__rcu`.
-            Type::TypeTag(to) => self.declarator(next(&to)?, inner, path)?,
+            Type::TypeTag(to) => self.declarator(next(&to)?, inner, way)?,
             Type::Ptr(to) => {
                 let to = next(&to)?;
                 let inner = match self.get(to)? {
                     Type::Array(_) | Type::FuncProto(_) => format!("(*{inner})"),
                     _ => format!("*{inner}"),
                 };
-                self.declarator(to, inner, path)?
+                self.declarator(to, inner, way)?
             }
             Type::Array(array) => {
-                self.declarator(next(&array)?, format!("{inner}[{}]", array.len()), path)?
+                self.declarator(next(&array)?, format!("{inner}[{}]", array.len()), way)?
             }
             Type::FuncProto(prototype) => {
                 let mut parameters = Vec::new();
@@ -57,27 +57,27 @@ impl Kernel {
                     parameters.push(if parameter.is_variadic() {
                         "...".to_owned()
                     } else {
-                        self.declarator(next(parameter)?, String::new(), path)?
+                        self.declarator(next(parameter)?, String::new(), way)?
                     });
                 }
                 if parameters.is_empty() {
                     parameters.push("void".to_owned());
                 }
                 let inner = format!("{inner}({})", parameters.join(", "));
-                self.declarator(prototype.return_type_id(), inner, path)?
+                self.declarator(prototype.return_type_id(), inner, way)?
             }
             other => anyhow::bail!("a {} is not the type of anything", other.name()),
         };
-        path.pop();
+        way.leave();
         Ok(text)
     }
 
-    fn qualified(&self, word: &str, to: Id, inner: String, path: &mut Vec<Id>) -> Result<String> {
+    fn qualified(&self, word: &str, to: Id, inner: String, way: &mut Way) -> Result<String> {
         // Qualifiers of a pointer stand behind its star, those of other types before all.
         if matches!(self.get(to)?, Type::Ptr(_)) {
-            self.declarator(to, format!("{word} {inner}"), path)
+            self.declarator(to, format!("{word} {inner}"), way)
         } else {
-            Ok(format!("{word} {}", self.declarator(to, inner, path)?))
+            Ok(format!("{word} {}", self.declarator(to, inner, way)?))
         }
     }
 }

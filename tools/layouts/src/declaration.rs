@@ -52,14 +52,48 @@ pub(crate) struct Declaration {
     words: Vec<String>,
 }
 
-/// Two declarations are equal if they declare the same name with the same type.
-impl PartialEq for Declaration {
-    fn eq(&self, other: &Self) -> bool {
-        self.words == other.words
-    }
-}
-
 impl Declaration {
+    /// Whether `found` declares the same name with the same type. An array for which this has no length may have any.
+    pub(crate) fn accepts(&self, found: &Self) -> bool {
+        let (wanted, found) = (self.plain_words(), found.plain_words());
+        let mut rest = found.iter();
+        let mut before = "";
+        wanted.iter().all(|word| {
+            let any_length = before == "[" && word == "]";
+            before = word;
+            let next = rest.next();
+            let next = if any_length && next != Some(word) {
+                rest.next()
+            } else {
+                next
+            };
+            next == Some(word)
+        }) && rest.next().is_none()
+    }
+
+    /// The words, of which those for kinds of integers are as short and in the same order as can be: compilers do not agree on
+    /// whether a type is `unsigned long` or `long unsigned int`.
+    fn plain_words(&self) -> Vec<String> {
+        const OF_INTEGERS: [&str; 6] = ["char", "int", "long", "short", "signed", "unsigned"];
+        let is_of_integers = |word: &String| OF_INTEGERS.contains(&word.as_str());
+        let mut plain = Vec::new();
+        for words in self
+            .words
+            .chunk_by(|one, next| is_of_integers(one) && is_of_integers(next))
+        {
+            let mut words = words.to_vec();
+            words.sort();
+            if words.len() > 1 {
+                words.retain(|word| word != "int");
+            }
+            if !words.contains(&"char".to_owned()) && words.len() > 1 {
+                words.retain(|word| word != "signed");
+            }
+            plain.append(&mut words);
+        }
+        plain
+    }
+
     /// Nothing if this is not a declaration of one name.
     pub(crate) fn new(tokens: &[Token]) -> Option<Self> {
         let end = tokens
@@ -149,8 +183,34 @@ mod tests {
             assert_eq!(declaration.is_function, is_function);
             assert_eq!(declaration.to_string(), tidy);
         }
-        assert_eq!(declaration("void *data"), declaration("void* data"));
-        assert_ne!(declaration("void *data"), declaration("void **data"));
+    }
+
+    #[test]
+    fn the_same_type_is_accepted_however_it_is_written() {
+        for (wanted, found, expected) in [
+            ("void *data", "void* data", true),
+            ("void *data", "void **data", false),
+            ("void *data", "void *date", false),
+            ("unsigned long flags", "long unsigned int flags", true),
+            ("unsigned int flags", "unsigned flags", true),
+            ("unsigned long flags", "unsigned int flags", false),
+            ("unsigned long flags", "unsigned long long flags", false),
+            ("long flags", "signed long int flags", true),
+            ("int flags", "unsigned int flags", false),
+            ("char flag", "signed char flag", false),
+            ("int (*f)(long int)", "int (*f)(long)", true),
+            ("struct css *subsys[]", "struct css *subsys[14]", true),
+            ("struct css *subsys[]", "struct css *subsys[]", true),
+            ("struct css *subsys[]", "struct css *subsys", false),
+            ("struct css *subsys[]", "struct css *subsys[14][2]", false),
+            ("struct css *subsys[14]", "struct css *subsys[2]", false),
+        ] {
+            assert_eq!(
+                declaration(wanted).accepts(&declaration(found)),
+                expected,
+                "{wanted} and {found}"
+            );
+        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Generator<'_> {
         );
         let declared = self.kernel.declare(found.type_id, name)?;
         ensure!(
-            declared == *wanted,
+            wanted.accepts(&declared),
             "this kernel's {structure}.{name} is \"{declared}\", and the driver was written for \"{wanted}\""
         );
         Ok(found)
@@ -199,7 +199,7 @@ impl Generator<'_> {
         let mut found = None;
         for id in prototypes {
             let declared = self.kernel.declare(id, name)?;
-            if declared == *wanted {
+            if wanted.accepts(&declared) {
                 let (parameters, result) = self.prototype(id, true)?;
                 return Ok(format!(
                     "    /// `{wanted}`\n    pub(crate) fn {name}({parameters}){result};\n"

@@ -101,7 +101,7 @@ impl Kernel {
             Some((name, inside)) => (name, Some(inside)),
             None => (path, None),
         };
-        let Some(outer) = self.direct_member(structure, name, &mut Vec::new())? else {
+        let Some(outer) = self.direct_member(structure, name, &mut Way::into_members())? else {
             return Ok(None);
         };
         let Some(inside) = inside else {
@@ -111,12 +111,12 @@ impl Kernel {
         Ok(inner.map(|inner| inner.within(outer.bit_offset, &outer.rust_path)))
     }
 
-    /// Finds a member by its name, also in unnamed structures and unions inside. `path` holds the types on the way here.
-    fn direct_member(&self, id: Id, name: &str, path: &mut Vec<Id>) -> Result<Option<Member>> {
+    /// Finds a member by its name, also in unnamed structures and unions inside. `way` leads here.
+    fn direct_member(&self, id: Id, name: &str, way: &mut Way) -> Result<Option<Member>> {
         let (Type::Struct(structure) | Type::Union(structure)) = self.get(id)? else {
             return Ok(None);
         };
-        enter(id, path)?;
+        way.enter(id)?;
         let mut unnamed = 0;
         for member in &structure.members {
             let type_id = next(member)?;
@@ -133,29 +133,29 @@ impl Kernel {
             let (type_id, resolved) = self.resolve(type_id)?;
             if member_name.is_empty() && matches!(resolved, Type::Struct(_) | Type::Union(_)) {
                 unnamed += 1;
-                if let Some(inner) = self.direct_member(type_id, name, path)? {
+                if let Some(inner) = self.direct_member(type_id, name, way)? {
                     let outer = format!("__bindgen_anon_{unnamed}");
                     return Ok(Some(inner.within(bit_offset, &outer)));
                 }
             }
         }
-        path.pop();
+        way.leave();
         Ok(None)
     }
 
     /// The size of a type in bytes.
     pub(crate) fn size(&self, id: Id) -> Result<u64> {
-        Ok(self.size_and_alignment(id, &mut Vec::new())?.0)
+        Ok(self.size_and_alignment(id, &mut Way::into_members())?.0)
     }
 
     /// The alignment of a type as far as its members demand it; what attributes add is not in BTF.
     pub(crate) fn alignment(&self, id: Id) -> Result<u64> {
-        Ok(self.size_and_alignment(id, &mut Vec::new())?.1)
+        Ok(self.size_and_alignment(id, &mut Way::into_members())?.1)
     }
 
-    fn size_and_alignment(&self, id: Id, path: &mut Vec<Id>) -> Result<(u64, u64)> {
+    fn size_and_alignment(&self, id: Id, way: &mut Way) -> Result<(u64, u64)> {
         let (id, found) = self.resolve(id)?;
-        enter(id, path)?;
+        way.enter(id)?;
         let scalar = |size: usize| -> Result<(u64, u64)> {
             let size = size as u64;
             ensure!(
@@ -171,20 +171,20 @@ impl Kernel {
             Type::Float(float) => scalar(float.size())?,
             Type::Ptr(_) => (POINTER_SIZE, POINTER_SIZE),
             Type::Array(array) => {
-                let (size, alignment) = self.size_and_alignment(next(&array)?, path)?;
+                let (size, alignment) = self.size_and_alignment(next(&array)?, way)?;
                 let size = size.checked_mul(array.len() as u64);
                 (size.context("an array is too large")?, alignment)
             }
             Type::Struct(structure) | Type::Union(structure) => {
                 let mut alignment = 1;
                 for member in &structure.members {
-                    alignment = alignment.max(self.size_and_alignment(next(member)?, path)?.1);
+                    alignment = alignment.max(self.size_and_alignment(next(member)?, way)?.1);
                 }
                 (structure.size() as u64, alignment)
             }
             other => bail!("a {} has no size", other.name()),
         };
-        path.pop();
+        way.leave();
         Ok(result)
     }
 }
@@ -203,13 +203,51 @@ pub(crate) fn next(from: &dyn BtfType) -> Result<Id> {
     from.get_type_id().context("a type refers to none")
 }
 
-/// Notes a type on the way through types, which must not come back to it.
-pub(crate) fn enter(id: Id, path: &mut Vec<Id>) -> Result<()> {
-    // Void is no way to anywhere.
-    ensure!(id == 0 || !path.contains(&id), "a type contains itself");
-    ensure!(path.len() < 64, "types are nested too deeply");
-    path.push(id);
-    Ok(())
+/// The way through types to the present one, which must come back to none of them, and end.
+pub(crate) struct Way {
+    types: Vec<Id>,
+    /// How many types there may still be, on all the branches of the way.
+    left: u32,
+}
+
+impl Way {
+    /// Into members, of which large structures have thousands.
+    pub(crate) fn into_members() -> Self {
+        Self::new(100_000)
+    }
+
+    /// Along one declaration, of which each type becomes a piece of text.
+    pub(crate) fn along_declaration() -> Self {
+        Self::new(1_000)
+    }
+
+    fn new(left: u32) -> Self {
+        Self {
+            types: Vec::new(),
+            left,
+        }
+    }
+
+    /// Notes a type.
+    pub(crate) fn enter(&mut self, id: Id) -> Result<()> {
+        // Void is no way to anywhere.
+        ensure!(
+            id == 0 || !self.types.contains(&id),
+            "a type contains itself"
+        );
+        ensure!(self.types.len() < 64, "types are nested too deeply");
+        self.left = self
+            .left
+            .checked_sub(1)
+            .context("a type is made of too many others")?;
+        self.types.push(id);
+        Ok(())
+    }
+
+    /// Goes back from the last type.
+    pub(crate) fn leave(&mut self) {
+        self.types.pop();
+    }
 }
 
 /// The name of a C member in Rust: bindgen appends a line to keywords.

@@ -254,6 +254,34 @@ fn broken_type_information_does_not_panic() {
     }
 }
 
+/// Each type has the one before in it twice: few types, and more ways through them than anybody has time for.
+#[test]
+fn types_that_branch_at_each_step_come_to_an_end() {
+    let contract = Contract::parse("struct queue { int depth; void (*stop)(int); }").unwrap();
+    let look = |btf: &Btf| generate(&contract, &Kernel::from_bytes(&btf.bytes()).unwrap());
+
+    let mut btf = Btf::new();
+    let int = btf.int("int", 4, 1);
+    let mut inside = btf.structure("", 4, &[("other", int, 0)]);
+    for _ in 0..40 {
+        inside = btf.structure("", 4, &[("", inside, 0), ("", inside, 0)]);
+    }
+    btf.structure("queue", 4, &[("", inside, 0)]);
+    let differences = look(&btf).unwrap_err();
+    assert!(differences[0].to_string().contains("too many"));
+
+    let mut btf = Btf::new();
+    let int = btf.int("int", 4, 1);
+    let mut stop = btf.prototype(0, &[int]);
+    for _ in 0..40 {
+        stop = btf.prototype(0, &[stop, stop]);
+    }
+    let stop = btf.pointer(stop);
+    btf.structure("queue", 16, &[("depth", int, 0), ("stop", stop, 64)]);
+    let differences = look(&btf).unwrap_err();
+    assert!(differences[0].to_string().contains("too many"));
+}
+
 #[test]
 fn the_program_leaves_a_file_alone_that_would_not_change() {
     let folder = tempfile::tempdir().unwrap();

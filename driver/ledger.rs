@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What an injection did to the I/O of one disk, counted.
+
+use crate::policy::histogram::{step, STEPS};
+use core::ops::{AddAssign, SubAssign};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        Arc,
+    },
+};
+
+/// What is counted.
+#[derive(Clone, Copy)]
+pub(crate) enum Count {
+    /// The filters matched.
+    Matched,
+    /// A delay was drawn.
+    Delayed,
+    /// Had to wait for the limit.
+    Limited,
+    /// Is or was held.
+    Entered,
+    /// Is held no more.
+    Left,
+    /// Was let go before its time.
+    Early,
+}
+
+/// How many [`Count`]s there are.
+const COUNTS: usize = 6;
+
+/// Counters of one injection and one disk, for each hardware queue its own.
+pub(crate) struct Ledger {
+    lanes: KVec<Lane>,
+}
+
+/// Counters of one hardware queue. Only who has this queue's lock writes, so that no addition is lost; on cache lines of
+/// their own, so that no other hardware queue waits for them.
+#[repr(align(64))]
+struct Lane {
+    counts: [Atomic<u64>; COUNTS],
+    added: [Atomic<u64>; STEPS],
+}
+
+/// The sums of a ledger.
+#[derive(Clone, Copy)]
+pub(crate) struct Totals {
+    counts: [u64; COUNTS],
+    /// A histogram of the times from arrival to release.
+    pub(crate) added: [u64; STEPS],
+}
+
+impl Ledger {
+    /// Counters for this many hardware queues, at zero.
+    pub(crate) fn new(hw_queues: u32) -> Result<Arc<Self>> {
+        let mut lanes = KVec::new();
+        for _ in 0..hw_queues {
+            let lane = Lane {
+                counts: [const { Atomic::new(0) }; COUNTS],
+                added: [const { Atomic::new(0) }; STEPS],
+            };
+            lanes.push(lane, GFP_KERNEL)?;
+        }
+        Ok(Arc::new(Self { lanes }, GFP_KERNEL)?)
+    }
+
+    /// Counts one I/O of the hardware queue of this number, whose lock is held.
+    #[inline]
+    pub(crate) fn count(&self, hw_queue: usize, what: Count) {
+        if let Some(lane) = self.lanes.get(hw_queue) {
+            add_one(&lane.counts[what as usize]);
+        }
+    }
+
+    /// Counts one I/O that is held no more, `added_ns` after its arrival.
+    #[inline]
+    pub(crate) fn count_left(&self, hw_queue: usize, added_ns: u64) {
+        if let Some(lane) = self.lanes.get(hw_queue) {
+            add_one(&lane.counts[Count::Left as usize]);
+            add_one(&lane.added[step(added_ns)]);
+        }
+    }
+
+    /// The sums; while I/O goes on, each is right for some moment.
+    pub(crate) fn totals(&self) -> Totals {
+        let mut totals = Totals::ZERO;
+        for lane in &self.lanes {
+            for (sum, count) in totals.counts.iter_mut().zip(&lane.counts) {
+                *sum = sum.wrapping_add(count.load(Relaxed));
+            }
+            for (sum, count) in totals.added.iter_mut().zip(&lane.added) {
+                *sum = sum.wrapping_add(count.load(Relaxed));
+            }
+        }
+        totals
+    }
+}
+
+fn add_one(count: &Atomic<u64>) {
+    count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
+}
+
+impl Totals {
+    /// Nothing was counted.
+    pub(crate) const ZERO: Self = Self {
+        counts: [0; COUNTS],
+        added: [0; STEPS],
+    };
+
+    /// One of the sums.
+    pub(crate) fn of(&self, what: Count) -> u64 {
+        self.counts[what as usize]
+    }
+
+    /// How many are held now.
+    pub(crate) fn held(&self) -> u64 {
+        // An I/O that left between two loads may be missing in the first.
+        self.of(Count::Entered).saturating_sub(self.of(Count::Left))
+    }
+
+    /// What to subtract later, so that counting begins anew; what is held stays held.
+    pub(crate) fn base(&self) -> Self {
+        let mut base = *self;
+        let left = self.of(Count::Left);
+        base.counts[Count::Entered as usize] = left;
+        base
+    }
+}
+
+impl AddAssign<&Self> for Totals {
+    fn add_assign(&mut self, other: &Self) {
+        let both = self.counts.iter_mut().zip(&other.counts);
+        both.for_each(|(sum, more)| *sum = sum.wrapping_add(*more));
+        let both = self.added.iter_mut().zip(&other.added);
+        both.for_each(|(sum, more)| *sum = sum.wrapping_add(*more));
+    }
+}
+
+impl SubAssign<&Self> for Totals {
+    fn sub_assign(&mut self, other: &Self) {
+        let both = self.counts.iter_mut().zip(&other.counts);
+        both.for_each(|(sum, less)| *sum = sum.wrapping_sub(*less));
+        let both = self.added.iter_mut().zip(&other.added);
+        both.for_each(|(sum, less)| *sum = sum.wrapping_sub(*less));
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Which of the matching I/Os an injection affects: each n-th, and of these a share by chance.
+
+use super::random::Draw;
+use core::num::NonZero;
+
+/// A choice among the matching I/Os.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gate {
+    every: NonZero<u32>,
+    /// In millionths.
+    probability: u32,
+}
+
+impl Gate {
+    /// Each `every`-th, and of these a share of `probability` millionths. 0 is taken for each.
+    pub const fn new(every: u32, probability: u32) -> Self {
+        Self {
+            every: match NonZero::new(every) {
+                Some(every) => every,
+                None => NonZero::<u32>::MIN,
+            },
+            probability,
+        }
+    }
+
+    /// Whether the I/Os have to be counted.
+    #[inline]
+    pub const fn counts(&self) -> bool {
+        self.every.get() > 1
+    }
+
+    /// Whether the one with this number, of which the first is 1, may pass.
+    pub const fn passes_count(&self, number: u64) -> bool {
+        matches!(number.checked_rem(self.every.get() as u64), Some(0))
+    }
+
+    /// Whether chance has to decide.
+    #[inline]
+    pub const fn draws(&self) -> bool {
+        self.probability < 1_000_000
+    }
+
+    /// Whether the one with this draw may pass.
+    pub const fn passes_draw(&self, draw: Draw) -> bool {
+        draw.happens(self.probability)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::super::random::STEP;
+    use super::*;
+
+    #[test]
+    fn each_third_is_the_third() {
+        let gate = Gate::new(3, 1_000_000);
+        let passed: std::vec::Vec<u64> = (1..=9).filter(|n| gate.passes_count(*n)).collect();
+        assert_eq!(passed, [3, 6, 9]);
+        assert!(gate.counts() && !gate.draws());
+        assert!(!Gate::new(1, 1).counts() && Gate::new(1, 1).draws());
+    }
+
+    /// Within five standard deviations of the binomial distribution.
+    #[test]
+    fn chance_is_as_asked() {
+        const COUNT: u32 = 4_000_000;
+        for probability in [1u32, 100, 10_000, 500_000, 999_999, 1_000_000] {
+            let gate = Gate::new(1, probability);
+            let mut counter = 42u64;
+            let passed = (0..COUNT).filter(|_| {
+                counter = counter.wrapping_add(STEP);
+                gate.passes_draw(Draw::at(counter))
+            });
+            let p = f64::from(probability) / 1e6;
+            let expected = p * f64::from(COUNT);
+            let bound = 5.0 * (expected * (1.0 - p)).sqrt() + 1.0;
+            let passed = passed.count() as f64;
+            assert!(
+                (passed - expected).abs() <= bound,
+                "{probability}: {passed}"
+            );
+        }
+    }
+}

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What one injection does to the I/O of one disk.
+
+use crate::{
+    elevator::{now_ns, random_seed, Clock, Request},
+    injection::{InjectionId, Term},
+    ledger::{Count, Ledger},
+    policy::{
+        delay::Delay,
+        filter::{Filter, Forecast, Submission},
+        gate::Gate,
+        limit::{Answer, Limit, Window},
+        random::{Draw, STEP},
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{Acquire, Atomic, Full, Relaxed},
+        Arc,
+    },
+};
+
+/// Set in what is counted with a sequence's seed for draws of another kind.
+const GATE_SEED: u64 = 0xa076_1d64_78bd_642f;
+
+/// What one injection does to the I/O of one disk.
+pub(crate) struct Rule {
+    pub(crate) injection: InjectionId,
+    /// A power of two, by which requests remember that this rule holds them.
+    pub(crate) bit: u64,
+    filter: Filter,
+    gate: Gate,
+    pub(crate) delay: Option<Delay>,
+    pub(crate) limit: Option<Limit>,
+    state: Arc<State>,
+    pub(crate) term: Arc<Term>,
+    pub(crate) ledger: Arc<Ledger>,
+}
+
+/// What a rule is made of, besides of what an earlier plan has of it.
+pub(crate) struct Order<'a> {
+    pub(crate) injection: InjectionId,
+    pub(crate) filter: Filter,
+    pub(crate) gate: Gate,
+    pub(crate) delay: Option<Delay>,
+    pub(crate) limit: Option<Limit>,
+    /// Where the sequence of draws begins.
+    pub(crate) seed: Option<u64>,
+    /// Sequences with different ones have nothing to do with each other.
+    pub(crate) sequence: u64,
+    pub(crate) term: &'a Arc<Term>,
+    pub(crate) ledger: &'a Arc<Ledger>,
+}
+
+/// An I/O that a limit has counted.
+pub(crate) struct Charge {
+    /// Before this time no other is admitted; 0 if one may be at once.
+    pub(crate) until_ns: u64,
+    /// The window in which it was counted.
+    pub(crate) window: Window,
+}
+
+/// What a rule remembers from one I/O to the next. All hardware queues of the disk share it, without a lock.
+struct State {
+    /// As in [`Order`].
+    sequence: u64,
+    /// Counter of the random numbers for delays.
+    draws: Atomic<u64>,
+    /// The random number of the last delay, which a correlated one may repeat.
+    last: Atomic<u64>,
+    /// Counter of the random numbers for the gate.
+    gate_draws: Atomic<u64>,
+    /// How many I/Os have matched, if the gate counts.
+    matched: Atomic<u64>,
+    /// The limit's [`Window`].
+    window: Atomic<u64>,
+}
+
+impl Rule {
+    pub(crate) fn new(order: Order<'_>, before: Option<&Self>) -> Result<Self> {
+        let state = match before.and_then(|before| before.state_to_keep(&order)) {
+            Some(state) => state,
+            None => State::new(&order, before)?,
+        };
+        Ok(Self {
+            injection: order.injection,
+            bit: 0,
+            filter: order.filter,
+            gate: order.gate,
+            delay: order.delay,
+            limit: order.limit,
+            state,
+            term: order.term.clone(),
+            ledger: order.ledger.clone(),
+        })
+    }
+
+    /// The state, unless its count is one of other windows, or its sequence another one.
+    fn state_to_keep(&self, order: &Order<'_>) -> Option<Arc<State>> {
+        let keeps = match (&self.limit, &order.limit) {
+            (_, None) => true,
+            (Some(old), Some(new)) => old.same_windows(new),
+            (None, Some(_)) => false,
+        };
+        (keeps && self.state.sequence == order.sequence).then(|| self.state.clone())
+    }
+
+    /// The number of the bit.
+    pub(crate) fn number(&self) -> usize {
+        // Below 64 in any case, since some bit is set; this tells the compiler.
+        self.bit.trailing_zeros() as usize % u64::BITS as usize
+    }
+
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        self.same_choice(other)
+            && self.delay == other.delay
+            && self.limit == other.limit
+            && Arc::ptr_eq(&self.state, &other.state)
+            && Arc::ptr_eq(&self.ledger, &other.ledger)
+    }
+
+    /// Whether both are of the same injection and choose the same requests.
+    pub(crate) fn same_choice(&self, other: &Self) -> bool {
+        self.injection == other.injection
+            && self.filter == other.filter
+            && self.gate == other.gate
+            && self.state.sequence == other.state.sequence
+    }
+
+    /// Whether every request is held, but for the few that none can hold.
+    pub(crate) fn takes_all(&self) -> bool {
+        self.filter.matches_all() && !self.chooses_among_matching()
+    }
+
+    fn chooses_among_matching(&self) -> bool {
+        self.gate.counts() || self.gate.draws() || self.term.counts()
+    }
+
+    /// Whether it asks for the PID namespace of who submits.
+    pub(crate) fn asks_for_pid_namespace(&self) -> bool {
+        self.filter.pid_namespace != 0
+    }
+
+    /// For how long this holds the request; `None` if it does not. It may be for no time, until a limit has been asked.
+    /// Counted for a hardware queue, if one is given.
+    #[inline]
+    pub(crate) fn judge(
+        &self,
+        request: &Request,
+        clock: &mut Clock,
+        hw_queue: Option<usize>,
+    ) -> Option<u64> {
+        if !self.filter.matches(request) || !self.term.is_open_by(clock) {
+            return None;
+        }
+        let count = |what| {
+            if let Some(hw_queue) = hw_queue {
+                self.ledger.count(hw_queue, what);
+            }
+        };
+        count(Count::Matched);
+        if !self.passes_gate() {
+            return None;
+        }
+        let delay_ns = self.hold_for()?;
+        if delay_ns > 0 {
+            count(Count::Delayed);
+        }
+        Some(delay_ns)
+    }
+
+    fn passes_gate(&self) -> bool {
+        if self.gate.counts() {
+            // Relaxed: only the number counts.
+            let number = self.state.matched.fetch_add(1, Relaxed).wrapping_add(1);
+            if !self.gate.passes_count(number) {
+                return false;
+            }
+        }
+        if self.gate.draws() {
+            let draw = Draw::at(self.state.gate_draws.fetch_add(STEP, Relaxed));
+            if !self.gate.passes_draw(draw) {
+                return false;
+            }
+        }
+        self.term.take_one()
+    }
+
+    /// Draws the delay; `None` if that and the lack of a limit let the request go at once.
+    #[inline]
+    pub(crate) fn hold_for(&self) -> Option<u64> {
+        let delay_ns = self.delay.as_ref().map_or(0, |delay| self.draw(delay));
+        (delay_ns > 0 || self.limit.is_some()).then_some(delay_ns)
+    }
+
+    fn draw(&self, delay: &Delay) -> u64 {
+        if let Some(constant_ns) = delay.constant_ns() {
+            return constant_ns;
+        }
+        let draw = Draw::at(self.state.draws.fetch_add(STEP, Relaxed));
+        if !delay.correlated() {
+            return delay.at(draw.value());
+        }
+        if !delay.repeats(draw) {
+            self.state.last.store(draw.value(), Relaxed);
+        }
+        delay.at(self.state.last.load(Relaxed))
+    }
+
+    pub(crate) fn forecast(&self, submission: &impl Submission) -> Forecast {
+        let forecast = self.filter.forecast(submission);
+        if self.chooses_among_matching() {
+            forecast.min(Forecast::Perhaps)
+        } else {
+            forecast
+        }
+    }
+
+    /// Whether the limit admits an I/O now; if not, until when.
+    pub(crate) fn ask(&self, now_ns: &mut u64) -> Result<(), u64> {
+        match &self.limit {
+            Some(limit) => self.look(limit, now_ns).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts one I/O, and tells before which time no other is admitted, or 0; or the same because this one is not.
+    pub(crate) fn charge(&self, now_ns: &mut u64) -> Result<Charge, u64> {
+        let Some(limit) = &self.limit else {
+            return Ok(Charge {
+                until_ns: 0,
+                window: Window::from_word(0),
+            });
+        };
+        loop {
+            let (window, next) = self.look(limit, now_ns)?;
+            if self.exchange(window, next) {
+                let until_ns = match limit.answer(next, *now_ns) {
+                    Answer::Admit(_) => 0,
+                    Answer::Wait(until_ns) => until_ns,
+                };
+                return Ok(Charge {
+                    until_ns,
+                    window: next,
+                });
+            }
+        }
+    }
+
+    /// The present window and the one that an admission would leave; or until when none is admitted.
+    fn look(&self, limit: &Limit, now_ns: &mut u64) -> Result<(Window, Window), u64> {
+        // Acquire: a clock that is read after the word shows no time before the one for which the word was written.
+        let window = Window::from_word(self.state.window.load(Acquire));
+        if !limit.is_current(window, *now_ns) {
+            *now_ns = now_ns_after(*now_ns);
+        }
+        match limit.answer(window, *now_ns) {
+            Answer::Admit(next) => Ok((window, next)),
+            Answer::Wait(until_ns) => Err(until_ns),
+        }
+    }
+
+    /// Takes back what was counted in the window `charged`. If that is over meanwhile, nothing is left to take back.
+    pub(crate) fn give_back(&self, charged: Window) {
+        loop {
+            let window = Window::from_word(self.state.window.load(Relaxed));
+            match window.give_back(charged) {
+                Some(less) if !self.exchange(window, less) => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Full: the clock was read before the word is written.
+    fn exchange(&self, old: Window, new: Window) -> bool {
+        self.state
+            .window
+            .cmpxchg(old.to_word(), new.to_word(), Full)
+            .is_ok()
+    }
+}
+
+/// The time now; never before `earlier_ns`, which the same task has read.
+fn now_ns_after(earlier_ns: u64) -> u64 {
+    now_ns().max(earlier_ns)
+}
+
+impl State {
+    fn new(order: &Order<'_>, before: Option<&Rule>) -> Result<Arc<Self>> {
+        let window = order.limit.as_ref();
+        let window = window.map_or(0, |limit| {
+            // What the present window has let through counts, whatever else is new.
+            let old = before.filter(|before| {
+                let old = before.limit.as_ref();
+                old.is_some_and(|old| old.same_windows(limit))
+            });
+            old.map_or_else(
+                || limit.fresh(now_ns()).to_word(),
+                |before| before.state.window.load(Relaxed),
+            )
+        });
+        let seed = order.seed.unwrap_or_else(random_seed);
+        let state = Self {
+            sequence: order.sequence,
+            draws: Atomic::new(seed),
+            // Drawn by the first I/O, if that repeats.
+            last: Atomic::new(Draw::at(seed.wrapping_sub(STEP)).value()),
+            gate_draws: Atomic::new(seed ^ GATE_SEED),
+            matched: Atomic::new(0),
+            window: Atomic::new(window),
+        };
+        Ok(Arc::new(state, GFP_KERNEL)?)
+    }
+}
