@@ -2,27 +2,62 @@
 
 //! The one table of an injection's attributes, from which flags, checks, list and JSON come.
 
-use crate::units;
-use serde_json::{Value, json};
+use crate::{form::Form, units};
+use serde_json::json;
 use std::ops::RangeInclusive;
 
 /// The longest time that an attribute accepts: one hour.
-const HOUR_US: u64 = 3_600_000_000;
+pub(crate) const HOUR_US: u64 = 3_600_000_000;
+
+/// The largest number of 32 bits.
+const MOST: u64 = 0xffff_ffff;
 
 /// The attribute that starts an injection, and is therefore written last.
 pub const ENABLED: &str = "enabled";
 
-/// The files of an injection's directory, in the order in which they are written and shown.
+/// The attribute after whose time an injection does nothing any more.
+pub const DURATION: &str = "duration_ms";
+
+/// The attribute that says which devices' I/O is affected.
+pub const DEVICE: &str = "device";
+
+/// The attribute that says whose cgroup's I/O is affected.
+pub const CGROUP: &str = "cgroup";
+
+const DELAY: Unit = Unit::microseconds("delay");
+const JITTER: Unit = Unit::microseconds("jitter");
+const PERIOD: Unit = Unit::microseconds("period");
+const FOR: Unit = Unit::Time {
+    flag: "for",
+    microseconds: 1_000,
+};
+
+/// The files of an injection's directory, in the order in which they are written and shown: first what says which I/O is meant, so
+/// that no other I/O is ever affected; the time it lasts late, so that it does not pass before the injection starts.
 ///
 /// An attribute that the driver gains is a line here.
 #[rustfmt::skip]
-pub const ATTRIBUTES: [Attribute; 6] = [
-    Attribute::new("delay_us", Unit::Microseconds, 0..=HOUR_US, 0, "Mean delay of each I/O"),
-    Attribute::new("jitter_us", Unit::Microseconds, 0..=HOUR_US, 0, "How far a delay may be from the mean, either way"),
-    Attribute::new("correlation", Unit::Percent, 0..=10_000, 0, "How much a delay resembles the one before"),
-    Attribute::new("period_us", Unit::Microseconds, 1..=HOUR_US, 1_000_000, "Length of a limit's period"),
-    Attribute::new("quota", Unit::Number, 0..=0xffff_ffff, 0, "I/Os let through in each period, per device; 0 is no limit"),
-    Attribute::new(ENABLED, Unit::Number, 0..=1, 1, "0 prepares the injection without starting it"),
+pub const ATTRIBUTES: [Attribute; 20] = [
+    Attribute::text(DEVICE, Form::Devices, Section::Filter, "Only I/O to these: a disk, a partition of it, or the mount point or any file of what is on it"),
+    Attribute::text("op", Form::Operations, Section::Filter, "Only these operations, and of them only what is all of these: sync, fua, meta"),
+    Attribute::text(CGROUP, Form::Cgroup, Section::Filter, "Only I/O of this cgroup (v2) and those below it, buffered writes included"),
+    Attribute::text("pid_ns", Form::Process, Section::Filter, "Only I/O that processes of this process's PID namespace submit"),
+    Attribute::text("sectors", Form::Sectors, Section::Filter, "Only I/O that touches these ranges of the disk, in sectors of 512 bytes"),
+    Attribute::number("min_bytes", Unit::Bytes, 0..=MOST, 0, Section::Filter, "Only I/O of at least so many bytes; 0 is any, 4k is 4096, 1m is 1048576"),
+    Attribute::number("max_bytes", Unit::Bytes, 0..=MOST, 0, Section::Filter, "Only I/O of at most so many bytes; 0 is any"),
+    Attribute::number("probability", Unit::Percent { places: 4 }, 0..=1_000_000, 1_000_000, Section::Filter, "Share of that I/O that is affected, with up to four decimals"),
+    Attribute::number("every", Unit::Number, 1..=MOST, 1, Section::Filter, "Only each n-th of that I/O, counted per device"),
+    Attribute::number("times", Unit::Number, 0..=MOST, 0, Section::Filter, "Stop after so many affected I/Os, on all devices together; 0 is no end"),
+    Attribute::number("seed", Unit::Number, 0..=u64::MAX, 0, Section::Effect, "Draw the same random numbers each time; 0 draws others each time"),
+    Attribute::number("delay_us", DELAY, 0..=HOUR_US, 0, Section::Effect, "Mean delay of each I/O"),
+    Attribute::number("jitter_us", JITTER, 0..=HOUR_US, 0, Section::Effect, "How far a delay may be from the mean, either way; the standard deviation unless the distribution is uniform"),
+    Attribute::number("correlation", Unit::Percent { places: 2 }, 0..=10_000, 0, Section::Effect, "How much a delay resembles the one before"),
+    Attribute::text("distribution", Form::Distribution, Section::Effect, "How delays spread around the mean, as in tc netem"),
+    Attribute::text("percentiles", Form::Percentiles, Section::Effect, "Delays such as were measured, instead of mean and jitter: so many per cent are at most so long; a number without unit is microseconds"),
+    Attribute::number("period_us", PERIOD, 1..=HOUR_US, 1_000_000, Section::Effect, "Length of a limit's period"),
+    Attribute::number("quota", Unit::Number, 0..=MOST, 0, Section::Effect, "I/Os let through in each period, per device; 0 is no limit"),
+    Attribute::number(DURATION, FOR, 0..=MOST, 0, Section::Time, "End by itself after this time; 0 is no end"),
+    Attribute::number(ENABLED, Unit::Number, 0..=1, 1, Section::Time, "0 prepares the injection without starting it"),
 ];
 
 /// The attribute of that name.
@@ -30,15 +65,81 @@ pub fn attribute(name: &str) -> Option<&'static Attribute> {
     ATTRIBUTES.iter().find(|attribute| attribute.name == name)
 }
 
-/// What an attribute counts.
+/// Where the help shows an attribute's flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// Which I/O is affected.
+    Filter,
+    /// What happens to it.
+    Effect,
+    /// When it happens.
+    Time,
+}
+
+impl Section {
+    /// The heading in the help.
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Filter => "Which I/O",
+            Self::Effect => "What happens to it",
+            Self::Time => "When",
+        }
+    }
+}
+
+/// What a number counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Just a number.
     Number,
-    /// A time. The attribute's name ends in `_us`; without that, it is the name of a flag that takes a unit.
-    Microseconds,
-    /// Per cents; the value is in hundredths.
-    Percent,
+    /// Bytes.
+    Bytes,
+    /// A time.
+    Time {
+        /// The flag that takes it with a unit.
+        flag: &'static str,
+        /// How many microseconds the file counts as one.
+        microseconds: u64,
+    },
+    /// Per cents; the value is in units of the last decimal.
+    Percent {
+        /// How many decimals there can be.
+        places: u32,
+    },
+}
+
+impl Unit {
+    const fn microseconds(flag: &'static str) -> Self {
+        Self::Time {
+            flag,
+            microseconds: 1,
+        }
+    }
+}
+
+/// What an attribute can be.
+#[derive(Debug)]
+pub enum Kind {
+    /// A number.
+    Number {
+        /// What it counts.
+        unit: Unit,
+        /// The values that the driver accepts.
+        range: RangeInclusive<u64>,
+        /// Its value in a new injection.
+        default: u64,
+    },
+    /// A text.
+    Text(Form),
+}
+
+/// The value of an attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A number.
+    Number(u64),
+    /// A text.
+    Text(String),
 }
 
 /// A file of an injection's directory.
@@ -46,29 +147,40 @@ pub enum Unit {
 pub struct Attribute {
     /// Its file name.
     pub name: &'static str,
-    /// What it counts.
-    pub unit: Unit,
-    /// The values that the driver accepts.
-    pub range: RangeInclusive<u64>,
-    /// Its value in a new injection.
-    pub default: u64,
+    /// What it can be.
+    pub kind: Kind,
+    /// Where the help shows it.
+    pub section: Section,
     /// What it does.
     pub help: &'static str,
 }
 
 impl Attribute {
-    const fn new(
+    const fn number(
         name: &'static str,
         unit: Unit,
         range: RangeInclusive<u64>,
         default: u64,
+        section: Section,
         help: &'static str,
     ) -> Self {
         Self {
             name,
-            unit,
-            range,
-            default,
+            kind: Kind::Number {
+                unit,
+                range,
+                default,
+            },
+            section,
+            help,
+        }
+    }
+
+    const fn text(name: &'static str, form: Form, section: Section, help: &'static str) -> Self {
+        Self {
+            name,
+            kind: Kind::Text(form),
+            section,
             help,
         }
     }
@@ -80,29 +192,50 @@ impl Attribute {
 
     /// The flag that takes a time with its unit, for an attribute that is a time.
     pub fn flag_with_unit(&self) -> Option<&'static str> {
-        match self.unit {
-            Unit::Microseconds => self.name.strip_suffix("_us"),
-            Unit::Number | Unit::Percent => None,
+        match self.kind {
+            Kind::Number {
+                unit: Unit::Time { flag, .. },
+                ..
+            } => Some(flag),
+            _ => None,
         }
     }
 
-    /// Reads a value as the file has it; per cents may have their sign.
+    /// Its value in a new injection.
+    pub fn default(&self) -> Value {
+        match &self.kind {
+            Kind::Number { default, .. } => Value::Number(*default),
+            Kind::Text(form) => Value::Text(form.default().to_owned()),
+        }
+    }
+
+    /// Reads a value as people write it: as the file has it, bytes and per cents also with their sign.
     ///
     /// # Errors
     ///
     /// A sentence that says what is accepted.
-    pub fn parse(&self, text: &str) -> Result<u64, String> {
-        let value = match text.strip_prefix('-').map(|rest| self.parse_positive(rest)) {
-            Some(Ok(_)) => return Err(self.out_of_range(|value| self.file_text(value))),
-            _ => self.parse_positive(text)?,
+    pub fn parse(&self, text: &str) -> Result<Value, String> {
+        let (unit, range) = match &self.kind {
+            Kind::Text(form) => return form.parse(text).map(Value::Text),
+            Kind::Number { unit, range, .. } => (*unit, range),
         };
-        self.check(value, |value| self.file_text(value))
+        let show = |value| file_text(unit, value);
+        match text.strip_prefix('-').map(|rest| positive(unit, rest)) {
+            Some(Ok(_)) => Err(out_of_range(range, show)),
+            _ => check(positive(unit, text)?, range, show),
+        }
     }
 
-    fn parse_positive(&self, text: &str) -> Result<u64, String> {
-        match self.unit {
-            Unit::Number | Unit::Microseconds => units::number(text),
-            Unit::Percent => units::percent(text),
+    /// Reads a value as its file says it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what was expected.
+    pub fn parse_file(&self, text: &str) -> Result<Value, String> {
+        match self.kind {
+            // Such as names that this program would have looked up.
+            Kind::Text(_) => Ok(Value::Text(text.to_owned())),
+            Kind::Number { .. } => self.parse(text),
         }
     }
 
@@ -111,49 +244,138 @@ impl Attribute {
     /// # Errors
     ///
     /// A sentence that says what is accepted.
-    pub fn parse_with_unit(&self, text: &str) -> Result<u64, String> {
-        let value = units::microseconds(text)
-            .map_err(|message| format!("{message}; --{} takes microseconds", self.flag()))?;
-        self.check(value, units::show_microseconds)
-    }
-
-    fn check(&self, value: u64, show: impl Fn(u64) -> String) -> Result<u64, String> {
-        if self.range.contains(&value) {
-            Ok(value)
-        } else {
-            Err(self.out_of_range(show))
+    pub fn parse_with_unit(&self, text: &str) -> Result<Value, String> {
+        let Kind::Number {
+            unit: unit @ Unit::Time { microseconds, .. },
+            range,
+            ..
+        } = &self.kind
+        else {
+            return self.parse(text);
+        };
+        let (name, step) = match microseconds {
+            1 => ("microseconds", "1us"),
+            _ => ("milliseconds", "1ms"),
+        };
+        let time = units::microseconds(text)
+            .map_err(|message| format!("{message}; --{} takes {name}", self.flag()))?;
+        if time % microseconds != 0 {
+            return Err(format!("the shortest step of this time is {step}"));
         }
-    }
-
-    fn out_of_range(&self, show: impl Fn(u64) -> String) -> String {
-        let (least, most) = (show(*self.range.start()), show(*self.range.end()));
-        format!("it has to be from {least} to {most}")
+        check(u128::from(time / microseconds), range, |value| {
+            show(*unit, value)
+        })
     }
 
     /// The value as the file has it.
-    pub fn file_text(&self, value: u64) -> String {
-        match self.unit {
-            Unit::Number | Unit::Microseconds => value.to_string(),
-            Unit::Percent => units::show_percent(value),
+    pub fn file_text(&self, value: &Value) -> String {
+        match (&self.kind, value) {
+            (Kind::Number { unit, .. }, Value::Number(number)) => file_text(*unit, *number),
+            (_, Value::Number(number)) => number.to_string(),
+            (_, Value::Text(text)) => text.clone(),
         }
     }
 
-    /// The value as a number for programs to read.
-    pub fn json(&self, value: u64) -> Value {
-        match self.unit {
-            Unit::Percent if value % 100 != 0 => json!(value as f64 / 100.0),
-            Unit::Percent => json!(value / 100),
-            Unit::Number | Unit::Microseconds => json!(value),
+    /// The value as a number or text for programs to read.
+    pub fn json(&self, value: &Value) -> serde_json::Value {
+        match (&self.kind, value) {
+            (
+                Kind::Number {
+                    unit: Unit::Percent { places },
+                    ..
+                },
+                Value::Number(number),
+            ) => {
+                let one = 10_u64.pow(*places);
+                if number % one == 0 {
+                    json!(number / one)
+                } else {
+                    json!(*number as f64 / one as f64)
+                }
+            }
+            (_, Value::Number(number)) => json!(number),
+            (_, Value::Text(text)) => json!(text),
         }
     }
 
     /// The value for people to read.
-    pub fn show(&self, value: u64) -> String {
-        match self.unit {
-            Unit::Number => value.to_string(),
-            Unit::Microseconds => units::show_microseconds(value),
-            Unit::Percent => format!("{}%", units::show_percent(value)),
+    pub fn show(&self, value: &Value) -> String {
+        match (&self.kind, value) {
+            (Kind::Number { unit, .. }, Value::Number(number)) => show(*unit, *number),
+            (_, Value::Number(number)) => number.to_string(),
+            (_, Value::Text(text)) => text.clone(),
         }
+    }
+
+    /// What is accepted, and what it is otherwise.
+    pub fn accepted(&self) -> String {
+        match &self.kind {
+            Kind::Number {
+                unit,
+                range,
+                default,
+            } => {
+                let text = |value: u64| match unit {
+                    Unit::Time { .. } => show(*unit, value),
+                    Unit::Number | Unit::Bytes | Unit::Percent { .. } => file_text(*unit, value),
+                };
+                let (least, most) = (text(*range.start()), text(*range.end()));
+                format!("[{least} to {most}; default {}]", text(*default))
+            }
+            Kind::Text(form) => {
+                let default = match form.default() {
+                    "" => "any",
+                    default => default,
+                };
+                let default = match form {
+                    Form::Percentiles => "none",
+                    _ => default,
+                };
+                format!("[{}; default {default}]", form.accepted())
+            }
+        }
+    }
+}
+
+fn positive(unit: Unit, text: &str) -> Result<u128, String> {
+    match unit {
+        Unit::Number | Unit::Time { .. } => units::number(text),
+        Unit::Bytes => units::bytes(text),
+        Unit::Percent { places } => units::percent(text, places),
+    }
+}
+
+fn check(
+    value: u128,
+    range: &RangeInclusive<u64>,
+    show: impl Fn(u64) -> String,
+) -> Result<Value, String> {
+    match u64::try_from(value) {
+        Ok(value) if range.contains(&value) => Ok(Value::Number(value)),
+        _ => Err(out_of_range(range, show)),
+    }
+}
+
+fn out_of_range(range: &RangeInclusive<u64>, show: impl Fn(u64) -> String) -> String {
+    let (least, most) = (show(*range.start()), show(*range.end()));
+    format!("it has to be from {least} to {most}")
+}
+
+fn file_text(unit: Unit, value: u64) -> String {
+    match unit {
+        Unit::Number | Unit::Bytes | Unit::Time { .. } => value.to_string(),
+        Unit::Percent { places } => units::show_percent(value, places),
+    }
+}
+
+fn show(unit: Unit, value: u64) -> String {
+    match unit {
+        Unit::Number => value.to_string(),
+        Unit::Bytes => units::show_bytes(value),
+        Unit::Time { microseconds, .. } => {
+            units::show_microseconds(value.saturating_mul(microseconds))
+        }
+        Unit::Percent { places } => format!("{}%", units::show_percent(value, places)),
     }
 }
 
@@ -168,30 +390,43 @@ mod tests {
     #[test]
     fn every_row_holds_together() {
         for attribute in &ATTRIBUTES {
-            assert!(
-                attribute.range.contains(&attribute.default),
-                "{attribute:?}"
-            );
-            assert_eq!(
-                attribute.unit == Unit::Microseconds,
-                attribute.name.ends_with("_us"),
-                "{attribute:?}"
-            );
-            for value in [
-                *attribute.range.start(),
-                attribute.default,
-                *attribute.range.end(),
-            ] {
-                assert_eq!(attribute.parse(&attribute.file_text(value)), Ok(value));
-                if attribute.unit != Unit::Number {
-                    let read = match attribute.flag_with_unit() {
-                        Some(_) => attribute.parse_with_unit(&attribute.show(value)),
-                        None => attribute.parse(&attribute.show(value)),
-                    };
-                    assert_eq!(read, Ok(value));
+            let Kind::Number {
+                unit,
+                range,
+                default,
+            } = &attribute.kind
+            else {
+                continue;
+            };
+            assert!(range.contains(default), "{attribute:?}");
+            let suffix = match unit {
+                Unit::Time { microseconds, .. } => {
+                    Some(if *microseconds == 1 { "_us" } else { "_ms" })
                 }
+                Unit::Bytes => Some("_bytes"),
+                Unit::Number | Unit::Percent { .. } => None,
+            };
+            assert!(
+                suffix.is_none_or(|suffix| attribute.name.ends_with(suffix)),
+                "{attribute:?}"
+            );
+            for value in [*range.start(), *default, *range.end()].map(Value::Number) {
+                let text = attribute.file_text(&value);
+                assert_eq!(attribute.parse(&text), Ok(value.clone()));
+                assert_eq!(attribute.parse_file(&text), Ok(value.clone()));
+                let read = attribute.parse_with_unit(&attribute.show(&value));
+                assert_eq!(read, Ok(value));
             }
         }
+    }
+
+    #[test]
+    fn what_says_which_io_is_meant_comes_first_and_the_start_last() {
+        let place = |name| ATTRIBUTES.iter().position(|row| row.name == name).unwrap();
+        assert_eq!(place(ENABLED), ATTRIBUTES.len() - 1);
+        assert_eq!(place(DURATION), ATTRIBUTES.len() - 2);
+        let sections: Vec<Section> = ATTRIBUTES.iter().map(|row| row.section).collect();
+        assert!(sections.is_sorted_by_key(|section| *section as u8));
     }
 
     #[test]
@@ -203,32 +438,66 @@ mod tests {
             ("correlation", "100", "100.01"),
             ("period_us", "3600000000", "3600000001"),
             ("quota", "4294967295", "4294967296"),
+            ("min_bytes", "4294967295", "4294967296"),
+            ("max_bytes", "4294967295", "4g"),
+            ("probability", "100", "100.0001"),
+            ("every", "4294967295", "4294967296"),
+            ("times", "4294967295", "4294967296"),
+            ("seed", "18446744073709551615", "18446744073709551616"),
+            ("duration_ms", "4294967295", "4294967296"),
         ] {
             assert!(named(name).parse(most).is_ok(), "{name}");
-            let message = named(name).parse(too_much).unwrap_err();
-            assert!(
-                message.ends_with(&format!("to {most}")),
-                "{name}: {message}"
-            );
-            let message = named(name).parse("-1").unwrap_err();
-            assert!(
-                message.ends_with(&format!("to {most}")),
-                "{name}: {message}"
-            );
+            for wrong in [too_much, "-1"] {
+                let message = named(name).parse(wrong).unwrap_err();
+                assert!(
+                    message.ends_with(&format!("to {most}")),
+                    "{name}: {message}"
+                );
+            }
         }
-        assert!(named("period_us").parse("0").is_err());
+        for name in ["period_us", "every"] {
+            assert!(named(name).parse("0").is_err());
+        }
     }
 
     #[test]
     fn a_time_with_its_unit_is_told_its_range_in_units() {
-        assert_eq!(named("delay_us").parse_with_unit("10ms"), Ok(10_000));
         assert_eq!(
-            named("period_us").parse_with_unit("2h").unwrap_err(),
-            "it has to be from 1us to 1h"
+            named("delay_us").parse_with_unit("10ms"),
+            Ok(Value::Number(10_000))
         );
         assert_eq!(
-            named("delay_us").parse_with_unit("10").unwrap_err(),
-            "a time needs a unit: 10us, 10ms or 10s; --delay-us takes microseconds"
+            named(DURATION).parse_with_unit("30s"),
+            Ok(Value::Number(30_000))
         );
+        for (name, text, expected) in [
+            ("period_us", "2h", "it has to be from 1us to 1h"),
+            (
+                "delay_us",
+                "10",
+                "a time needs a unit: 10us, 10ms or 10s; --delay-us takes microseconds",
+            ),
+            (
+                DURATION,
+                "10",
+                "a time needs a unit: 10us, 10ms or 10s; --duration-ms takes milliseconds",
+            ),
+            (DURATION, "1.5ms", "the shortest step of this time is 1ms"),
+        ] {
+            assert_eq!(named(name).parse_with_unit(text).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn programs_read_numbers_and_texts() {
+        for (name, value, expected) in [
+            ("probability", Value::Number(1_000), json!(0.1)),
+            ("probability", Value::Number(1_000_000), json!(100)),
+            ("correlation", Value::Number(1_250), json!(12.5)),
+            ("op", Value::Text("read".to_owned()), json!("read")),
+            ("seed", Value::Number(u64::MAX), json!(u64::MAX)),
+        ] {
+            assert_eq!(named(name).json(&value), expected);
+        }
     }
 }

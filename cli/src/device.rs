@@ -3,9 +3,12 @@
 //! Switching devices to ioem, and giving them back the scheduler that they had.
 
 use crate::{
-    disk::{Disk, IOEM, active_scheduler, remembered},
+    args::Attach,
+    disk::{Disk, IOEM, NONE, active_scheduler},
     error::{all_of, note, refused},
+    guard, injection,
     interface::Roots,
+    memory::Memory,
 };
 use anyhow::Result;
 use std::{fs, io::Write, path::PathBuf};
@@ -16,8 +19,8 @@ use walkdir::WalkDir;
 pub struct Attached {
     /// Its name in sysfs.
     pub name: String,
-    /// The scheduler that it had before, if that is known.
-    pub remembered: Option<String>,
+    /// What it had before, if that is known.
+    pub remembered: Option<Memory>,
 }
 
 /// The devices that are on ioem.
@@ -30,7 +33,7 @@ pub fn attached(roots: &Roots) -> Vec<Attached> {
         .filter_map(|entry| {
             let name = entry.ok()?.file_name().to_str()?.to_owned();
             (active_scheduler(roots, &name)? == IOEM).then(|| Attached {
-                remembered: remembered(&roots.state.join(&name)),
+                remembered: Memory::read(&roots.state.join(&name)),
                 name,
             })
         })
@@ -41,47 +44,88 @@ pub fn attached(roots: &Roots) -> Vec<Attached> {
 ///
 /// # Errors
 ///
-/// If a device is not there, cannot have a scheduler, or the kernel refuses.
-pub fn attach(
-    roots: &Roots,
-    devices: &[PathBuf],
-    dry_run: bool,
-    out: &mut dyn Write,
-) -> Result<()> {
+/// If a device is not there, cannot have a scheduler, has the system itself on it, or the kernel refuses.
+pub fn attach(roots: &Roots, args: &Attach, out: &mut dyn Write) -> Result<()> {
+    let requests = args.nr_requests;
     let mut disks: Vec<Disk> = Vec::new();
-    for device in devices {
+    for device in &args.devices.devices {
         let disk = Disk::find(roots, device)?;
-        if disk.active == IOEM {
+        if disk.active == IOEM && requests.is_none_or(|wanted| disk.requests == Some(wanted)) {
             note(&format!("{} is on ioem already", disk.name));
         } else if disks.iter().all(|other| other.name != disk.name) {
             disks.push(disk);
         }
     }
-    if dry_run {
-        let mut steps = disks.iter().flat_map(|disk| disk.attach_steps(roots));
+    let others = disks.iter().filter(|disk| disk.active != IOEM);
+    let names: Vec<String> = others.map(|disk| disk.name.clone()).collect();
+    if args.force {
+        for (disk, what) in guard::needed(roots, &names) {
+            let endless = injection::endless(roots, disk).join(" ");
+            if !endless.is_empty() {
+                note(&format!(
+                    "{disk} has {what}, and these act on it now without an end: {endless}; \
+                     end them with `kchaos recover {endless}`"
+                ));
+            }
+        }
+    } else {
+        guard::check(
+            roots,
+            &names,
+            "if that is what you want, add --force, and --for TIME to each injection",
+        )?;
+    }
+    if args.devices.dry_run.dry_run {
+        let mut steps = disks
+            .iter()
+            .flat_map(|disk| disk.attach_steps(roots, requests));
         return steps.try_for_each(|step| step.print(out));
     }
+    let before: Vec<Option<Memory>> = disks
+        .iter()
+        .map(|disk| Memory::read(&disk.memory))
+        .collect();
     for (place, disk) in disks.iter().enumerate() {
-        if let Err(error) = disk.switch(&disk.attach_steps(roots), IOEM) {
+        if let Err(error) = disk.switch(&disk.attach_steps(roots, requests), IOEM) {
             let mut failures = vec![error];
-            failures.extend(
-                disks[..=place]
-                    .iter()
-                    .filter_map(|disk| give_back(roots, disk).err()),
-            );
+            let undo = disks.iter().zip(&before).take(place + 1);
+            failures.extend(undo.filter_map(|(disk, memory)| {
+                give_back(roots, disk, requests, memory.as_ref()).err()
+            }));
             return all_of(failures);
         }
     }
     for disk in &disks {
-        writeln!(out, "{}: {} -> {IOEM}", disk.name, disk.active)?;
+        let requests = requests.map(|requests| format!("nr_requests {requests}"));
+        match (disk.active == IOEM, requests) {
+            (true, requests) => {
+                writeln!(
+                    out,
+                    "{}: {IOEM}, {}",
+                    disk.name,
+                    requests.unwrap_or_default()
+                )?;
+            }
+            (false, Some(requests)) => {
+                writeln!(out, "{}: {} -> {IOEM}, {requests}", disk.name, disk.active)?;
+            }
+            (false, None) => writeln!(out, "{}: {} -> {IOEM}", disk.name, disk.active)?,
+        }
     }
     Ok(())
 }
 
 /// Undoes what was done of an attachment.
-fn give_back(roots: &Roots, disk: &Disk) -> Result<()> {
-    if active_scheduler(roots, &disk.name).as_deref() == Some(IOEM) {
-        disk.switch(&disk.detach_steps(&disk.active), &disk.active)
+fn give_back(
+    roots: &Roots,
+    disk: &Disk,
+    requests: Option<u64>,
+    remembered: Option<&Memory>,
+) -> Result<()> {
+    if disk.active == IOEM {
+        disk.switch(&disk.lower_steps(remembered), IOEM)
+    } else if active_scheduler(roots, &disk.name).as_deref() == Some(IOEM) {
+        disk.switch(&disk.detach_steps(&disk.now(requests)), &disk.active)
     } else {
         forget(disk)
     }
@@ -120,17 +164,20 @@ fn detach_disk(disk: &Disk, dry_run: bool, out: &mut dyn Write) -> Result<()> {
         note(&format!("{name} is not on ioem but on {}", disk.active));
         return if dry_run { Ok(()) } else { forget(disk) };
     }
-    let scheduler = remembered(&disk.memory).unwrap_or_else(|| {
+    let memory = Memory::read(&disk.memory).unwrap_or_else(|| {
         note(&format!(
             "nobody remembers which scheduler {name} had before ioem, so it gets none"
         ));
-        "none".to_owned()
+        Memory {
+            scheduler: NONE.to_owned(),
+            requests: None,
+        }
     });
-    let steps = disk.detach_steps(&scheduler);
+    let steps = disk.detach_steps(&memory);
     if dry_run {
         return steps.iter().try_for_each(|step| step.print(out));
     }
-    disk.switch(&steps, &scheduler)?;
-    writeln!(out, "{name}: {IOEM} -> {scheduler}")?;
+    disk.switch(&steps, &memory.scheduler)?;
+    writeln!(out, "{name}: {IOEM} -> {}", memory.scheduler)?;
     Ok(())
 }

@@ -3,28 +3,32 @@
 //! A disk that can have a scheduler: how it is found, and how its scheduler is read and set.
 
 use crate::{
+    block::{self, Found},
     error::{Exit, failure},
     interface::{LOAD, Roots, read, try_read},
+    memory::Memory,
     step::Step,
 };
 use anyhow::Result;
 use rustix::io::Errno;
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
-use walkdir::WalkDir;
 
 /// The scheduler's name.
 pub(crate) const IOEM: &str = "ioem";
+
+/// What the kernel says instead of a scheduler when there is none.
+pub(crate) const NONE: &str = "none";
 
 /// How long a device may be busy: the kernel answers EBUSY while it changes the number of hardware queues.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The active one of what the file `queue/scheduler` says, such as `none mq-deadline [kyber]`; `None` if the device can have no
 /// scheduler, of which the kernel says `none` without brackets.
-fn active(text: &str) -> Option<&str> {
+pub(crate) fn active(text: &str) -> Option<&str> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let bracketed = words
         .iter()
@@ -32,7 +36,7 @@ fn active(text: &str) -> Option<&str> {
     match (bracketed, words.as_slice()) {
         (Some(active), _) => Some(active),
         // A folder that stands in for sysfs says what was written last.
-        (None, [only]) if *only != "none" => Some(only),
+        (None, [only]) if *only != NONE => Some(only),
         _ => None,
     }
 }
@@ -50,41 +54,36 @@ pub(crate) struct Disk {
     pub(crate) name: String,
     /// Where its scheduler is read and set.
     scheduler: PathBuf,
-    /// Where the scheduler is remembered that it had before ioem.
+    /// Where it is read and set how many requests it can have.
+    requests_file: PathBuf,
+    /// Where it is remembered what it had before ioem.
     pub(crate) memory: PathBuf,
     /// The scheduler that it has.
     pub(crate) active: String,
+    /// How many requests it can have.
+    pub(crate) requests: Option<u64>,
 }
 
 impl Disk {
-    /// The disk that `device` names by its node, a link to it, a partition, or its name in sysfs.
+    /// The disk that `device` names in one of the ways that [`block::find`] knows, or by what is on it.
     pub(crate) fn find(roots: &Roots, device: &Path) -> Result<Self> {
-        let name = name_in_sysfs(roots, device)?;
-        let unknown = || {
-            failure(
+        match block::find(roots, device)? {
+            Found::Block(block) => Self::named(roots, &block.disk),
+            Found::Absent(_) => Err(failure(
                 Exit::Name,
                 format!(
                     "there is no block device {}; `lsblk` shows those there are",
                     device.display()
                 ),
-            )
-        };
-        let class =
-            fs::canonicalize(roots.sysfs.join("class/block").join(&name)).map_err(|_| unknown())?;
-        // A partition is a directory within its disk's.
-        let directory = match class.parent() {
-            Some(disk) if class.join("partition").exists() => disk,
-            _ => &class,
-        };
-        let name = directory.file_name().ok_or_else(unknown)?.to_string_lossy();
-        Self::named(roots, &name)
+            )),
+        }
     }
 
     /// The disk that sysfs calls `name`.
-    fn named(roots: &Roots, name: &str) -> Result<Self> {
+    pub(crate) fn named(roots: &Roots, name: &str) -> Result<Self> {
         let scheduler = scheduler_of(roots, name);
         let no_queue = || {
-            let below = below(roots, name);
+            let below = block::below(roots, name);
             let next = if below.is_empty() {
                 "choose a disk that has a directory /sys/block/DISK/mq".to_owned()
             } else {
@@ -103,8 +102,10 @@ impl Disk {
         Ok(Self {
             name: name.to_owned(),
             scheduler,
+            requests_file: requests_file(roots, name),
             memory: roots.state.join(name),
             active,
+            requests: requests(roots, name),
         })
     }
 
@@ -115,25 +116,71 @@ impl Disk {
         }
     }
 
-    /// The steps to ioem.
-    pub(crate) fn attach_steps(&self, roots: &Roots) -> Vec<Step> {
-        vec![
-            Step::MakeParents(roots.state.clone()),
-            Step::Save {
-                file: self.memory.clone(),
-                value: self.active.clone(),
-            },
-            self.set(IOEM),
-        ]
+    fn set_requests(&self, requests: u64) -> Step {
+        Step::Set {
+            file: self.requests_file.clone(),
+            value: requests.to_string(),
+        }
     }
 
-    /// The steps back to `scheduler`.
-    pub(crate) fn detach_steps(&self, scheduler: &str) -> Vec<Step> {
-        let mut steps = vec![self.set(scheduler)];
+    /// What the disk has now, to be given back: how many requests only if that is about to change.
+    pub(crate) fn now(&self, changed: Option<u64>) -> Memory {
+        Memory {
+            scheduler: self.active.clone(),
+            requests: changed.and(self.requests),
+        }
+    }
+
+    /// The steps to ioem, and to so many requests.
+    pub(crate) fn attach_steps(&self, roots: &Roots, requests: Option<u64>) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if self.active == IOEM {
+            // How many requests `none` can have is the hardware's, and comes back with it.
+            let memory = Memory::read(&self.memory)
+                .filter(|memory| memory.scheduler != NONE && memory.requests.is_none());
+            steps.extend(memory.map(|memory| {
+                Step::Save {
+                    file: self.memory.clone(),
+                    value: Memory {
+                        requests: self.requests,
+                        ..memory
+                    }
+                    .to_string(),
+                }
+            }));
+        } else {
+            steps.extend([
+                Step::MakeParents(roots.state.clone()),
+                Step::Save {
+                    file: self.memory.clone(),
+                    value: self.now(requests).to_string(),
+                },
+                self.set(IOEM),
+            ]);
+        }
+        steps.extend(requests.map(|requests| self.set_requests(requests)));
+        steps
+    }
+
+    /// The steps back to what is remembered.
+    pub(crate) fn detach_steps(&self, memory: &Memory) -> Vec<Step> {
+        let mut steps = vec![self.set(&memory.scheduler)];
+        // Each scheduler begins with a number of its own.
+        steps.extend(memory.requests.map(|requests| self.set_requests(requests)));
         if self.memory.exists() {
             steps.push(Step::RemoveFile(self.memory.clone()));
         }
         steps
+    }
+
+    /// The steps back to what was, for a disk that was on ioem already.
+    pub(crate) fn lower_steps(&self, remembered: Option<&Memory>) -> Vec<Step> {
+        let save = remembered.map(|memory| Step::Save {
+            file: self.memory.clone(),
+            value: memory.to_string(),
+        });
+        let requests = self.requests.map(|requests| self.set_requests(requests));
+        requests.into_iter().chain(save).collect()
     }
 
     /// Takes steps that end with the disk on `scheduler`, and makes sure that they do.
@@ -159,6 +206,7 @@ impl Disk {
 
     fn refused(&self, step: &Step, scheduler: &str, error: &io::Error) -> anyhow::Error {
         let is_switch = *step == self.set(scheduler);
+        let is_requests = matches!(step, Step::Set { file, .. } if *file == self.requests_file);
         match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::INVAL) if is_switch && scheduler == IOEM => failure(
                 Exit::Unavailable,
@@ -175,6 +223,14 @@ impl Disk {
                      more; choose another: echo none > {}",
                     self.name,
                     self.scheduler.display()
+                ),
+            ),
+            Some(Errno::INVAL) if is_requests => failure(
+                Exit::Failure,
+                format!(
+                    "the kernel does not let {} have so many requests: {}; try fewer",
+                    self.name,
+                    step.refused(error)
                 ),
             ),
             Some(Errno::BUSY) => failure(
@@ -194,53 +250,17 @@ fn scheduler_of(roots: &Roots, disk: &str) -> PathBuf {
     roots.sysfs.join("block").join(disk).join("queue/scheduler")
 }
 
-/// The scheduler that a disk had before ioem: the one word of its memory. Anything else did not come from us.
-pub(crate) fn remembered(memory: &Path) -> Option<String> {
-    let text = try_read(memory).ok()?;
-    let sound = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    (!text.is_empty() && text.chars().all(sound)).then_some(text)
+fn requests_file(roots: &Roots, disk: &str) -> PathBuf {
+    roots
+        .sysfs
+        .join("block")
+        .join(disk)
+        .join("queue/nr_requests")
 }
 
-/// The disks that a stacked device is made of.
-fn below(roots: &Roots, name: &str) -> Vec<String> {
-    WalkDir::new(roots.sysfs.join("block").join(name).join("slaves"))
-        .min_depth(1)
-        .max_depth(1)
-        .sort_by_file_name()
-        .into_iter()
-        .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.to_owned()))
-        .collect()
-}
-
-/// What sysfs calls a device that is named by a path or by its name there.
-fn name_in_sysfs(roots: &Roots, device: &Path) -> Result<String> {
-    let wrong = |why: String| failure(Exit::Name, why);
-    let shown = device.display();
-    let name = if device.components().count() == 1 && !device.has_root() {
-        device.to_owned()
-    } else {
-        let dev = fs::canonicalize(&roots.dev).unwrap_or_else(|_| roots.dev.clone());
-        let node = fs::canonicalize(device).map_err(|error| {
-            wrong(format!(
-                "there is no device {shown}: {error}; `lsblk` shows those there are"
-            ))
-        })?;
-        node.strip_prefix(&dev)
-            .map_err(|_| {
-                wrong(format!(
-                    "{shown} is no device: it is not in {}; name a disk such as /dev/sda",
-                    dev.display()
-                ))
-            })?
-            .to_owned()
-    };
-    match name.to_str() {
-        // `cciss/c0d0` in /dev is `cciss!c0d0` in sysfs.
-        Some(name) if !["", ".", ".."].contains(&name) => Ok(name.replace('/', "!")),
-        _ => Err(wrong(format!(
-            "{shown} is no device; name a disk such as /dev/sda or sda"
-        ))),
-    }
+/// How many requests a disk can have, if that is known.
+pub(crate) fn requests(roots: &Roots, disk: &str) -> Option<u64> {
+    try_read(&requests_file(roots, disk)).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -256,20 +276,5 @@ mod tests {
         assert_eq!(active("none\n"), None);
         assert_eq!(active(""), None);
         assert_eq!(active("none mq-deadline"), None);
-    }
-
-    #[test]
-    fn a_memory_is_one_plain_word() {
-        let folder = tempfile::tempdir().unwrap();
-        let memory = folder.path().join("vda");
-        assert_eq!(remembered(&memory), None);
-        for (text, expected) in [
-            ("mq-deadline\n", Some("mq-deadline")),
-            ("", None),
-            ("a; b", None),
-        ] {
-            fs::write(&memory, text).unwrap();
-            assert_eq!(remembered(&memory).as_deref(), expected, "{text}");
-        }
     }
 }

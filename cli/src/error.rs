@@ -15,7 +15,8 @@ use std::{
 pub enum Exit {
     /// Something else failed, or the kernel refused it.
     Failure = 1,
-    /// The arguments make no sense, or a value is out of range.
+    /// The arguments make no sense, a value is out of range, or the system itself is on the disk and nobody said that this is
+    /// meant.
     Usage = 2,
     /// The driver's interface is not there or not one that this program knows.
     Unavailable = 3,
@@ -23,6 +24,10 @@ pub enum Exit {
     Permission = 4,
     /// There is no such injection or device, a device has no blk-mq queue, or a name is taken.
     Name = 5,
+    /// The command that an injection was made for cannot be run.
+    CannotRun = 126,
+    /// The command that an injection was made for is not there.
+    NoCommand = 127,
 }
 
 /// The exit codes as `--help` shows them.
@@ -30,10 +35,14 @@ pub const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  something failed, or the kernel refused it
-  2  the arguments make no sense, or a value is out of range
+  2  the arguments make no sense, a value is out of range, or the disk has /, /usr or active swap: see --force
   3  the driver's interface is not there: module not loaded, configfs not mounted, unknown version
   4  not permitted, most often because the user is not root
-  5  no such injection or device, a device without a blk-mq queue, or a name that is taken";
+  5  no such injection or device, a device without a blk-mq queue, or a name that is taken
+With `inject ... -- COMMAND`, once the injection is made:
+  N  what COMMAND exits with; 128+N when signal N killed it
+  126  COMMAND cannot be run
+  127  there is no COMMAND";
 
 /// A failure whose exit code is known.
 #[derive(Debug)]
@@ -128,6 +137,8 @@ mod tests {
             Exit::Unavailable,
             Exit::Permission,
             Exit::Name,
+            Exit::CannotRun,
+            Exit::NoCommand,
         ] {
             assert!(
                 EXIT_CODES.contains(&format!("\n  {}  ", exit as u8)),

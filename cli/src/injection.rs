@@ -3,48 +3,114 @@
 //! Making and ending injections.
 
 use crate::{
-    attributes::ENABLED,
-    device,
+    attributes::{CGROUP, DEVICE, DURATION, ENABLED, Value},
+    block::Block,
+    ceiling, command, device,
     error::{Exit, all_of, failure, note, refused},
-    interface::Roots,
+    guard,
+    interface::{Roots, try_read},
+    lease::Lease,
+    resolve,
     settings::Settings,
     step::Step,
 };
 use anyhow::Result;
+use rustix::io::Errno;
 use std::{
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
     io::{self, Write},
     path::Path,
 };
 use walkdir::WalkDir;
 
+/// What is to be injected.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// What happens, of which names are made.
+    pub effect: &'static str,
+    /// The name, if one was asked for.
+    pub name: Option<&'a str>,
+    /// The settings, with names as people write them.
+    pub settings: &'a Settings,
+    /// Whether the system's own disks may be slowed down without an end.
+    pub force: bool,
+}
+
+impl Request<'_> {
+    /// The settings as the driver takes them.
+    fn checked(&self, roots: &Roots) -> Result<Settings> {
+        let settings = resolve::resolved(roots, self.settings)?;
+        if !self.force && settings.number(DURATION).unwrap_or(0) == 0 {
+            guard::check(
+                roots,
+                &reached(roots, &settings),
+                "add --for 30s, so that it ends by itself, choose others with --device, or add --force",
+            )?;
+        }
+        Ok(settings)
+    }
+}
+
+/// The disks whose I/O an injection can reach: those that it names, which may be attached later, or all that are on ioem.
+fn reached(roots: &Roots, settings: &Settings) -> Vec<String> {
+    match settings.text(DEVICE) {
+        Some(devices) => named(roots, devices).into_iter().collect(),
+        None => {
+            let attached = device::attached(roots).into_iter();
+            attached.map(|disk| disk.name).collect()
+        }
+    }
+}
+
+/// The disks of the devices that an injection names, as far as they are there.
+fn named(roots: &Roots, devices: &str) -> BTreeSet<String> {
+    let blocks = devices
+        .split(' ')
+        .filter_map(|name| Block::find_exact(roots, name));
+    blocks.map(|block| block.disk).collect()
+}
+
 /// Makes an injection and prints its name.
 ///
 /// # Errors
 ///
 /// If anything is refused; then nothing of it stays.
-pub fn inject(
-    roots: &Roots,
-    effect: &str,
-    name: Option<&str>,
-    settings: &Settings,
-    out: &mut dyn Write,
-) -> Result<()> {
+pub fn inject(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) -> Result<()> {
     roots.require_known_version()?;
-    for candidate in names(effect, name) {
-        let directory = roots.injection(OsStr::new(&candidate));
-        match make(&directory, &settings.steps(&directory)) {
-            Err(Refusal::Taken) if name.is_none() => {}
-            Err(Refusal::Taken) => return Err(taken(&candidate)),
-            Err(Refusal::Other(error)) => return Err(error),
-            Ok(()) => {
-                writeln!(out, "{candidate}")?;
-                hints(roots);
-                break;
-            }
-        }
-    }
+    let settings = request.checked(roots)?;
+    let name = make(roots, request, &settings)?;
+    writeln!(out, "{name}")?;
+    hints(roots, &name, &settings);
     Ok(())
+}
+
+/// Makes an injection, runs a command, and ends the injection when the command has ended. Returns the command's exit code.
+///
+/// # Errors
+///
+/// If the injection cannot be made or ended, or the command cannot be run.
+pub fn inject_for(roots: &Roots, request: &Request<'_>, command: &[OsString]) -> Result<u8> {
+    roots.require_known_version()?;
+    let mut settings = request.checked(roots)?;
+    let lease = Lease::new(settings.number(DURATION));
+    settings.set(DURATION, Value::Number(lease.first_ms()));
+    let signals = command::Signals::new()?;
+    let name = make(roots, request, &settings)?;
+    hints(roots, &name, &settings);
+    let directory = roots.injection(OsStr::new(&name));
+    let renewal = lease.renew(directory.join(DURATION));
+    let end = || {
+        let step = Step::RemoveDirectory(directory.clone());
+        match step.run() {
+            // Somebody else may have ended it.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(step.refused(&error)),
+            _ => Ok(()),
+        }
+    };
+    let result = signals.run(command, end);
+    drop(renewal);
+    result
 }
 
 /// Prints the commands that make an injection.
@@ -52,17 +118,12 @@ pub fn inject(
 /// # Errors
 ///
 /// If the name is taken.
-pub fn print_inject(
-    roots: &Roots,
-    effect: &str,
-    name: Option<&str>,
-    settings: &Settings,
-    out: &mut dyn Write,
-) -> Result<()> {
+pub fn print_inject(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) -> Result<()> {
     if let Err(error) = roots.require_known_version() {
         note(&format!("these commands would fail now: {error:#}"));
     }
-    for candidate in names(effect, name) {
+    let settings = request.checked(roots)?;
+    for candidate in names(request) {
         let directory = roots.injection(OsStr::new(&candidate));
         if !directory.exists() {
             return settings
@@ -70,7 +131,7 @@ pub fn print_inject(
                 .iter()
                 .try_for_each(|step| step.print(out));
         }
-        if name.is_some() {
+        if request.name.is_some() {
             return Err(taken(&candidate));
         }
     }
@@ -78,9 +139,13 @@ pub fn print_inject(
 }
 
 /// The name that was asked for, or short ones to try in turn.
-fn names(effect: &str, name: Option<&str>) -> impl Iterator<Item = String> {
-    let made_up = name.is_none().then_some(1_u64..).into_iter().flatten();
-    name.map(str::to_owned)
+fn names(request: &Request<'_>) -> impl Iterator<Item = String> {
+    let effect = request.effect;
+    let made_up = request.name.is_none().then_some(1_u64..);
+    let made_up = made_up.into_iter().flatten();
+    request
+        .name
+        .map(str::to_owned)
         .into_iter()
         .chain(made_up.map(move |number| format!("{effect}-{number}")))
 }
@@ -102,7 +167,24 @@ enum Refusal {
     Other(anyhow::Error),
 }
 
-fn make(directory: &Path, steps: &[Step]) -> Result<(), Refusal> {
+/// Makes an injection and returns its name.
+fn make(roots: &Roots, request: &Request<'_>, settings: &Settings) -> Result<String> {
+    let mut names = names(request);
+    loop {
+        // Names that are made up do not end.
+        let name = names.next().unwrap_or_default();
+        let directory = roots.injection(OsStr::new(&name));
+        match take(&directory, &settings.steps(&directory)) {
+            Err(Refusal::Taken) if request.name.is_none() => {}
+            Err(Refusal::Taken) => return Err(taken(&name)),
+            Err(Refusal::Other(error)) => return Err(error),
+            Ok(()) => return Ok(name),
+        }
+    }
+}
+
+/// Takes the steps that make an injection, or none of them.
+fn take(directory: &Path, steps: &[Step]) -> Result<(), Refusal> {
     for (taken, step) in steps.iter().enumerate() {
         let Err(error) = step.run() else { continue };
         let made = taken > 0;
@@ -121,23 +203,66 @@ fn make(directory: &Path, steps: &[Step]) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Says why the driver did not take a setting, where the number of the error alone does not.
 fn why(step: &Step, error: &io::Error) -> anyhow::Error {
-    match step {
-        Step::Set { file, .. } if error.kind() == io::ErrorKind::NotFound => failure(
+    let Step::Set { file, value } = step else {
+        return step.refused(error);
+    };
+    if error.kind() == io::ErrorKind::NotFound && !file.exists() {
+        return failure(
             Exit::Unavailable,
             format!(
                 "the loaded module has no {}; load the module that belongs to this kchaos",
                 file.display()
             ),
-        ),
-        _ => step.refused(error),
+        );
     }
+    let attribute = file.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let number = error.raw_os_error().map(Errno::from_raw_os_error);
+    let (exit, message) = match (attribute, number) {
+        (CGROUP, Some(Errno::NOENT | Errno::NOTDIR | Errno::INVAL)) => {
+            (Exit::Name, format!("{value} is no cgroup of a cgroup v2"))
+        }
+        (CGROUP, Some(Errno::OPNOTSUPP)) => {
+            let parent = Path::new(value).parent().unwrap_or(Path::new(value));
+            let control = parent.join("cgroup.subtree_control");
+            (
+                Exit::Failure,
+                format!(
+                    "the controller io is not enabled for the cgroup {value}: echo +io > {}",
+                    control.display()
+                ),
+            )
+        }
+        ("pid_ns", Some(Errno::SRCH)) => (
+            Exit::Name,
+            format!("there is no process {value}; `ps -e` shows those there are"),
+        ),
+        (_, Some(Errno::NOSPC)) => (
+            Exit::Failure,
+            "no more than 64 injections act on one disk; end others with `kchaos recover`"
+                .to_owned(),
+        ),
+        _ => return step.refused(error),
+    };
+    failure(exit, message)
 }
 
-/// Says what keeps a new injection from doing anything.
-fn hints(roots: &Roots) {
-    if device::attached(roots).is_empty() {
-        note("no device uses ioem yet: kchaos attach DEVICE");
+/// Says what keeps a new injection from doing anything, or from doing what was asked for.
+fn hints(roots: &Roots, name: &str, settings: &Settings) {
+    let attached: Vec<String> = device::attached(roots)
+        .into_iter()
+        .map(|disk| disk.name)
+        .collect();
+    match settings.text(DEVICE) {
+        Some(devices) => {
+            let named = named(roots, devices).into_iter();
+            for disk in named.filter(|disk| !attached.contains(disk)) {
+                note(&format!("{disk} is not on ioem yet: kchaos attach {disk}"));
+            }
+        }
+        None if attached.is_empty() => note("no device uses ioem yet: kchaos attach DEVICE"),
+        None => {}
     }
     if matches!(roots.enabled(), Ok(false)) {
         let file = roots.ioem().join(ENABLED);
@@ -145,6 +270,9 @@ fn hints(roots: &Roots) {
             "all injections are switched off: echo 1 > {}",
             file.display()
         ));
+    }
+    for hint in ceiling::hints(roots, name, settings) {
+        note(&hint);
     }
 }
 
@@ -168,6 +296,23 @@ pub fn all(roots: &Roots) -> Result<Vec<OsString>> {
         }
     }
     Ok(names)
+}
+
+/// The injections that act on a disk if it is on ioem, and that do not end by themselves.
+pub(crate) fn endless(roots: &Roots, disk: &str) -> Vec<String> {
+    // Without the driver there are none.
+    let names = all(roots).unwrap_or_default();
+    names
+        .into_iter()
+        .filter(|name| {
+            let text = |file| try_read(&roots.injection(name).join(file)).unwrap_or_default();
+            let devices = text(DEVICE);
+            text(ENABLED) != "0"
+                && ["", "0"].contains(&text(DURATION).as_str())
+                && (devices.is_empty() || named(roots, &devices).contains(disk))
+        })
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect()
 }
 
 /// Ends injections and prints their names; one that cannot be ended does not keep the others.
@@ -239,8 +384,38 @@ mod tests {
 
     #[test]
     fn names_that_are_made_up_count() {
-        let names: Vec<String> = names("limit", None).take(2).collect();
+        let settings = Settings::new([]).unwrap();
+        let request = |name| Request {
+            effect: "limit",
+            name,
+            settings: &settings,
+            force: false,
+        };
+        let names: Vec<String> = names(&request(None)).take(2).collect();
         assert_eq!(names, ["limit-1", "limit-2"]);
-        assert_eq!(super::names("limit", Some("x")).count(), 1);
+        assert_eq!(super::names(&request(Some("x"))).count(), 1);
+    }
+
+    #[test]
+    fn what_the_driver_says_is_told_in_words() {
+        let folder = tempfile::tempdir().unwrap();
+        for (attribute, value, error, expected) in [
+            (
+                CGROUP,
+                "/c/a",
+                Errno::OPNOTSUPP,
+                "echo +io > /c/cgroup.subtree_control",
+            ),
+            (CGROUP, "/c/a", Errno::INVAL, "/c/a is no cgroup"),
+            ("pid_ns", "12", Errno::SRCH, "no process 12"),
+            (DEVICE, "sda", Errno::NOSPC, "no more than 64 injections"),
+            (DEVICE, "sda", Errno::INVAL, "cannot write sda to "),
+        ] {
+            let file = folder.path().join(attribute);
+            std::fs::write(&file, "").unwrap();
+            let value = value.to_owned();
+            let message = why(&Step::Set { file, value }, &error.into()).to_string();
+            assert!(message.contains(expected), "{message}");
+        }
     }
 }

@@ -40,6 +40,10 @@ pub struct Roots {
     #[arg(long, value_name = "PATH", hide = true, global = true)]
     #[arg(env = "KCHAOS_DEV", default_value = "/dev")]
     pub dev: PathBuf,
+    /// Where proc is mounted
+    #[arg(long, value_name = "PATH", hide = true, global = true)]
+    #[arg(env = "KCHAOS_PROC", default_value = "/proc")]
+    pub proc: PathBuf,
 }
 
 impl Roots {

@@ -5,30 +5,46 @@
 
 pub mod args;
 pub mod attributes;
+mod block;
+mod ceiling;
+mod command;
+mod describe;
 pub mod device;
 mod disk;
 pub mod error;
+pub mod form;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+mod guard;
 pub mod injection;
 pub mod interface;
+mod lease;
 pub mod list;
+pub mod memory;
+mod mounts;
+mod resolve;
 pub mod settings;
+mod stats;
+pub mod status;
 pub mod step;
 pub mod units;
 
 use anyhow::Result;
 use args::{Arguments, Fault, Inject, Verb};
+use error::{Exit, failure};
+use injection::Request;
 use interface::Roots;
 use std::io::Write;
 
-/// Does what the arguments ask for. Results go to `out`.
+/// Does what the arguments ask for, and returns the exit code. Results go to `out`.
 ///
 /// # Errors
 ///
 /// [`error::exit`] says of what kind.
-pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<()> {
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<u8> {
     let roots = &arguments.roots;
     match &arguments.verb {
-        Verb::Inject(inject) => run_inject(roots, inject, out),
+        Verb::Inject(inject) => return run_inject(roots, inject, out),
         Verb::Recover {
             all: true, dry_run, ..
         } => injection::recover_all(roots, dry_run.dry_run, out),
@@ -36,21 +52,36 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<()> {
             injection::recover(roots, names, dry_run.dry_run, out)
         }
         Verb::List { json } => list::list(roots, *json, out),
-        Verb::Attach(args) => device::attach(roots, &args.devices, args.dry_run.dry_run, out),
+        Verb::Status(args) => status::status(roots, args, out),
+        Verb::Attach(args) => device::attach(roots, args, out),
         Verb::Detach(args) => device::detach(roots, &args.devices, args.dry_run.dry_run, out),
         Verb::Version => version(roots, out),
-    }
+    }?;
+    Ok(0)
 }
 
-fn run_inject(roots: &Roots, inject: &Inject, out: &mut dyn Write) -> Result<()> {
+fn run_inject(roots: &Roots, inject: &Inject, out: &mut dyn Write) -> Result<u8> {
     let Fault::Ioem { effect } = &inject.fault;
-    let (word, settings) = effect.parts();
-    let name = inject.name.as_deref();
-    if inject.dry_run.dry_run {
-        injection::print_inject(roots, word, name, settings, out)
-    } else {
-        injection::inject(roots, word, name, settings, out)
+    let (effect, task) = effect.parts();
+    let request = Request {
+        effect,
+        name: inject.name.as_deref(),
+        settings: &task.settings,
+        force: inject.force,
+    };
+    match (inject.dry_run.dry_run, task.command.is_empty()) {
+        (false, false) => return injection::inject_for(roots, &request, &task.command),
+        (false, true) => injection::inject(roots, &request, out)?,
+        (true, true) => injection::print_inject(roots, &request, out)?,
+        (true, false) => {
+            return Err(failure(
+                Exit::Usage,
+                "--dry-run cannot print what -- COMMAND does, which goes on for as long as the \
+                 command runs; leave one out",
+            ));
+        }
     }
+    Ok(0)
 }
 
 fn version(roots: &Roots, out: &mut dyn Write) -> Result<()> {

@@ -3,9 +3,10 @@
 //! Showing injections and attached devices, as a table and as JSON.
 
 use crate::{
-    attributes::{ATTRIBUTES, Attribute, ENABLED},
+    attributes::{ATTRIBUTES, Attribute, ENABLED, Value as Setting},
+    describe::Described,
     device::{self, Attached},
-    disk::IOEM,
+    disk::{IOEM, NONE},
     error::{Exit, failure, refused},
     injection,
     interface::{Roots, try_read},
@@ -21,7 +22,9 @@ use std::{
 struct Injection {
     name: String,
     /// The attributes that the loaded module has.
-    values: Vec<(&'static Attribute, u64)>,
+    values: Vec<(&'static Attribute, Setting)>,
+    /// Whether it may do anything: its lease may be over, or its number of times.
+    active: bool,
 }
 
 impl Injection {
@@ -35,7 +38,7 @@ impl Injection {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 result => result.map_err(|error| refused("read", &file, &error))?,
             };
-            let value = attribute.parse(&text).map_err(|message| {
+            let value = attribute.parse_file(&text).map_err(|message| {
                 failure(
                     Exit::Unavailable,
                     format!("{} says \"{text}\", and {message}", file.display()),
@@ -43,36 +46,34 @@ impl Injection {
             })?;
             values.push((attribute, value));
         }
+        let stats = try_read(&directory.join("stats")).unwrap_or_default();
         Ok(directory.is_dir().then(|| Self {
             name: name.to_string_lossy().into_owned(),
             values,
+            active: !stats.lines().any(|line| line == "active 0"),
         }))
     }
 
     fn is_enabled(&self) -> bool {
-        let off = |(attribute, value): &(&Attribute, u64)| attribute.name == ENABLED && *value == 0;
+        let off = |(attribute, value): &(&Attribute, Setting)| {
+            attribute.name == ENABLED && *value == Setting::Number(0)
+        };
         !self.values.iter().any(off)
     }
 
-    /// What is not as in a new injection.
-    fn settings(&self) -> String {
-        let shown: Vec<String> = self
-            .values
-            .iter()
-            .filter(|(attribute, value)| attribute.name != ENABLED && *value != attribute.default)
-            .map(|(attribute, value)| {
-                let name = attribute.flag_with_unit().unwrap_or(attribute.name);
-                format!("{name} {}", attribute.show(*value))
-            })
-            .collect();
-        shown.join(", ")
+    fn state(&self) -> &'static str {
+        match (self.is_enabled(), self.active) {
+            (false, _) => "off",
+            (true, true) => "on",
+            (true, false) => "over",
+        }
     }
 
     fn json(&self) -> Value {
         let mut object = Map::new();
         object.insert("name".to_owned(), json!(self.name));
         for (attribute, value) in &self.values {
-            object.insert(attribute.name.to_owned(), attribute.json(*value));
+            object.insert(attribute.name.to_owned(), attribute.json(value));
         }
         Value::Object(object)
     }
@@ -105,22 +106,22 @@ pub fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "no injections")?;
     } else {
         let rows = injections.iter().map(|injection| {
-            let state = if injection.is_enabled() { "on" } else { "off" };
             [
                 injection.name.clone(),
-                state.to_owned(),
-                injection.settings(),
+                injection.state().to_owned(),
+                Described(&injection.values).words(),
             ]
         });
-        print_table(["INJECTION", "STATE", "SETTINGS"], rows, out)?;
+        print_table(["INJECTION", "STATE", "WHAT IT DOES"], rows, out)?;
     }
     writeln!(out)?;
     if devices.is_empty() {
         writeln!(out, "no device uses ioem")?;
     } else {
         let rows = devices.iter().map(|device| {
-            let after = device.remembered.as_deref().unwrap_or("none");
-            [device.name.clone(), IOEM.to_owned(), after.to_owned()]
+            let after = device.remembered.as_ref();
+            let after = after.map_or_else(|| NONE.to_owned(), ToString::to_string);
+            [device.name.clone(), IOEM.to_owned(), after]
         });
         print_table(["DEVICE", "SCHEDULER", "AFTER DETACH"], rows, out)?;
     }
@@ -136,7 +137,13 @@ pub fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()> {
 }
 
 fn device_json(device: &Attached) -> Value {
-    json!({"name": device.name, "scheduler": IOEM, "remembered": device.remembered})
+    let remembered = device.remembered.as_ref();
+    json!({
+        "name": device.name,
+        "scheduler": IOEM,
+        "remembered": remembered.map(|memory| &memory.scheduler),
+        "remembered_nr_requests": remembered.and_then(|memory| memory.requests),
+    })
 }
 
 /// Prints rows in columns that are as wide as they need.

@@ -2,19 +2,21 @@
 
 //! The program `kchaos`: reads the arguments, and tells how it went.
 
-use clap::Parser;
 use kchaos::{
     args::Arguments,
     error::{self, Exit},
 };
 use std::{
+    env,
+    ffi::OsString,
     io::{self, Write},
     process::ExitCode,
 };
 
 fn main() -> ExitCode {
     let mut out = io::stdout().lock();
-    let result = match Arguments::try_parse() {
+    let words: Vec<OsString> = env::args_os().collect();
+    let result = match Arguments::read(&words) {
         Ok(arguments) => kchaos::run(&arguments, &mut out),
         Err(error) if error.use_stderr() => {
             let message = error.render().to_string();
@@ -27,11 +29,11 @@ fn main() -> ExitCode {
             return ExitCode::from(Exit::Usage as u8);
         }
         // Help and version.
-        Err(text) => text.print().map_err(anyhow::Error::from),
+        Err(text) => text.print().map(|()| 0).map_err(anyhow::Error::from),
     };
-    let result = result.and_then(|()| Ok(out.flush()?));
+    let result = result.and_then(|code| Ok(out.flush().map(|()| code)?));
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) if error::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             for line in format!("{error:#}").lines() {

@@ -3,52 +3,124 @@
 //! What an injection is to be: its name and its settings, and the steps that make it so.
 
 use crate::{
-    attributes::{Attribute, ENABLED},
+    attributes::{Attribute, ENABLED, Value, attribute},
     step::Step,
 };
 use std::path::Path;
 
 /// The settings that were asked for, in the order of the attributes' table; those of the others stay as the driver makes them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Whether the injection starts.
     pub enabled: bool,
-    /// Everything but `enabled`, as the files have it.
-    pub values: Vec<(&'static str, String)>,
+    /// Everything but `enabled`.
+    pub values: Vec<(&'static Attribute, Value)>,
 }
 
 impl Settings {
     /// The settings that give attributes these values.
-    pub fn new(given: impl IntoIterator<Item = (&'static Attribute, u64)>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says which of them contradict each other.
+    pub fn new(
+        given: impl IntoIterator<Item = (&'static Attribute, Value)>,
+    ) -> Result<Self, String> {
         let mut settings = Self {
             enabled: true,
             values: Vec::new(),
         };
         for (attribute, value) in given {
             if attribute.name == ENABLED {
-                settings.enabled = value != 0;
+                settings.enabled = value != Value::Number(0);
             } else {
-                settings
-                    .values
-                    .push((attribute.name, attribute.file_text(value)));
+                settings.values.push((attribute, value));
             }
         }
-        settings
+        settings.check_together()?;
+        Ok(settings)
+    }
+
+    fn check_together(&self) -> Result<(), String> {
+        let bytes = |name| self.number(name).unwrap_or(0);
+        let (least, most) = (bytes("min_bytes"), bytes("max_bytes"));
+        if most != 0 && least > most {
+            return Err(format!(
+                "--min-bytes {least} is more than --max-bytes {most}, so that no I/O would be \
+                 affected; exchange them"
+            ));
+        }
+        if self.text("percentiles").is_some() {
+            for other in ["delay_us", "jitter_us", "distribution"] {
+                if let Some((attribute, _)) = self.find(other) {
+                    let flag = attribute.flag();
+                    let flag = attribute.flag_with_unit().unwrap_or(&flag);
+                    return Err(format!(
+                        "--percentiles says how long delays are, and so does --{flag}; leave one out"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&self, name: &str) -> Option<&(&'static Attribute, Value)> {
+        self.values
+            .iter()
+            .find(|(attribute, _)| attribute.name == name)
+    }
+
+    /// The number that an attribute is to have.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        match self.find(name)? {
+            (_, Value::Number(number)) => Some(*number),
+            (_, Value::Text(_)) => None,
+        }
+    }
+
+    /// The text that an attribute is to have.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.find(name)? {
+            (_, Value::Text(text)) => Some(text),
+            (_, Value::Number(_)) => None,
+        }
+    }
+
+    /// Gives an attribute another value.
+    pub(crate) fn set(&mut self, name: &str, value: Value) {
+        self.values.retain(|(attribute, _)| attribute.name != name);
+        self.values
+            .extend(attribute(name).map(|attribute| (attribute, value)));
+        self.values
+            .sort_by_key(|(attribute, _)| place_in_table(attribute));
     }
 
     /// The steps that make an injection whose settings all start together.
     pub(crate) fn steps(&self, directory: &Path) -> Vec<Step> {
-        let set = |name: &str, value: &str| Step::Set {
+        let set = |name: &str, value: String| Step::Set {
             file: directory.join(name),
-            value: value.to_owned(),
+            value,
         };
-        let mut steps = vec![Step::MakeDirectory(directory.to_owned()), set(ENABLED, "0")];
-        steps.extend(self.values.iter().map(|(name, value)| set(name, value)));
+        let mut steps = vec![
+            Step::MakeDirectory(directory.to_owned()),
+            set(ENABLED, "0".to_owned()),
+        ];
+        steps.extend(
+            self.values
+                .iter()
+                .map(|(attribute, value)| set(attribute.name, attribute.file_text(value))),
+        );
         if self.enabled {
-            steps.push(set(ENABLED, "1"));
+            steps.push(set(ENABLED, "1".to_owned()));
         }
         steps
     }
+}
+
+fn place_in_table(attribute: &Attribute) -> Option<usize> {
+    crate::attributes::ATTRIBUTES
+        .iter()
+        .position(|row| row.name == attribute.name)
 }
 
 /// Checks that an injection can have this name: configfs would take some that lead out of its directory.
@@ -75,7 +147,7 @@ pub fn check_name(name: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attributes::attribute;
+    use crate::attributes::DURATION;
 
     fn texts(settings: &Settings) -> Vec<String> {
         let mut out = Vec::new();
@@ -86,11 +158,16 @@ mod tests {
         text.lines().map(str::to_owned).collect()
     }
 
+    fn given(name: &str, text: &str) -> (&'static Attribute, Value) {
+        let attribute = attribute(name).unwrap();
+        (attribute, attribute.parse(text).unwrap())
+    }
+
     #[test]
     fn an_injection_starts_last_or_not_at_all() {
-        let quota = (attribute("quota").unwrap(), 15);
+        let quota = given("quota", "15");
         assert_eq!(
-            texts(&Settings::new([quota])),
+            texts(&Settings::new([quota.clone()]).unwrap()),
             [
                 "mkdir /d",
                 "echo 0 > /d/enabled",
@@ -98,11 +175,47 @@ mod tests {
                 "echo 1 > /d/enabled"
             ]
         );
-        let off = (attribute(ENABLED).unwrap(), 0);
         assert_eq!(
-            texts(&Settings::new([off, quota])),
+            texts(&Settings::new([given(ENABLED, "0"), quota]).unwrap()),
             ["mkdir /d", "echo 0 > /d/enabled", "echo 15 > /d/quota"]
         );
+    }
+
+    #[test]
+    fn a_lease_begins_just_before_the_start() {
+        let mut settings = Settings::new([given(DURATION, "5"), given("quota", "15")]).unwrap();
+        settings.set("op", Value::Text("read sync".to_owned()));
+        settings.set(DURATION, Value::Number(7));
+        assert_eq!(
+            texts(&settings),
+            [
+                "mkdir /d",
+                "echo 0 > /d/enabled",
+                "echo 'read sync' > /d/op",
+                "echo 15 > /d/quota",
+                "echo 7 > /d/duration_ms",
+                "echo 1 > /d/enabled"
+            ]
+        );
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused() {
+        for (given, expected) in [
+            (
+                [given("min_bytes", "8k"), given("max_bytes", "4k")],
+                "--min-bytes 8192 is more than --max-bytes 4096",
+            ),
+            (
+                [given("jitter_us", "8"), given("percentiles", "50:4ms")],
+                "so does --jitter",
+            ),
+        ] {
+            let message = Settings::new(given).unwrap_err();
+            assert!(message.contains(expected), "{message}");
+        }
+        let open = [given("min_bytes", "8k"), given("max_bytes", "0")];
+        assert!(Settings::new(open).is_ok());
     }
 
     #[test]

@@ -94,7 +94,14 @@ impl Step {
             Self::MakeDirectory(path) => ("mkdir ".to_owned(), path),
             Self::MakeParents(path) => ("mkdir -p ".to_owned(), path),
             Self::Set { file, value } | Self::Save { file, value } => {
-                (format!("echo {value} > "), file)
+                let value = shlex::try_quote(value).context("a value contains a NUL byte")?;
+                // Some shells' echo reads `\\` as the start of something else; cgroups of systemd have it in their names.
+                let print = if value.contains('\\') {
+                    "printf '%s\\n'"
+                } else {
+                    "echo"
+                };
+                (format!("{print} {value} > "), file)
             }
             Self::RemoveDirectory(path) => ("rmdir ".to_owned(), path),
             Self::RemoveFile(path) => ("rm ".to_owned(), path),
@@ -208,6 +215,11 @@ mod tests {
             ["echo", "15", ">", "/a b/it's"]
         );
         assert_eq!(printed(&Step::MakeDirectory("/x/y".into())), "mkdir /x/y\n");
+        let slice = Step::Set {
+            file: "/c".into(),
+            value: r"/a\x2db".to_owned(),
+        };
+        assert_eq!(printed(&slice), "printf '%s\\n' \"/a\\\\x2db\" > /c\n");
     }
 
     #[test]

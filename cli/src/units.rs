@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Times and per cents as people write and read them.
+//! Times, bytes and per cents as people write and read them.
 
 use humantime::DurationError;
+
+/// The step from one unit of bytes to the next.
+const KIB: u128 = 1_024;
 
 /// Reads a time that has a unit, such as `10ms`, `1.5s` or `1m 30s`, in microseconds.
 ///
@@ -47,35 +50,74 @@ pub fn show_microseconds(microseconds: u64) -> String {
 /// # Errors
 ///
 /// A sentence that says what is wrong with `text`.
-pub fn number(text: &str) -> Result<u64, String> {
+pub fn number(text: &str) -> Result<u128, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         // A number that is too large for the type is too large for every attribute.
-        Ok(text.parse().unwrap_or(u64::MAX))
+        Ok(text.parse().unwrap_or(u128::MAX))
     } else {
         Err("it has to be a whole number, in digits only".to_owned())
     }
 }
 
-/// Reads per cents with at most two decimals, such as `25`, `25%` or `12.5%`, in hundredths.
+/// Reads a number of bytes, such as `512`, `4k` or `1MiB`.
 ///
 /// # Errors
 ///
 /// A sentence that says what is wrong with `text`.
-pub fn percent(text: &str) -> Result<u64, String> {
-    let figures = text.strip_suffix('%').unwrap_or(text);
-    let (whole, decimals) = figures.split_once('.').unwrap_or((figures, "0"));
-    let wrong = |_| "it has to be per cents with at most two decimals, such as 25% or 12.5%";
-    if decimals.len() > 2 {
-        return Err(wrong(String::new()).to_owned());
+pub fn bytes(text: &str) -> Result<u128, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (figures, suffix) = text.split_at(digits);
+    let factor = match suffix.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => KIB,
+        "m" | "mib" => KIB * KIB,
+        "g" | "gib" => KIB * KIB * KIB,
+        _ => 0,
+    };
+    match number(figures) {
+        Ok(value) if factor != 0 => Ok(value.saturating_mul(factor)),
+        _ => Err(
+            "it has to be a number of bytes, such as 512, 4k (4096 bytes) or 1m (1048576 bytes)"
+                .to_owned(),
+        ),
     }
-    let hundredths = number(decimals).map_err(wrong)? * if decimals.len() == 1 { 10 } else { 1 };
-    let whole = number(whole).map_err(wrong)?;
-    Ok(whole.saturating_mul(100).saturating_add(hundredths))
 }
 
-/// Hundredths of a per cent as the interface writes them: `25`, `12.5`.
-pub fn show_percent(hundredths: u64) -> String {
-    decimal(hundredths, 2)
+/// A number of bytes in the largest unit that leaves a whole number: `512B`, `4KiB`, `1MiB`.
+pub fn show_bytes(bytes: u64) -> String {
+    for (unit, length) in [("GiB", KIB * KIB * KIB), ("MiB", KIB * KIB), ("KiB", KIB)] {
+        let bytes = u128::from(bytes);
+        if bytes >= length && bytes % length == 0 {
+            return format!("{}{unit}", bytes / length);
+        }
+    }
+    format!("{bytes}B")
+}
+
+/// Reads per cents with at most this many decimals, such as `25`, `25%` or `12.5%`, in units of the last of them.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong with `text`.
+pub fn percent(text: &str, places: u32) -> Result<u128, String> {
+    let figures = text.strip_suffix('%').unwrap_or(text);
+    let (whole, decimals) = figures.split_once('.').unwrap_or((figures, "0"));
+    let wrong = || {
+        let most = if places == 2 { "two" } else { "four" };
+        format!("it has to be per cents with at most {most} decimals, such as 25% or 12.5%")
+    };
+    let given = u32::try_from(decimals.len()).unwrap_or(u32::MAX);
+    let missing = places.checked_sub(given).ok_or_else(wrong)?;
+    let decimals = number(decimals).map_err(|_| wrong())? * 10_u128.pow(missing);
+    let whole = number(whole).map_err(|_| wrong())?;
+    Ok(whole
+        .saturating_mul(10_u128.pow(places))
+        .saturating_add(decimals))
+}
+
+/// Per cents in units of their last decimal, as the interface writes them: `25`, `12.5`.
+pub fn show_percent(value: u64, places: u32) -> String {
+    decimal(value, places)
 }
 
 /// `value` divided by ten to the power of `places`, without zeros at the end.
@@ -153,18 +195,45 @@ mod tests {
             ("100.00", 10_000, "100"),
             ("0", 0, "0"),
         ] {
-            assert_eq!(percent(text), Ok(hundredths), "{text}");
-            assert_eq!(show_percent(hundredths), shown);
+            assert_eq!(percent(text, 2), Ok(u128::from(hundredths)), "{text}");
+            assert_eq!(show_percent(hundredths, 2), shown);
         }
         for text in ["", "%", ".5", "5.", "1.234", "1,5", "25%%", "-1", "+1", "a"] {
-            assert!(percent(text).is_err(), "{text}");
+            assert!(percent(text, 2).is_err(), "{text}");
+        }
+        assert_eq!(percent("0.0001%", 4), Ok(1));
+        assert_eq!(show_percent(1, 4), "0.0001");
+        let message = percent("0.00001%", 4).unwrap_err();
+        assert!(message.contains("four decimals"), "{message}");
+    }
+
+    #[test]
+    fn bytes_are_read_and_shown() {
+        for (text, value, shown) in [
+            ("0", 0, "0B"),
+            ("512", 512, "512B"),
+            ("4k", 4_096, "4KiB"),
+            ("4KiB", 4_096, "4KiB"),
+            ("1m", 1 << 20, "1MiB"),
+            ("1G", 1 << 30, "1GiB"),
+            ("1537", 1_537, "1537B"),
+        ] {
+            assert_eq!(bytes(text), Ok(u128::from(value)), "{text}");
+            assert_eq!(show_bytes(value), shown);
+        }
+        for text in ["", "k", "4 k", "1.5k", "-4k", "4kb", "4t"] {
+            assert!(bytes(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn numbers_are_digits_only() {
         assert_eq!(number("15"), Ok(15));
-        assert_eq!(number("99999999999999999999"), Ok(u64::MAX));
+        assert_eq!(
+            number("99999999999999999999"),
+            Ok(99_999_999_999_999_999_999)
+        );
+        assert_eq!(number(&"9".repeat(99)), Ok(u128::MAX));
         for text in ["", "-1", "+1", "0x10", "1 ", "1.0", "1e3", "１"] {
             assert!(number(text).is_err(), "{text}");
         }

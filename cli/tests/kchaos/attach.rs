@@ -110,9 +110,12 @@ fn no_device_is_switched_when_one_is_wrong() {
     let before = tree.content();
     for (device, expected) in [
         ("nope".to_owned(), "no block device nope; `lsblk`"),
-        ("..".to_owned(), ".. is no device"),
+        ("..".to_owned(), ".. is no block device"),
         (tree.path("dev/nope").display().to_string(), "`lsblk`"),
-        (tree.path("elsewhere").display().to_string(), "is not in"),
+        (
+            tree.path("elsewhere").display().to_string(),
+            "is no block device",
+        ),
         ("dm-0".to_owned(), "dm-0 has no blk-mq queue"),
         ("dm-1".to_owned(), "attach what is below it: sda sdb"),
         ("ram0".to_owned(), "ram0 has no blk-mq queue"),

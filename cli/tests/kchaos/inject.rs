@@ -201,3 +201,21 @@ fn what_keeps_an_injection_from_working_is_said() {
         .success()
         .stderr(predicates::str::contains("all injections are switched off"));
 }
+
+#[test]
+fn a_disk_that_is_named_and_not_attached_is_told() {
+    let tree = Tree::new();
+    tree.disk("vdb", "none [ioem]");
+    for (devices, said) in [
+        (
+            "vda1,vdb,vda",
+            "kchaos: vda is not on ioem yet: kchaos attach vda\n",
+        ),
+        ("vdb", ""),
+    ] {
+        tree.kchaos(&format!("inject ioem limit --quota 1 --device {devices}"))
+            .assert()
+            .success()
+            .stderr(said);
+    }
+}

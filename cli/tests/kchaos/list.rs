@@ -35,9 +35,9 @@ fn busy() -> Tree {
 fn a_table_shows_what_is_not_as_usual() {
     assert_eq!(
         stdout(&mut busy().kchaos("list")),
-        "INJECTION  STATE  SETTINGS\n\
-         few        off    period 1ms, quota 15\n\
-         slow       on     delay 10ms, jitter 1.5ms, correlation 12.5%\n\
+        "INJECTION  STATE  WHAT IT DOES\n\
+         few        off    limit to 15 in each 1ms\n\
+         slow       on     delay 10ms ± 1.5ms correlated by 12.5%\n\
          \n\
          DEVICE  SCHEDULER  AFTER DETACH\n\
          vdb     ioem       mq-deadline\n"
@@ -63,8 +63,8 @@ fn json_has_the_attributes_as_numbers() {
                 },
             ],
             "devices": [
-                {"name": "vdb", "scheduler": "ioem", "remembered": "mq-deadline"},
-                {"name": "vdc", "scheduler": "ioem", "remembered": null},
+                {"name": "vdb", "scheduler": "ioem", "remembered": "mq-deadline", "remembered_nr_requests": null},
+                {"name": "vdc", "scheduler": "ioem", "remembered": null, "remembered_nr_requests": null},
             ],
         })
     );

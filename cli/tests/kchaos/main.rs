@@ -4,8 +4,10 @@
 
 mod attach;
 mod dry_run;
+mod filter;
 mod inject;
 mod interface;
 mod list;
 mod recover;
+mod status;
 mod tree;

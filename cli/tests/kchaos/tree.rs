@@ -33,6 +33,12 @@ impl Tree {
         tree.write(&format!("{partition}/partition"), "1\n");
         tree.link(partition, "sys/class/block/vda1");
         tree.write("dev/vda1", "");
+        // Nothing that the system needs is on these disks.
+        tree.write(
+            "proc/self/mountinfo",
+            "1 1 254:99 / / rw - ext4 /dev/elsewhere rw\n",
+        );
+        tree.write("proc/swaps", "Filename Type Size Used Priority\n");
         tree
     }
 
@@ -83,7 +89,8 @@ impl Tree {
             .env("KCHAOS_CONFIGFS", self.path("config"))
             .env("KCHAOS_SYSFS", self.path("sys"))
             .env("KCHAOS_STATE", self.path("run/kchaos"))
-            .env("KCHAOS_DEV", self.path("dev"));
+            .env("KCHAOS_DEV", self.path("dev"))
+            .env("KCHAOS_PROC", self.path("proc"));
         command
     }
 
@@ -99,7 +106,13 @@ impl Tree {
         /// The user and group that own nothing.
         const NOBODY: u32 = 65534;
         let program = self.path("kchaos");
-        fs::copy(KCHAOS, &program).unwrap();
+        // By another process: a program cannot be run while somebody has it open for writing, and what other tests start at
+        // that moment would inherit this one's open file.
+        let copy = std::process::Command::new("cp")
+            .arg(KCHAOS)
+            .arg(&program)
+            .status();
+        assert!(copy.unwrap().success());
         for entry in WalkDir::new(self.folder.path()) {
             let entry = entry.unwrap();
             if entry.file_type().is_dir() {

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Tells in words what an injection does, and to which I/O.
+
+use crate::attributes::{Attribute, Value, attribute};
+
+/// The values of an injection's attributes.
+pub(crate) struct Described<'a>(pub(crate) &'a [(&'static Attribute, Value)]);
+
+impl Described<'_> {
+    fn value(&self, name: &str) -> Option<&Value> {
+        let found = self.0.iter().find(|(attribute, _)| attribute.name == name);
+        found.map(|(_, value)| value)
+    }
+
+    /// The number, unless it is the one of a new injection.
+    fn number(&self, name: &str) -> Option<u64> {
+        let usual = attribute(name).map(Attribute::default);
+        match self.value(name) {
+            Some(Value::Number(number)) if usual != Some(Value::Number(*number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The text, unless it is empty.
+    fn text(&self, name: &str) -> Option<&str> {
+        match self.value(name) {
+            Some(Value::Text(text)) if !text.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value as people read it.
+    fn shown(&self, name: &str) -> Option<String> {
+        let value = Value::Number(self.number(name)?);
+        Some(attribute(name)?.show(&value))
+    }
+
+    /// The effect, whose I/O it is, and how long it lasts: `delay 10ms ± 2ms; of reads on sda1; for 30s`.
+    pub(crate) fn words(&self) -> String {
+        let effects: Vec<String> = [self.delay(), self.limit()].into_iter().flatten().collect();
+        let effect = if effects.is_empty() {
+            "nothing yet".to_owned()
+        } else {
+            effects.join(" and ")
+        };
+        let parts = [Some(effect), self.filter(), self.chance(), self.time()];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        parts.join(", ")
+    }
+
+    fn delay(&self) -> Option<String> {
+        let mut words = if let Some(percentiles) = self.text("percentiles") {
+            format!("delay with percentiles {percentiles}")
+        } else {
+            let (mean, jitter) = (self.shown("delay_us"), self.shown("jitter_us"));
+            let mut words = match (mean, jitter) {
+                (None, None) => return None,
+                (mean, None) => format!("delay {}", mean.unwrap_or_default()),
+                (mean, Some(jitter)) => {
+                    format!(
+                        "delay {} ± {jitter}",
+                        mean.unwrap_or_else(|| "0s".to_owned())
+                    )
+                }
+            };
+            if let Some(shape) = self
+                .text("distribution")
+                .filter(|shape| *shape != "uniform")
+            {
+                words.push_str(&format!(" ({shape})"));
+            }
+            words
+        };
+        if let Some(correlation) = self.shown("correlation") {
+            words.push_str(&format!(" correlated by {correlation}"));
+        }
+        if let Some(seed) = self.number("seed") {
+            words.push_str(&format!(" from seed {seed}"));
+        }
+        Some(words)
+    }
+
+    fn limit(&self) -> Option<String> {
+        let quota = self.number("quota")?;
+        let period = match self.value("period_us") {
+            Some(value) => attribute("period_us")?.show(value),
+            None => "1s".to_owned(),
+        };
+        Some(format!("limit to {quota} in each {period}"))
+    }
+
+    fn filter(&self) -> Option<String> {
+        let mut words = Vec::new();
+        if let Some(operations) = self.text("op") {
+            words.push(format!("of {operations}"));
+        }
+        let sizes = (self.shown("min_bytes"), self.shown("max_bytes"));
+        match sizes {
+            (None, None) => {}
+            (Some(least), None) => words.push(format!("of {least} or more")),
+            (None, Some(most)) => words.push(format!("of up to {most}")),
+            (Some(least), Some(most)) => words.push(format!("of {least} to {most}")),
+        }
+        if let Some(cgroup) = self.text("cgroup") {
+            words.push(format!("by cgroup {cgroup}"));
+        }
+        if let Some(pid) = self.text("pid_ns") {
+            words.push(format!("by the PID namespace of {pid}"));
+        }
+        if let Some(devices) = self.text("device") {
+            words.push(format!("on {}", devices.replace(' ', " and ")));
+        }
+        if let Some(sectors) = self.text("sectors") {
+            words.push(format!("at sectors {sectors}"));
+        }
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+
+    fn chance(&self) -> Option<String> {
+        let mut words = Vec::new();
+        if let Some(every) = self.number("every") {
+            words.push(format!("one in {every}"));
+        }
+        if let Some(share) = self.shown("probability") {
+            words.push(format!("{share} of them"));
+        }
+        if let Some(times) = self.number("times") {
+            words.push(format!("{times} times"));
+        }
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    fn time(&self) -> Option<String> {
+        self.shown("duration_ms").map(|time| format!("for {time}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(values: &[(&str, &str)]) -> String {
+        let values: Vec<(&'static Attribute, Value)> = values
+            .iter()
+            .map(|(name, text)| {
+                let attribute = attribute(name).unwrap();
+                (attribute, attribute.parse_file(text).unwrap())
+            })
+            .collect();
+        Described(&values).words()
+    }
+
+    #[test]
+    fn what_is_usual_is_not_told() {
+        assert_eq!(words(&[("delay_us", "0"), ("quota", "0")]), "nothing yet");
+        assert_eq!(
+            words(&[
+                ("delay_us", "10000"),
+                ("jitter_us", "0"),
+                ("probability", "100")
+            ]),
+            "delay 10ms"
+        );
+    }
+
+    #[test]
+    fn everything_is_told() {
+        let all = [
+            ("delay_us", "10000"),
+            ("jitter_us", "2000"),
+            ("distribution", "normal"),
+            ("correlation", "25"),
+            ("quota", "15"),
+            ("period_us", "1000"),
+            ("op", "read sync"),
+            ("min_bytes", "4096"),
+            ("cgroup", "/sys/fs/cgroup/a"),
+            ("device", "sda1 sdb"),
+            ("sectors", "0+8"),
+            ("every", "3"),
+            ("probability", "0.1"),
+            ("times", "5"),
+            ("duration_ms", "30000"),
+        ];
+        assert_eq!(
+            words(&all),
+            "delay 10ms ± 2ms (normal) correlated by 25% and limit to 15 in each 1ms, of read sync of 4KiB \
+             or more by cgroup /sys/fs/cgroup/a on sda1 and sdb at sectors 0+8, one in 3, 0.1% of them, 5 \
+             times, for 30s"
+        );
+        assert_eq!(
+            words(&[("percentiles", "50:200 99:5000")]),
+            "delay with percentiles 50:200 99:5000"
+        );
+    }
+}

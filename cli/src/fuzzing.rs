@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! What fuzzing reaches of this program's inside: how it reads the texts of the kernel, and shows what they say.
+
+use crate::{
+    attributes::{Attribute, Value, attribute},
+    ceiling,
+    describe::Described,
+    disk,
+    memory::Memory,
+    mounts,
+    stats::{self, Stats},
+    status::Sample,
+};
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// How many lines are more than anybody could have asked for: those of the picture, and one for each line that was read.
+const MOST_LINES: usize = 100;
+
+/// Reads one text, or two with a byte 0xfe between, of which the second comes a second after the first.
+///
+/// # Panics
+///
+/// If a text is read wrongly, or cannot be shown.
+pub fn read(bytes: &[u8]) {
+    let mut now = Instant::now();
+    let mut before = None;
+    for bytes in bytes.splitn(2, |&byte| byte == 0xfe) {
+        let text = String::from_utf8_lossy(bytes);
+        check_mounts(bytes);
+        check_words(text.trim_end());
+        before = Some(sample(text.trim_end(), now, before.as_ref()));
+        now += Duration::from_secs(1);
+    }
+}
+
+fn sample(text: &str, time: Instant, before: Option<&Sample>) -> Sample {
+    let (stats, queues) = (Stats::parse(text), stats::parse_queues(text));
+    let sample = Sample {
+        time,
+        injections: vec![("name".to_owned(), stats, ceiling::parse(text))],
+        devices: vec![("sda".to_owned(), queues)],
+    };
+    let json = sample.json(before);
+    assert_eq!(json["injections"][0]["name"], "name");
+    for device in json["injections"][0]["devices"].as_array().expect("a list") {
+        assert!(device["name"].is_string(), "{device}");
+    }
+    let shown = sample.text(before);
+    assert!(shown.lines().all(|line| line.chars().count() <= 80));
+    assert!(shown.lines().count() < MOST_LINES + text.lines().count());
+    sample
+}
+
+fn check_words(text: &str) {
+    if let Some(memory) = Memory::parse(text) {
+        assert_eq!(Memory::parse(&memory.to_string()), Some(memory));
+    }
+    disk::active(text);
+    let values: Vec<(&'static Attribute, Value)> = text
+        .lines()
+        .filter_map(|line| {
+            let (name, value) = line.split_once(' ')?;
+            let attribute = attribute(name)?;
+            Some((attribute, attribute.parse_file(value).ok()?))
+        })
+        .collect();
+    assert!(!Described(&values).words().is_empty());
+}
+
+fn check_mounts(bytes: &[u8]) {
+    let mounts = mounts::parse_mounts(bytes);
+    let path = Path::new(OsStr::from_bytes(bytes));
+    mounts::mounted_at(&mounts, path);
+    mounts::mount_of(&mounts, path);
+    mounts::parse_swaps(bytes);
+    let is_digit = |byte: &u8| (b'0'..=b'7').contains(byte);
+    let is_escape = |four: &[u8]| four[0] == b'\\' && four[1..].iter().all(is_digit);
+    if !bytes.windows(4).any(is_escape) {
+        assert_eq!(mounts::unescape(bytes).as_bytes(), bytes);
+    }
+    // As the kernel's `mangle()` has it.
+    let mut escaped = Vec::new();
+    for &byte in bytes {
+        if b" \t\n\\#".contains(&byte) {
+            escaped.extend(format!("\\{byte:03o}").into_bytes());
+        } else {
+            escaped.push(byte);
+        }
+    }
+    assert_eq!(mounts::unescape(&escaped).as_bytes(), bytes);
+}

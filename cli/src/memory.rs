@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! What is remembered of a disk before ioem, so that it can be given back.
+
+use crate::interface::try_read;
+use std::{fmt, path::Path};
+
+/// What a disk had before ioem, in one line such as `kyber` or `kyber 256`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Its scheduler.
+    pub scheduler: String,
+    /// Its `nr_requests`, if that was changed.
+    pub requests: Option<u64>,
+}
+
+impl Memory {
+    /// What the file remembers; `None` if it did not come from this program.
+    pub(crate) fn read(file: &Path) -> Option<Self> {
+        Self::parse(&try_read(file).ok()?)
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let sound = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        let (scheduler, requests) = match text.split_once(' ') {
+            Some((scheduler, requests)) => (scheduler, Some(requests.parse().ok()?)),
+            None => (text, None),
+        };
+        (!scheduler.is_empty() && scheduler.chars().all(sound)).then(|| Self {
+            scheduler: scheduler.to_owned(),
+            requests,
+        })
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.scheduler)?;
+        match self.requests {
+            Some(requests) => write!(formatter, " {requests}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_memory_is_one_plain_word_and_perhaps_a_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("vda");
+        assert_eq!(Memory::read(&file), None);
+        for (text, expected) in [
+            ("mq-deadline\n", Some(("mq-deadline", None))),
+            ("kyber 256\n", Some(("kyber", Some(256)))),
+            ("", None),
+            ("a; b", None),
+            ("kyber x", None),
+            ("kyber 1 2", None),
+        ] {
+            fs::write(&file, text).unwrap();
+            let read = Memory::read(&file);
+            let parts = read
+                .as_ref()
+                .map(|memory| (memory.scheduler.as_str(), memory.requests));
+            assert_eq!(parts, expected, "{text}");
+            if let Some(memory) = read {
+                assert_eq!(memory.to_string(), text.trim_end());
+            }
+        }
+    }
+}

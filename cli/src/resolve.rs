@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Turns the devices and cgroups that people name into what the driver calls them.
+
+use crate::{
+    attributes::{CGROUP, DEVICE, Value},
+    block::{self, Found, is_number},
+    disk::Disk,
+    error::{Exit, failure, note},
+    interface::Roots,
+    mounts::mounts,
+    settings::Settings,
+};
+use anyhow::Result;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The largest numbers that a device can have.
+const MOST_MAJOR: u64 = 4_095;
+const MOST_MINOR: u64 = 1_048_575;
+
+/// The settings with devices and cgroup as the driver calls them.
+///
+/// # Errors
+///
+/// [`Exit::Name`] if there is none.
+pub(crate) fn resolved(roots: &Roots, settings: &Settings) -> Result<Settings> {
+    let mut resolved = settings.clone();
+    if let Some(devices) = settings.text(DEVICE) {
+        let mut names: Vec<String> = Vec::new();
+        for name in devices.split(',') {
+            let name = device(roots, name)?;
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        resolved.set(DEVICE, Value::Text(names.join(" ")));
+    }
+    if let Some(path) = settings.text(CGROUP) {
+        resolved.set(CGROUP, Value::Text(cgroup(roots, path)?));
+    }
+    Ok(resolved)
+}
+
+/// What the driver calls a device.
+fn device(roots: &Roots, text: &str) -> Result<String> {
+    match block::find(roots, Path::new(text))? {
+        Found::Block(block) => {
+            // I/O to a device without a scheduler is never seen as such.
+            Disk::named(roots, &block.disk)?;
+            Ok(block.name)
+        }
+        Found::Absent(name) => {
+            check_absent(&name)?;
+            note(&format!(
+                "there is no device {name} yet; the injection reaches it once it is there and on ioem"
+            ));
+            Ok(name)
+        }
+    }
+}
+
+/// Checks that a device could have this name or number.
+fn check_absent(name: &str) -> Result<()> {
+    if !is_number(name) {
+        return if name.contains(|c: char| c.is_whitespace() || c.is_control() || c == ':') {
+            let message = format!("no device can be named \"{name}\"; name one such as /dev/sda");
+            Err(failure(Exit::Usage, message))
+        } else {
+            Ok(())
+        };
+    }
+    let within = |text: &str, most| text.parse().is_ok_and(|number: u64| number <= most);
+    match name.split_once(':') {
+        Some((major, minor)) if within(major, MOST_MAJOR) && within(minor, MOST_MINOR) => Ok(()),
+        _ => Err(failure(
+            Exit::Usage,
+            format!(
+                "no device can have the number {name}; they are from 0:0 to {MOST_MAJOR}:{MOST_MINOR}"
+            ),
+        )),
+    }
+}
+
+/// The path of a cgroup, which people name by its directory or by its path in the hierarchy. The driver knows the latter, and
+/// where the hierarchy is mounted on nearly all systems.
+fn cgroup(roots: &Roots, text: &str) -> Result<String> {
+    let hierarchies: Vec<PathBuf> = mounts(roots)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|mount| mount.kind == "cgroup2")
+        .map(|mount| mount.point)
+        .collect();
+    let is_in_one = |path: &PathBuf| hierarchies.iter().any(|point| path.starts_with(point));
+    // As in the line that /proc/PID/cgroup has.
+    let text = text.strip_prefix("0::").unwrap_or(text);
+    let directory = fs::canonicalize(text).ok().filter(is_in_one);
+    let directory = directory.or_else(|| {
+        let below = text.strip_prefix('/')?;
+        let mut paths = hierarchies.iter().map(|point| point.join(below));
+        paths.find_map(|path| fs::canonicalize(path).ok())
+    });
+    match directory {
+        Some(directory) if directory.is_dir() => {
+            let elsewhere = hierarchies
+                .iter()
+                .filter(|point| *point != Path::new("/sys/fs/cgroup"))
+                .find_map(|point| directory.strip_prefix(point).ok());
+            let path = elsewhere.map_or(directory.clone(), |below| Path::new("/").join(below));
+            let text = path.into_os_string().into_string();
+            text.map_err(|name| {
+                failure(Exit::Name, format!("{} is no text", name.to_string_lossy()))
+            })
+        }
+        _ => {
+            let next = match hierarchies.first() {
+                Some(point) => format!("those there are have directories in {}", point.display()),
+                None => "none is mounted: mount -t cgroup2 none /sys/fs/cgroup".to_owned(),
+            };
+            Err(failure(
+                Exit::Name,
+                format!("there is no cgroup (v2) {text}; {next}"),
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_device_can_be_called_is_refused() {
+        for name in ["sdz", "cciss!c0d0", "8:1", "4095:1048575"] {
+            assert!(check_absent(name).is_ok(), "{name}");
+        }
+        for name in [
+            "a b",
+            "4096:0",
+            "0:1048576",
+            "1:2:3",
+            "99999999999999999999:0",
+        ] {
+            assert!(check_absent(name).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Showing what injections do: counts, rates, what is held, and how long it took, as a picture.
+
+use crate::{
+    args, ceiling, device,
+    error::{Exit, failure, refused},
+    injection,
+    interface::Roots,
+    stats::{self, GROWING, Queue, Stats},
+    units,
+};
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+use std::{
+    ffi::{OsStr, OsString},
+    fmt::Write as _,
+    io::{self, IsTerminal, Write},
+    thread::sleep,
+    time::Instant,
+};
+
+/// How wide the picture may be.
+const COLUMNS: usize = 80;
+
+/// The longest bar.
+const BAR: usize = 50;
+
+/// Clears a terminal.
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// Everything at one time.
+pub(crate) struct Sample {
+    pub(crate) time: Instant,
+    pub(crate) injections: Vec<Seen>,
+    pub(crate) devices: Vec<(String, Vec<Queue>)>,
+}
+
+/// What was seen of one injection: its name, its numbers, and its ceiling on each disk.
+pub(crate) type Seen = (String, Stats, Vec<(String, u64)>);
+
+impl Sample {
+    fn take(roots: &Roots, names: &[OsString]) -> Result<Self> {
+        let all = injection::all(roots)?;
+        if let Some(unknown) = names.iter().find(|name| !all.contains(name)) {
+            return Err(failure(
+                Exit::Name,
+                format!(
+                    "there is no injection named {}; `kchaos list` shows those there are",
+                    unknown.to_string_lossy()
+                ),
+            ));
+        }
+        let mut injections = Vec::new();
+        for name in all
+            .iter()
+            .filter(|name| names.is_empty() || names.contains(name))
+        {
+            let directory = roots.injection(name);
+            let stats = Stats::read(&directory)
+                .map_err(|error| refused("read", &directory.join("stats"), &error))?;
+            let name: &OsStr = name;
+            let shown = name.to_string_lossy().into_owned();
+            injections.push((shown, stats, ceiling::read(roots, name)));
+        }
+        let devices = device::attached(roots).into_iter().map(|device| {
+            let queues = stats::queues(roots, &device.name);
+            (device.name, queues)
+        });
+        Ok(Self {
+            time: Instant::now(),
+            injections,
+            devices: devices.collect(),
+        })
+    }
+
+    /// How much a count of an injection has grown in each second since `before`; `None` if it was not there or reset.
+    fn rate(&self, before: Option<&Self>, name: &str, key: &str) -> Option<f64> {
+        let before = before?;
+        let of = |sample: &Self| {
+            let found = sample.injections.iter().find(|(other, ..)| other == name);
+            found.map(|(_, stats, _)| stats.get(key))
+        };
+        let grown = of(self)?.checked_sub(of(before)?)?;
+        let seconds = self.time.duration_since(before.time).as_secs_f64();
+        (seconds > 0.0).then(|| grown as f64 / seconds)
+    }
+
+    pub(crate) fn json(&self, before: Option<&Self>) -> Value {
+        let injections = self.injections.iter().map(|(name, stats, ceilings)| {
+            let mut object = stats.json(name);
+            for key in GROWING {
+                if let Some(rate) = self.rate(before, name, key) {
+                    object.insert(format!("{key}_per_second"), json!(rate));
+                }
+            }
+            let ceilings: Map<String, Value> = ceilings
+                .iter()
+                .map(|(disk, iops)| (disk.clone(), json!(iops)))
+                .collect();
+            object.insert("ceiling_iops".to_owned(), Value::Object(ceilings));
+            Value::Object(object)
+        });
+        let devices = self.devices.iter().map(|(name, queues)| {
+            let held = stats::held(queues);
+            let queues = queues.iter().map(|queue| {
+                json!({"queue": queue.number, "held": queue.held,
+                       "first_us": queue.first_us, "last_us": queue.last_us})
+            });
+            json!({"name": name, "held": held, "queues": queues.collect::<Vec<_>>()})
+        });
+        json!({
+            "injections": injections.collect::<Vec<_>>(),
+            "devices": devices.collect::<Vec<_>>(),
+        })
+    }
+
+    pub(crate) fn text(&self, before: Option<&Self>) -> String {
+        let mut lines = Vec::new();
+        if self.injections.is_empty() {
+            lines.push("no injections".to_owned());
+        }
+        for (name, stats, ceilings) in &self.injections {
+            lines.extend(self.injection_lines(before, name, stats, ceilings));
+            lines.push(String::new());
+        }
+        for (name, queues) in &self.devices {
+            lines.push(device_line(name, queues));
+        }
+        let mut text = String::new();
+        for line in lines {
+            for line in wrapped(&line) {
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    fn injection_lines(
+        &self,
+        before: Option<&Self>,
+        name: &str,
+        stats: &Stats,
+        ceilings: &[(String, u64)],
+    ) -> Vec<String> {
+        let state = match (stats.active(), stats.get("remaining_ms")) {
+            (false, _) => "not active".to_owned(),
+            (true, 0) => "active".to_owned(),
+            (true, ms) => format!(
+                "active for {}",
+                units::show_microseconds(ms.saturating_mul(1_000))
+            ),
+        };
+        let mut counts = String::new();
+        for key in GROWING {
+            let _ = write!(counts, "{} {}", key.replace('_', " "), stats.get(key));
+            if let Some(rate) = self.rate(before, name, key) {
+                let _ = write!(counts, " ({rate:.0}/s)");
+            }
+            counts.push_str("  ");
+        }
+        let mut lines = vec![
+            format!("{name}: {state}, holds {} now", stats.get("held")),
+            format!("  {}", counts.trim_end()),
+        ];
+        if stats.get("errors") > 0 {
+            lines.push(format!(
+                "  changes that found no memory: {}",
+                stats.get("errors")
+            ));
+        }
+        for (disk, iops) in ceilings {
+            lines.push(format!(
+                "  with its delay, {disk} does at most {iops} I/Os a second"
+            ));
+        }
+        for (device, numbers) in &stats.devices {
+            let number = |key: &str| numbers.get(key).copied().unwrap_or(0);
+            let (matched, held) = (number("matched"), number("held"));
+            lines.push(format!("  {device}: matched {matched}, holds {held}"));
+        }
+        lines.extend(picture(&stats.added_us));
+        lines
+    }
+}
+
+/// A line as several that fit, broken between words; what does not fit at all is broken anywhere, since nothing is to be lost.
+fn wrapped(line: &str) -> Vec<String> {
+    let indent = line.chars().take_while(|c| *c == ' ').count();
+    let continued = " ".repeat(indent + 4);
+    let mut rest: Vec<char> = line.trim_end().chars().collect();
+    let mut lines = Vec::new();
+    let mut least = indent;
+    while rest.len() > COLUMNS {
+        let space = rest[..=COLUMNS].iter().rposition(|c| *c == ' ');
+        let end = space.filter(|end| *end > least).unwrap_or(COLUMNS);
+        let line: String = rest[..end].iter().collect();
+        lines.push(line.trim_end().to_owned());
+        let after = rest[end..].iter().skip_while(|c| **c == ' ');
+        rest = continued.chars().chain(after.copied()).collect();
+        least = continued.len();
+    }
+    lines.push(rest.into_iter().collect());
+    lines
+}
+
+fn device_line(name: &str, queues: &[Queue]) -> String {
+    let held = stats::held(queues);
+    let waiting = queues.iter().filter(|queue| queue.held > 0);
+    let first = waiting.clone().map(|queue| queue.first_us).min();
+    let last = waiting.map(|queue| queue.last_us).max();
+    match (first, last) {
+        (Some(first), Some(last)) => format!(
+            "{name} holds {held}; the first may go in {}, the last in {}",
+            units::show_microseconds(first),
+            units::show_microseconds(last)
+        ),
+        _ => format!("{name} holds nothing"),
+    }
+}
+
+/// The steps of a histogram as bars, from the first that is not empty to the last.
+fn picture(added_us: &[(u64, u64)]) -> Vec<String> {
+    let (Some((first, _)), Some((last, _))) = (added_us.first(), added_us.last()) else {
+        return Vec::new();
+    };
+    let most = added_us
+        .iter()
+        .map(|(_, count)| *count)
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    let mut lines = vec!["  added time".to_owned()];
+    let mut end = *first;
+    while end <= *last {
+        let found = added_us.iter().find(|(other, _)| *other == end);
+        let count = found.map_or(0, |(_, count)| *count);
+        // What is there is seen, however little it is.
+        let bar = (u128::from(count) * BAR as u128).div_ceil(u128::from(most));
+        let bar = "#".repeat(usize::try_from(bar).unwrap_or(BAR));
+        lines.push(format!("  {:>7} {count:>10} {bar}", below(end)));
+        let Some(next) = end.checked_mul(2) else {
+            break;
+        };
+        end = next;
+    }
+    lines
+}
+
+/// The end of a step, short: `<512us`, `<16ms`, `<1s`.
+fn below(end_us: u64) -> String {
+    match end_us {
+        0..1_024 => format!("<{end_us}us"),
+        1_024..1_048_576 => format!("<{}ms", end_us / 1_024),
+        _ => format!("<{}s", end_us / 1_048_576),
+    }
+}
+
+/// Prints what injections do; again and again, if that is asked for.
+///
+/// # Errors
+///
+/// [`Exit::Unavailable`] if there is no interface, [`Exit::Name`] if there is no such injection.
+pub fn status(roots: &Roots, args: &args::Status, out: &mut dyn Write) -> Result<()> {
+    roots.require_known_version()?;
+    let clears = args.watch && !args.json && io::stdout().is_terminal();
+    let mut before: Option<Sample> = None;
+    loop {
+        let sample = Sample::take(roots, &args.names)?;
+        if clears {
+            out.write_all(CLEAR.as_bytes())?;
+        }
+        match (args.json, args.watch) {
+            (true, true) => writeln!(out, "{}", sample.json(before.as_ref()))?,
+            (true, false) => writeln!(out, "{:#}", sample.json(None))?,
+            (false, _) => out.write_all(sample.text(before.as_ref()).as_bytes())?,
+        }
+        out.flush()?;
+        if !args.watch {
+            return Ok(());
+        }
+        before = Some(sample);
+        sleep(args.interval);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words_and_lose_nothing() {
+        let counts = format!("  matched {}  delayed {}", "1".repeat(50), "2".repeat(20));
+        let expected = [
+            format!("  matched {}  delayed", "1".repeat(50)),
+            format!("      {}", "2".repeat(20)),
+        ];
+        assert_eq!(wrapped(&counts), expected);
+        let long = wrapped(&"x".repeat(200));
+        assert!(long.iter().all(|line| line.len() <= COLUMNS), "{long:?}");
+        assert_eq!(long.concat().matches('x').count(), 200);
+        assert_eq!(wrapped(""), [""]);
+        let fits = "x ".repeat(COLUMNS / 2);
+        assert_eq!(wrapped(&fits), [fits.trim_end()]);
+    }
+
+    #[test]
+    fn bars_show_every_step_between_and_fit() {
+        let lines = picture(&[(512, 1), (2_048, 1_000_000)]);
+        assert_eq!(
+            lines,
+            [
+                "  added time".to_owned(),
+                "   <512us          1 #".to_owned(),
+                "     <1ms          0 ".to_owned(),
+                format!("     <2ms    1000000 {}", "#".repeat(BAR)),
+            ]
+        );
+        assert!(lines.iter().all(|line| line.len() <= COLUMNS));
+        assert!(picture(&[]).is_empty());
+    }
+}

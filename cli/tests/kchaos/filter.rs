@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! `kchaos inject` with filters, distributions and times: what is written, and what is refused.
+
+use crate::tree::{Tree, stderr, stdout};
+
+fn file(tree: &Tree, name: &str) -> String {
+    tree.read(&format!("config/ioem/x/{name}"))
+        .trim()
+        .to_owned()
+}
+
+#[test]
+fn each_flag_is_written_as_the_driver_takes_it() {
+    for (flags, name, expected) in [
+        ("--device vda1", "device", "vda1"),
+        (
+            "--device vda --device 8:1,nothere",
+            "device",
+            "vda 8:1 nothere",
+        ),
+        ("--op read,write,SYNC", "op", "read write sync"),
+        ("--pid-ns 12", "pid_ns", "12"),
+        ("--sectors 0+8 --sectors 16+8", "sectors", "0+8 16+8"),
+        ("--min-bytes 4k", "min_bytes", "4096"),
+        ("--max-bytes 1m", "max_bytes", "1048576"),
+        ("--probability 0.0001%", "probability", "0.0001"),
+        ("--every 3", "every", "3"),
+        ("--times 5", "times", "5"),
+        (
+            "--seed 18446744073709551615",
+            "seed",
+            "18446744073709551615",
+        ),
+        (
+            "--distribution paretonormal",
+            "distribution",
+            "paretonormal",
+        ),
+        ("--for 90s", "duration_ms", "90000"),
+        ("--duration-ms 5", "duration_ms", "5"),
+    ] {
+        let tree = Tree::new();
+        stdout(&mut tree.kchaos(&format!("inject ioem delay --delay 1ms --name x {flags}")));
+        assert_eq!(file(&tree, name), expected, "{flags}");
+        assert_eq!(file(&tree, "enabled"), "1");
+    }
+    let tree = Tree::new();
+    let percentiles = "--percentiles 50:200,99:5ms,99.9:80ms";
+    stdout(&mut tree.kchaos(&format!("inject ioem delay --name x {percentiles}")));
+    assert_eq!(file(&tree, "percentiles"), "50:200 99:5000 99.9:80000");
+}
+
+#[test]
+fn a_device_may_be_a_path_a_mount_point_or_a_file_on_it() {
+    let tree = Tree::new();
+    let node = tree.path("dev/vda1").display().to_string();
+    stdout(&mut tree.kchaos(&format!(
+        "inject ioem delay --delay 1ms --name x --device {node}"
+    )));
+    assert_eq!(file(&tree, "device"), "vda1");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_what_would() {
+    let tree = Tree::new();
+    let before = tree.content();
+    for (flags, expected) in [
+        ("--op erase", "read"),
+        ("--sectors 8", "--sectors"),
+        ("--sectors 0+8,4+8", "overlap"),
+        ("--sectors 0+8 --sectors 4+8", "overlap"),
+        ("--min-bytes 2k --max-bytes 1k", "exchange them"),
+        ("--probability 101%", "from 0 to 100"),
+        ("--every 0", "from 1"),
+        ("--distribution gauss", "normal"),
+        ("--percentiles 50:200", "leave one out"),
+        ("--for 10", "10s"),
+        ("--pid-ns 0", "--pid-ns"),
+        ("--cgroup /nowhere", "no cgroup"),
+    ] {
+        let arguments = format!("inject ioem delay --delay 1ms --name x {flags}");
+        let output = tree.kchaos(&arguments).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        let code = output.status.code();
+        assert!(matches!(code, Some(2 | 5)), "{flags}: {code:?} {message}");
+        assert!(message.contains(expected), "{flags}: {message}");
+    }
+    let falling = "inject ioem delay --name x --percentiles 50:200,60:100";
+    let message = stderr(&mut tree.kchaos(falling), 2);
+    assert!(message.contains("percentiles"), "{message}");
+    assert_eq!(tree.content(), before);
+}
+
+#[test]
+fn a_disk_that_the_system_needs_is_left_alone() {
+    let tree = Tree::new();
+    // The root file system is on a volume of device-mapper, which is on a partition of vda.
+    tree.write("sys/devices/dm-0/dev", "253:0\n");
+    tree.link("sys/devices/dm-0", "sys/block/dm-0");
+    tree.link("sys/devices/dm-0", "sys/class/block/dm-0");
+    tree.link("sys/devices/dm-0", "sys/dev/block/253:0");
+    tree.link("sys/devices/vda/vda1", "sys/devices/dm-0/slaves/vda1");
+    tree.write(
+        "proc/self/mountinfo",
+        "1 1 253:0 / / rw - ext4 /dev/mapper/root rw\n",
+    );
+    let message = stderr(&mut tree.kchaos("attach vda"), 2);
+    assert!(
+        message.contains("mounted at /") && message.contains("--force"),
+        "{message}"
+    );
+    let delay = "inject ioem delay --delay 1ms --name x";
+    // It may be attached later, and then there would be nobody to ask.
+    let message = stderr(&mut tree.kchaos(&format!("{delay} --device vda1")), 2);
+    assert!(message.contains("--for 30s"), "{message}");
+    for (name, files) in [
+        ("all", vec![("enabled", "1")]),
+        ("named", vec![("device", "vdb vda1"), ("duration_ms", "0")]),
+        ("other", vec![("device", "vdb")]),
+        ("short", vec![("duration_ms", "30000")]),
+        ("waits", vec![("enabled", "0")]),
+    ] {
+        tree.injection(name, &files);
+    }
+    let said =
+        "these act on it now without an end: all named; end them with `kchaos recover all named`";
+    tree.kchaos("attach vda --force")
+        .assert()
+        .success()
+        .stderr(predicates::str::contains(said));
+
+    let message = stderr(&mut tree.kchaos(delay), 2);
+    assert!(message.contains("--for 30s"), "{message}");
+    let message = stderr(&mut tree.kchaos(&format!("{delay} --device vda1")), 2);
+    assert!(message.contains("mounted at /"), "{message}");
+    stdout(&mut tree.kchaos(&format!("{delay} --for 30s")));
+    stdout(&mut tree.kchaos("recover x"));
+    stdout(&mut tree.kchaos(&format!("{delay} --device other")));
+    stdout(&mut tree.kchaos("recover x"));
+    stdout(&mut tree.kchaos(&format!("{delay} --force")));
+}
+
+#[test]
+fn swap_is_what_the_system_needs() {
+    let tree = Tree::new();
+    let swaps = "Filename Type Size Used Priority\n/dev/vda1 partition 1 0 -2\n";
+    tree.write("proc/swaps", swaps);
+    let message = stderr(&mut tree.kchaos("attach vda"), 2);
+    assert!(message.contains("swap"), "{message}");
+}
+
+#[test]
+fn an_injection_lasts_as_long_as_its_command() {
+    let tree = Tree::new();
+    let list = tree.path("config/ioem/x/duration_ms").display().to_string();
+    let inject = "inject ioem delay --delay 1ms --name x --";
+    assert_eq!(
+        stdout(&mut tree.kchaos(&format!("{inject} cat {list}"))),
+        "1500\n"
+    );
+    assert!(!tree.path("config/ioem/x").exists());
+    for (command, code) in [("false", 1), ("/no/such/program", 127), ("/", 126)] {
+        stderr(&mut tree.kchaos(&format!("{inject} {command}")), code);
+        assert!(!tree.path("config/ioem/x").exists());
+    }
+    let message = stderr(
+        &mut tree.kchaos(&format!(
+            "{} true",
+            inject.replace("--name", "--dry-run --name")
+        )),
+        2,
+    );
+    assert!(message.contains("leave one out"), "{message}");
+}
+
+#[test]
+fn a_command_that_is_missing_is_no_injection_without_an_end() {
+    let tree = Tree::new();
+    let before = tree.content();
+    let inject = "inject ioem delay --delay 5ms --name x --";
+    let mut empty = tree.kchaos(inject);
+    empty.arg("");
+    for command in [&mut tree.kchaos(inject), &mut empty] {
+        let message = stderr(command, 2);
+        assert!(message.contains("no command after --"), "{message}");
+    }
+    assert_eq!(tree.content(), before);
+}
+
+#[test]
+fn a_signal_reaches_the_command_and_ends_the_injection() {
+    let tree = Tree::new();
+    let child = std::process::Command::new(crate::tree::KCHAOS)
+        .args("inject ioem delay --delay 1ms --name x -- sleep 100".split(' '))
+        .env("KCHAOS_CONFIGFS", tree.path("config"))
+        .env("KCHAOS_SYSFS", tree.path("sys"))
+        .env("KCHAOS_PROC", tree.path("proc"))
+        .stderr(std::process::Stdio::null())
+        .spawn();
+    let mut child = child.unwrap();
+    while tree.path("config/ioem/x/enabled").metadata().is_err() || file(&tree, "enabled") != "1" {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert!(!tree.path("config/ioem/x").exists());
+}
+
+#[test]
+fn a_low_ceiling_is_told() {
+    let tree = Tree::new();
+    tree.disk("vdb", "[ioem] none");
+    tree.write("sys/devices/vdb/queue/nr_requests", "64\n");
+    // As the driver's file would say.
+    let mut command = tree.kchaos("inject ioem limit --quota 1000 --delay 1s --name x -- true");
+    let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(!said.contains("nr_requests"), "{said}");
+}
+
+#[test]
+fn the_number_of_requests_is_raised_and_given_back() {
+    let tree = Tree::new();
+    tree.write("sys/devices/vda/queue/nr_requests", "256\n");
+    stdout(&mut tree.kchaos("attach --nr-requests 2048 vda"));
+    assert_eq!(tree.read("sys/devices/vda/queue/nr_requests"), "2048\n");
+    assert_eq!(tree.read("run/kchaos/vda"), "kyber 256\n");
+    stdout(&mut tree.kchaos("detach vda"));
+    assert_eq!(tree.read("sys/devices/vda/queue/nr_requests"), "256\n");
+    assert_eq!(tree.read("sys/devices/vda/queue/scheduler"), "kyber\n");
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! `kchaos status`
+
+use crate::tree::{Tree, stderr, stdout};
+use serde_json::Value;
+
+fn busy() -> Tree {
+    let tree = Tree::new();
+    tree.injection(
+        "slow",
+        &[
+            ("delay_us", "10000"),
+            ("ceiling", "vdb 25600"),
+            (
+                "stats",
+                "active 1\nremaining_ms 30000\nmatched 120\ndelayed 100\nlimited 0\nheld 5\n\
+                 released_early 3\nerrors 0\nadded_us_lt_8192 10\nadded_us_lt_32768 90\n\
+                 vdb.matched 100\nvdc.matched 20",
+            ),
+        ],
+    );
+    tree.disk("vdb", "none [ioem]");
+    tree.write(
+        "sys/devices/vdb/queue/iosched/held",
+        "0 5 1200 9000\n1 0 0 0\n",
+    );
+    tree
+}
+
+#[test]
+fn a_picture_fits_into_80_columns_without_colour() {
+    let text = stdout(&mut busy().kchaos("status"));
+    for expected in [
+        "slow: active for 30s, holds 5 now",
+        "matched 120  delayed 100  limited 0  released early 3",
+        "with its delay, vdb does at most 25600 I/Os a second",
+        "vdc: matched 20",
+        "vdb holds 5; the first may go in 1.2ms, the last in 9ms",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+    assert!(!text.contains('\x1b'), "{text}");
+    let bars = text
+        .lines()
+        .filter(|line| line.trim_start().starts_with('<'));
+    let lengths: Vec<usize> = bars.map(|line| line.matches('#').count()).collect();
+    assert_eq!(lengths, [6, 0, 50]);
+}
+
+#[test]
+fn long_lines_are_wrapped_and_lose_no_figure() {
+    let tree = Tree::new();
+    let figures = ["18446744073709551615", "98765432109876", "1234567890123"];
+    let [matched, delayed, early] = figures;
+    let stats = format!(
+        "active 1\nmatched {matched}\ndelayed {delayed}\nlimited {delayed}\nreleased_early {early}"
+    );
+    let name = "x".repeat(100);
+    tree.injection(&name, &[("stats", &stats)]);
+    let text = stdout(&mut tree.kchaos("status"));
+    assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+    for figure in figures {
+        assert!(text.contains(figure), "{text}");
+    }
+    assert_eq!(text.matches('x').count(), 100, "{text}");
+    assert!(text.contains("\n      "), "{text}");
+}
+
+#[test]
+fn json_has_units_in_its_keys() {
+    let text = stdout(&mut busy().kchaos("status --json"));
+    let value: Value = serde_json::from_str(&text).unwrap();
+    for (path, expected) in [
+        ("/injections/0/name", Value::from("slow")),
+        ("/injections/0/active", Value::from(true)),
+        ("/injections/0/remaining_ms", Value::from(30_000)),
+        ("/injections/0/held", Value::from(5)),
+        ("/injections/0/added_us/1/below_us", Value::from(32_768)),
+        ("/injections/0/added_us/1/count", Value::from(90)),
+        ("/injections/0/ceiling_iops/vdb", Value::from(25_600)),
+        ("/devices/0/held", Value::from(5)),
+        ("/devices/0/queues/0/last_us", Value::from(9_000)),
+    ] {
+        assert_eq!(value.pointer(path), Some(&expected), "{path} in {text}");
+    }
+}
+
+#[test]
+fn an_injection_that_is_not_there_is_told() {
+    let message = stderr(&mut busy().kchaos("status nothing"), 5);
+    assert!(message.contains("no injection named nothing"), "{message}");
+}
