@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Reads any arguments as kchaos does, one a line, and does nothing with them.
+//!
+//! Settings that kchaos takes must be ones that the driver takes, and mean the same to it.
+
+#![no_main]
+
+use chaos_fuzz::driver_attribute;
+use chaos_policy::policy::settings::Settings;
+use clap::Parser;
+use kchaos::args::{Arguments, Fault, Verb};
+use libfuzzer_sys::fuzz_target;
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+
+fuzz_target!(|data: &[u8]| {
+    let words = data.split(|&byte| byte == b'\n').map(OsStr::from_bytes);
+    let words = [OsStr::new("kchaos")].into_iter().chain(words);
+    let arguments = match Arguments::try_parse_from(words) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let text = error.render().to_string();
+            assert!(!text.trim().is_empty());
+            return;
+        }
+    };
+    let Verb::Inject(inject) = arguments.verb else {
+        return;
+    };
+    if let Some(name) = &inject.name {
+        // It stays in the driver's directory.
+        assert_eq!(
+            Path::new("/ioem").join(name).parent(),
+            Some(Path::new("/ioem"))
+        );
+    }
+    let Fault::Ioem { effect } = &inject.fault;
+    let (_, task) = effect.parts();
+    let mut driver = Settings::new();
+    for (attribute, value) in &task.settings.values {
+        if let Some(same) = driver_attribute(attribute.name) {
+            let text = attribute.file_text(value);
+            assert_eq!(driver.set(same, text.as_bytes()), Ok(()), "{text:?}");
+            assert_eq!(driver.show(same).to_string(), text);
+        }
+    }
+});

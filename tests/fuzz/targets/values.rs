@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Reads any text as each of kchaos' settings, and as what the driver says of it.
+//!
+//! The input is a letter for the attribute, and the text.
+
+#![no_main]
+
+use chaos_fuzz::driver_attribute;
+use chaos_policy::policy::settings::Settings;
+use kchaos::{
+    attributes::{ATTRIBUTES, Attribute, Kind, Value},
+    settings::check_name,
+    units,
+};
+use libfuzzer_sys::fuzz_target;
+
+/// What kchaos has read must be written as the driver takes it, and shown as kchaos reads it.
+fn check(attribute: &Attribute, value: &Value) {
+    let text = attribute.file_text(value);
+    assert_eq!(attribute.parse(&text).as_ref(), Ok(value));
+    assert_eq!(attribute.parse_file(&text).as_ref(), Ok(value));
+    let shown = attribute.show(value);
+    if let Kind::Number { .. } = attribute.kind {
+        assert_eq!(attribute.parse_with_unit(&shown).as_ref(), Ok(value));
+    }
+    attribute.json(value);
+    if let Some(same) = driver_attribute(attribute.name) {
+        let mut driver = Settings::new();
+        assert_eq!(driver.set(same, text.as_bytes()), Ok(()), "{text:?}");
+        assert_eq!(driver.show(same).to_string(), text);
+    }
+}
+
+/// What the driver takes, kchaos takes as well, with the same meaning, and can read when the driver shows it.
+fn check_driver(attribute: &Attribute, text: &str) {
+    let Some(same) = driver_attribute(attribute.name) else {
+        return;
+    };
+    let mut driver = Settings::new();
+    if text.ends_with('\n') || driver.set(same, text.as_bytes()).is_err() {
+        return;
+    }
+    let shown = driver.show(same).to_string();
+    let value = attribute.parse_file(&shown).expect("kchaos list reads it");
+    assert_eq!(attribute.file_text(&value), shown);
+    // Empty is what it is without the flag.
+    if !text.is_empty() {
+        assert_eq!(attribute.parse(text), Ok(value));
+    }
+}
+
+fn check_units(text: &str) {
+    if let Ok(time) = units::microseconds(text) {
+        assert_eq!(
+            units::microseconds(&units::show_microseconds(time)),
+            Ok(time)
+        );
+    }
+    if let Ok(bytes) = units::bytes(text)
+        && let Ok(short) = u64::try_from(bytes)
+    {
+        assert_eq!(units::bytes(&units::show_bytes(short)), Ok(bytes));
+    }
+    for places in [2, 4] {
+        if let Ok(percent) = units::percent(text, places)
+            && let Ok(short) = u64::try_from(percent)
+        {
+            let shown = units::show_percent(short, places);
+            assert_eq!(units::percent(&shown, places), Ok(percent));
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some((letter, text)) = data.split_first() else {
+        return;
+    };
+    let Ok(text) = std::str::from_utf8(text) else {
+        return;
+    };
+    let attribute = &ATTRIBUTES[usize::from(letter.wrapping_sub(b'a')) % ATTRIBUTES.len()];
+    for read in [attribute.parse(text), attribute.parse_with_unit(text)] {
+        match read {
+            Ok(value) => check(attribute, &value),
+            Err(message) => assert!(!message.is_empty()),
+        }
+    }
+    check_driver(attribute, text);
+    check_units(text);
+    if let Ok(name) = check_name(text) {
+        assert_eq!(name, text);
+    }
+});
