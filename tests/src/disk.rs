@@ -22,6 +22,10 @@ pub(crate) struct Kind {
     pub(crate) memory: bool,
     /// Has a volatile write cache and FUA.
     pub(crate) cache: bool,
+    /// Can discard, if it has memory.
+    pub(crate) discard: bool,
+    /// Has two partitions, of a half each.
+    pub(crate) partitions: bool,
     pub(crate) queue_depth: u32,
 }
 
@@ -31,6 +35,8 @@ impl Default for Kind {
             hw_queues: 1,
             memory: false,
             cache: false,
+            discard: false,
+            partitions: false,
             queue_depth: 128,
         }
     }
@@ -67,12 +73,43 @@ impl Disk {
         if kind.cache {
             settings.extend([("cache_size", "16".to_owned()), ("fua", "1".to_owned())]);
         }
+        if kind.discard {
+            settings.push(("discard", "1".to_owned()));
+        }
         settings.push(("power", "1".to_owned()));
         for (attribute, value) in settings {
             sys::write(format!("{config}/{attribute}"), value)?;
         }
         let name = config.rsplit('/').next().unwrap_or_default().to_owned();
-        Ok(Self { name })
+        let disk = Self { name };
+        if kind.partitions {
+            disk.make_partitions()?;
+        }
+        Ok(disk)
+    }
+
+    /// What the next disk will be called.
+    pub(crate) fn next_name() -> String {
+        format!("t{}", NEXT.load(Ordering::Relaxed))
+    }
+
+    /// Divides the disk: two partitions, by a table of the old kind.
+    fn make_partitions(&self) -> Result<()> {
+        /// Sectors before the first partition, and so of each half.
+        const START: u32 = 2_048;
+        let sectors: u32 = sys::read(self.attribute("size"))?.parse()?;
+        let half = sectors / 2;
+        let mut table = [0u8; 512];
+        for (number, (start, length)) in [(START, half - START), (half, half)].iter().enumerate() {
+            let entry = 446 + 16 * number;
+            table[entry + 4] = 0x83;
+            table[entry + 8..entry + 12].copy_from_slice(&start.to_le_bytes());
+            table[entry + 12..entry + 16].copy_from_slice(&length.to_le_bytes());
+        }
+        table[510..].copy_from_slice(&[0x55, 0xaa]);
+        sys::write(self.path(), table)?;
+        sys::run(&["blockdev", "--rereadpt", &self.path()])?;
+        Ok(())
     }
 
     fn config(&self) -> PathBuf {

@@ -7,7 +7,11 @@ use serde_json::Value;
 use std::{
     fs,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
 };
+
+/// Several may run at a time, each with an output of its own.
+static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A running fio.
 pub(crate) struct Fio {
@@ -31,8 +35,15 @@ pub(crate) const RANDOM_READ: &[&str] = &[
 impl Fio {
     /// Starts fio on `file` with these options.
     pub(crate) fn start(file: &str, options: &[&str]) -> Result<Self> {
-        let output = format!("/tmp/fio.{}", std::process::id());
-        let child = Command::new("fio")
+        Self::start_by(&[], file, options)
+    }
+
+    /// Starts fio by a command that takes fio's command as its last arguments.
+    pub(crate) fn start_by(before: &[&str], file: &str, options: &[&str]) -> Result<Self> {
+        let output = format!("/tmp/fio.{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let words = [before, &["fio"]].concat();
+        let child = Command::new(words[0])
+            .args(&words[1..])
             .args(["--name=load", "--output-format=json"])
             .arg(format!("--output={output}"))
             .arg(format!("--filename={file}"))
@@ -88,6 +99,11 @@ impl Outcome {
     /// Reads a second.
     pub(crate) fn read_iops(&self) -> Result<f64> {
         self.number("/jobs/0/read/iops")
+    }
+
+    /// The 99th percentile of the reads' completion latencies, in nanoseconds.
+    pub(crate) fn read_p99_ns(&self) -> Result<f64> {
+        self.number("/jobs/0/read/clat_ns/percentile/99.000000")
     }
 
     /// I/O errors that fio has met.

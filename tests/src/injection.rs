@@ -14,14 +14,36 @@ pub(crate) struct Injection {
 impl Injection {
     /// Makes an injection and sets these attributes, in this order.
     pub(crate) fn new(name: &str, settings: &[(&str, u64)]) -> Result<Self> {
+        let texts: Vec<(&str, String)> = settings
+            .iter()
+            .map(|(attribute, value)| (*attribute, value.to_string()))
+            .collect();
+        let settings: Vec<(&str, &str)> = texts
+            .iter()
+            .map(|(attribute, text)| (*attribute, text.as_str()))
+            .collect();
+        Self::with_texts(name, &settings)
+    }
+
+    /// The same with attributes that are no numbers.
+    pub(crate) fn with_texts(name: &str, settings: &[(&str, &str)]) -> Result<Self> {
         sys::load_module()?;
         let path = PathBuf::from(sys::IOEM).join(name);
         fs::create_dir(&path).with_context(|| format!("making {}", path.display()))?;
         let injection = Self { path };
-        for (attribute, value) in settings {
-            injection.set(attribute, value.to_string())?;
+        for (attribute, text) in settings {
+            injection.set(attribute, text)?;
         }
         Ok(injection)
+    }
+
+    /// One of the numbers in `stats`; 0 for a key that is not there.
+    pub(crate) fn stat(&self, key: &str) -> Result<u64> {
+        let text = self.get("stats")?;
+        let found = text
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+        Ok(found.map_or(Ok(0), str::parse)?)
     }
 
     pub(crate) fn path(&self, attribute: &str) -> PathBuf {

@@ -2,15 +2,19 @@
 
 //! What a user does with Chaos Driver, run as root inside a virtual machine, reported as KTAP.
 //!
+//! With the word `torture`, the other way of testing: see [`torture`].
+//!
 //! Every figure is measured outside of the driver: by fio, by the kernel's block tracepoints, by the clock.
 
 mod disk;
 mod fio;
 mod injection;
+mod process;
 mod report;
 mod scenarios;
 mod stats;
 mod sys;
+mod torture;
 mod trace;
 
 use report::Report;
@@ -18,6 +22,15 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.first().is_some_and(|word| word == "torture") {
+        return match torture::run(&words[1..]) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                println!("torture: {error:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let selected: Vec<_> = scenarios::ALL
         .iter()
         .filter(|scenario| selects(&words, scenario.name))

@@ -29,8 +29,23 @@ pub(crate) fn lag1(values: &[f64]) -> f64 {
     covariance / variance
 }
 
+/// The value below which this share of the values is.
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = (share * sorted.len() as f64) as usize;
+    sorted[place.min(sorted.len() - 1)]
+}
+
 /// The Kolmogorov-Smirnov distance of `values` from the uniform distribution on `low..high`.
 pub(crate) fn distance_from_uniform(values: &[f64], low: f64, high: f64) -> f64 {
+    distance(values, &|value| {
+        ((value - low) / (high - low)).clamp(0.0, 1.0)
+    })
+}
+
+/// The Kolmogorov-Smirnov distance of `values` from a distribution, of which `below` tells the share below a value.
+pub(crate) fn distance(values: &[f64], below: &dyn Fn(f64) -> f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let count = sorted.len() as f64;
@@ -38,7 +53,7 @@ pub(crate) fn distance_from_uniform(values: &[f64], low: f64, high: f64) -> f64 
         .iter()
         .enumerate()
         .map(|(place, value)| {
-            let expected = ((value - low) / (high - low)).clamp(0.0, 1.0);
+            let expected = below(*value);
             (expected - place as f64 / count)
                 .abs()
                 .max((expected - (place + 1) as f64 / count).abs())

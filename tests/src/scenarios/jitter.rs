@@ -97,7 +97,8 @@ fn measure(report: &mut Report, percent: u64) -> Result<()> {
     Ok(())
 }
 
-fn latencies(disk: &Disk, count: u64) -> Result<Vec<f64>> {
+/// The latencies of so many reads in nanoseconds, one after another.
+pub(crate) fn latencies(disk: &Disk, count: u64) -> Result<Vec<f64>> {
     let number = format!("--number_ios={count}");
     let options = [
         "--iodepth=1",

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Processes that belong to somebody: cgroups and PID namespaces.
+
+use crate::sys;
+use anyhow::{Context, Result};
+use std::{
+    fs,
+    process::{Child, Command},
+    thread::sleep,
+    time::Duration,
+};
+
+const ROOT: &str = "/sys/fs/cgroup";
+
+/// A cgroup that goes when dropped.
+pub(crate) struct Cgroup {
+    path: String,
+}
+
+impl Cgroup {
+    /// Makes a cgroup with the controllers that writeback needs to know whom it works for.
+    pub(crate) fn new(name: &str) -> Result<Self> {
+        sys::write(format!("{ROOT}/cgroup.subtree_control"), "+io +memory")?;
+        let path = format!("{ROOT}/{name}");
+        fs::create_dir(&path).with_context(|| format!("making {path}"))?;
+        Ok(Self { path })
+    }
+
+    /// Its directory.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// A command that runs its last arguments in this cgroup.
+    pub(crate) fn enter(&self) -> Vec<String> {
+        let script = format!("echo 0 > {}/cgroup.procs; exec \"$@\"", self.path);
+        ["sh", "-c", &script, "sh"].map(str::to_owned).to_vec()
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        let _ = sys::write(format!("{}/cgroup.kill", self.path), "1");
+        for _ in 0..100 {
+            if fs::remove_dir(&self.path).is_ok() {
+                return;
+            }
+            sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// A PID namespace, kept by a process that sleeps in it.
+pub(crate) struct PidNamespace {
+    keeper: Child,
+    /// The number outside of the first process inside.
+    pub(crate) pid: u32,
+}
+
+impl PidNamespace {
+    pub(crate) fn new() -> Result<Self> {
+        let keeper = Command::new("unshare")
+            .args(["-p", "-f", "sleep", "1000"])
+            .spawn()?;
+        let children = format!("/proc/{0}/task/{0}/children", keeper.id());
+        for _ in 0..100 {
+            let text = sys::read(&children)?;
+            if let Some(pid) = text.split_whitespace().next() {
+                let pid = pid.parse()?;
+                return Ok(Self { keeper, pid });
+            }
+            sleep(Duration::from_millis(10));
+        }
+        anyhow::bail!("unshare has started nothing")
+    }
+
+    /// A command that runs its last arguments in this namespace.
+    pub(crate) fn enter(&self) -> Vec<String> {
+        let pid = self.pid.to_string();
+        ["nsenter", "-t", &pid, "-p"].map(str::to_owned).to_vec()
+    }
+}
+
+impl Drop for PidNamespace {
+    fn drop(&mut self) {
+        let _ = sys::run(&["kill", "-9", &self.pid.to_string()]);
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+    }
+}

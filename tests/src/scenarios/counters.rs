@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The numbers that an injection shows are those that the block trace counts.
+
+use crate::{
+    disk::{Disk, Kind},
+    fio::{Fio, RANDOM_READ},
+    injection::Injection,
+    report::Report,
+    sys,
+    trace::{Event, Step, Trace, waits},
+};
+use anyhow::{Context, Result};
+use std::{thread::sleep, time::Duration};
+
+const MIXED: &[&str] = &[
+    "--rw=randrw",
+    "--bs=4k",
+    "--ioengine=libaio",
+    "--direct=1",
+    "--randseed=1",
+    "--iodepth=8",
+    "--size=8g",
+];
+
+fn count(events: &[Event], step: Step, letter: u8) -> u64 {
+    let of_kind = events
+        .iter()
+        .filter(|event| event.step == step && event.is(letter));
+    of_kind.count() as u64
+}
+
+fn same(report: &mut Report, injection: &Injection, key: &str, traced: u64) -> Result<()> {
+    let shown = injection.stat(key)?;
+    report.figure(key, traced, shown, shown == traced);
+    Ok(())
+}
+
+pub(crate) fn delays(report: &mut Report) -> Result<()> {
+    let disk = Disk::on_ioem(&Kind {
+        hw_queues: 2,
+        ..Kind::default()
+    })?;
+    // Well inside of the steps that end at 512, 4096 and 32768 us.
+    let delays = [("300", 512), ("3000", 4_096), ("30000", 32_768)];
+    for (delay_us, step_us) in delays {
+        let settings = [("op", "read"), ("delay_us", delay_us)];
+        let injection = Injection::with_texts("counted", &settings)?;
+        let trace = Trace::start(disk.device()?)?;
+        Fio::start(&disk.path(), &[MIXED, &["--number_ios=1500"]].concat())?.finish()?;
+        let events = trace.stop()?;
+        let reads = count(&events, Step::Insert, b'R');
+        let writes = count(&events, Step::Insert, b'W');
+        report.figure(
+            &format!("delay of {delay_us} us: traced"),
+            "> 500 reads and writes",
+            format!("{reads} and {writes}"),
+            reads > 500 && writes > 500,
+        );
+        same(report, &injection, "matched", reads)?;
+        let delay_ns: u64 = delay_us.parse::<u64>()? * 1_000;
+        let delayed = waits(&events).into_iter().filter(|wait| *wait >= delay_ns);
+        same(report, &injection, "delayed", delayed.count() as u64)?;
+        same(report, &injection, &format!("added_us_lt_{step_us}"), reads)?;
+        for key in ["limited", "held", "released_early", "errors"] {
+            same(report, &injection, key, 0)?;
+        }
+        injection.set("stats", "0")?;
+        same(report, &injection, "matched", 0)?;
+        same(report, &injection, &format!("added_us_lt_{step_us}"), 0)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn limits(report: &mut Report) -> Result<()> {
+    let disk = Disk::on_ioem(&Kind::default())?;
+    let settings = [("quota", 10), ("period_us", 200_000)];
+    let injection = Injection::new("counted", &settings)?;
+    let trace = Trace::start(disk.device()?)?;
+    let options = [
+        "--iodepth=100",
+        "--iodepth_batch=100",
+        "--size=8g",
+        "--number_ios=100",
+    ];
+    Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?.finish()?;
+    let waits = waits(&trace.stop()?);
+    let traced = waits.iter().filter(|wait| **wait > 1_000_000).count() as u64;
+    report.figure(
+        "traced waits for a limit",
+        "80 to 95",
+        traced,
+        (80..=95).contains(&traced),
+    );
+    same(report, &injection, "matched", waits.len() as u64)?;
+    same(report, &injection, "limited", traced)?;
+    same(report, &injection, "delayed", 0)
+}
+
+/// What `held` of the disk's `iosched` says of the first hardware queue: how many, and when the first and last may go.
+fn held_by_queue(disk: &Disk) -> Result<[u64; 3]> {
+    let text = sys::read(disk.attribute("queue/iosched/held"))?;
+    let line = text.lines().next().context("no hardware queue")?;
+    let numbers: Vec<u64> = line
+        .split_whitespace()
+        .map(|word| Ok(word.parse()?))
+        .collect::<Result<_>>()?;
+    Ok([numbers[1], numbers[2], numbers[3]])
+}
+
+pub(crate) fn held_and_early(report: &mut Report) -> Result<()> {
+    let disk = Disk::on_ioem(&Kind::default())?;
+    let other = Disk::on_ioem(&Kind::default())?;
+    let injection = Injection::new("counted", &[("delay_us", 60_000_000)])?;
+    let trace = Trace::start(disk.device()?)?;
+    let options = ["--iodepth=50", "--size=8g", "--number_ios=50"];
+    let load = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?;
+    sleep(Duration::from_secs(2));
+    same(report, &injection, "held", 50)?;
+    same(report, &injection, &format!("{}.held", disk.name()), 50)?;
+    same(report, &injection, &format!("{}.held", other.name()), 0)?;
+    let [held, first_us, last_us] = held_by_queue(&disk)?;
+    report.figure("iosched/held", 50, held, held == 50);
+    report.figure(
+        "the first and the last may go in",
+        "57 to 60 s, in this order",
+        format!("{first_us} and {last_us} us"),
+        57_000_000 <= first_us && first_us <= last_us && last_us <= 60_000_000,
+    );
+    disk.set_scheduler("none")?;
+    load.finish()?;
+    let issued = count(&trace.stop()?, Step::Issue, b'R');
+    report.figure("issued", 50, issued, issued == 50);
+    // The disk is gone from the scheduler, and what was counted is not.
+    same(report, &injection, "matched", 50)?;
+    same(report, &injection, "released_early", 50)?;
+    same(report, &injection, "held", 0)
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Leases: an injection ends by itself, on time, whatever became of who made it.
+
+use crate::{
+    disk::{Disk, Kind},
+    fio::{Fio, RANDOM_READ},
+    injection::Injection,
+    report::Report,
+    sys,
+    trace::{Event, Step, Trace},
+};
+use anyhow::{Context, Result};
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// A delay that no test waits for.
+const DELAY_US: u64 = 60_000_000;
+
+/// Sixteen reads, which are all held.
+pub(crate) fn start_reads(disk: &Disk) -> Result<Fio> {
+    let options = ["--iodepth=16", "--size=8g", "--number_ios=16"];
+    Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())
+}
+
+/// When the first and the last of the reads completed, after `start_ns`, in milliseconds.
+pub(crate) fn completed_ms(events: &[Event], start_ns: u64) -> Result<(f64, f64)> {
+    let times: Vec<u64> = events
+        .iter()
+        .filter(|event| event.step == Step::Complete)
+        .map(|event| event.time_ns)
+        .collect();
+    let ms = |time_ns: Option<&u64>| -> Result<f64> {
+        let time_ns = time_ns.context("nothing completed")?;
+        Ok((*time_ns as f64 - start_ns as f64) / 1e6)
+    };
+    Ok((ms(times.iter().min())?, ms(times.iter().max())?))
+}
+
+fn wait_until_held(injection: &Injection, count: u64) -> Result<()> {
+    for _ in 0..200 {
+        if injection.stat("held")? == count {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(20));
+    }
+    anyhow::bail!("held: {}, not {count}", injection.stat("held")?)
+}
+
+pub(crate) fn on_time(report: &mut Report) -> Result<()> {
+    let disk = Disk::on_ioem(&Kind::default())?;
+    let injection = Injection::new("lease", &[("delay_us", DELAY_US)])?;
+    let trace = Trace::start(disk.device()?)?;
+    let load = start_reads(&disk)?;
+    wait_until_held(&injection, 16)?;
+    let before_ns = sys::monotonic_ns();
+    injection.set("duration_ms", "100")?;
+    load.finish()?;
+    let (first_ms, last_ms) = completed_ms(&trace.stop()?, before_ns)?;
+    for (what, ms) in [("first", first_ms), ("last", last_ms)] {
+        report.figure(
+            &format!("duration_ms 100, {what} of 16 held reads completed after"),
+            "100 to 105 ms",
+            format!("{ms:.3}"),
+            (100.0..=105.0).contains(&ms),
+        );
+    }
+    let (active, early) = (injection.stat("active")?, injection.stat("released_early")?);
+    report.figure(
+        "stats afterwards",
+        "active 0, released_early 16",
+        format!("active {active}, released_early {early}"),
+        active == 0 && early == 16,
+    );
+    Ok(())
+}
+
+pub(crate) fn renewed(report: &mut Report) -> Result<()> {
+    let disk = Disk::on_ioem(&Kind::default())?;
+    let settings = [("delay_us", DELAY_US), ("duration_ms", 300)];
+    let injection = Injection::new("lease", &settings)?;
+    let trace = Trace::start(disk.device()?)?;
+    let load = start_reads(&disk)?;
+    let start = Instant::now();
+    let mut last_ns = 0;
+    while start.elapsed() < Duration::from_millis(1_500) {
+        last_ns = sys::monotonic_ns();
+        injection.set("duration_ms", "300")?;
+        sleep(Duration::from_millis(50));
+    }
+    let held = injection.stat("held")?;
+    report.figure(
+        "held after 1.5 s of renewing a lease of 300 ms",
+        16,
+        held,
+        held == 16,
+    );
+    load.finish()?;
+    let (first_ms, last_ms) = completed_ms(&trace.stop()?, last_ns)?;
+    report.figure(
+        "completed after the last renewal",
+        "300 to 305 ms",
+        format!("{first_ms:.3} to {last_ms:.3}"),
+        first_ms >= 300.0 && last_ms <= 305.0,
+    );
+    // Off and on is a new life.
+    injection.set("enabled", "0")?;
+    injection.set("enabled", "1")?;
+    let active = injection.stat("active")?;
+    report.figure("active after enabled 0 and 1", 1, active, active == 1);
+    Ok(())
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Others go on: I/O that no injection matches is not slowed by I/O that is held, not even when that wants all tags.
+
+use crate::{
+    disk::{Disk, Kind},
+    fio::{Fio, RANDOM_READ},
+    injection::Injection,
+    process::Cgroup,
+    report::Report,
+    sys,
+};
+use anyhow::Result;
+use std::{thread::sleep, time::Duration};
+
+pub(crate) fn one_queue(report: &mut Report) -> Result<()> {
+    measure(report, 1)
+}
+
+pub(crate) fn two_queues(report: &mut Report) -> Result<()> {
+    measure(report, 2)
+}
+
+/// Reads a second and the 99th percentile of their latency.
+fn reads(cgroup: &Cgroup, disk: &Disk) -> Result<(f64, f64)> {
+    let before = cgroup.enter();
+    let before: Vec<&str> = before.iter().map(String::as_str).collect();
+    let options = ["--iodepth=16", "--size=8g", "--time_based", "--runtime=2"];
+    let options = [RANDOM_READ, &options].concat();
+    let outcome = Fio::start_by(&before, &disk.path(), &options)?.finish()?;
+    Ok((outcome.read_iops()?, outcome.read_p99_ns()?))
+}
+
+fn measure(report: &mut Report, hw_queues: u32) -> Result<()> {
+    let (slow, other) = (Cgroup::new("slow")?, Cgroup::new("other")?);
+    let disk = Disk::on_ioem(&Kind {
+        hw_queues,
+        ..Kind::default()
+    })?;
+    reads(&other, &disk)?;
+    let (iops_alone, p99_alone) = reads(&other, &disk)?;
+
+    let settings = [("cgroup", slow.path()), ("delay_us", "10000000")];
+    let injection = Injection::with_texts("slow", &settings)?;
+    let before = slow.enter();
+    let before: Vec<&str> = before.iter().map(String::as_str).collect();
+    let options = [
+        "--iodepth=64",
+        "--numjobs=16",
+        // Each job waits at the hardware queue of the processor that it is on: without this, they may all be on one.
+        "--cpus_allowed=0,1",
+        "--cpus_allowed_policy=split",
+        "--size=8g",
+        "--time_based",
+        "--runtime=60",
+    ];
+    let load = Fio::start_by(&before, &disk.path(), &[RANDOM_READ, &options].concat())?;
+    sleep(Duration::from_secs(3));
+    let held = injection.stat("held")?;
+    let tags: u64 = sys::read(disk.attribute("queue/nr_requests"))?.parse()?;
+    let half = tags / 2 * u64::from(hw_queues);
+    report.figure(
+        &format!(
+            "held of {} that are wanted, {hw_queues} x {tags} tags",
+            16 * 64
+        ),
+        format!("half of the tags, {half}, and at most half of the rest"),
+        held,
+        held >= half && held <= half + half / 2,
+    );
+    let (iops, p99) = reads(&other, &disk)?;
+    let held_after = injection.stat("held")?;
+    report.figure(
+        "held still, after the reads",
+        held,
+        held_after,
+        held_after == held,
+    );
+    // Ends all that is held, and the load.
+    injection.remove()?;
+    drop(load);
+    report.figure(
+        &format!("{hw_queues} hardware queues: IOPS of the others, {iops_alone:.0} alone"),
+        ">= 95 %",
+        format!("{iops:.0}, {:.1} %", iops / iops_alone * 100.0),
+        iops >= 0.95 * iops_alone,
+    );
+    report.figure(
+        &format!("their p99 latency, {:.1} us alone", p99_alone / 1e3),
+        "<= 1.2 x",
+        format!("{:.1} us, {:.2} x", p99 / 1e3, p99 / p99_alone),
+        p99 <= 1.2 * p99_alone,
+    );
+    Ok(())
+}
+
+/// Who waits for room because of one injection goes on when that has ended, however much another one holds of others.
+pub(crate) fn after_a_lease(report: &mut Report) -> Result<()> {
+    const LEASE_MS: u64 = 2_000;
+    let disk = Disk::on_ioem(&Kind::default())?;
+    let settings = [("op", "write"), ("delay_us", "3600000000")];
+    let writes = Injection::with_texts("writes", &settings)?;
+    let all = Injection::new("all", &[("delay_us", 3_600_000_000)])?;
+    let options = ["--rw=randwrite", "--iodepth=256", "--size=8g"];
+    let load = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?;
+    sleep(Duration::from_secs(2));
+    all.set("duration_ms", LEASE_MS.to_string())?;
+    let start_ns = sys::monotonic_ns();
+    let options = ["--iodepth=1", "--size=8g", "--number_ios=100"];
+    Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?.finish()?;
+    let took_ms = (sys::monotonic_ns() - start_ns) / 1_000_000;
+    let held = writes.stat("held")?;
+    report.figure(
+        "reads of which a lease held the tags, with writes held on",
+        format!("{LEASE_MS} to {} ms", LEASE_MS + 500),
+        format!("{took_ms} ms"),
+        (LEASE_MS..LEASE_MS + 500).contains(&took_ms),
+    );
+    report.figure("writes still held", ">= 128", held, held >= 128);
+    writes.remove()?;
+    drop(load);
+    Ok(())
+}
+
+/// Submitters that do not wait for tags, and filters that do not tell beforehand whom they match.
+pub(crate) fn by_place(report: &mut Report) -> Result<()> {
+    let disk = Disk::on_ioem(&Kind::default())?;
+    let settings = [("sectors", "0+2097152"), ("delay_us", "10000000")];
+    let injection = Injection::with_texts("slow", &settings)?;
+    let slow = [
+        "--ioengine=io_uring",
+        "--iodepth=1024",
+        "--size=1g",
+        "--time_based",
+        "--runtime=60",
+    ];
+    let slow = Fio::start(&disk.path(), &[RANDOM_READ, &slow].concat())?;
+    sleep(Duration::from_secs(3));
+    let tags: u64 = sys::read(disk.attribute("queue/nr_requests"))?.parse()?;
+    let held = injection.stat("held")?;
+    report.figure(
+        "held of the 1024 of a submitter by io_uring",
+        format!("half of {tags} tags, and at most half of the rest"),
+        held,
+        held >= tags / 2 && held <= tags * 3 / 4,
+    );
+    let other = [
+        "--iodepth=16",
+        "--offset=1g",
+        "--size=8g",
+        "--number_ios=5000",
+    ];
+    let other = Fio::start(&disk.path(), &[RANDOM_READ, &other].concat())?;
+    let reads = other.finish()?.total_ios()?;
+    report.figure(
+        "reads elsewhere meanwhile",
+        ">= 5000",
+        reads,
+        reads >= 5_000.0,
+    );
+    injection.remove()?;
+    drop(slow);
+    Ok(())
+}

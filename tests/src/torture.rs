@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Torture: disks that are read, written and verified, while everything about them and about injections changes at random.
+//!
+//! Nothing is timed. A run has passed when all I/O has ended, all data are as they were written, the module can be unloaded, and
+//! the kernel has said nothing. The seed decides which actions are chosen and in which order each thread takes them.
+
+mod actions;
+mod injections;
+mod load;
+mod random;
+mod switches;
+
+use crate::sys;
+use actions::{Actor, Counts};
+use anyhow::{Context, Result, bail, ensure};
+use load::Rigs;
+use random::Random;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// For how long nothing may have been read or written before that counts as stuck.
+const STUCK: Duration = Duration::from_secs(180);
+
+/// What is to be done, from the command line.
+struct Options {
+    seconds: u64,
+    seed: u64,
+    /// Only threads whose names contain one of these, if there are any.
+    only: Vec<String>,
+}
+
+/// `torture SECONDS SEED [WORDS...]`: prints what was done; an error if something is wrong.
+pub(crate) fn run(words: &[String]) -> Result<()> {
+    let options = options(words)?;
+    println!("torture: {} s, seed {}", options.seconds, options.seed);
+    prepare()?;
+    let counts = Arc::new(Counts::default());
+    let stop = Arc::new(AtomicBool::new(false));
+    let rigs = Rigs::start(options.seed, &counts, &stop)?;
+    let actors = actors(&options, &rigs, &counts, &stop);
+    let result = watch(&options, &rigs, &actors, &counts);
+    stop.store(true, Ordering::Relaxed);
+    let mut failures = Vec::new();
+    failures.extend(result.err());
+    // What an actor waits for may be held by an injection that another one has left.
+    while actors.iter().any(|(_, handle)| !handle.is_finished()) {
+        release()?;
+        thread::sleep(Duration::from_millis(200));
+    }
+    for actor in actors {
+        failures.extend(join(actor).err());
+    }
+    release()?;
+    failures.extend(rigs.finish().err());
+    failures.extend(clean_up().err());
+    println!("torture: {counts}");
+    match failures.first() {
+        None => Ok(()),
+        Some(_) => {
+            for failure in &failures {
+                println!("torture: failed: {failure:#}");
+            }
+            bail!("{} failures", failures.len())
+        }
+    }
+}
+
+fn options(words: &[String]) -> Result<Options> {
+    let number = |place: usize, name: &str| -> Result<u64> {
+        let word = words
+            .get(place)
+            .with_context(|| format!("{name} is missing"))?;
+        word.parse()
+            .with_context(|| format!("{name} has to be a number, not {word}"))
+    };
+    Ok(Options {
+        seconds: number(0, "SECONDS")?,
+        seed: number(1, "SEED")?,
+        only: words.get(2..).unwrap_or_default().to_vec(),
+    })
+}
+
+fn prepare() -> Result<()> {
+    for module in [
+        "mq-deadline",
+        "kyber-iosched",
+        "bfq",
+        "xfs",
+        "btrfs",
+        "loop",
+    ] {
+        // Not every kernel has all of them, or as modules.
+        let _ = sys::run(&["modprobe", module]);
+    }
+    let _ = sys::run(&["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"]);
+    // What is held for long is what is tested.
+    let _ = sys::write("/proc/sys/kernel/hung_task_timeout_secs", "600");
+    sys::write("/sys/fs/cgroup/cgroup.subtree_control", "+io +memory")?;
+    sys::load_module()
+}
+
+type Handle = (&'static str, thread::JoinHandle<Result<()>>);
+
+fn actors(
+    options: &Options,
+    rigs: &Rigs,
+    counts: &Arc<Counts>,
+    stop: &Arc<AtomicBool>,
+) -> Vec<Handle> {
+    let chosen = actions::ALL
+        .iter()
+        .enumerate()
+        .filter(|(_, (name, _))| {
+            options.only.is_empty() || options.only.iter().any(|word| name.contains(word))
+        })
+        .map(|(number, (name, act))| {
+            let actor = Actor {
+                random: Random::new(options.seed ^ ((number as u64 + 1) << 32)),
+                disks: rigs.disks(),
+                counts: Arc::clone(counts),
+                stop: Arc::clone(stop),
+            };
+            (*name, thread::spawn(move || act(actor)))
+        });
+    chosen.collect()
+}
+
+fn join((name, handle): Handle) -> Result<()> {
+    match handle.join() {
+        Ok(result) => result.with_context(|| format!("the thread '{name}'")),
+        Err(_) => bail!("the thread '{name}' has panicked"),
+    }
+}
+
+/// Waits for the time to pass, for an actor to fail, or for nothing to happen any more.
+fn watch(options: &Options, rigs: &Rigs, actors: &[Handle], counts: &Counts) -> Result<()> {
+    let start = Instant::now();
+    let (mut last, mut last_change) = (0, Instant::now());
+    let mut printed = Instant::now();
+    while start.elapsed().as_secs() < options.seconds {
+        thread::sleep(Duration::from_millis(500));
+        rigs.check()?;
+        if actors.iter().any(|(_, handle)| handle.is_finished()) {
+            return Ok(());
+        }
+        let now = rigs.sectors()?;
+        if now != last {
+            (last, last_change) = (now, Instant::now());
+        }
+        if last_change.elapsed() > STUCK {
+            let _ = sys::write("/proc/sysrq-trigger", "w");
+            bail!("no I/O for {} s", STUCK.as_secs());
+        }
+        if printed.elapsed().as_secs() >= 20 {
+            printed = Instant::now();
+            println!("torture: {} s, {counts}", start.elapsed().as_secs());
+        }
+    }
+    Ok(())
+}
+
+/// Ends all that is injected, and lets memory and processors be.
+fn release() -> Result<()> {
+    injections::remove_all();
+    let _ = sys::write("/sys/kernel/debug/failslab/probability", "0");
+    switches::all_online()?;
+    sys::write(format!("{}/enabled", sys::IOEM), "1")
+}
+
+fn clean_up() -> Result<()> {
+    sys::clean_up();
+    let _ = sys::run(&["rmmod", "scsi_debug"]);
+    sys::run(&["rmmod", "chaos_driver"]).context("the module cannot be unloaded")?;
+    leaks()
+}
+
+/// Asks the kernel for memory that nobody has any more, if it can tell.
+fn leaks() -> Result<()> {
+    const FILE: &str = "/sys/kernel/debug/kmemleak";
+    if !std::path::Path::new(FILE).exists() {
+        return Ok(());
+    }
+    // What is found must be found twice: a pointer may have been in a register.
+    for _ in 0..2 {
+        thread::sleep(Duration::from_secs(6));
+        sys::write(FILE, "scan")?;
+    }
+    let text = sys::read(FILE)?;
+    ensure!(text.is_empty(), "the kernel has lost memory:\n{text}");
+    println!("torture: kmemleak has found nothing");
+    Ok(())
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The threads that torture, and what they count.
+
+use super::{injections, random::Random, switches};
+use anyhow::Result;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::sleep,
+    time::Duration,
+};
+
+/// What a thread that tortures has.
+pub(super) struct Actor {
+    pub(super) random: Random,
+    pub(super) disks: Vec<String>,
+    pub(super) counts: Arc<Counts>,
+    pub(super) stop: Arc<AtomicBool>,
+}
+
+/// A thread: runs until it is told to stop, and fails only for what must never be.
+type Act = fn(Actor) -> Result<()>;
+
+/// All of them, with their names.
+pub(super) const ALL: &[(&str, Act)] = &[
+    ("injections 1", injections::change),
+    ("injections 2", injections::change),
+    ("schedulers", switches::schedulers),
+    ("queues", switches::queues),
+    ("processors", switches::processors),
+    ("removals", switches::removals),
+    ("writers", switches::writers),
+    ("allocations", injections::allocations_fail),
+];
+
+impl Actor {
+    /// Whether to go on.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Waits for a random time below `most_ms`.
+    pub(super) fn wait(&mut self, most_ms: u64) {
+        sleep(Duration::from_millis(self.random.below(most_ms)));
+    }
+}
+
+/// What was done.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) verified: AtomicU64,
+    pub(super) fsx: AtomicU64,
+    pub(super) changes: AtomicU64,
+    pub(super) refused: AtomicU64,
+    pub(super) switches: AtomicU64,
+    pub(super) resized: AtomicU64,
+    pub(super) removals: AtomicU64,
+    pub(super) offline: AtomicU64,
+    pub(super) killed: AtomicU64,
+    pub(super) no_memory: AtomicU64,
+}
+
+impl Counts {
+    /// Adds one.
+    pub(super) fn add(count: &AtomicU64) {
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = [
+            (&self.verified, "I/Os verified"),
+            (&self.fsx, "operations of fsx"),
+            (&self.changes, "changes of injections"),
+            (&self.refused, "refused values"),
+            (&self.switches, "scheduler switches"),
+            (&self.resized, "changes of queues"),
+            (&self.removals, "disks removed with I/O held"),
+            (&self.offline, "processors offline"),
+            (&self.killed, "writers killed"),
+            (&self.no_memory, "changes without memory"),
+        ];
+        for (number, (count, what)) in all.iter().enumerate() {
+            let comma = if number > 0 { ", " } else { "" };
+            write!(f, "{comma}{} {what}", count.load(Ordering::Relaxed))?;
+        }
+        Ok(())
+    }
+}

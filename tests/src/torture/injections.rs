@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Injections of every kind, made, changed, broken and removed at random.
+
+use super::{
+    actions::{Actor, Counts},
+    random::Random,
+};
+use crate::sys;
+use anyhow::{Result, bail};
+use std::{
+    fs,
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// How many injections one thread has at most.
+const MOST: usize = 6;
+
+/// What the driver may say to a value that it does not take, and to one for which there is no memory.
+const ERRNOS: &[i32] = &[
+    libc_errno::EPERM,
+    libc_errno::ENOENT,
+    libc_errno::ESRCH,
+    libc_errno::ENOMEM,
+    libc_errno::ENOTDIR,
+    libc_errno::EINVAL,
+    libc_errno::ENOSPC,
+    libc_errno::ERANGE,
+    libc_errno::EOPNOTSUPP,
+];
+
+/// Numbers of errors that the standard library has no names for.
+mod libc_errno {
+    pub(super) const EPERM: i32 = 1;
+    pub(super) const ENOENT: i32 = 2;
+    pub(super) const ESRCH: i32 = 3;
+    pub(super) const ENOMEM: i32 = 12;
+    pub(super) const ENOTDIR: i32 = 20;
+    pub(super) const EINVAL: i32 = 22;
+    pub(super) const ENOSPC: i32 = 28;
+    pub(super) const ERANGE: i32 = 34;
+    pub(super) const EOPNOTSUPP: i32 = 95;
+}
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Writes a value; whether it was taken. Any other error than those of the documentation is one of the driver.
+fn set(counts: &Counts, file: &Path, value: &[u8]) -> Result<bool> {
+    // configfs itself answers EFAULT to a write of nothing.
+    let value = if value.is_empty() { b"\n" } else { value };
+    let result = fs::OpenOptions::new()
+        .write(true)
+        .open(file)
+        .and_then(|mut file| file.write(value));
+    let Err(error) = result else {
+        Counts::add(&counts.changes);
+        return Ok(true);
+    };
+    match error.raw_os_error() {
+        Some(number) if ERRNOS.contains(&number) => {
+            let count = if number == libc_errno::ENOMEM {
+                &counts.no_memory
+            } else {
+                &counts.refused
+            };
+            Counts::add(count);
+            Ok(false)
+        }
+        _ => bail!(
+            "writing '{}' to {}: {error}",
+            value.escape_ascii(),
+            file.display()
+        ),
+    }
+}
+
+/// A value that an attribute takes, most often; delays are short but for one in thirty.
+fn value(random: &mut Random, disks: &[String], attribute: &str) -> String {
+    let words = |random: &mut Random, all: &[&str]| (*random.choose(all)).to_owned();
+    match attribute {
+        "enabled" => words(random, &["0", "1", "1"]),
+        "delay_us" => match random.below(30) {
+            0 => 3_600_000_000,
+            1..8 => 0,
+            8..20 => random.below(500),
+            _ => random.below(20_000),
+        }
+        .to_string(),
+        "jitter_us" => random.below(5_000).to_string(),
+        "correlation" => words(random, &["0", "50", "99.99", "100"]),
+        "distribution" => words(random, &["uniform", "normal", "pareto", "paretonormal"]),
+        "percentiles" => words(random, &["", "", "50:20 99:500 99.9:8000"]),
+        "seed" => random.below(3).to_string(),
+        "period_us" => (1 + random.below(20_000)).to_string(),
+        "quota" => match random.below(4) {
+            0 => random.below(3),
+            1 => 0,
+            _ => random.below(300),
+        }
+        .to_string(),
+        "device" => match random.below(3) {
+            0 => String::new(),
+            1 => random.choose(disks).clone(),
+            _ => format!("{} {} 259:0", random.choose(disks), random.choose(disks)),
+        },
+        "op" => words(
+            random,
+            &[
+                "",
+                "",
+                "read",
+                "write",
+                "write sync",
+                "discard write",
+                "meta",
+                "write fua",
+            ],
+        ),
+        "cgroup" => words(
+            random,
+            &["", "/sys/fs/cgroup/one", "/two", "/sys/fs/cgroup", "/gone"],
+        ),
+        "pid_ns" => words(random, &["", "1", "1", "4194303"]),
+        "sectors" => words(random, &["", "", "0+20480", "8+8 100+1000 100000+200000"]),
+        "min_bytes" | "max_bytes" => words(random, &["0", "0", "4096", "65536"]),
+        "probability" => words(random, &["100", "100", "50", "0.0001", "0"]),
+        "every" => (1 + random.below(4)).to_string(),
+        "times" => words(random, &["0", "0", "1", "1000"]),
+        "duration_ms" => words(random, &["0", "0", "1", "20", "300"]),
+        _ => "0".to_owned(),
+    }
+}
+
+const ATTRIBUTES: &[&str] = &[
+    "enabled",
+    "delay_us",
+    "delay_us",
+    "delay_us",
+    "jitter_us",
+    "correlation",
+    "distribution",
+    "percentiles",
+    "seed",
+    "period_us",
+    "quota",
+    "quota",
+    "device",
+    "op",
+    "cgroup",
+    "pid_ns",
+    "sectors",
+    "min_bytes",
+    "max_bytes",
+    "probability",
+    "every",
+    "times",
+    "duration_ms",
+    "stats",
+    "ceiling",
+];
+
+/// Makes, changes, reads, breaks and removes injections.
+pub(super) fn change(mut actor: Actor) -> Result<()> {
+    let mut mine: Vec<PathBuf> = Vec::new();
+    while actor.goes_on() {
+        step(&mut actor, &mut mine)?;
+        actor.wait(8);
+    }
+    remove(&mine);
+    Ok(())
+}
+
+fn step(actor: &mut Actor, mine: &mut Vec<PathBuf>) -> Result<()> {
+    let random = &mut actor.random;
+    let place = random.below(MOST as u64) as usize;
+    let Some(directory) = mine.get(place).cloned() else {
+        mine.extend(make(&actor.counts)?);
+        return Ok(());
+    };
+    match random.below(20) {
+        0 => {
+            remove(&[mine.swap_remove(place)]);
+            Counts::add(&actor.counts.changes);
+        }
+        1 => read_all(&directory)?,
+        2 => {
+            let file = directory.join(random.choose(ATTRIBUTES));
+            let bytes = random.bytes();
+            set(&actor.counts, &file, &bytes)?;
+        }
+        3 if random.one_in(10) => {
+            set(
+                &actor.counts,
+                &PathBuf::from(sys::IOEM).join("enabled"),
+                b"0",
+            )?;
+            set(
+                &actor.counts,
+                &PathBuf::from(sys::IOEM).join("enabled"),
+                b"1",
+            )?;
+        }
+        _ => {
+            let attribute = *random.choose(ATTRIBUTES);
+            let value = value(random, &actor.disks, attribute);
+            set(&actor.counts, &directory.join(attribute), value.as_bytes())?;
+            if value == "3600000000" || attribute == "quota" || attribute == "period_us" {
+                // Long enough to hold something, short enough for the loads to go on.
+                actor.wait(300);
+                set(&actor.counts, &directory.join("delay_us"), b"100")?;
+                set(&actor.counts, &directory.join("quota"), b"0")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes an injection, unless there is no memory.
+fn make(counts: &Counts) -> Result<Option<PathBuf>> {
+    let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let directory = PathBuf::from(sys::IOEM).join(name);
+    match fs::create_dir(&directory) {
+        Ok(()) => {
+            Counts::add(&counts.changes);
+            Ok(Some(directory))
+        }
+        Err(error) if error.kind() == ErrorKind::OutOfMemory => {
+            Counts::add(&counts.no_memory);
+            Ok(None)
+        }
+        Err(error) => bail!("making {}: {error}", directory.display()),
+    }
+}
+
+/// Reads every file, and writes the settings back as they were read.
+fn read_all(directory: &Path) -> Result<()> {
+    for entry in fs::read_dir(directory)?.flatten() {
+        match fs::read(entry.path()) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::OutOfMemory => {}
+            Err(error) => bail!("reading {}: {error}", entry.path().display()),
+        }
+    }
+    Ok(())
+}
+
+fn remove(directories: &[PathBuf]) {
+    for directory in directories {
+        // Without memory, a directory stays; the end removes it.
+        let _ = fs::remove_dir(directory);
+    }
+}
+
+/// Removes every injection of everybody.
+pub(super) fn remove_all() {
+    let entries = fs::read_dir(sys::IOEM).into_iter().flatten().flatten();
+    let directories: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    remove(&directories);
+}
+
+/// As [`change`], with one in twenty of this thread's allocations failing, if the kernel can do that.
+pub(super) fn allocations_fail(mut actor: Actor) -> Result<()> {
+    const FOLDER: &str = "/sys/kernel/debug/failslab";
+    if !Path::new(FOLDER).exists() {
+        println!("torture: this kernel cannot make allocations fail");
+        return Ok(());
+    }
+    for (file, value) in [
+        ("task-filter", "1"),
+        ("ignore-gfp-wait", "0"),
+        ("verbose", "0"),
+        ("times", "-1"),
+        ("interval", "1"),
+        ("probability", "5"),
+    ] {
+        sys::write(format!("{FOLDER}/{file}"), value)?;
+    }
+    sys::write("/proc/thread-self/make-it-fail", "1")?;
+    let mut mine: Vec<PathBuf> = Vec::new();
+    while actor.goes_on() {
+        if actor.random.one_in(10) {
+            let disk = actor.random.choose(&actor.disks).clone();
+            let scheduler = *actor.random.choose(&["ioem", "none", "ioem"]);
+            // ENOMEM, or whatever the kernel makes of it; the disk goes on, or the loads fail.
+            let _ = sys::write(format!("/sys/block/{disk}/queue/scheduler"), scheduler);
+        }
+        step_without_memory(&mut actor, &mut mine)?;
+        actor.wait(8);
+    }
+    sys::write("/proc/thread-self/make-it-fail", "0")?;
+    remove(&mine);
+    Ok(())
+}
+
+/// A step that may fail before it reaches the driver, for lack of memory: opening a file takes some, too.
+fn step_without_memory(actor: &mut Actor, mine: &mut Vec<PathBuf>) -> Result<()> {
+    match step(actor, mine) {
+        Err(error) if format!("{error:#}").contains("annot allocate memory") => {
+            Counts::add(&actor.counts.no_memory);
+            Ok(())
+        }
+        result => result,
+    }
+}

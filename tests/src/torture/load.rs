@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Disks of all kinds, and what is written to them and verified for as long as the torture lasts.
+
+use super::actions::Counts;
+use crate::{
+    disk::{Disk, Kind},
+    fio::Fio,
+    process::Cgroup,
+    sys,
+};
+use anyhow::{Context, Result, bail, ensure};
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle, sleep},
+    time::Duration,
+};
+
+/// Everything that is tortured.
+pub(super) struct Rigs {
+    /// Names of the disks.
+    names: Vec<String>,
+    /// Directories on which something is mounted.
+    mounts: Vec<String>,
+    loops: Vec<String>,
+    loads: Vec<JoinHandle<()>>,
+    failure: Arc<Mutex<Option<anyhow::Error>>>,
+    null_disks: Vec<Disk>,
+    cgroups: Vec<Cgroup>,
+}
+
+/// What a load's thread has.
+#[derive(Clone)]
+struct Shared {
+    counts: Arc<Counts>,
+    stop: Arc<AtomicBool>,
+    failure: Arc<Mutex<Option<anyhow::Error>>>,
+}
+
+impl Rigs {
+    /// Makes the disks and file systems, and starts what uses them.
+    pub(super) fn start(seed: u64, counts: &Arc<Counts>, stop: &Arc<AtomicBool>) -> Result<Self> {
+        let mut rigs = Self {
+            names: Vec::new(),
+            mounts: Vec::new(),
+            loops: Vec::new(),
+            loads: Vec::new(),
+            failure: Arc::default(),
+            null_disks: Vec::new(),
+            cgroups: vec![Cgroup::new("one")?, Cgroup::new("two")?],
+        };
+        let context = Shared {
+            counts: Arc::clone(counts),
+            stop: Arc::clone(stop),
+            failure: Arc::clone(&rigs.failure),
+        };
+        let raw = rigs.null_disk(false)?;
+        rigs.verify(&context, 0, &format!("/dev/{raw}"), seed);
+        let ext4 = rigs.null_disk(true)?;
+        let ext4 = rigs.file_system("ext4", &["mkfs.ext4", "-q"], &format!("/dev/{ext4}"))?;
+        rigs.verify(&context, 1, &format!("{ext4}/verified"), seed);
+        rigs.exercise(&context, 0, &ext4, seed);
+        let scsi = scsi_disk()?;
+        rigs.names.push(scsi.clone());
+        let xfs = rigs.file_system("xfs", &["mkfs.xfs", "-q", "-f"], &format!("/dev/{scsi}"))?;
+        rigs.exercise(&context, 1, &xfs, seed);
+        let file = loop_disk()?;
+        rigs.loops.push(format!("/dev/{file}"));
+        rigs.names.push(file.clone());
+        let btrfs = rigs.file_system(
+            "btrfs",
+            &["mkfs.btrfs", "-q", "-f"],
+            &format!("/dev/{file}"),
+        )?;
+        rigs.exercise(&context, 0, &btrfs, seed);
+        if Path::new("/sys/block/vda").exists() {
+            rigs.names.push("vda".to_owned());
+            rigs.verify(&context, 1, "/dev/vda", seed);
+        }
+        for name in &rigs.names {
+            sys::write(format!("/sys/block/{name}/queue/scheduler"), "ioem")
+                .with_context(|| format!("switching {name}"))?;
+        }
+        Ok(rigs)
+    }
+
+    fn null_disk(&mut self, cache: bool) -> Result<String> {
+        let disk = Disk::new(&Kind {
+            hw_queues: 2,
+            memory: true,
+            cache,
+            ..Kind::default()
+        })?;
+        let name = disk.name().to_owned();
+        self.null_disks.push(disk);
+        self.names.push(name.clone());
+        Ok(name)
+    }
+
+    fn file_system(&mut self, kind: &str, make: &[&str], device: &str) -> Result<String> {
+        let point = format!("/tmp/{kind}");
+        fs::create_dir_all(&point)?;
+        sys::run(&[make, &[device]].concat())?;
+        sys::run(&["mount", "-t", kind, device, &point])?;
+        self.mounts.push(point.clone());
+        Ok(point)
+    }
+
+    /// Names of all disks.
+    pub(super) fn disks(&self) -> Vec<String> {
+        self.names.clone()
+    }
+
+    /// How many sectors have been read and written on all disks.
+    pub(super) fn sectors(&self) -> Result<u64> {
+        self.names.iter().try_fold(0, |sum, name| {
+            let text = sys::read(format!("/sys/block/{name}/stat"))?;
+            let fields: Vec<u64> = text.split_whitespace().flat_map(str::parse).collect();
+            ensure!(fields.len() > 6, "no statistics of {name}: {text}");
+            Ok(sum + fields[2] + fields[6])
+        })
+    }
+
+    /// Whether some load has failed.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.failure.lock().map(|mut failure| failure.take()) {
+            Ok(None) => Ok(()),
+            Ok(Some(failure)) => Err(failure),
+            Err(_) => bail!("a load has panicked"),
+        }
+    }
+
+    /// Writes and verifies `file` again and again.
+    fn verify(&mut self, context: &Shared, cgroup: usize, file: &str, seed: u64) {
+        let (file, words) = (file.to_owned(), self.cgroups[cgroup].enter());
+        let own = context.clone();
+        self.run(context, move || verify(&own, &words, &file, seed));
+    }
+
+    /// Has fsx do random things to a file in `folder` again and again.
+    fn exercise(&mut self, context: &Shared, cgroup: usize, folder: &str, seed: u64) {
+        let (file, words) = (format!("{folder}/fsx"), self.cgroups[cgroup].enter());
+        let own = context.clone();
+        self.run(context, move || exercise(&own, &words, &file, seed));
+    }
+
+    fn run(&mut self, context: &Shared, work: impl FnOnce() -> Result<()> + Send + 'static) {
+        let failure = Arc::clone(&context.failure);
+        self.loads.push(thread::spawn(move || {
+            if let Err(error) = work()
+                && let Ok(mut failure) = failure.lock()
+            {
+                failure.get_or_insert(error);
+            }
+        }));
+    }
+
+    /// Waits for all loads, which end soon after they were told to, and checks the file systems.
+    pub(super) fn finish(mut self) -> Result<()> {
+        for load in self.loads.drain(..) {
+            if load.join().is_err() {
+                bail!("a load has panicked");
+            }
+        }
+        self.check()?;
+        for point in &self.mounts {
+            let device = sys::run(&["sh", "-c", &format!("grep ' {point} ' /proc/mounts")])?;
+            let device = device.split(' ').next().unwrap_or_default().to_owned();
+            sys::run(&["umount", point])?;
+            if point.ends_with("ext4") {
+                sys::run(&["fsck.ext4", "-f", "-n", &device])?;
+            } else {
+                // Reads its log and its trees.
+                sys::run(&["mount", &device, point])?;
+                sys::run(&["umount", point])?;
+            }
+        }
+        for name in &self.names {
+            sys::write(format!("/sys/block/{name}/queue/scheduler"), "none")?;
+        }
+        for device in &self.loops {
+            sys::run(&["losetup", "-d", device])?;
+        }
+        Ok(())
+    }
+}
+
+/// A disk of scsi_debug, with a hardware queue for each of two processors.
+fn scsi_disk() -> Result<String> {
+    sys::run(&[
+        "modprobe",
+        "scsi_debug",
+        "dev_size_mb=400",
+        "delay=0",
+        "submit_queues=2",
+        "max_queue=64",
+    ])?;
+    sys::run(&["modprobe", "sd_mod"])?;
+    for _ in 0..100 {
+        for entry in fs::read_dir("/sys/block")?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let model = sys::read(entry.path().join("device/model")).unwrap_or_default();
+            if model.starts_with("scsi_debug") {
+                return Ok(name);
+            }
+        }
+        sleep(Duration::from_millis(100));
+    }
+    bail!("scsi_debug has made no disk")
+}
+
+/// A loop device over a file in memory.
+fn loop_disk() -> Result<String> {
+    let file = "/tmp/backing";
+    fs::File::create(file)?.set_len(256 << 20)?;
+    let device = sys::run(&["losetup", "-f"])?.trim().to_owned();
+    sys::run(&["losetup", &device, file])?;
+    Ok(device.trim_start_matches("/dev/").to_owned())
+}
+
+fn verify(context: &Shared, before: &[String], file: &str, seed: u64) -> Result<()> {
+    let before: Vec<&str> = before.iter().map(String::as_str).collect();
+    let mut round = seed;
+    while !context.stop.load(Ordering::Relaxed) {
+        round = round.wrapping_add(1);
+        let engine = ["--ioengine=io_uring", "--ioengine=libaio"][(round % 2) as usize];
+        let randseed = format!("--randseed={}", round & 0xffff_ffff);
+        let options = [
+            "--rw=randwrite",
+            "--bs=4k",
+            "--direct=1",
+            "--iodepth=64",
+            "--iodepth_batch_submit=16",
+            "--iodepth_batch_complete_min=8",
+            "--size=48m",
+            "--verify=crc32c",
+            "--verify_fatal=1",
+            "--do_verify=1",
+            "--fallocate=none",
+            engine,
+            &randseed,
+        ];
+        let outcome = Fio::start_by(&before, file, &options)?.finish();
+        let outcome = outcome.with_context(|| format!("verifying {file}"))?;
+        ensure!(outcome.errors()? == 0.0, "fio has met errors on {file}");
+        let verified = outcome.total_ios()? as u64 / 2;
+        context
+            .counts
+            .verified
+            .fetch_add(verified, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+fn exercise(context: &Shared, before: &[String], file: &str, seed: u64) -> Result<()> {
+    let mut round = seed;
+    while !context.stop.load(Ordering::Relaxed) {
+        round = round.wrapping_add(1);
+        let mut child = fsx(before, file, round)?;
+        let status = child.wait()?;
+        ensure!(status.success(), "fsx -S {round} {file}: {status}");
+        context.counts.fsx.fetch_add(FSX_STEPS, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// How many operations one run of fsx does.
+const FSX_STEPS: u64 = 300;
+
+fn fsx(before: &[String], file: &str, seed: u64) -> Result<Child> {
+    let _ = fs::remove_file(file);
+    Command::new(&before[0])
+        .args(&before[1..])
+        .args(["fsx", "-q", "-P", "/tmp", "-N", &FSX_STEPS.to_string()])
+        .args(["-S", &(seed & 0xffff_ffff).to_string(), file])
+        .stdout(Stdio::null())
+        .stdin(Stdio::null())
+        .spawn()
+        .context("starting fsx")
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Everything around injections that changes: schedulers, queues, processors, disks, writers.
+
+use super::actions::{Actor, Counts};
+use crate::{
+    disk::{Disk, Kind},
+    fio::{Fio, RANDOM_READ},
+    injection::Injection,
+    process::Cgroup,
+    sys,
+};
+use anyhow::{Context, Result, ensure};
+use std::{fs, path::Path, process::Command, thread::sleep, time::Duration};
+
+/// Switches disks to other schedulers and back.
+pub(super) fn schedulers(mut actor: Actor) -> Result<()> {
+    while actor.goes_on() {
+        let disk = actor.random.choose(&actor.disks).clone();
+        let scheduler = *actor.random.choose(&[
+            "ioem",
+            "ioem",
+            "ioem",
+            "ioem-mq",
+            "none",
+            "mq-deadline",
+            "kyber",
+            "bfq",
+        ]);
+        // EBUSY if somebody else does the same; EINVAL if the kernel does not have it.
+        if sys::write(format!("/sys/block/{disk}/queue/scheduler"), scheduler).is_ok() {
+            Counts::add(&actor.counts.switches);
+        }
+        actor.wait(150);
+    }
+    Ok(())
+}
+
+/// Changes how many requests and hardware queues disks have, and drops what is cached.
+pub(super) fn queues(mut actor: Actor) -> Result<()> {
+    while actor.goes_on() {
+        let disk = actor.random.choose(&actor.disks).clone();
+        let (file, value) = match actor.random.below(3) {
+            0 => (
+                format!("/sys/kernel/config/nullb/{disk}/submit_queues"),
+                1 + actor.random.below(2),
+            ),
+            1 => (
+                "/proc/sys/vm/drop_caches".to_owned(),
+                1 + actor.random.below(3),
+            ),
+            _ => (
+                format!("/sys/block/{disk}/queue/nr_requests"),
+                *actor.random.choose(&[4, 5, 32, 64, 100, 256, 1_000]),
+            ),
+        };
+        // Only some disks and schedulers can.
+        if sys::write(&file, value.to_string()).is_ok() {
+            Counts::add(&actor.counts.resized);
+        }
+        actor.wait(400);
+    }
+    Ok(())
+}
+
+fn processor(number: u64) -> String {
+    format!("/sys/devices/system/cpu/cpu{number}/online")
+}
+
+/// Takes processors off and on; the first stays.
+pub(super) fn processors(mut actor: Actor) -> Result<()> {
+    let count = (1..).take_while(|number| Path::new(&processor(*number)).exists());
+    let count = count.count() as u64;
+    ensure!(count > 0, "no processor can be taken off");
+    while actor.goes_on() {
+        let file = processor(1 + actor.random.below(count));
+        if sys::write(&file, "0").is_ok() {
+            Counts::add(&actor.counts.offline);
+        }
+        actor.wait(200);
+        sys::write(&file, "1")?;
+        actor.wait(500);
+    }
+    all_online()
+}
+
+/// Takes all processors on again.
+pub(super) fn all_online() -> Result<()> {
+    for number in 1.. {
+        let file = processor(number);
+        if !Path::new(&file).exists() {
+            return Ok(());
+        }
+        if sys::read(&file)? != "1" {
+            sys::write(&file, "1")?;
+        }
+    }
+    Ok(())
+}
+
+/// Pulls out disks of which I/O is held for an hour.
+pub(super) fn removals(mut actor: Actor) -> Result<()> {
+    let mut number = 0;
+    while actor.goes_on() {
+        number += 1;
+        let disk = Disk::on_ioem(&Kind {
+            hw_queues: 1 + (actor.random.below(2) as u32),
+            ..Kind::default()
+        })?;
+        let settings = [("device", disk.name()), ("delay_us", "3600000000")];
+        let injection = Injection::with_texts(&format!("removal{number}"), &settings)?;
+        let depth = format!("--iodepth={}", 1 + actor.random.below(64));
+        let options = [&depth, "--size=1g", "--number_ios=2000"];
+        let load = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?;
+        // Others end all injections for a moment, which is good, too; then nothing is held.
+        let mut held = 0;
+        for _ in 0..200 {
+            // At the end, all injections are removed by who has started this.
+            held = match injection.stat("held") {
+                Ok(held) => held,
+                Err(_) if !actor.goes_on() => break,
+                Err(error) => return Err(error),
+            };
+            if held > 0 {
+                break;
+            }
+            sleep(Duration::from_millis(10));
+        }
+        disk.remove()?;
+        if held > 0 {
+            Counts::add(&actor.counts.removals);
+        }
+        // With errors, as there is no disk.
+        load.wait()?;
+        drop(disk);
+        drop(injection);
+        actor.wait(50);
+    }
+    Ok(())
+}
+
+/// Kills writers of files in the middle of it, and removes their cgroups.
+pub(super) fn writers(mut actor: Actor) -> Result<()> {
+    let mut number = 0;
+    while actor.goes_on() {
+        number += 1;
+        let cgroup = Cgroup::new(&format!("writer{number}"))?;
+        let folder = *actor
+            .random
+            .choose(&["/tmp/ext4", "/tmp/xfs", "/tmp/btrfs"]);
+        let file = format!("{folder}/writer");
+        let words = cgroup.enter();
+        let script = format!("while :; do dd if=/dev/zero of={file} bs=64k count=200; done");
+        let mut child = Command::new(&words[0])
+            .args(&words[1..])
+            .args(["sh", "-c", &script])
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .context("starting a writer")?;
+        actor.wait(500);
+        child.kill()?;
+        child.wait()?;
+        drop(cgroup);
+        let _ = fs::remove_file(&file);
+        Counts::add(&actor.counts.killed);
+    }
+    Ok(())
+}
