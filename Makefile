@@ -8,8 +8,11 @@ KBUILD_PATH ?= /lib/modules/$(shell uname -r)/build
 BTF ?= $(firstword $(wildcard $(KBUILD_PATH)/vmlinux /sys/kernel/btf/vmlinux) $(KBUILD_PATH)/vmlinux)
 PREFIX ?= /usr/local
 CARGO ?= cargo
+# For `make torture`: for how long, and which choice of actions.
+SECONDS ?= 120
+SEED ?= 1
 
-.PHONY: all module kchaos layouts check-kernel test demo install clean
+.PHONY: all module kchaos layouts check-kernel test test-debug torture demo install clean
 
 all: module kchaos
 
@@ -28,6 +31,13 @@ check-kernel:
 
 test:
 	@tests/run
+
+test-debug:
+	@tests/debug
+
+# make torture SECONDS=600 SEED=7 [KERNELS=forky-kasan]
+torture:
+	@TORTURE_SECONDS="$(SECONDS)" SEED="$(SEED)" tests/debug --torture
 
 demo:
 	@tests/demo

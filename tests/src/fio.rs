@@ -111,6 +111,11 @@ impl Outcome {
         self.number("/jobs/0/error")
     }
 
+    /// I/Os that ended with an error and were followed by others.
+    pub(crate) fn errors_passed_over(&self) -> Result<f64> {
+        self.number("/jobs/0/total_err")
+    }
+
     /// Reads and writes that were done.
     pub(crate) fn total_ios(&self) -> Result<f64> {
         Ok(self.number("/jobs/0/read/total_ios")? + self.number("/jobs/0/write/total_ios")?)

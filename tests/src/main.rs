@@ -2,7 +2,7 @@
 
 //! What a user does with Chaos Driver, run as root inside a virtual machine, reported as KTAP.
 //!
-//! With the word `torture`, the other way of testing: see [`torture`].
+//! With the word `torture`, the other way of testing: see [`torture`]. With `--untimed`, times are told and not judged.
 //!
 //! Every figure is measured outside of the driver: by fio, by the kernel's block tracepoints, by the clock.
 
@@ -21,16 +21,17 @@ use report::Report;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
     if words.first().is_some_and(|word| word == "torture") {
-        return match torture::run(&words[1..]) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                println!("torture: {error:#}");
-                ExitCode::FAILURE
-            }
+        return if torture::run(&words[1..]) {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
         };
     }
+    let count = words.len();
+    words.retain(|word| word != "--untimed");
+    let untimed = words.len() < count;
     let selected: Vec<_> = scenarios::ALL
         .iter()
         .filter(|scenario| selects(&words, scenario.name))
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
     println!("1..{}", selected.len());
     let mut failed = 0;
     for (number, scenario) in selected.iter().enumerate() {
-        let mut report = Report::default();
+        let mut report = Report::new(untimed);
         let result = (scenario.run)(&mut report);
         sys::clean_up();
         if !report.print(number + 1, scenario.name, result) {

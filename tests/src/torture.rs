@@ -6,12 +6,13 @@
 //! the kernel has said nothing. The seed decides which actions are chosen and in which order each thread takes them.
 
 mod actions;
+mod faults;
 mod injections;
 mod load;
 mod random;
 mod switches;
 
-use crate::sys;
+use crate::{report::Report, sys};
 use actions::{Actor, Counts};
 use anyhow::{Context, Result, bail, ensure};
 use load::Rigs;
@@ -36,16 +37,30 @@ struct Options {
     only: Vec<String>,
 }
 
-/// `torture SECONDS SEED [WORDS...]`: prints what was done; an error if something is wrong.
-pub(crate) fn run(words: &[String]) -> Result<()> {
-    let options = options(words)?;
-    println!("torture: {} s, seed {}", options.seconds, options.seed);
-    prepare()?;
+/// `torture SECONDS SEED [WORDS...]`: one test, which tells what was done; true if nothing is wrong.
+pub(crate) fn run(words: &[String]) -> bool {
+    println!("KTAP version 1");
+    println!("1..1");
     let counts = Arc::new(Counts::default());
+    let mut report = Report::default();
+    let result = options(words).and_then(|options| {
+        println!("# torture: {} s, seed {}", options.seconds, options.seed);
+        let result = torture(&options, &counts);
+        if options.only.is_empty() {
+            counts.report(&mut report);
+        }
+        report.figure("seed", "any", options.seed, true);
+        result
+    });
+    report.print(1, "torture", result)
+}
+
+fn torture(options: &Options, counts: &Arc<Counts>) -> Result<()> {
+    prepare()?;
     let stop = Arc::new(AtomicBool::new(false));
-    let rigs = Rigs::start(options.seed, &counts, &stop)?;
-    let actors = actors(&options, &rigs, &counts, &stop);
-    let result = watch(&options, &rigs, &actors, &counts);
+    let rigs = Rigs::start(options.seed, counts, &stop)?;
+    let actors = actors(options, &rigs, counts, &stop);
+    let result = watch(options, &rigs, &actors, counts);
     stop.store(true, Ordering::Relaxed);
     let mut failures = Vec::new();
     failures.extend(result.err());
@@ -60,14 +75,13 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     release()?;
     failures.extend(rigs.finish().err());
     failures.extend(clean_up().err());
-    println!("torture: {counts}");
-    match failures.first() {
-        None => Ok(()),
-        Some(_) => {
+    match failures.len() {
+        0 => Ok(()),
+        many => {
             for failure in &failures {
-                println!("torture: failed: {failure:#}");
+                println!("# failed: {failure:#}");
             }
-            bail!("{} failures", failures.len())
+            bail!("{many} failures")
         }
     }
 }
@@ -160,7 +174,7 @@ fn watch(options: &Options, rigs: &Rigs, actors: &[Handle], counts: &Counts) -> 
         }
         if printed.elapsed().as_secs() >= 20 {
             printed = Instant::now();
-            println!("torture: {} s, {counts}", start.elapsed().as_secs());
+            println!("# torture: {} s, {counts}", start.elapsed().as_secs());
         }
     }
     Ok(())
@@ -194,6 +208,6 @@ fn leaks() -> Result<()> {
     }
     let text = sys::read(FILE)?;
     ensure!(text.is_empty(), "the kernel has lost memory:\n{text}");
-    println!("torture: kmemleak has found nothing");
+    println!("# torture: kmemleak has found nothing");
     Ok(())
 }

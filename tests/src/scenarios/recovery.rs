@@ -181,7 +181,7 @@ fn measure_within(
         .iter()
         .max()
         .map_or(u64::MAX, |last| last - start_ns);
-    report.figure(
+    report.time(
         "last one after",
         format!("< {limit_ms} ms"),
         format!("{:.3} ms", last_ns as f64 / 1e6),

@@ -2,7 +2,8 @@
 
 //! The threads that torture, and what they count.
 
-use super::{injections, random::Random, switches};
+use super::{faults, injections, random::Random, switches};
+use crate::report::Report;
 use anyhow::Result;
 use std::{
     fmt,
@@ -34,6 +35,7 @@ pub(super) const ALL: &[(&str, Act)] = &[
     ("processors", switches::processors),
     ("removals", switches::removals),
     ("writers", switches::writers),
+    ("faults", faults::faults),
     ("allocations", injections::allocations_fail),
 ];
 
@@ -61,6 +63,7 @@ pub(super) struct Counts {
     pub(super) removals: AtomicU64,
     pub(super) offline: AtomicU64,
     pub(super) killed: AtomicU64,
+    pub(super) faulty: AtomicU64,
     pub(super) no_memory: AtomicU64,
 }
 
@@ -71,10 +74,11 @@ impl Counts {
     }
 }
 
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = [
-            (&self.verified, "I/Os verified"),
+impl Counts {
+    /// All that is counted, with its name.
+    fn all(&self) -> [(&AtomicU64, &'static str); 11] {
+        [
+            (&self.verified, "I/Os written, read and verified"),
             (&self.fsx, "operations of fsx"),
             (&self.changes, "changes of injections"),
             (&self.refused, "refused values"),
@@ -83,9 +87,23 @@ impl fmt::Display for Counts {
             (&self.removals, "disks removed with I/O held"),
             (&self.offline, "processors offline"),
             (&self.killed, "writers killed"),
+            (&self.faulty, "I/Os ended by faults of the disk"),
             (&self.no_memory, "changes without memory"),
-        ];
-        for (number, (count, what)) in all.iter().enumerate() {
+        ]
+    }
+
+    /// Tells all; what has not happened at all has not been tested.
+    pub(super) fn report(&self, report: &mut Report) {
+        for (count, what) in self.all() {
+            let count = count.load(Ordering::Relaxed);
+            report.figure(what, "> 0", count, count > 0);
+        }
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, (count, what)) in self.all().iter().enumerate() {
             let comma = if number > 0 { ", " } else { "" };
             write!(f, "{comma}{} {what}", count.load(Ordering::Relaxed))?;
         }

@@ -264,7 +264,7 @@ pub(super) fn remove_all() {
 pub(super) fn allocations_fail(mut actor: Actor) -> Result<()> {
     const FOLDER: &str = "/sys/kernel/debug/failslab";
     if !Path::new(FOLDER).exists() {
-        println!("torture: this kernel cannot make allocations fail");
+        println!("# torture: this kernel cannot make allocations fail");
         return Ok(());
     }
     for (file, value) in [

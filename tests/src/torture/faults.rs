@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A disk that fails: requests that it hands back, that time out, and that never reach it.
+
+use super::actions::Actor;
+use crate::{
+    disk::{Disk, Kind},
+    fio::{Fio, RANDOM_READ},
+    sys,
+};
+use anyhow::Result;
+use std::{path::Path, sync::atomic::Ordering};
+
+/// Faults that null_blk makes of requests, and how many of a hundred. Those that time out take 30 seconds each, unless the time is
+/// changed.
+const FAULTS: &[(&str, u32)] = &[("requeue_inject", 5), ("timeout_inject", 1)];
+
+/// Reads from such a disk. Errors are what is expected; that every read ends is what is tested.
+pub(super) fn faults(mut actor: Actor) -> Result<()> {
+    while actor.goes_on() {
+        let disk = Disk::on_ioem(&Kind {
+            hw_queues: 2,
+            queue_depth: 32,
+            ..Kind::default()
+        })?;
+        inject(&disk)?;
+        let number = format!("--number_ios={}", 200 + actor.random.below(400));
+        let options = [
+            "--iodepth=32",
+            "--size=1g",
+            "--continue_on_error=all",
+            &number,
+        ];
+        let outcome = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?.finish()?;
+        let errors = outcome.errors_passed_over()? as u64;
+        actor.counts.faulty.fetch_add(errors, Ordering::Relaxed);
+        actor.wait(100);
+    }
+    Ok(())
+}
+
+/// Has the disk fail, as far as this kernel can.
+fn inject(disk: &Disk) -> Result<()> {
+    sys::write(disk.attribute("queue/io_timeout"), "200")?;
+    for (fault, percent) in FAULTS {
+        let folder = format!("/sys/kernel/config/nullb/{}/{fault}", disk.name());
+        if Path::new(&folder).exists() {
+            for (file, value) in [
+                ("verbose", 0),
+                ("times", -1),
+                ("probability", *percent as i32),
+            ] {
+                sys::write(format!("{folder}/{file}"), value.to_string())?;
+            }
+        }
+    }
+    if Path::new(&disk.attribute("make-it-fail")).exists() {
+        let folder = "/sys/kernel/debug/fail_make_request";
+        for (file, value) in [("verbose", "0"), ("times", "-1"), ("probability", "2")] {
+            sys::write(format!("{folder}/{file}"), value)?;
+        }
+        sys::write(disk.attribute("make-it-fail"), "1")?;
+    }
+    Ok(())
+}
