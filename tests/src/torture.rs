@@ -183,7 +183,7 @@ fn watch(options: &Options, rigs: &Rigs, actors: &[Handle], counts: &Counts) -> 
 /// Ends all that is injected, and lets memory and processors be.
 fn release() -> Result<()> {
     injections::remove_all();
-    let _ = sys::write("/sys/kernel/debug/failslab/probability", "0");
+    let _ = sys::write(format!("{}/probability", actions::FAILSLAB), "0");
     switches::all_online()?;
     sys::write(format!("{}/enabled", sys::IOEM), "1")
 }

@@ -7,6 +7,7 @@ use crate::report::Report;
 use anyhow::Result;
 use std::{
     fmt,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -22,6 +23,9 @@ pub(super) struct Actor {
     pub(super) counts: Arc<Counts>,
     pub(super) stop: Arc<AtomicBool>,
 }
+
+/// Where the kernel is told to make allocations fail, if it can inject faults.
+pub(super) const FAILSLAB: &str = "/sys/kernel/debug/failslab";
 
 /// A thread: runs until it is told to stop, and fails only for what must never be.
 type Act = fn(Actor) -> Result<()>;
@@ -92,11 +96,15 @@ impl Counts {
         ]
     }
 
-    /// Tells all; what has not happened at all has not been tested.
+    /// Tells all; what has not happened at all has not been tested, unless this kernel cannot inject faults.
     pub(super) fn report(&self, report: &mut Report) {
+        let with_faults = Path::new(FAILSLAB).exists();
         for (count, what) in self.all() {
+            let may_miss = !with_faults
+                && (std::ptr::eq(count, &self.faulty) || std::ptr::eq(count, &self.no_memory));
             let count = count.load(Ordering::Relaxed);
-            report.figure(what, "> 0", count, count > 0);
+            let asked = if may_miss { ">= 0" } else { "> 0" };
+            report.figure(what, asked, count, may_miss || count > 0);
         }
     }
 }

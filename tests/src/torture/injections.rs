@@ -3,7 +3,7 @@
 //! Injections of every kind, made, changed, broken and removed at random.
 
 use super::{
-    actions::{Actor, Counts},
+    actions::{Actor, Counts, FAILSLAB},
     random::Random,
 };
 use crate::sys;
@@ -165,7 +165,11 @@ const ATTRIBUTES: &[&str] = &[
 pub(super) fn change(mut actor: Actor) -> Result<()> {
     let mut mine: Vec<PathBuf> = Vec::new();
     while actor.goes_on() {
-        step(&mut actor, &mut mine)?;
+        match step(&mut actor, &mut mine) {
+            // At the end, all injections are removed by who has started this.
+            Err(_) if !actor.goes_on() => break,
+            result => result?,
+        }
         actor.wait(8);
     }
     remove(&mine);
@@ -262,9 +266,11 @@ pub(super) fn remove_all() {
 
 /// As [`change`], with one in twenty of this thread's allocations failing, if the kernel can do that.
 pub(super) fn allocations_fail(mut actor: Actor) -> Result<()> {
-    const FOLDER: &str = "/sys/kernel/debug/failslab";
-    if !Path::new(FOLDER).exists() {
+    if !Path::new(FAILSLAB).exists() {
         println!("# torture: this kernel cannot make allocations fail");
+        while actor.goes_on() {
+            actor.wait(500);
+        }
         return Ok(());
     }
     for (file, value) in [
@@ -275,7 +281,7 @@ pub(super) fn allocations_fail(mut actor: Actor) -> Result<()> {
         ("interval", "1"),
         ("probability", "5"),
     ] {
-        sys::write(format!("{FOLDER}/{file}"), value)?;
+        sys::write(format!("{FAILSLAB}/{file}"), value)?;
     }
     sys::write("/proc/thread-self/make-it-fail", "1")?;
     let mut mine: Vec<PathBuf> = Vec::new();
@@ -301,6 +307,7 @@ fn step_without_memory(actor: &mut Actor, mine: &mut Vec<PathBuf>) -> Result<()>
             Counts::add(&actor.counts.no_memory);
             Ok(())
         }
+        Err(_) if !actor.goes_on() => Ok(()),
         result => result,
     }
 }
