@@ -2,7 +2,11 @@
 
 //! Tells in words what an injection does, and to which I/O.
 
-use crate::attributes::{Attribute, Value, attribute};
+use crate::{
+    attributes::{Attribute, Value, attribute},
+    form::CONDITIONS,
+    units,
+};
 
 /// The values of an injection's attributes.
 pub(crate) struct Described<'a>(pub(crate) &'a [(&'static Attribute, Value)]);
@@ -14,7 +18,7 @@ impl Described<'_> {
     }
 
     /// The number, unless it is the one of a new injection.
-    fn number(&self, name: &str) -> Option<u64> {
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
         let usual = attribute(name).map(Attribute::default);
         match self.value(name) {
             Some(Value::Number(number)) if usual != Some(Value::Number(*number)) => Some(*number),
@@ -36,22 +40,34 @@ impl Described<'_> {
         Some(attribute(name)?.show(&value))
     }
 
-    /// The effect, whose I/O it is, and how long it lasts: `delay 10ms ± 2ms; of reads on sda1; for 30s`.
+    /// The effect, whose I/O it is, and how long it lasts: `delay 10ms ± 2ms, of reads on sda1, for 30s`.
     pub(crate) fn words(&self) -> String {
+        self.words_about(self.filter())
+    }
+
+    /// The same, which also says so when all I/O is meant.
+    pub(crate) fn words_in_full(&self) -> String {
+        self.words_about(self.filter().or_else(|| Some("of all I/O".to_owned())))
+    }
+
+    fn words_about(&self, filter: Option<String>) -> String {
         let effects: Vec<String> = [self.delay(), self.limit()].into_iter().flatten().collect();
-        let effect = if effects.is_empty() {
-            "nothing yet".to_owned()
-        } else {
-            effects.join(" and ")
-        };
-        let parts = [Some(effect), self.filter(), self.chance(), self.time()];
+        if effects.is_empty() {
+            return "nothing yet".to_owned();
+        }
+        let parts = [
+            Some(effects.join(" and ")),
+            filter,
+            self.chance(),
+            self.time(),
+        ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         parts.join(", ")
     }
 
     fn delay(&self) -> Option<String> {
         let mut words = if let Some(percentiles) = self.text("percentiles") {
-            format!("delay with percentiles {percentiles}")
+            format!("delay with percentiles {}", with_units(percentiles))
         } else {
             let (mean, jitter) = (self.shown("delay_us"), self.shown("jitter_us"));
             let mut words = match (mean, jitter) {
@@ -93,7 +109,7 @@ impl Described<'_> {
     fn filter(&self) -> Option<String> {
         let mut words = Vec::new();
         if let Some(operations) = self.text("op") {
-            words.push(format!("of {operations}"));
+            words.push(format!("of {}", in_words(operations)));
         }
         let sizes = (self.shown("min_bytes"), self.shown("max_bytes"));
         match sizes {
@@ -136,19 +152,56 @@ impl Described<'_> {
     }
 }
 
+/// Percentiles as the flag takes them: their file has microseconds.
+fn with_units(percentiles: &str) -> String {
+    let points = percentiles.split(' ').map(|point| {
+        let time = point.split_once(':').and_then(|(percent, time)| {
+            let time = units::show_microseconds(time.parse().ok()?);
+            Some(format!("{percent}:{time}"))
+        });
+        time.unwrap_or_else(|| point.to_owned())
+    });
+    points.collect::<Vec<_>>().join(" ")
+}
+
+/// Operations and conditions: `sync reads and writes`.
+fn in_words(operations: &str) -> String {
+    let (conditions, kinds): (Vec<&str>, Vec<&str>) = operations
+        .split(' ')
+        .partition(|word| CONDITIONS.contains(word));
+    let kinds: Vec<String> = kinds.into_iter().map(plural).collect();
+    let kinds = if kinds.is_empty() {
+        "I/O".to_owned()
+    } else {
+        kinds.join(" and ")
+    };
+    let words = conditions.into_iter().chain([kinds.as_str()]);
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn plural(operation: &str) -> String {
+    match operation {
+        "read" | "write" | "discard" => format!("{operation}s"),
+        other => other.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(values: &[(&str, &str)]) -> String {
-        let values: Vec<(&'static Attribute, Value)> = values
+    fn parsed(values: &[(&str, &str)]) -> Vec<(&'static Attribute, Value)> {
+        values
             .iter()
             .map(|(name, text)| {
                 let attribute = attribute(name).unwrap();
                 (attribute, attribute.parse_file(text).unwrap())
             })
-            .collect();
-        Described(&values).words()
+            .collect()
+    }
+
+    fn words(values: &[(&str, &str)]) -> String {
+        Described(&parsed(values)).words()
     }
 
     #[test]
@@ -162,6 +215,26 @@ mod tests {
             ]),
             "delay 10ms"
         );
+    }
+
+    #[test]
+    fn what_is_meant_is_told_in_full() {
+        let full = |op| {
+            let values = [("quota", "5"), ("op", op)];
+            Described(&parsed(&values)).words_in_full()
+        };
+        for (op, expected) in [
+            ("", "of all I/O"),
+            ("read", "of reads"),
+            (
+                "read write zone_reset",
+                "of reads and writes and zone_reset",
+            ),
+            ("write sync fua", "of sync fua writes"),
+            ("meta", "of meta I/O"),
+        ] {
+            assert_eq!(full(op), format!("limit to 5 in each 1s, {expected}"));
+        }
     }
 
     #[test]
@@ -185,13 +258,13 @@ mod tests {
         ];
         assert_eq!(
             words(&all),
-            "delay 10ms ± 2ms (normal) correlated by 25% and limit to 15 in each 1ms, of read sync of 4KiB \
+            "delay 10ms ± 2ms (normal) correlated by 25% and limit to 15 in each 1ms, of sync reads of 4KiB \
              or more by cgroup /sys/fs/cgroup/a on sda1 and sdb at sectors 0+8, one in 3, 0.1% of them, 5 \
              times, for 30s"
         );
         assert_eq!(
             words(&[("percentiles", "50:200 99:5000")]),
-            "delay with percentiles 50:200 99:5000"
+            "delay with percentiles 50:200us 99:5ms"
         );
     }
 }

@@ -22,6 +22,9 @@ const OPERATIONS: [&str; 14] = [
     "meta",
 ];
 
+/// Those of them that are conditions.
+pub(crate) const CONDITIONS: [&str; 3] = ["sync", "fua", "meta"];
+
 /// How delays can spread.
 const DISTRIBUTIONS: [&str; 4] = ["uniform", "normal", "pareto", "paretonormal"];
 

@@ -7,6 +7,7 @@ use crate::{
     ceiling,
     describe::Described,
     disk,
+    inspect::Seen,
     memory::Memory,
     mounts,
     stats::{self, Stats},
@@ -19,8 +20,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many lines are more than anybody could have asked for: those of the picture, and one for each line that was read.
+/// How many lines are more than anybody could have asked for, besides those for what was read: those of the picture.
 const MOST_LINES: usize = 100;
+
+/// The fewest bytes that fill a line.
+const LINE: usize = 40;
 
 /// Reads one text, or two with a byte 0xfe between, of which the second comes a second after the first.
 ///
@@ -41,9 +45,12 @@ pub fn read(bytes: &[u8]) {
 
 fn sample(text: &str, time: Instant, before: Option<&Sample>) -> Sample {
     let (stats, queues) = (Stats::parse(text), stats::parse_queues(text));
+    let name = "name".to_owned();
+    let seen = Seen::new(name, values(text), stats, ceiling::parse(text), true);
     let sample = Sample {
         time,
-        injections: vec![("name".to_owned(), stats, ceiling::parse(text))],
+        enabled: !text.is_empty(),
+        injections: vec![seen],
         devices: vec![("sda".to_owned(), queues)],
     };
     let json = sample.json(before);
@@ -51,9 +58,9 @@ fn sample(text: &str, time: Instant, before: Option<&Sample>) -> Sample {
     for device in json["injections"][0]["devices"].as_array().expect("a list") {
         assert!(device["name"].is_string(), "{device}");
     }
-    let shown = sample.text(before);
+    let shown = sample.text(before, "all are off");
     assert!(shown.lines().all(|line| line.chars().count() <= 80));
-    assert!(shown.lines().count() < MOST_LINES + text.lines().count());
+    assert!(shown.lines().count() < MOST_LINES + text.lines().count() + text.len() / LINE);
     sample
 }
 
@@ -62,15 +69,17 @@ fn check_words(text: &str) {
         assert_eq!(Memory::parse(&memory.to_string()), Some(memory));
     }
     disk::active(text);
-    let values: Vec<(&'static Attribute, Value)> = text
-        .lines()
-        .filter_map(|line| {
-            let (name, value) = line.split_once(' ')?;
-            let attribute = attribute(name)?;
-            Some((attribute, attribute.parse_file(value).ok()?))
-        })
-        .collect();
-    assert!(!Described(&values).words().is_empty());
+    assert!(!Described(&values(text)).words().is_empty());
+}
+
+/// The attributes whose names and values are lines.
+fn values(text: &str) -> Vec<(&'static Attribute, Value)> {
+    let values = text.lines().filter_map(|line| {
+        let (name, value) = line.split_once(' ')?;
+        let attribute = attribute(name)?;
+        Some((attribute, attribute.parse_file(value).ok()?))
+    });
+    values.collect()
 }
 
 fn check_mounts(bytes: &[u8]) {

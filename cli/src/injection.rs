@@ -265,11 +265,7 @@ fn hints(roots: &Roots, name: &str, settings: &Settings) {
         None => {}
     }
     if matches!(roots.enabled(), Ok(false)) {
-        let file = roots.ioem().join(ENABLED);
-        note(&format!(
-            "all injections are switched off: echo 1 > {}",
-            file.display()
-        ));
+        note(&roots.all_off());
     }
     for hint in ceiling::hints(roots, name, settings) {
         note(&hint);

@@ -3,6 +3,7 @@
 //! Where the driver's interface is, whether it is there, and which version it has.
 
 use crate::{
+    attributes::ENABLED,
     error::{Exit, failure, refused},
     step::is_configfs,
 };
@@ -102,7 +103,16 @@ impl Roots {
     /// [`Exit::Unavailable`] if the interface is not there.
     pub fn enabled(&self) -> Result<bool> {
         self.require_interface()?;
-        Ok(self.root_number("enabled")? != 0)
+        Ok(self.root_number(ENABLED)? != 0)
+    }
+
+    /// Tells people that no injection does anything, and what to do about it.
+    pub(crate) fn all_off(&self) -> String {
+        let file = self.ioem().join(ENABLED);
+        format!(
+            "all injections are switched off: echo 1 > {}",
+            file.display()
+        )
     }
 
     /// Makes sure that the interface is one that this program knows.

@@ -73,16 +73,14 @@ impl Stats {
         self.numbers.get(key).copied().unwrap_or(0)
     }
 
-    /// Whether the injection may do anything.
-    pub(crate) fn active(&self) -> bool {
-        self.get("active") != 0
+    /// Whether the injection may do anything, unless the driver is too old to say.
+    pub(crate) fn says_active(&self) -> bool {
+        self.numbers.get("active") != Some(&0)
     }
 
-    /// For programs; of an injection of that name.
-    pub(crate) fn json(&self, name: &str) -> Map<String, Value> {
+    /// For programs.
+    pub(crate) fn json(&self) -> Map<String, Value> {
         let mut object = Map::new();
-        object.insert("name".to_owned(), json!(name));
-        object.insert("active".to_owned(), json!(self.active()));
         for key in SHOWN {
             object.insert(key.to_owned(), json!(self.get(key)));
         }
@@ -161,13 +159,14 @@ mod tests {
         let text = "active 1\nmatched 12\nadded_us_lt_2048 3\nadded_us_lt_1024 4\nsda.matched 7\n\
                     md.x.matched 5\nlater something\nmore\n";
         let stats = Stats::parse(text);
-        assert!(stats.active());
+        assert!(stats.says_active());
+        assert!(!Stats::parse("active 0\n").says_active());
         assert_eq!((stats.get("matched"), stats.get("held")), (12, 0));
         assert_eq!(stats.added_us, [(1_024, 4), (2_048, 3)]);
         assert_eq!(stats.devices["sda"]["matched"], 7);
         assert_eq!(stats.devices["md.x"]["matched"], 5);
         assert_eq!(
-            stats.json("x")["added_us"][0],
+            stats.json()["added_us"][0],
             json!({"below_us": 1024, "count": 4})
         );
     }
@@ -177,7 +176,7 @@ mod tests {
         let stats = Stats::parse("added_us_lt_0 1\nadded_us_lt_2 3\nsda.name 7\n");
         // Steps of double the length never lead away from 0.
         assert_eq!(stats.added_us, [(2, 3)]);
-        assert_eq!(stats.json("x")["devices"][0]["name"], "sda");
+        assert_eq!(stats.json()["devices"][0]["name"], "sda");
         let queues = parse_queues("0 18446744073709551615 1 1\n1 1 1 1\n");
         assert_eq!(held(&queues), u64::MAX);
     }

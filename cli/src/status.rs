@@ -3,25 +3,27 @@
 //! Showing what injections do: counts, rates, what is held, and how long it took, as a picture.
 
 use crate::{
-    args, ceiling, device,
-    error::{Exit, failure, refused},
+    args,
+    attributes::ENABLED,
+    columns::{printable, wrapped},
+    describe::Described,
+    device,
+    error::{Exit, failure},
     injection,
+    inspect::{Seen, State},
     interface::Roots,
-    stats::{self, GROWING, Queue, Stats},
+    stats::{self, GROWING, Queue},
     units,
 };
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     fmt::Write as _,
     io::{self, IsTerminal, Write},
     thread::sleep,
     time::Instant,
 };
-
-/// How wide the picture may be.
-const COLUMNS: usize = 80;
 
 /// The longest bar.
 const BAR: usize = 50;
@@ -32,12 +34,11 @@ const CLEAR: &str = "\x1b[H\x1b[2J";
 /// Everything at one time.
 pub(crate) struct Sample {
     pub(crate) time: Instant,
+    /// Whether injections do anything at all.
+    pub(crate) enabled: bool,
     pub(crate) injections: Vec<Seen>,
     pub(crate) devices: Vec<(String, Vec<Queue>)>,
 }
-
-/// What was seen of one injection: its name, its numbers, and its ceiling on each disk.
-pub(crate) type Seen = (String, Stats, Vec<(String, u64)>);
 
 impl Sample {
     fn take(roots: &Roots, names: &[OsString]) -> Result<Self> {
@@ -51,17 +52,13 @@ impl Sample {
                 ),
             ));
         }
+        let enabled = roots.enabled()?;
         let mut injections = Vec::new();
         for name in all
             .iter()
             .filter(|name| names.is_empty() || names.contains(name))
         {
-            let directory = roots.injection(name);
-            let stats = Stats::read(&directory)
-                .map_err(|error| refused("read", &directory.join("stats"), &error))?;
-            let name: &OsStr = name;
-            let shown = name.to_string_lossy().into_owned();
-            injections.push((shown, stats, ceiling::read(roots, name)));
+            injections.extend(Seen::read(roots, name, enabled)?);
         }
         let devices = device::attached(roots).into_iter().map(|device| {
             let queues = stats::queues(roots, &device.name);
@@ -69,6 +66,7 @@ impl Sample {
         });
         Ok(Self {
             time: Instant::now(),
+            enabled,
             injections,
             devices: devices.collect(),
         })
@@ -78,8 +76,8 @@ impl Sample {
     fn rate(&self, before: Option<&Self>, name: &str, key: &str) -> Option<f64> {
         let before = before?;
         let of = |sample: &Self| {
-            let found = sample.injections.iter().find(|(other, ..)| other == name);
-            found.map(|(_, stats, _)| stats.get(key))
+            let found = sample.injections.iter().find(|seen| seen.name == name);
+            found.map(|seen| seen.stats.get(key))
         };
         let grown = of(self)?.checked_sub(of(before)?)?;
         let seconds = self.time.duration_since(before.time).as_secs_f64();
@@ -87,14 +85,21 @@ impl Sample {
     }
 
     pub(crate) fn json(&self, before: Option<&Self>) -> Value {
-        let injections = self.injections.iter().map(|(name, stats, ceilings)| {
-            let mut object = stats.json(name);
+        let injections = self.injections.iter().map(|seen| {
+            let mut object = seen.stats.json();
+            let enabled = seen.values.iter().find(|(row, _)| row.name == ENABLED);
+            let enabled = enabled.map_or(json!(1), |(row, value)| row.json(value));
+            object.insert("name".to_owned(), json!(seen.name));
+            object.insert(ENABLED.to_owned(), enabled);
+            object.insert("state".to_owned(), json!(seen.state.word()));
+            object.insert("active".to_owned(), json!(seen.state == State::On));
             for key in GROWING {
-                if let Some(rate) = self.rate(before, name, key) {
+                if let Some(rate) = self.rate(before, &seen.name, key) {
                     object.insert(format!("{key}_per_second"), json!(rate));
                 }
             }
-            let ceilings: Map<String, Value> = ceilings
+            let ceilings: Map<String, Value> = seen
+                .ceilings
                 .iter()
                 .map(|(disk, iops)| (disk.clone(), json!(iops)))
                 .collect();
@@ -110,22 +115,29 @@ impl Sample {
             json!({"name": name, "held": held, "queues": queues.collect::<Vec<_>>()})
         });
         json!({
+            "enabled": u8::from(self.enabled),
             "injections": injections.collect::<Vec<_>>(),
             "devices": devices.collect::<Vec<_>>(),
         })
     }
 
-    pub(crate) fn text(&self, before: Option<&Self>) -> String {
+    pub(crate) fn text(&self, before: Option<&Self>, all_off: &str) -> String {
         let mut lines = Vec::new();
         if self.injections.is_empty() {
-            lines.push("no injections".to_owned());
+            lines.extend(["no injections".to_owned(), String::new()]);
         }
-        for (name, stats, ceilings) in &self.injections {
-            lines.extend(self.injection_lines(before, name, stats, ceilings));
+        for seen in &self.injections {
+            lines.extend(self.injection_lines(before, seen));
             lines.push(String::new());
+        }
+        if self.devices.is_empty() {
+            lines.push("no device uses ioem".to_owned());
         }
         for (name, queues) in &self.devices {
             lines.push(device_line(name, queues));
+        }
+        if !self.enabled {
+            lines.extend([String::new(), all_off.to_owned()]);
         }
         let mut text = String::new();
         for line in lines {
@@ -137,31 +149,27 @@ impl Sample {
         text
     }
 
-    fn injection_lines(
-        &self,
-        before: Option<&Self>,
-        name: &str,
-        stats: &Stats,
-        ceilings: &[(String, u64)],
-    ) -> Vec<String> {
-        let state = match (stats.active(), stats.get("remaining_ms")) {
-            (false, _) => "not active".to_owned(),
-            (true, 0) => "active".to_owned(),
-            (true, ms) => format!(
-                "active for {}",
-                units::show_microseconds(ms.saturating_mul(1_000))
-            ),
-        };
+    fn injection_lines(&self, before: Option<&Self>, seen: &Seen) -> Vec<String> {
+        let stats = &seen.stats;
+        let mut state = vec![seen.state.word().to_owned()];
+        if let (State::On, ms @ 1..) = (seen.state, stats.get("remaining_ms")) {
+            let left = units::show_microseconds(ms.saturating_mul(1_000));
+            state.push(format!("{left} left"));
+        }
+        if let (State::On, held) | (_, held @ 1..) = (seen.state, stats.get("held")) {
+            state.push(format!("holds {held} now"));
+        }
         let mut counts = String::new();
         for key in GROWING {
             let _ = write!(counts, "{} {}", key.replace('_', " "), stats.get(key));
-            if let Some(rate) = self.rate(before, name, key) {
+            if let Some(rate) = self.rate(before, &seen.name, key) {
                 let _ = write!(counts, " ({rate:.0}/s)");
             }
             counts.push_str("  ");
         }
         let mut lines = vec![
-            format!("{name}: {state}, holds {} now", stats.get("held")),
+            format!("{}: {}", printable(&seen.name), state.join(", ")),
+            format!("  {}", Described(&seen.values).words_in_full()),
             format!("  {}", counts.trim_end()),
         ];
         if stats.get("errors") > 0 {
@@ -170,7 +178,7 @@ impl Sample {
                 stats.get("errors")
             ));
         }
-        for (disk, iops) in ceilings {
+        for (disk, iops) in &seen.ceilings {
             lines.push(format!(
                 "  with its delay, {disk} does at most {iops} I/Os a second"
             ));
@@ -183,26 +191,6 @@ impl Sample {
         lines.extend(picture(&stats.added_us));
         lines
     }
-}
-
-/// A line as several that fit, broken between words; what does not fit at all is broken anywhere, since nothing is to be lost.
-fn wrapped(line: &str) -> Vec<String> {
-    let indent = line.chars().take_while(|c| *c == ' ').count();
-    let continued = " ".repeat(indent + 4);
-    let mut rest: Vec<char> = line.trim_end().chars().collect();
-    let mut lines = Vec::new();
-    let mut least = indent;
-    while rest.len() > COLUMNS {
-        let space = rest[..=COLUMNS].iter().rposition(|c| *c == ' ');
-        let end = space.filter(|end| *end > least).unwrap_or(COLUMNS);
-        let line: String = rest[..end].iter().collect();
-        lines.push(line.trim_end().to_owned());
-        let after = rest[end..].iter().skip_while(|c| **c == ' ');
-        rest = continued.chars().chain(after.copied()).collect();
-        least = continued.len();
-    }
-    lines.push(rest.into_iter().collect());
-    lines
 }
 
 fn device_line(name: &str, queues: &[Queue]) -> String {
@@ -274,7 +262,9 @@ pub fn status(roots: &Roots, args: &args::Status, out: &mut dyn Write) -> Result
         match (args.json, args.watch) {
             (true, true) => writeln!(out, "{}", sample.json(before.as_ref()))?,
             (true, false) => writeln!(out, "{:#}", sample.json(None))?,
-            (false, _) => out.write_all(sample.text(before.as_ref()).as_bytes())?,
+            (false, _) => {
+                out.write_all(sample.text(before.as_ref(), &roots.all_off()).as_bytes())?
+            }
         }
         out.flush()?;
         if !args.watch {
@@ -290,22 +280,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_broken_between_words_and_lose_nothing() {
-        let counts = format!("  matched {}  delayed {}", "1".repeat(50), "2".repeat(20));
-        let expected = [
-            format!("  matched {}  delayed", "1".repeat(50)),
-            format!("      {}", "2".repeat(20)),
-        ];
-        assert_eq!(wrapped(&counts), expected);
-        let long = wrapped(&"x".repeat(200));
-        assert!(long.iter().all(|line| line.len() <= COLUMNS), "{long:?}");
-        assert_eq!(long.concat().matches('x').count(), 200);
-        assert_eq!(wrapped(""), [""]);
-        let fits = "x ".repeat(COLUMNS / 2);
-        assert_eq!(wrapped(&fits), [fits.trim_end()]);
-    }
-
-    #[test]
     fn bars_show_every_step_between_and_fit() {
         let lines = picture(&[(512, 1), (2_048, 1_000_000)]);
         assert_eq!(
@@ -317,7 +291,7 @@ mod tests {
                 format!("     <2ms    1000000 {}", "#".repeat(BAR)),
             ]
         );
-        assert!(lines.iter().all(|line| line.len() <= COLUMNS));
+        assert!(lines.iter().all(|line| line.len() <= 80));
         assert!(picture(&[]).is_empty());
     }
 }

@@ -56,9 +56,9 @@ fn json_has_the_attributes_as_numbers() {
             "version": 1,
             "enabled": 1,
             "injections": [
-                {"name": "few", "enabled": 0, "period_us": 1000, "quota": 15},
+                {"name": "few", "state": "off", "enabled": 0, "period_us": 1000, "quota": 15},
                 {
-                    "name": "slow", "enabled": 1, "delay_us": 10000, "jitter_us": 1500,
+                    "name": "slow", "state": "on", "enabled": 1, "delay_us": 10000, "jitter_us": 1500,
                     "correlation": 12.5, "period_us": 1000000, "quota": 0
                 },
             ],
@@ -68,6 +68,50 @@ fn json_has_the_attributes_as_numbers() {
             ],
         })
     );
+}
+
+#[test]
+fn the_state_says_why_an_injection_does_nothing() {
+    let tree = crate::status::stopped();
+    let text = stdout(&mut tree.kchaos("list"));
+    let states: Vec<(&str, &str)> = text
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, rest)| (name, rest.trim().split("  ").next().unwrap()))
+        .collect();
+    let expected = [
+        ("off", "off"),
+        ("on", "on"),
+        ("over", "over"),
+        ("used", "used up"),
+    ];
+    assert_eq!(states, expected, "{text}");
+    tree.write("config/ioem/enabled", "0\n");
+    let value: Value = serde_json::from_str(&stdout(&mut tree.kchaos("list --json"))).unwrap();
+    for injection in value["injections"].as_array().unwrap() {
+        assert_eq!(injection["state"], "off", "{injection}");
+    }
+}
+
+#[test]
+fn a_table_fits_into_80_columns_whatever_it_shows() {
+    let tree = busy();
+    let name = "z".repeat(100);
+    let percentiles: Vec<String> = (1..=16).map(|n| format!("{n}:{n}000")).collect();
+    let files = [("percentiles", &*percentiles.join(" ")), ("device", "vdb")];
+    tree.injection(&name, &files);
+    tree.injection("a\x1bb", &[]);
+    let text = stdout(&mut tree.kchaos("list"));
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+    for expected in ["16:16ms", "\nslow ", "\na\\u{1b}b   on "] {
+        assert!(text.contains(expected), "{text}");
+    }
+    assert_eq!(text.matches('z').count(), 100, "{text}");
 }
 
 #[test]

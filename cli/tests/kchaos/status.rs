@@ -10,7 +10,10 @@ fn busy() -> Tree {
     tree.injection(
         "slow",
         &[
+            ("enabled", "1"),
             ("delay_us", "10000"),
+            ("op", "read sync"),
+            ("percentiles", "50:200 99:5000"),
             ("ceiling", "vdb 25600"),
             (
                 "stats",
@@ -28,11 +31,82 @@ fn busy() -> Tree {
     tree
 }
 
+/// Injections that do nothing for every reason there is, and one at work.
+pub(crate) fn stopped() -> Tree {
+    let tree = Tree::new();
+    let idle = "active 0\nremaining_ms 0\nmatched 7";
+    for (name, files) in [
+        ("off", [("enabled", "0"), ("times", "5"), ("stats", idle)]),
+        (
+            "on",
+            [("enabled", "1"), ("times", "0"), ("stats", "active 1")],
+        ),
+        (
+            "over",
+            [("enabled", "1"), ("duration_ms", "500"), ("stats", idle)],
+        ),
+        ("used", [("enabled", "1"), ("times", "5"), ("stats", idle)]),
+    ] {
+        tree.injection(name, &files);
+        tree.write(&format!("config/ioem/{name}/delay_us"), "10000\n");
+        tree.write(&format!("config/ioem/{name}/ceiling"), "vdb 25600\n");
+    }
+    tree
+}
+
+#[test]
+fn the_state_says_why_an_injection_does_nothing() {
+    let tree = stopped();
+    let text = stdout(&mut tree.kchaos("status"));
+    for expected in [
+        "off: off\n",
+        "on: on, holds 0 now\n  delay 10ms, of all I/O\n",
+        "over: over\n  delay 10ms, of all I/O, for 500ms\n",
+        "used: used up\n  delay 10ms, of all I/O, 5 times\n",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
+    // Only the one at work keeps anybody from anything.
+    assert_eq!(text.matches("I/Os a second").count(), 1, "{text}");
+
+    let json = |arguments| -> Value {
+        serde_json::from_str(&stdout(&mut tree.kchaos(arguments))).unwrap()
+    };
+    let value = json("status --json");
+    for (place, enabled, state) in [
+        (0, 0, "off"),
+        (1, 1, "on"),
+        (2, 1, "over"),
+        (3, 1, "used up"),
+    ] {
+        let injection = &value["injections"][place];
+        assert_eq!(injection["enabled"], enabled, "{injection}");
+        assert_eq!(injection["state"], state, "{injection}");
+        assert_eq!(injection["active"], state == "on", "{injection}");
+        let ceilings = injection["ceiling_iops"].as_object().unwrap();
+        assert_eq!(ceilings.is_empty(), state != "on", "{injection}");
+    }
+
+    tree.write("config/ioem/enabled", "0\n");
+    let text = stdout(&mut tree.kchaos("status on"));
+    assert!(text.starts_with("on: off\n"), "{text}");
+    assert!(
+        text.contains("all injections are switched off: echo 1 > "),
+        "{text}"
+    );
+    let value = json("status --json");
+    assert_eq!(
+        (&value["enabled"], &value["injections"][1]["state"]),
+        (&Value::from(0), &Value::from("off"))
+    );
+}
+
 #[test]
 fn a_picture_fits_into_80_columns_without_colour() {
     let text = stdout(&mut busy().kchaos("status"));
     for expected in [
-        "slow: active for 30s, holds 5 now",
+        "slow: on, 30s left, holds 5 now",
+        "delay with percentiles 50:200us 99:5ms, of sync reads",
         "matched 120  delayed 100  limited 0  released early 3",
         "with its delay, vdb does at most 25600 I/Os a second",
         "vdc: matched 20",
@@ -69,6 +143,7 @@ fn long_lines_are_wrapped_and_lose_no_figure() {
     }
     assert_eq!(text.matches('x').count(), 100, "{text}");
     assert!(text.contains("\n      "), "{text}");
+    assert!(text.contains("\nno device uses ioem\n"), "{text}");
 }
 
 #[test]
