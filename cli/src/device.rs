@@ -9,6 +9,7 @@ use crate::{
     guard, injection,
     interface::Roots,
     memory::Memory,
+    output::print_or,
 };
 use anyhow::Result;
 use std::{fs, io::Write, path::PathBuf};
@@ -85,34 +86,39 @@ pub fn attach(roots: &Roots, args: &Attach, out: &mut dyn Write) -> Result<()> {
         .iter()
         .map(|disk| Memory::read(&disk.memory))
         .collect();
+    let undo = |count| {
+        let disks = disks.iter().zip(&before).take(count);
+        disks
+            .filter_map(|(disk, memory)| give_back(roots, disk, requests, memory.as_ref()).err())
+            .collect::<Vec<_>>()
+    };
     for (place, disk) in disks.iter().enumerate() {
         if let Err(error) = disk.switch(&disk.attach_steps(roots, requests), IOEM) {
             let mut failures = vec![error];
-            let undo = disks.iter().zip(&before).take(place + 1);
-            failures.extend(undo.filter_map(|(disk, memory)| {
-                give_back(roots, disk, requests, memory.as_ref()).err()
-            }));
+            failures.extend(undo(place + 1));
             return all_of(failures);
         }
     }
-    for disk in &disks {
-        let requests = requests.map(|requests| format!("nr_requests {requests}"));
-        match (disk.active == IOEM, requests) {
-            (true, requests) => {
-                writeln!(
-                    out,
-                    "{}: {IOEM}, {}",
-                    disk.name,
-                    requests.unwrap_or_default()
-                )?;
-            }
-            (false, Some(requests)) => {
-                writeln!(out, "{}: {} -> {IOEM}, {requests}", disk.name, disk.active)?;
-            }
-            (false, None) => writeln!(out, "{}: {} -> {IOEM}", disk.name, disk.active)?,
-        }
-    }
-    Ok(())
+    let lines: Vec<String> = disks
+        .iter()
+        .map(|disk| attached_line(disk, requests))
+        .collect();
+    print_or(out, &lines.concat(), || undo(disks.len()))
+}
+
+/// What became of a disk that was attached.
+fn attached_line(disk: &Disk, requests: Option<u64>) -> String {
+    let before = if disk.active == IOEM {
+        String::new()
+    } else {
+        format!("{} -> ", disk.active)
+    };
+    let requests = requests.map(|requests| format!(", nr_requests {requests}"));
+    format!(
+        "{}: {before}{IOEM}{}\n",
+        disk.name,
+        requests.unwrap_or_default()
+    )
 }
 
 /// Undoes what was done of an attachment.
@@ -151,18 +157,28 @@ pub fn detach(
     out: &mut dyn Write,
 ) -> Result<()> {
     let mut failures = Vec::new();
+    // Whether anybody learns of it or not, the others are given back too.
+    let mut printed = Ok(());
     for device in devices {
-        let result = Disk::find(roots, device).and_then(|disk| detach_disk(&disk, dry_run, out));
-        failures.extend(result.err());
+        match Disk::find(roots, device).and_then(|disk| detach_disk(&disk, dry_run)) {
+            Ok(text) => printed = printed.and_then(|()| out.write_all(&text)),
+            Err(error) => failures.push(error),
+        }
     }
-    all_of(failures)
+    all_of(failures)?;
+    Ok(printed?)
 }
 
-fn detach_disk(disk: &Disk, dry_run: bool, out: &mut dyn Write) -> Result<()> {
+/// Gives a disk back, and returns what is to be printed.
+fn detach_disk(disk: &Disk, dry_run: bool) -> Result<Vec<u8>> {
     let name = &disk.name;
+    let mut text = Vec::new();
     if disk.active != IOEM {
         note(&format!("{name} is not on ioem but on {}", disk.active));
-        return if dry_run { Ok(()) } else { forget(disk) };
+        if !dry_run {
+            forget(disk)?;
+        }
+        return Ok(text);
     }
     let memory = Memory::read(&disk.memory).unwrap_or_else(|| {
         note(&format!(
@@ -175,9 +191,12 @@ fn detach_disk(disk: &Disk, dry_run: bool, out: &mut dyn Write) -> Result<()> {
     });
     let steps = disk.detach_steps(&memory);
     if dry_run {
-        return steps.iter().try_for_each(|step| step.print(out));
+        for step in &steps {
+            step.print(&mut text)?;
+        }
+        return Ok(text);
     }
     disk.switch(&steps, &memory.scheduler)?;
-    writeln!(out, "{name}: {IOEM} -> {}", memory.scheduler)?;
-    Ok(())
+    writeln!(text, "{name}: {IOEM} -> {}", memory.scheduler)?;
+    Ok(text)
 }

@@ -2,6 +2,7 @@
 
 //! How the program fails: exit codes, and messages that say what to do next.
 
+use crate::output;
 use anyhow::{Result, anyhow};
 use rustix::io::Errno;
 use std::{
@@ -78,7 +79,7 @@ pub fn exit(error: &anyhow::Error) -> Exit {
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        .is_some_and(output::is_closed)
 }
 
 /// The kernel did not let us do `what` to `path`.

@@ -10,6 +10,7 @@ use crate::{
     guard,
     interface::{Roots, try_read},
     lease::Lease,
+    output::print_or,
     resolve,
     settings::Settings,
     step::Step,
@@ -80,7 +81,11 @@ pub fn inject(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) -> Resu
     roots.require_known_version()?;
     let settings = request.checked(roots)?;
     let name = make(roots, request, &settings)?;
-    writeln!(out, "{name}")?;
+    let end = Step::RemoveDirectory(roots.injection(OsStr::new(&name)));
+    print_or(out, &format!("{name}\n"), || {
+        let ended = end.run().map_err(|error| end.refused(&error));
+        ended.err().into_iter().collect()
+    })?;
     hints(roots, &name, &settings);
     Ok(())
 }
@@ -324,6 +329,8 @@ pub fn recover(
 ) -> Result<()> {
     roots.require_interface()?;
     let mut failures = Vec::new();
+    // Whether anybody learns of it or not, the others end too.
+    let mut printed = Ok(());
     for name in names {
         let shown = name.to_string_lossy();
         let step = Step::RemoveDirectory(roots.injection(name));
@@ -339,13 +346,14 @@ pub fn recover(
             step.print(out)?;
         } else {
             match step.run() {
-                Ok(()) => writeln!(out, "{shown}")?,
+                Ok(()) => printed = printed.and_then(|()| writeln!(out, "{shown}")),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => failures.push(unknown()),
                 Err(error) => failures.push(step.refused(&error)),
             }
         }
     }
-    all_of(failures)
+    all_of(failures)?;
+    Ok(printed?)
 }
 
 /// Ends all injections.

@@ -24,6 +24,7 @@ mod lease;
 pub mod list;
 pub mod memory;
 mod mounts;
+pub mod output;
 mod resolve;
 pub mod settings;
 mod stats;

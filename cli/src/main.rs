@@ -5,6 +5,7 @@
 use kchaos::{
     args::Arguments,
     error::{self, Exit},
+    output::{Output, told},
 };
 use std::{
     env,
@@ -14,7 +15,7 @@ use std::{
 };
 
 fn main() -> ExitCode {
-    let mut out = io::stdout().lock();
+    let mut out = Output(io::stdout().lock());
     let words: Vec<OsString> = env::args_os().collect();
     let result = match Arguments::read(&words) {
         Ok(arguments) => kchaos::run(&arguments, &mut out),
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
             return ExitCode::from(Exit::Usage as u8);
         }
         // Help and version.
-        Err(text) => text.print().map(|()| 0).map_err(anyhow::Error::from),
+        Err(text) => text.print().map(|()| 0).map_err(|error| told(error).into()),
     };
     let result = result.and_then(|code| Ok(out.flush().map(|()| code)?));
     match result {

@@ -8,6 +8,7 @@ mod filter;
 mod inject;
 mod interface;
 mod list;
+mod output;
 mod recover;
 mod status;
 mod tree;

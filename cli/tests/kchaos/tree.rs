@@ -82,15 +82,24 @@ impl Tree {
         symlink(self.path(target), link).unwrap();
     }
 
+    /// The variables that tell the program to use this tree.
+    pub(crate) fn roots(&self) -> [(&'static str, PathBuf); 5] {
+        [
+            ("KCHAOS_CONFIGFS", "config"),
+            ("KCHAOS_SYSFS", "sys"),
+            ("KCHAOS_STATE", "run/kchaos"),
+            ("KCHAOS_DEV", "dev"),
+            ("KCHAOS_PROC", "proc"),
+        ]
+        .map(|(variable, path)| (variable, self.path(path)))
+    }
+
     /// The program, told to use this tree.
     pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
-        command
-            .env("KCHAOS_CONFIGFS", self.path("config"))
-            .env("KCHAOS_SYSFS", self.path("sys"))
-            .env("KCHAOS_STATE", self.path("run/kchaos"))
-            .env("KCHAOS_DEV", self.path("dev"))
-            .env("KCHAOS_PROC", self.path("proc"));
+        for (variable, path) in self.roots() {
+            command.env(variable, path);
+        }
         command
     }
 

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! What becomes of the work when its results cannot be printed.
+
+use crate::tree::{KCHAOS, Tree};
+use std::{
+    fs::File,
+    process::{Command, Stdio},
+};
+
+/// A system with two injections, a disk to attach and two to detach.
+fn busy() -> Tree {
+    let tree = Tree::new();
+    tree.injection("a", &[]);
+    tree.injection("b", &[]);
+    for disk in ["vdb", "vdc"] {
+        tree.disk(disk, "none [ioem]");
+        tree.write(&format!("run/kchaos/{disk}"), "kyber\n");
+        tree.write(&format!("sys/devices/{disk}/queue/nr_requests"), "64\n");
+    }
+    tree
+}
+
+/// The exit code and what is said, when results go to `out`.
+fn run(tree: &Tree, arguments: &str, out: impl Into<Stdio>) -> (Option<i32>, String) {
+    let mut command = Command::new(KCHAOS);
+    for (variable, value) in tree.roots() {
+        command.env(variable, value);
+    }
+    let output = command
+        .args(arguments.split(' '))
+        .stdout(out)
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+fn full() -> File {
+    File::options().write(true).open("/dev/full").unwrap()
+}
+
+const READING: [&str; 6] = [
+    "list",
+    "list --json",
+    "status",
+    "status --watch --interval 10ms",
+    "version",
+    "list --help",
+];
+
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    for arguments in READING {
+        let (_, closed) = std::io::pipe().unwrap();
+        assert_eq!(
+            run(&busy(), arguments, closed),
+            (Some(0), String::new()),
+            "{arguments}"
+        );
+    }
+}
+
+#[test]
+fn output_that_is_lost_is_a_failure() {
+    for arguments in READING {
+        let (code, said) = run(&busy(), arguments, full());
+        assert_eq!(code, Some(1), "{arguments}");
+        let expected = "kchaos: cannot write to standard output: No space left on device";
+        assert!(said.starts_with(expected), "{arguments}: {said}");
+    }
+}
+
+#[test]
+fn what_nobody_could_be_told_of_is_not_done() {
+    for arguments in [
+        "inject ioem delay --delay 1ms",
+        "attach vda",
+        "attach --nr-requests 256 vda vdb",
+    ] {
+        let tree = busy();
+        tree.write("sys/devices/vda/queue/nr_requests", "64\n");
+        tree.write("sys/devices/vda/queue/scheduler", "kyber\n");
+        let before = tree.content();
+        let (code, said) = run(&tree, arguments, full());
+        assert_eq!(code, Some(1), "{arguments}");
+        assert!(
+            said.contains("what was done is undone"),
+            "{arguments}: {said}"
+        );
+        assert_eq!(tree.content(), before, "{arguments}");
+    }
+}
+
+#[test]
+fn what_frees_disks_is_done_to_the_end() {
+    for lost in [true, false] {
+        for arguments in ["recover --all", "detach vdb vdc"] {
+            let tree = busy();
+            let (code, said) = if lost {
+                run(&tree, arguments, full())
+            } else {
+                run(&tree, arguments, std::io::pipe().unwrap().1)
+            };
+            assert_eq!(
+                (code, said.is_empty()),
+                (Some(i32::from(lost)), !lost),
+                "{arguments}: {said}"
+            );
+            let names = ["a", "b"].map(|name| tree.path("config/ioem").join(name).exists());
+            assert_eq!(names, [!arguments.starts_with("recover"); 2]);
+            let expected = if arguments.starts_with("detach") {
+                "kyber\n"
+            } else {
+                "none [ioem]\n"
+            };
+            for disk in ["vdb", "vdc"] {
+                assert_eq!(
+                    tree.read(&format!("sys/devices/{disk}/queue/scheduler")),
+                    expected
+                );
+            }
+        }
+    }
+}
