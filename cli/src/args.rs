@@ -3,86 +3,26 @@
 //! The command line.
 
 use crate::{
-    attributes::{ATTRIBUTES, Attribute, Kind, Unit, Value},
+    advice::advise,
+    attributes::{ATTRIBUTES, Attribute, Kind, Value},
     error::EXIT_CODES,
+    help,
     interface::Roots,
     settings::{Settings, check_name},
+    unit::Unit,
     units,
 };
 use clap::{
     Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, Error, FromArgMatches, Parser, Subcommand,
     error::ErrorKind,
 };
-use std::{ffi::OsString, path::PathBuf, time::Duration};
-
-const START: &str = "\
-To slow a disk down:
-  kchaos attach /dev/sdb
-  kchaos inject ioem delay --delay 10ms --jitter 2ms
-and to have it back as it was:
-  kchaos recover --all
-  kchaos detach /dev/sdb";
-
-const ENVIRONMENT: &str = "\
-Environment:
-  KCHAOS_CONFIGFS  where configfs is mounted [/sys/kernel/config]
-  KCHAOS_SYSFS     where sysfs is mounted [/sys]
-  KCHAOS_STATE     where the schedulers of attached devices are remembered [/run/kchaos]
-  KCHAOS_DEV       where device nodes are [/dev]
-  KCHAOS_PROC      where proc is mounted [/proc]";
-
-const JSON: &str = "\
-Shows injections and the devices that are on ioem.
-
-The table may change; with --json, this is printed and stays as it is, apart from keys that are added:
-
-  {\"version\": 1, \"enabled\": 1,
-   \"injections\": [{\"name\": \"delay-1\", \"enabled\": 1, \"delay_us\": 10000, ...}],
-   \"devices\": [{\"name\": \"sdb\", \"scheduler\": \"ioem\", \"remembered\": \"kyber\",
-                \"remembered_nr_requests\": null}]}
-
-The attributes of an injection are numbers and texts named like its files. \"remembered\" is the scheduler, and \
-\"remembered_nr_requests\" the number of requests, that `kchaos detach` gives back, or null.";
-
-const STATUS_JSON: &str = "\
-Shows what injections do: how much I/O they reached, hold now, and how long they made it take.
-
-With --json, this is printed and stays as it is, apart from keys that are added; with --watch too, one line each time:
-
-  {\"injections\": [{\"name\": \"slow\", \"active\": true, \"remaining_ms\": 0, \"matched\": 120, \"delayed\": 100,
-    \"limited\": 20, \"held\": 5, \"released_early\": 0, \"errors\": 0,
-    \"added_us\": [{\"below_us\": 1024, \"count\": 90}],
-    \"devices\": [{\"name\": \"sda\", \"matched\": 100, ...}], \"ceiling_iops\": {\"sda\": 25600}}],
-   \"devices\": [{\"name\": \"sda\", \"held\": 5,
-    \"queues\": [{\"queue\": 0, \"held\": 5, \"first_us\": 1200, \"last_us\": 9000}]}]}
-
-Each step of \"added_us\", the time from arrival to release, begins at half of \"below_us\". The \"devices\" of an injection are \
-there if it reached several. From the second line of --watch on, numbers that only grow also have their growth, such as \
-\"matched_per_second\".";
-
-const DELAY_EXAMPLES: &str = "\
-Examples:
-  10 ms, give or take 2, for all I/O of all attached disks, for half a minute:
-    kchaos inject ioem delay --delay 10ms --jitter 2ms --for 30s
-  One of a thousand reads of one file system hangs for half a second:
-    kchaos inject ioem delay --delay 500ms --probability 0.1% --op read --device /mnt/data
-  A cgroup's disk as it was measured on a bad day, while a test runs:
-    kchaos inject ioem delay --percentiles 50:200us,99:5ms,99.9:80ms --cgroup /tenant -- ./run-test
-  Synchronous writes to the journal, which is in the first 128 MiB, the first 100 times:
-    kchaos inject ioem delay --delay 1s --op write,sync --sectors 0+262144 --times 100";
-
-const LIMIT_EXAMPLES: &str = "\
-Examples:
-  100 I/Os a second and device:
-    kchaos inject ioem limit --quota 100
-  Writes of at least 64 KiB to one disk, while a program runs:
-    kchaos inject ioem limit --quota 15 --period 100ms --op write --min-bytes 64k --device sdb -- fio job.fio";
+use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 /// Slows disks down on purpose, to see what is on them cope with a bad day.
 #[derive(Debug, Parser)]
 #[command(name = "kchaos", version, max_term_width = 100)]
-#[command(after_help = format!("{START}\n\n{EXIT_CODES}"))]
-#[command(after_long_help = format!("{START}\n\n{ENVIRONMENT}\n\n{EXIT_CODES}"))]
+#[command(after_help = format!("{}\n\n{EXIT_CODES}", help::START))]
+#[command(after_long_help = format!("{}\n\n{}\n\n{EXIT_CODES}", help::START, help::ENVIRONMENT))]
 pub struct Arguments {
     /// Where the file systems are.
     #[command(flatten)]
@@ -99,7 +39,7 @@ impl Arguments {
     ///
     /// What clap says; for help and version, too, their text is an error.
     pub fn read(words: &[OsString]) -> Result<Self, Error> {
-        let arguments = Self::try_parse_from(words)?;
+        let arguments = Self::try_parse_from(words).map_err(|error| advise(error, words))?;
         // To clap, a `--` at the end is as none. It mostly is what a variable without a value left, and the injection would stay.
         if let Verb::Inject(Inject {
             fault: Fault::Ioem { effect },
@@ -121,6 +61,8 @@ impl Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Make an injection, and print its name
+    #[command(after_help = help::INJECT)]
+    #[command(after_long_help = format!("{}\n\n{EXIT_CODES}", help::INJECT))]
     Inject(Inject),
     /// End injections
     #[command(group = ArgGroup::new("which").args(["names", "all"]).required(true))]
@@ -136,14 +78,14 @@ pub enum Verb {
         dry_run: DryRun,
     },
     /// Show injections and the devices that are on ioem
-    #[command(long_about = JSON)]
+    #[command(long_about = help::LIST)]
     List {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Show what injections do: rates, held I/O, and how long it took
-    #[command(long_about = STATUS_JSON)]
+    #[command(long_about = help::STATUS)]
     Status(Status),
     /// Switch devices to ioem, so that injections reach them
     Attach(Attach),
@@ -186,12 +128,24 @@ pub enum Fault {
 pub enum Effect {
     /// Let only so many I/Os through in each period
     #[command(mut_group("quota", |group| group.required(true)))]
-    #[command(after_help = LIMIT_EXAMPLES)]
+    #[command(
+        mut_arg("--quota", first),
+        mut_arg("--period", first),
+        mut_arg("--period-us", first)
+    )]
+    #[command(override_usage = help::LIMIT_USAGE)]
+    #[command(after_help = help::MORE, after_long_help = help::LIMIT_EXAMPLES)]
     Limit(Task),
     /// Delay each I/O
     #[command(mut_group("delay", |group| group.required(true)))]
-    #[command(after_help = DELAY_EXAMPLES)]
+    #[command(override_usage = help::DELAY_USAGE)]
+    #[command(after_help = help::MORE, after_long_help = help::DELAY_EXAMPLES)]
     Delay(Task),
+}
+
+/// Shows an argument before the others of its section.
+fn first(argument: Arg) -> Arg {
+    argument.display_order(0)
 }
 
 /// What an injection is to be, and what it is made for.
@@ -246,8 +200,9 @@ fn interval(text: &str) -> Result<Duration, String> {
 /// Devices to switch to ioem.
 #[derive(Args, Debug)]
 pub struct Attach {
-    /// How many requests each can have: with a delay, a device does at most so many I/Os in that time [4 to 2048; default: as ioem begins]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(4..=2048))]
+    /// How many requests each can have: with a delay, a device does at most so many I/Os in that time [4 to 2048; default: as
+    /// ioem begins]
+    #[arg(long, value_name = "NUMBER", value_parser = requests)]
     pub nr_requests: Option<u64>,
     /// Also switch disks that have /, /usr or active swap
     #[arg(long)]
@@ -255,6 +210,22 @@ pub struct Attach {
     /// The devices.
     #[command(flatten)]
     pub devices: Devices,
+}
+
+/// Reads how many requests a device is to have.
+fn requests(text: &str) -> Result<u64, String> {
+    /// What the kernel and the driver accept.
+    const RANGE: RangeInclusive<u64> = 4..=2_048;
+    let requests = u64::try_from(units::number(text)?).ok();
+    requests
+        .filter(|requests| RANGE.contains(requests))
+        .ok_or_else(|| {
+            format!(
+                "it has to be from {} to {} requests",
+                RANGE.start(),
+                RANGE.end()
+            )
+        })
 }
 
 /// Devices.
@@ -352,35 +323,38 @@ fn flags(attribute: &'static Attribute) -> Vec<Arg> {
             // A negative value is to be told its range.
             .allow_hyphen_values(true)
     };
-    let help = format!("{} {}", attribute.help, attribute.accepted());
+    let in_full = format!("{} {}", attribute.help, attribute.accepted());
     let own = flag(&attribute.flag()).value_parser(|text: &str| attribute.parse(text));
     match (&attribute.kind, attribute.flag_with_unit()) {
         (
             Kind::Number {
-                unit: Unit::Time { microseconds, .. },
+                unit: Unit::Time(time),
                 ..
             },
             Some(name),
         ) => {
-            let (value, same) = match microseconds {
-                1 => ("MICROSECONDS", "The same in microseconds"),
-                _ => ("MILLISECONDS", "The same in milliseconds"),
-            };
+            let (value, same) = (time.name().to_uppercase(), time.name());
+            let same = format!("The same in {same}");
             vec![
                 flag(name)
                     .value_name("TIME")
                     .value_parser(|text: &str| attribute.parse_with_unit(text))
-                    .help(help),
-                own.value_name(value).help(same),
+                    .help(attribute.help)
+                    .long_help(in_full),
+                own.value_name(value).help(same).hide_short_help(true),
             ]
         }
         (Kind::Number { unit, .. }, _) => {
             let value = match unit {
                 Unit::Percent { .. } => "PERCENT",
                 Unit::Bytes => "BYTES",
-                Unit::Number | Unit::Time { .. } => "NUMBER",
+                Unit::Number | Unit::Time(_) => "NUMBER",
             };
-            vec![own.value_name(value).help(help)]
+            vec![
+                own.value_name(value)
+                    .help(attribute.help)
+                    .long_help(in_full),
+            ]
         }
         (Kind::Text(form), _) => {
             let action = if form.is_list() {
@@ -388,7 +362,12 @@ fn flags(attribute: &'static Attribute) -> Vec<Arg> {
             } else {
                 ArgAction::Set
             };
-            vec![own.value_name(form.value_name()).action(action).help(help)]
+            vec![
+                own.value_name(form.value_name())
+                    .action(action)
+                    .help(attribute.help)
+                    .long_help(in_full),
+            ]
         }
     }
 }

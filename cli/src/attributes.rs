@@ -2,7 +2,11 @@
 
 //! The one table of an injection's attributes, from which flags, checks, list and JSON come.
 
-use crate::{form::Form, units};
+use crate::{
+    form::Form,
+    unit::{self, Time, Unit},
+    units,
+};
 use serde_json::json;
 use std::ops::RangeInclusive;
 
@@ -27,10 +31,10 @@ pub const CGROUP: &str = "cgroup";
 const DELAY: Unit = Unit::microseconds("delay");
 const JITTER: Unit = Unit::microseconds("jitter");
 const PERIOD: Unit = Unit::microseconds("period");
-const FOR: Unit = Unit::Time {
+const FOR: Unit = Unit::Time(Time {
     flag: "for",
     microseconds: 1_000,
-};
+});
 
 /// The files of an injection's directory, in the order in which they are written and shown: first what says which I/O is meant, so
 /// that no other I/O is ever affected; the time it lasts late, so that it does not pass before the injection starts.
@@ -48,12 +52,12 @@ pub const ATTRIBUTES: [Attribute; 20] = [
     Attribute::number("probability", Unit::Percent { places: 4 }, 0..=1_000_000, 1_000_000, Section::Filter, "Share of that I/O that is affected, with up to four decimals"),
     Attribute::number("every", Unit::Number, 1..=MOST, 1, Section::Filter, "Only each n-th of that I/O, counted per device"),
     Attribute::number("times", Unit::Number, 0..=MOST, 0, Section::Filter, "Stop after so many affected I/Os, on all devices together; 0 is no end"),
-    Attribute::number("seed", Unit::Number, 0..=u64::MAX, 0, Section::Effect, "Draw the same random numbers each time; 0 draws others each time"),
     Attribute::number("delay_us", DELAY, 0..=HOUR_US, 0, Section::Effect, "Mean delay of each I/O"),
     Attribute::number("jitter_us", JITTER, 0..=HOUR_US, 0, Section::Effect, "How far a delay may be from the mean, either way; the standard deviation unless the distribution is uniform"),
     Attribute::number("correlation", Unit::Percent { places: 2 }, 0..=10_000, 0, Section::Effect, "How much a delay resembles the one before"),
     Attribute::text("distribution", Form::Distribution, Section::Effect, "How delays spread around the mean, as in tc netem"),
     Attribute::text("percentiles", Form::Percentiles, Section::Effect, "Delays such as were measured, instead of mean and jitter: so many per cent are at most so long; a number without unit is microseconds"),
+    Attribute::number("seed", Unit::Number, 0..=u64::MAX, 0, Section::Effect, "Draw the same random numbers each time; 0 draws others each time"),
     Attribute::number("period_us", PERIOD, 1..=HOUR_US, 1_000_000, Section::Effect, "Length of a limit's period"),
     Attribute::number("quota", Unit::Number, 0..=MOST, 0, Section::Effect, "I/Os let through in each period, per device; 0 is no limit"),
     Attribute::number(DURATION, FOR, 0..=MOST, 0, Section::Time, "End by itself after this time; 0 is no end"),
@@ -83,36 +87,6 @@ impl Section {
             Self::Filter => "Which I/O",
             Self::Effect => "What happens to it",
             Self::Time => "When",
-        }
-    }
-}
-
-/// What a number counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Just a number.
-    Number,
-    /// Bytes.
-    Bytes,
-    /// A time.
-    Time {
-        /// The flag that takes it with a unit.
-        flag: &'static str,
-        /// How many microseconds the file counts as one.
-        microseconds: u64,
-    },
-    /// Per cents; the value is in units of the last decimal.
-    Percent {
-        /// How many decimals there can be.
-        places: u32,
-    },
-}
-
-impl Unit {
-    const fn microseconds(flag: &'static str) -> Self {
-        Self::Time {
-            flag,
-            microseconds: 1,
         }
     }
 }
@@ -194,7 +168,7 @@ impl Attribute {
     pub fn flag_with_unit(&self) -> Option<&'static str> {
         match self.kind {
             Kind::Number {
-                unit: Unit::Time { flag, .. },
+                unit: Unit::Time(Time { flag, .. }),
                 ..
             } => Some(flag),
             _ => None,
@@ -219,11 +193,11 @@ impl Attribute {
             Kind::Text(form) => return form.parse(text).map(Value::Text),
             Kind::Number { unit, range, .. } => (*unit, range),
         };
-        let show = |value| file_text(unit, value);
-        match text.strip_prefix('-').map(|rest| positive(unit, rest)) {
-            Some(Ok(_)) => Err(out_of_range(range, show)),
-            _ => check(positive(unit, text)?, range, show),
-        }
+        let value = match text.strip_prefix('-').map(|rest| unit.read(rest)) {
+            Some(Ok(_)) => None,
+            _ => Some(unit.read(text)?),
+        };
+        within(range, value).ok_or_else(|| out_of_range(range, &unit.range(range)))
     }
 
     /// Reads a value as its file says it.
@@ -246,31 +220,27 @@ impl Attribute {
     /// A sentence that says what is accepted.
     pub fn parse_with_unit(&self, text: &str) -> Result<Value, String> {
         let Kind::Number {
-            unit: unit @ Unit::Time { microseconds, .. },
+            unit: unit @ Unit::Time(time),
             range,
             ..
         } = &self.kind
         else {
             return self.parse(text);
         };
-        let (name, step) = match microseconds {
-            1 => ("microseconds", "1us"),
-            _ => ("milliseconds", "1ms"),
-        };
-        let time = units::microseconds(text)
-            .map_err(|message| format!("{message}; --{} takes {name}", self.flag()))?;
-        if time % microseconds != 0 {
+        let microseconds = units::microseconds(text)
+            .map_err(|message| format!("{message}; --{} takes {}", self.flag(), time.name()))?;
+        if microseconds % time.microseconds != 0 {
+            let step = unit.show(1);
             return Err(format!("the shortest step of this time is {step}"));
         }
-        check(u128::from(time / microseconds), range, |value| {
-            show(*unit, value)
-        })
+        let value = u128::from(microseconds / time.microseconds);
+        within(range, Some(value)).ok_or_else(|| out_of_range(range, &time.range(range)))
     }
 
     /// The value as the file has it.
     pub fn file_text(&self, value: &Value) -> String {
         match (&self.kind, value) {
-            (Kind::Number { unit, .. }, Value::Number(number)) => file_text(*unit, *number),
+            (Kind::Number { unit, .. }, Value::Number(number)) => unit.file_text(*number),
             (_, Value::Number(number)) => number.to_string(),
             (_, Value::Text(text)) => text.clone(),
         }
@@ -301,7 +271,7 @@ impl Attribute {
     /// The value for people to read.
     pub fn show(&self, value: &Value) -> String {
         match (&self.kind, value) {
-            (Kind::Number { unit, .. }, Value::Number(number)) => show(*unit, *number),
+            (Kind::Number { unit, .. }, Value::Number(number)) => unit.show(*number),
             (_, Value::Number(number)) => number.to_string(),
             (_, Value::Text(text)) => text.clone(),
         }
@@ -315,12 +285,12 @@ impl Attribute {
                 range,
                 default,
             } => {
-                let text = |value: u64| match unit {
-                    Unit::Time { .. } => show(*unit, value),
-                    Unit::Number | Unit::Bytes | Unit::Percent { .. } => file_text(*unit, value),
+                let (range, default) = match unit {
+                    Unit::Number | Unit::Bytes => (unit.range(range), default.to_string()),
+                    Unit::Percent { .. } => (unit.range(range), unit.show(*default)),
+                    Unit::Time(time) => (time.range(range), unit.show(*default)),
                 };
-                let (least, most) = (text(*range.start()), text(*range.end()));
-                format!("[{least} to {most}; default {}]", text(*default))
+                format!("[{range}; default {default}]")
             }
             Kind::Text(form) => {
                 let default = match form.default() {
@@ -337,46 +307,15 @@ impl Attribute {
     }
 }
 
-fn positive(unit: Unit, text: &str) -> Result<u128, String> {
-    match unit {
-        Unit::Number | Unit::Time { .. } => units::number(text),
-        Unit::Bytes => units::bytes(text),
-        Unit::Percent { places } => units::percent(text, places),
-    }
+/// The value, if there is one and it is in the range.
+fn within(range: &RangeInclusive<u64>, value: Option<u128>) -> Option<Value> {
+    let value = u64::try_from(value?).ok()?;
+    range.contains(&value).then_some(Value::Number(value))
 }
 
-fn check(
-    value: u128,
-    range: &RangeInclusive<u64>,
-    show: impl Fn(u64) -> String,
-) -> Result<Value, String> {
-    match u64::try_from(value) {
-        Ok(value) if range.contains(&value) => Ok(Value::Number(value)),
-        _ => Err(out_of_range(range, show)),
-    }
-}
-
-fn out_of_range(range: &RangeInclusive<u64>, show: impl Fn(u64) -> String) -> String {
-    let (least, most) = (show(*range.start()), show(*range.end()));
-    format!("it has to be from {least} to {most}")
-}
-
-fn file_text(unit: Unit, value: u64) -> String {
-    match unit {
-        Unit::Number | Unit::Bytes | Unit::Time { .. } => value.to_string(),
-        Unit::Percent { places } => units::show_percent(value, places),
-    }
-}
-
-fn show(unit: Unit, value: u64) -> String {
-    match unit {
-        Unit::Number => value.to_string(),
-        Unit::Bytes => units::show_bytes(value),
-        Unit::Time { microseconds, .. } => {
-            units::show_microseconds(value.saturating_mul(microseconds))
-        }
-        Unit::Percent { places } => format!("{}%", units::show_percent(value, places)),
-    }
+fn out_of_range(range: &RangeInclusive<u64>, in_words: &str) -> String {
+    let from = if unit::is_switch(range) { "" } else { "from " };
+    format!("it has to be {from}{in_words}")
 }
 
 #[cfg(test)]
@@ -400,7 +339,7 @@ mod tests {
             };
             assert!(range.contains(default), "{attribute:?}");
             let suffix = match unit {
-                Unit::Time { microseconds, .. } => {
+                Unit::Time(Time { microseconds, .. }) => {
                     Some(if *microseconds == 1 { "_us" } else { "_ms" })
                 }
                 Unit::Bytes => Some("_bytes"),
@@ -449,8 +388,10 @@ mod tests {
             assert!(named(name).parse(most).is_ok(), "{name}");
             for wrong in [too_much, "-1"] {
                 let message = named(name).parse(wrong).unwrap_err();
+                let expected = if name == ENABLED { "0 or 1" } else { most };
+                let last = message.split(" to ").last().unwrap();
                 assert!(
-                    message.ends_with(&format!("to {most}")),
+                    last.starts_with(expected) || message.ends_with(expected),
                     "{name}: {message}"
                 );
             }
@@ -486,6 +427,39 @@ mod tests {
         ] {
             assert_eq!(named(name).parse_with_unit(text).unwrap_err(), expected);
         }
+    }
+
+    #[test]
+    fn a_range_is_told_in_words_and_units() {
+        for (name, text, expected) in [
+            ("quota", "-1", "from 0 to 4294967295"),
+            ("enabled", "2", "0 or 1"),
+            ("probability", "101%", "from 0 to 100%"),
+            (
+                "min_bytes",
+                "4g",
+                "from 0 to 4294967295 bytes, which is just below 4GiB",
+            ),
+            (
+                "delay_us",
+                "3600000001",
+                "from 0 to 3600000000 microseconds, which is 1h",
+            ),
+            (
+                DURATION,
+                "4294967296",
+                "from 0 to 4294967295 milliseconds, which is 49 days",
+            ),
+        ] {
+            let message = named(name).parse(text).unwrap_err();
+            assert_eq!(message, format!("it has to be {expected}"));
+        }
+        assert_eq!(
+            named(DURATION).parse_with_unit("50d").unwrap_err(),
+            "it has to be from 0s to 4294967.295s, which is 49 days"
+        );
+        assert_eq!(named("delay_us").accepted(), "[0s to 1h; default 0s]");
+        assert_eq!(named("probability").accepted(), "[0 to 100%; default 100%]");
     }
 
     #[test]

@@ -36,10 +36,13 @@ pub const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  something failed, or the kernel refused it
-  2  the arguments make no sense, a value is out of range, or the disk has /, /usr or active swap: see --force
-  3  the driver's interface is not there: module not loaded, configfs not mounted, unknown version
+  2  the arguments make no sense, a value is out of range, or the disk has /,
+     /usr or active swap: see --force
+  3  the driver's interface is not there: module not loaded, configfs not
+     mounted, unknown version
   4  not permitted, most often because the user is not root
-  5  no such injection or device, a device without a blk-mq queue, or a name that is taken
+  5  no such injection or device, a device without a blk-mq queue, or a name
+     that is taken
 With `inject ... -- COMMAND`, once the injection is made:
   N  what COMMAND exits with; 128+N when signal N killed it
   126  COMMAND cannot be run

@@ -237,12 +237,10 @@ fn range(word: &str) -> Result<Range, String> {
 fn percentiles(text: &str) -> Result<String, String> {
     let points = words(text).map(percentile).collect::<Result<Vec<_>, _>>()?;
     check_count(points.len(), MOST_WORDS, "percentiles")?;
-    let show = |(percent, time): &(u64, u64)| {
-        format!(
-            "{}:{time}",
-            units::show_percent(*percent, PERCENTILE_PLACES)
-        )
-    };
+    let percent = |(percent, _): &(u64, u64)| units::show_percent(*percent, PERCENTILE_PLACES);
+    let in_words =
+        |point: &(u64, u64)| format!("{}:{}", percent(point), units::show_microseconds(point.1));
+    let in_file = |point: &(u64, u64)| format!("{}:{}", percent(point), point.1);
     for pair in points.windows(2) {
         let [first, second] = pair else { continue };
         let what = match () {
@@ -252,11 +250,11 @@ fn percentiles(text: &str) -> Result<String, String> {
         };
         return Err(format!(
             "{what}, but {} comes after {}",
-            show(second),
-            show(first)
+            in_words(second),
+            in_words(first)
         ));
     }
-    Ok(points.iter().map(show).collect::<Vec<_>>().join(" "))
+    Ok(points.iter().map(in_file).collect::<Vec<_>>().join(" "))
 }
 
 /// One point: per cents with their decimals, and microseconds.
@@ -343,13 +341,13 @@ mod tests {
             (
                 Form::Percentiles,
                 "99:5ms,50:9ms",
-                "per cents have to rise, but 50:9000 comes after 99:5000",
+                "per cents have to rise, but 50:9ms comes after 99:5ms",
             ),
             (Form::Percentiles, "50:5ms,50:5ms", "per cents have to rise"),
             (
                 Form::Percentiles,
                 "50:5ms,99:4ms",
-                "times must not fall, but 99:4000 comes after 50:5000",
+                "times must not fall, but 99:4ms comes after 50:5ms",
             ),
             (Form::Percentiles, "101:5ms", "from 0 to 100"),
             (Form::Percentiles, "1.00001:5ms", "four decimals"),

@@ -3,6 +3,7 @@
 //! What the program `kchaos` does: it drives the I/O scheduler ioem through the driver's files in configfs and the disks' in
 //! sysfs, and does nothing that a shell could not do.
 
+mod advice;
 pub mod args;
 pub mod attributes;
 mod block;
@@ -17,6 +18,7 @@ pub mod form;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod guard;
+mod help;
 pub mod injection;
 mod inspect;
 pub mod interface;
@@ -30,6 +32,7 @@ pub mod settings;
 mod stats;
 pub mod status;
 pub mod step;
+pub mod unit;
 pub mod units;
 
 use anyhow::Result;

@@ -20,13 +20,7 @@ fn main() -> ExitCode {
     let result = match Arguments::read(&words) {
         Ok(arguments) => kchaos::run(&arguments, &mut out),
         Err(error) if error.use_stderr() => {
-            let message = error.render().to_string();
-            error::note(
-                message
-                    .strip_prefix("error: ")
-                    .unwrap_or(&message)
-                    .trim_end(),
-            );
+            tell(&error);
             return ExitCode::from(Exit::Usage as u8);
         }
         // Help and version.
@@ -42,5 +36,15 @@ fn main() -> ExitCode {
             }
             ExitCode::from(error::exit(&error) as u8)
         }
+    }
+}
+
+/// Tells people what is wrong with the arguments.
+fn tell(error: &clap::Error) {
+    let message = error.render().to_string();
+    match message.strip_prefix("error: ") {
+        Some(message) => error::note(message.trim_end()),
+        // The help, for who gave no arguments at all. Who closed standard error does not want to know.
+        None => drop(error.print()),
     }
 }

@@ -45,6 +45,15 @@ pub fn show_microseconds(microseconds: u64) -> String {
     }
 }
 
+/// About how long a time is, for people who would have to count its digits.
+pub fn about(microseconds: u64) -> String {
+    const DAY: u64 = 24 * 3_600 * 1_000_000;
+    match microseconds / DAY {
+        0 | 1 => show_microseconds(microseconds),
+        days => format!("{days} days"),
+    }
+}
+
 /// Reads a whole number.
 ///
 /// # Errors

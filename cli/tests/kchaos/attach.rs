@@ -178,3 +178,17 @@ fn one_device_that_cannot_be_detached_does_not_keep_the_others() {
         .code(5)
         .stdout("vda: ioem -> kyber\n");
 }
+
+#[test]
+fn a_number_of_requests_that_no_device_can_have_is_told_the_range() {
+    for number in ["3", "2049", "-1", "many"] {
+        let mut command = Tree::new().kchaos(&format!("attach vda --nr-requests={number}"));
+        let message = stderr(&mut command, 2);
+        let expected = if number.parse::<u64>().is_ok() {
+            "it has to be from 4 to 2048 requests"
+        } else {
+            "whole number"
+        };
+        assert!(message.contains(expected), "{number}: {message}");
+    }
+}

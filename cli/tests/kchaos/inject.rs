@@ -114,7 +114,14 @@ fn arguments_that_make_no_sense_are_told_what_would() {
         ("delay --delay 2h", vec!["'2h'", "from 0s to 1h"]),
         ("delay --delay -1ms", vec!["'-1ms'", "such as 10ms"]),
         ("delay --delay-us -1", vec!["'-1'", "from 0 to 3600000000"]),
-        ("delay --delay-us 3600000001", vec!["from 0 to 3600000000"]),
+        (
+            "delay --delay-us 3600000001",
+            vec![
+                "'3600000001'",
+                "from 0 to 3600000000 microseconds, which is 1h",
+            ],
+        ),
+        ("limit --quota 1 --enabled 2", vec!["'2'", "0 or 1"]),
         ("delay --delay-us 10ms", vec!["'10ms'", "whole number"]),
         ("delay --delay 1ms --correlation 101", vec!["from 0 to 100"]),
         (

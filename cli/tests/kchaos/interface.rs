@@ -75,11 +75,3 @@ fn the_versions() {
     );
     assert_eq!(stdout(&mut Tree::new().kchaos("--version")), own);
 }
-
-#[test]
-fn the_help_has_the_exit_codes() {
-    for flag in ["-h", "--help"] {
-        let text = stdout(&mut Tree::new().kchaos(flag));
-        assert!(text.contains(kchaos::error::EXIT_CODES), "{text}");
-    }
-}

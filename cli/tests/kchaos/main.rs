@@ -5,6 +5,7 @@
 mod attach;
 mod dry_run;
 mod filter;
+mod help;
 mod inject;
 mod interface;
 mod list;

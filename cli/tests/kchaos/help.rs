@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The help, and what is said about command lines that make no sense.
+
+use crate::tree::{Tree, stderr, stdout};
+
+const COMMANDS: [&str; 10] = [
+    "",
+    "inject",
+    "inject ioem",
+    "inject ioem delay",
+    "inject ioem limit",
+    "recover",
+    "list",
+    "status",
+    "attach",
+    "detach",
+];
+
+fn help(command: &str, columns: &str) -> String {
+    stdout(Tree::new().kchaos(command).env("COLUMNS", columns))
+}
+
+#[test]
+fn lines_fit_the_terminal() {
+    for command in COMMANDS {
+        for flag in ["-h", "--help"] {
+            let text = help(&format!("{command} {flag}"), "80");
+            for line in text.lines() {
+                assert!(line.chars().count() <= 80, "{command} {flag}: {line}");
+            }
+        }
+    }
+    let lines = |columns| help("inject ioem delay --help", columns).lines().count();
+    assert!(lines("60") > lines("80") && lines("80") > lines("100"));
+}
+
+#[test]
+fn the_exit_codes_are_in_it() {
+    for arguments in ["-h", "--help", "inject --help", "help"] {
+        let text = help(arguments, "80");
+        assert!(text.contains(kchaos::error::EXIT_CODES), "{text}");
+    }
+}
+
+#[test]
+fn each_flag_is_told_with_what_it_accepts() {
+    let text = help("inject ioem delay --help", "100");
+    for attribute in &kchaos::attributes::ATTRIBUTES {
+        let flag = format!("--{} <", attribute.flag());
+        assert!(text.contains(&flag), "{flag} in {text}");
+        let words: Vec<String> = attribute.accepted().split(' ').map(str::to_owned).collect();
+        let text: Vec<&str> = text.split_whitespace().collect();
+        assert!(
+            text.windows(words.len()).any(|window| window == words),
+            "{words:?}"
+        );
+    }
+}
+
+#[test]
+fn a_verb_shows_its_own_flags_first() {
+    for (verb, first, then) in [
+        ("delay", "--delay", "--quota"),
+        ("limit", "--quota", "--delay"),
+    ] {
+        let text = help(&format!("inject ioem {verb} --help"), "80");
+        let section = &text[text.find("What happens to it").unwrap()..];
+        let place = |flag: &str| section.find(&format!("{flag} <")).unwrap();
+        assert!(place(first) < place(then), "{text}");
+    }
+}
+
+#[test]
+fn nothing_at_all_is_answered_with_the_help() {
+    for arguments in ["", "inject"] {
+        // Without the roots, which count as arguments.
+        let output = std::process::Command::new(crate::tree::KCHAOS)
+            .args(arguments.split_whitespace())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("\nUsage: kchaos "), "{said}");
+        assert!(!said.starts_with("kchaos: "), "{said}");
+    }
+}
+
+#[test]
+fn what_was_meant_is_guessed() {
+    let tree = Tree::new();
+    let before = tree.content();
+    for (arguments, expected) in [
+        (
+            "inject delay --delay 1ms",
+            "tip: it is 'kchaos inject ioem delay --delay 1ms'",
+        ),
+        (
+            "delay --delay 1ms",
+            "tip: it is 'kchaos inject ioem delay --delay 1ms'",
+        ),
+        ("inject limit", "tip: it is 'kchaos inject ioem limit'"),
+        (
+            "ioem limit --quota 1",
+            "tip: it is 'kchaos inject ioem limit --quota 1'",
+        ),
+        ("remove slow", "'recover'"),
+        ("ls", "'list'"),
+        ("attech vda", "'attach'"),
+        (
+            "inject ioem delay 10ms",
+            "tip: a delay has a flag: '--delay 10ms'",
+        ),
+        (
+            "inject ioem limit 15",
+            "tip: a limit has a flag: '--quota 15'",
+        ),
+        ("inject ioem delay --delay 1ms sleep 1", "comes after '--'"),
+        ("inject ioem delay --dely 1ms", "'--delay'"),
+    ] {
+        let message = stderr(&mut tree.kchaos(arguments), 2);
+        assert!(message.starts_with("kchaos: "), "{arguments}: {message}");
+        assert!(message.contains(expected), "{arguments}: {message}");
+        assert_eq!(
+            message.matches("tip: ").count(),
+            1,
+            "{arguments}: {message}"
+        );
+    }
+    assert_eq!(tree.content(), before);
+}
