@@ -8,6 +8,7 @@ use crate::{
     ceiling, command, device,
     error::{Exit, all_of, failure, note, refused},
     guard,
+    idle::idle,
     interface::{Roots, try_read},
     lease::Lease,
     output::print_or,
@@ -48,6 +49,9 @@ impl Request<'_> {
                 &reached(roots, &settings),
                 "add --for 30s, so that it ends by itself, choose others with --device, or add --force",
             )?;
+        }
+        for sentence in idle(&settings) {
+            note(&sentence);
         }
         Ok(settings)
     }
@@ -269,11 +273,20 @@ fn hints(roots: &Roots, name: &str, settings: &Settings) {
         None if attached.is_empty() => note("no device uses ioem yet: kchaos attach DEVICE"),
         None => {}
     }
-    if matches!(roots.enabled(), Ok(false)) {
+    let all_off = matches!(roots.enabled(), Ok(false));
+    if all_off {
         note(&roots.all_off());
     }
-    for hint in ceiling::hints(roots, name, settings) {
-        note(&hint);
+    if !settings.enabled {
+        let file = roots.injection(OsStr::new(name)).join(ENABLED);
+        note(&format!(
+            "{name} does nothing until it is switched on: echo 1 > {}",
+            file.display()
+        ));
+    } else if !all_off {
+        for hint in ceiling::hints(roots, name, settings) {
+            note(&hint);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub mod form;
 pub mod fuzzing;
 mod guard;
 mod help;
+mod idle;
 pub mod injection;
 mod inspect;
 pub mod interface;

@@ -16,6 +16,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+use walkdir::WalkDir;
 
 /// The largest numbers that a device can have.
 const MOST_MAJOR: u64 = 4_095;
@@ -114,17 +115,47 @@ fn cgroup(roots: &Roots, text: &str) -> Result<String> {
                 failure(Exit::Name, format!("{} is no text", name.to_string_lossy()))
             })
         }
-        _ => {
-            let next = match hierarchies.first() {
-                Some(point) => format!("those there are have directories in {}", point.display()),
-                None => "none is mounted: mount -t cgroup2 none /sys/fs/cgroup".to_owned(),
-            };
-            Err(failure(
-                Exit::Name,
-                format!("there is no cgroup (v2) {text}; {next}"),
-            ))
-        }
+        _ => Err(failure(Exit::Name, no_cgroup(text, &hierarchies))),
     }
+}
+
+/// Says that there is no such cgroup, and what may have been meant.
+fn no_cgroup(text: &str, hierarchies: &[PathBuf]) -> String {
+    let Some(point) = hierarchies.first() else {
+        return format!(
+            "there is no cgroup (v2) {text}; none is mounted: mount -t cgroup2 none /sys/fs/cgroup"
+        );
+    };
+    let below = point.display();
+    let likely = same_name(text, hierarchies);
+    if !likely.is_empty() {
+        let likely = likely.join(" or ");
+        format!("there is no cgroup (v2) {text}; did you mean {likely} in {below}?")
+    } else if Path::new(text).is_dir() {
+        format!("{text} is a directory, but no cgroup (v2); those there are have theirs in {below}")
+    } else {
+        format!("there is no cgroup (v2) {text}; those there are have directories in {below}")
+    }
+}
+
+/// Some cgroups whose last name is the same.
+fn same_name(text: &str, hierarchies: &[PathBuf]) -> Vec<String> {
+    /// More would be no help.
+    const MOST: usize = 3;
+    let name = Path::new(text).file_name();
+    let paths = hierarchies.iter().flat_map(|point| {
+        WalkDir::new(point)
+            .min_depth(1)
+            .sort_by_file_name()
+            .into_iter()
+            .flatten()
+            .filter(|entry| entry.file_type().is_dir() && Some(entry.file_name()) == name)
+            .filter_map(move |entry| {
+                let below = entry.path().strip_prefix(point).ok()?;
+                Some(Path::new("/").join(below).display().to_string())
+            })
+    });
+    paths.take(MOST).collect()
 }
 
 #[cfg(test)]

@@ -93,6 +93,51 @@ fn what_makes_no_sense_is_refused_with_what_would() {
 }
 
 #[test]
+fn a_cgroup_that_may_have_been_meant_is_named() {
+    let tree = Tree::new();
+    let point = tree.path("cgroup");
+    for cgroup in ["t", "system.slice/db.service", "a/u", "b/u"] {
+        std::fs::create_dir_all(point.join(cgroup)).unwrap();
+    }
+    std::fs::create_dir(tree.path("elsewhere")).unwrap();
+    let point = point.display();
+    let mount = format!("2 1 0:99 / {point} rw - cgroup2 cgroup2 rw\n");
+    tree.write("proc/self/mountinfo", &mount);
+    let elsewhere = tree.path("elsewhere").display().to_string();
+    for (cgroup, expected) in [
+        (
+            "t",
+            format!("no cgroup (v2) t; did you mean /t in {point}?"),
+        ),
+        ("/sys/fs/cgroup/t", "did you mean /t in ".to_owned()),
+        (
+            "db.service",
+            "did you mean /system.slice/db.service in ".to_owned(),
+        ),
+        ("/u", "did you mean /a/u or /b/u in ".to_owned()),
+        (
+            "/gone",
+            format!("no cgroup (v2) /gone; those there are have directories in {point}"),
+        ),
+        (
+            elsewhere.as_str(),
+            "is a directory, but no cgroup (v2)".to_owned(),
+        ),
+    ] {
+        let arguments = format!("inject ioem delay --delay 1ms --cgroup {cgroup}");
+        let message = stderr(&mut tree.kchaos(&arguments), 5);
+        assert!(message.contains(&expected), "{message}");
+    }
+    for cgroup in ["/t", "0::/t", &format!("{point}/t")] {
+        stdout(&mut tree.kchaos(&format!(
+            "inject ioem delay --delay 1ms --name x --cgroup {cgroup}"
+        )));
+        assert_eq!(file(&tree, "cgroup"), "/t");
+        stdout(&mut tree.kchaos("recover x"));
+    }
+}
+
+#[test]
 fn a_disk_that_the_system_needs_is_left_alone() {
     let tree = Tree::new();
     // The root file system is on a volume of device-mapper, which is on a partition of vda.

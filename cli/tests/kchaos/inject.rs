@@ -226,3 +226,63 @@ fn a_disk_that_is_named_and_not_attached_is_told() {
             .stderr(said);
     }
 }
+
+#[test]
+fn options_that_do_nothing_are_told_and_others_are_not() {
+    let tree = Tree::new();
+    tree.disk("vdb", "none [ioem]");
+    for (arguments, said) in [
+        (
+            "delay --delay 1ms --correlation 50%",
+            "--correlation does nothing without --jitter",
+        ),
+        (
+            "delay --delay 1ms --distribution normal",
+            "--distribution does nothing without --jitter",
+        ),
+        ("delay --percentiles 50:1ms --correlation 50%", ""),
+        (
+            "delay --delay 1ms --jitter 1ms --correlation 5 --distribution normal --seed 3",
+            "",
+        ),
+        (
+            "delay --delay 1ms --period 1s",
+            "--period does nothing without --quota",
+        ),
+        ("delay --delay 1ms --period 1s --quota 5", ""),
+        ("delay --delay 1ms --seed 5", "--seed does nothing without"),
+        ("delay --delay 1ms --seed 5 --probability 5%", ""),
+        (
+            "limit --quota 5 --seed 5 --probability 0%",
+            "--seed does nothing without",
+        ),
+        ("delay --delay 1ms --seed 0 --correlation 0", ""),
+        (
+            "delay --delay 1ms --probability 0",
+            "--probability 0 lets all I/O go as usual",
+        ),
+        ("delay --delay 0s", "it has neither a delay nor a limit"),
+        ("limit --quota 0", "it has neither a delay nor a limit"),
+        ("limit --quota 0 --jitter 1ms", ""),
+        (
+            "delay --delay 1ms --enabled 0",
+            "does nothing until it is switched on: echo 1 > ",
+        ),
+    ] {
+        let output = tree
+            .kchaos(&format!("inject ioem {arguments}"))
+            .output()
+            .unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments}: {message}");
+        assert!(message.contains(said), "{arguments}: {message}");
+        assert_eq!(
+            message.is_empty(),
+            said.is_empty(),
+            "{arguments}: {message}"
+        );
+    }
+    let mut dry_run = tree.kchaos("inject ioem delay --delay 1ms --seed 5 --dry-run");
+    let assert = dry_run.assert().success();
+    assert.stderr(predicates::str::contains("--seed does nothing"));
+}
