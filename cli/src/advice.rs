@@ -61,17 +61,21 @@ pub(crate) fn advise(mut error: Error, words: &[OsString]) -> Error {
 
 /// A verb that is not there: perhaps it is further inside, or has another name.
 fn verb(word: &str, words: &[String]) -> Option<String> {
-    let before = match word {
-        "delay" | "limit" => "kchaos inject ioem",
-        "ioem" => "kchaos inject",
+    let place = words.iter().position(|other| other == word)?;
+    let inside = match word {
+        "delay" | "limit" => "inject ioem",
+        "ioem" => "inject",
         _ => {
             let (_, verb) = OTHER_WORDS.iter().find(|(other, _)| *other == word)?;
             return Some(format!("the verb for this is '{verb}'"));
         }
     };
-    let place = words.iter().position(|other| other == word)?;
+    let help = match words.get(1) {
+        Some(verb) if verb == "help" && place > 1 => "help ",
+        _ => "",
+    };
     let rest = shlex::try_join(words[place..].iter().map(String::as_str)).ok()?;
-    Some(format!("it is '{before} {rest}'"))
+    Some(format!("it is 'kchaos {help}{inside} {rest}'"))
 }
 
 /// A word that is no flag: perhaps it lacks its flag, or is a command.

@@ -43,7 +43,7 @@ const FOR: Unit = Unit::Time(Time {
 #[rustfmt::skip]
 pub const ATTRIBUTES: [Attribute; 20] = [
     Attribute::text(DEVICE, Form::Devices, Section::Filter, "Only I/O to these: a disk, a partition of it, or the mount point or any file of what is on it"),
-    Attribute::text("op", Form::Operations, Section::Filter, "Only these operations, and of them only what is all of these: sync, fua, meta"),
+    Attribute::text("op", Form::Operations, Section::Filter, "Only these operations; of the conditions sync, fua and meta, all that are named must hold"),
     Attribute::text(CGROUP, Form::Cgroup, Section::Filter, "Only I/O of this cgroup (v2) and those below it, buffered writes included"),
     Attribute::text("pid_ns", Form::Process, Section::Filter, "Only I/O that processes of this process's PID namespace submit"),
     Attribute::text("sectors", Form::Sectors, Section::Filter, "Only I/O that touches these ranges of the disk, in sectors of 512 bytes"),

@@ -219,7 +219,7 @@ fn picture(added_us: &[(u64, u64)]) -> Vec<String> {
         .max()
         .unwrap_or(0)
         .max(1);
-    let mut lines = vec!["  added time".to_owned()];
+    let mut lines = vec![format!("  {:>7} {:>10}", "added", "I/Os")];
     let mut end = *first;
     while end <= *last {
         let found = added_us.iter().find(|(other, _)| *other == end);
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "  added time".to_owned(),
+                "    added       I/Os".to_owned(),
                 "   <512us          1 #".to_owned(),
                 "     <1ms          0 ".to_owned(),
                 format!("     <2ms    1000000 {}", "#".repeat(BAR)),
