@@ -16,6 +16,7 @@ use clap::{
     Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, Error, FromArgMatches, Parser, Subcommand,
     error::ErrorKind,
 };
+use clap_complete::Shell;
 use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 /// Slows disks down on purpose, to see what is on them cope with a bad day.
@@ -93,6 +94,12 @@ pub enum Verb {
     Detach(Devices),
     /// Print the versions of this program and of the driver's interface
     Version,
+    /// Print what a shell needs to complete the words of this program
+    #[command(after_help = help::COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 /// What is injected, and how.

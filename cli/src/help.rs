@@ -99,5 +99,10 @@ Examples:
     kchaos inject ioem limit --quota 15 --period 100ms --op write \\
       --min-bytes 64k --device sdb -- fio job.fio";
 
+pub(crate) const COMPLETIONS: &str = "\
+In bash, for this session and for all:
+  source <(kchaos completions bash)
+  kchaos completions bash > /etc/bash_completion.d/kchaos";
+
 pub(crate) const MORE: &str = "\
 What each option accepts, and examples: see --help";

@@ -38,6 +38,8 @@ pub mod units;
 
 use anyhow::Result;
 use args::{Arguments, Fault, Inject, Verb};
+use clap::{Command, Subcommand};
+use clap_complete::Shell;
 use error::{Exit, failure};
 use injection::Request;
 use interface::Roots;
@@ -63,6 +65,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<u8> {
         Verb::Attach(args) => device::attach(roots, args, out),
         Verb::Detach(args) => device::detach(roots, &args.devices, args.dry_run.dry_run, out),
         Verb::Version => version(roots, out),
+        Verb::Completions { shell } => completions(*shell, out),
     }?;
     Ok(0)
 }
@@ -98,4 +101,14 @@ fn version(roots: &Roots, out: &mut dyn Write) -> Result<()> {
         Err(error) => writeln!(out, "interface not available: {error:#}")?,
     }
     Ok(())
+}
+
+fn completions(shell: Shell, out: &mut dyn Write) -> Result<()> {
+    // Without where the file systems are, which nobody types.
+    let command = Command::new("kchaos").version(env!("CARGO_PKG_VERSION"));
+    let mut command = Verb::augment_subcommands(command);
+    let mut script = Vec::new();
+    // It would not survive a failure of `out`.
+    clap_complete::generate(shell, &mut command, "kchaos", &mut script);
+    Ok(out.write_all(&script)?)
 }

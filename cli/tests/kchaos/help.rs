@@ -4,7 +4,7 @@
 
 use crate::tree::{Tree, stderr, stdout};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "",
     "inject",
     "inject ioem",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 10] = [
     "status",
     "attach",
     "detach",
+    "completions",
 ];
 
 fn help(command: &str, columns: &str) -> String {
@@ -99,6 +100,7 @@ fn what_was_meant_is_guessed() {
             "delay --delay 1ms",
             "tip: it is 'kchaos inject ioem delay --delay 1ms'",
         ),
+        ("help delay", "tip: it is 'kchaos help inject ioem delay'"),
         ("inject limit", "tip: it is 'kchaos inject ioem limit'"),
         (
             "ioem limit --quota 1",
@@ -128,4 +130,38 @@ fn what_was_meant_is_guessed() {
         );
     }
     assert_eq!(tree.content(), before);
+}
+
+#[test]
+fn a_shell_completes_the_words() {
+    let tree = Tree::new();
+    let script = stdout(&mut tree.kchaos("completions bash"));
+    tree.write("completions", &script);
+    let complete = |words: &str| {
+        let script = format!(
+            "source {}; COMP_WORDS=({words} ''); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+             _kchaos kchaos '' x; echo ${{COMPREPLY[*]}}",
+            tree.path("completions").display()
+        );
+        let output = std::process::Command::new("bash")
+            .args(["-c", &script])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for (words, expected) in [
+        ("kchaos", "recover"),
+        ("kchaos inject ioem", "delay"),
+        ("kchaos inject ioem delay", "--percentiles"),
+    ] {
+        let found = complete(words);
+        let found: Vec<&str> = found.split_whitespace().collect();
+        assert!(found.contains(&expected), "{words}: {found:?}");
+        // What the help does not show either.
+        assert!(!found.contains(&"--configfs"), "{words}: {found:?}");
+    }
+    for shell in ["elvish", "fish", "powershell", "zsh"] {
+        let script = stdout(&mut tree.kchaos(&format!("completions {shell}")));
+        assert!(script.contains("recover"), "{shell}");
+    }
 }
