@@ -195,6 +195,7 @@ impl Attribute {
         };
         let value = match text.strip_prefix('-').map(|rest| unit.read(rest)) {
             Some(Ok(_)) => None,
+            _ if unit::is_switch(range) => unit.read(text).ok(),
             _ => Some(unit.read(text)?),
         };
         within(range, value).ok_or_else(|| out_of_range(range, &unit.range(range)))
@@ -227,6 +228,13 @@ impl Attribute {
         else {
             return self.parse(text);
         };
+        let out_of_range = || out_of_range(range, &time.range(range));
+        if text
+            .strip_prefix('-')
+            .is_some_and(|rest| units::microseconds(rest).is_ok())
+        {
+            return Err(out_of_range());
+        }
         let microseconds = units::microseconds(text)
             .map_err(|message| format!("{message}; --{} takes {}", self.flag(), time.name()))?;
         if microseconds % time.microseconds != 0 {
@@ -234,7 +242,7 @@ impl Attribute {
             return Err(format!("the shortest step of this time is {step}"));
         }
         let value = u128::from(microseconds / time.microseconds);
-        within(range, Some(value)).ok_or_else(|| out_of_range(range, &time.range(range)))
+        within(range, Some(value)).ok_or_else(out_of_range)
     }
 
     /// The value as the file has it.

@@ -61,11 +61,14 @@ pub fn attach(roots: &Roots, args: &Attach, out: &mut dyn Write) -> Result<()> {
     let names: Vec<String> = others.map(|disk| disk.name.clone()).collect();
     if args.force {
         for (disk, what) in guard::needed(roots, &names) {
-            let endless = injection::endless(roots, disk).join(" ");
-            if !endless.is_empty() {
+            let endless = injection::endless(roots, disk);
+            let names: Vec<&str> = endless.iter().map(String::as_str).collect();
+            if !names.is_empty() {
                 note(&format!(
-                    "{disk} has {what}, and these act on it now without an end: {endless}; \
-                     end them with `kchaos recover {endless}`"
+                    "{disk} has {what}, and these act on it now without an end: {}; end them with \
+                     `{}`",
+                    names.join(", "),
+                    injection::recover_command(&names)
                 ));
             }
         }

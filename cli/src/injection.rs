@@ -160,13 +160,21 @@ fn names(request: &Request<'_>) -> impl Iterator<Item = String> {
 }
 
 fn taken(name: &str) -> anyhow::Error {
+    let recover = recover_command(&[name]);
     failure(
         Exit::Name,
         format!(
             "there is an injection named {name} already; choose another --name, or end that one \
-             with `kchaos recover {name}`"
+             with `{recover}`"
         ),
     )
+}
+
+/// The command that ends these injections.
+pub(crate) fn recover_command(names: &[&str]) -> String {
+    let names = shlex::try_join(names.iter().copied());
+    // What no shell can say has a zero byte, as no name has.
+    format!("kchaos recover {}", names.unwrap_or_default())
 }
 
 /// Why an injection was not made.

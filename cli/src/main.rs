@@ -42,9 +42,13 @@ fn main() -> ExitCode {
 /// Tells people what is wrong with the arguments.
 fn tell(error: &clap::Error) {
     let message = error.render().to_string();
-    match message.strip_prefix("error: ") {
-        Some(message) => error::note(message.trim_end()),
+    let Some(message) = message.strip_prefix("error: ") else {
         // The help, for who gave no arguments at all. Who closed standard error does not want to know.
-        None => drop(error.print()),
-    }
+        drop(error.print());
+        return;
+    };
+    // Of what this program checks itself, clap does not know the verb any more, and shows another one's usage.
+    let is_own = error.context().next().is_none();
+    let sentence = message.split("\n\n").next().filter(|_| is_own);
+    error::note(sentence.unwrap_or(message).trim_end());
 }

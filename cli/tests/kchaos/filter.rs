@@ -169,7 +169,7 @@ fn a_disk_that_the_system_needs_is_left_alone() {
         tree.injection(name, &files);
     }
     let said =
-        "these act on it now without an end: all named; end them with `kchaos recover all named`";
+        "these act on it now without an end: all, named; end them with `kchaos recover all named`";
     tree.kchaos("attach vda --force")
         .assert()
         .success()

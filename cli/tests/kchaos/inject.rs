@@ -103,6 +103,30 @@ fn a_name_that_is_taken_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_name_that_a_shell_would_split_is_quoted_in_commands() {
+    let tree = Tree::new();
+    tree.injection("a b", &[]);
+    let mut command = tree.kchaos("inject ioem limit --quota 1 --name");
+    let message = stderr(command.arg("a b"), 5);
+    assert!(message.contains("`kchaos recover 'a b'`"), "{message}");
+}
+
+#[test]
+fn what_contradicts_itself_is_told_without_the_usage_of_something_else() {
+    for arguments in [
+        "delay --delay 1ms --percentiles 50:1ms",
+        "delay --delay 1ms --min-bytes 8k --max-bytes 4k",
+        "delay --delay 1ms --",
+    ] {
+        let message = stderr(
+            &mut Tree::new().kchaos(&format!("inject ioem {arguments}")),
+            2,
+        );
+        assert_eq!(message.lines().count(), 1, "{message}");
+    }
+}
+
+#[test]
 fn arguments_that_make_no_sense_are_told_what_would() {
     let tree = Tree::new();
     let before = tree.content();
@@ -112,7 +136,7 @@ fn arguments_that_make_no_sense_are_told_what_would() {
             vec!["'10'", "10ms", "--delay-us takes microseconds"],
         ),
         ("delay --delay 2h", vec!["'2h'", "from 0s to 1h"]),
-        ("delay --delay -1ms", vec!["'-1ms'", "such as 10ms"]),
+        ("delay --delay -1ms", vec!["'-1ms'", "from 0s to 1h"]),
         ("delay --delay-us -1", vec!["'-1'", "from 0 to 3600000000"]),
         (
             "delay --delay-us 3600000001",
@@ -122,6 +146,7 @@ fn arguments_that_make_no_sense_are_told_what_would() {
             ],
         ),
         ("limit --quota 1 --enabled 2", vec!["'2'", "0 or 1"]),
+        ("limit --quota 1 --enabled off", vec!["'off'", "0 or 1"]),
         ("delay --delay-us 10ms", vec!["'10ms'", "whole number"]),
         ("delay --delay 1ms --correlation 101", vec!["from 0 to 100"]),
         (
