@@ -67,3 +67,50 @@ fn hint(roots: &Roots, disk: &str, iops: u64, asked: Option<u128>) -> String {
         "with this delay, {disk} does at most {iops} I/Os a second{than} (nr_requests {requests}){next}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attributes::attribute;
+    use std::fs;
+
+    #[test]
+    fn a_low_ceiling_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |path: &str| folder.path().join(path);
+        let roots = Roots {
+            configfs: path("config"),
+            sysfs: path("sys"),
+            state: path("state"),
+            dev: path("dev"),
+            proc: path("proc"),
+        };
+        let write = |file: &str, text: &str| {
+            fs::create_dir_all(path(file).parent().unwrap()).unwrap();
+            fs::write(path(file), text).unwrap();
+        };
+        write("config/ioem/x/ceiling", "sda 60\nsdb 1920\n");
+        write("sys/block/sda/queue/nr_requests", "64\n");
+        write("sys/block/sdb/queue/nr_requests", "2048\n");
+        let told = |given: &[(&str, &str)]| {
+            let given = given.iter().map(|(name, text)| {
+                let attribute = attribute(name).unwrap();
+                (attribute, attribute.parse(text).unwrap())
+            });
+            hints(&roots, "x", &Settings::new(given).unwrap())
+        };
+        let raise = "(nr_requests 64); kchaos attach --nr-requests 2048 sda raises it";
+        let low = |than: &str| {
+            format!("with this delay, sda does at most 60 I/Os a second{than} {raise}")
+        };
+        assert_eq!(told(&[]), [low("")]);
+        let both = told(&[("quota", "4"), ("period_us", "1000")]);
+        let than = ", fewer than the 4000 of the limit";
+        assert_eq!(both[0], low(than));
+        let most = format!(
+            "with this delay, sdb does at most 1920 I/Os a second{than} (nr_requests 2048)"
+        );
+        assert_eq!(both[1..], [most]);
+        assert!(told(&[("quota", "60")]).is_empty());
+    }
+}

@@ -255,17 +255,6 @@ fn a_signal_reaches_the_command_and_ends_the_injection() {
 }
 
 #[test]
-fn a_low_ceiling_is_told() {
-    let tree = Tree::new();
-    tree.disk("vdb", "[ioem] none");
-    tree.write("sys/devices/vdb/queue/nr_requests", "64\n");
-    // As the driver's file would say.
-    let mut command = tree.kchaos("inject ioem limit --quota 1000 --delay 1s --name x -- true");
-    let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
-    assert!(!said.contains("nr_requests"), "{said}");
-}
-
-#[test]
 fn the_number_of_requests_is_raised_and_given_back() {
     let tree = Tree::new();
     tree.write("sys/devices/vda/queue/nr_requests", "256\n");
