@@ -4,8 +4,9 @@
 
 # The kernel to build for: a folder of headers whose `rust/` has the metadata of the kernel crate.
 KBUILD_PATH ?= /lib/modules/$(shell uname -r)/build
-# Where that kernel tells how its structures are laid out.
-BTF ?= $(firstword $(wildcard $(KBUILD_PATH)/vmlinux /sys/kernel/btf/vmlinux) $(KBUILD_PATH)/vmlinux)
+# Where that kernel tells how its structures are laid out. The kernel that runs tells it of itself, and of no other.
+IS_RUNNING := $(filter $(shell uname -r),$(shell cat "$(KBUILD_PATH)/include/config/kernel.release" 2>/dev/null))
+BTF ?= $(firstword $(wildcard $(KBUILD_PATH)/vmlinux $(if $(IS_RUNNING),/sys/kernel/btf/vmlinux)) $(KBUILD_PATH)/vmlinux)
 PREFIX ?= /usr/local
 CARGO ?= cargo
 # For `make torture`: for how long, and which choice of actions.
@@ -23,7 +24,7 @@ kchaos:
 	$(CARGO) build --release --package kchaos
 
 layouts:
-	$(CARGO) run --quiet --release --package layouts -- \
+	@$(CARGO) run --quiet --release --package layouts -- \
 		--btf "$(BTF)" --contract driver/elevator/layouts.contract --output driver/elevator/layouts/generated.rs
 
 check-kernel:
