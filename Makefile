@@ -13,7 +13,7 @@ CARGO ?= cargo
 SECONDS ?= 120
 SEED ?= 1
 
-.PHONY: all module kchaos layouts check-kernel test test-debug torture demo install clean
+.PHONY: all module kchaos layouts check-kernel test test-debug matrix torture demo install clean
 
 all: module kchaos
 
@@ -35,6 +35,10 @@ test:
 
 test-debug:
 	@tests/debug
+
+# make matrix [MATRIX='forky-rt sid']
+matrix:
+	@tests/matrix
 
 # make torture SECONDS=600 SEED=7 [KERNELS=forky-kasan]
 torture:
