@@ -102,7 +102,7 @@ impl Plan {
         for (place, rule) in self.rules.iter_mut().enumerate() {
             if rule.bit == 0 {
                 // There are at most as many rules as bits.
-                rule.bit = 1u64.unbounded_shl(used.trailing_ones());
+                rule.bit = 1u64.checked_shl(used.trailing_ones()).unwrap_or(0);
                 used |= rule.bit;
             }
             // INVARIANT: The bit is this rule's alone. A place is below 64.
