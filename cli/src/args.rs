@@ -42,15 +42,7 @@ impl Arguments {
     pub fn read(words: &[OsString]) -> Result<Self, Error> {
         let arguments = Self::try_parse_from(words).map_err(|error| advise(error, words))?;
         // To clap, a `--` at the end is as none. It mostly is what a variable without a value left, and the injection would stay.
-        if let Verb::Inject(Inject {
-            fault: Fault::Ioem { effect },
-            ..
-        }) = &arguments.verb
-            && match effect.parts().1.command.first() {
-                Some(program) => program.is_empty(),
-                None => words.last().is_some_and(|word| word == "--"),
-            }
-        {
+        if arguments.verb.lacks_command(words) {
             let message = "no command after --; name one, or leave -- out";
             return Err(Error::raw(ErrorKind::ValueValidation, message));
         }
@@ -100,6 +92,24 @@ pub enum Verb {
         /// The shell
         shell: Shell,
     },
+}
+
+impl Verb {
+    /// Whether a command is wanted and none is there. To clap, a `--` at the end is as none; it mostly is what a variable without
+    /// a value left, and the injection would stay.
+    fn lacks_command(&self, words: &[OsString]) -> bool {
+        let Self::Inject(Inject {
+            fault: Fault::Ioem { effect },
+            ..
+        }) = self
+        else {
+            return false;
+        };
+        match effect.parts().1.command.first() {
+            Some(program) => program.is_empty(),
+            None => words.last().is_some_and(|word| word == "--"),
+        }
+    }
 }
 
 /// What is injected, and how.

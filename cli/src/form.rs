@@ -203,9 +203,8 @@ fn sectors(text: &str) -> Result<String, String> {
     let mut sorted = ranges.clone();
     sorted.sort_by_key(|range| range.start);
     for pair in sorted.windows(2) {
-        if let [first, second] = pair
-            && first.start + first.length > second.start
-        {
+        let [first, second] = pair else { continue };
+        if first.start + first.length > second.start {
             return Err(format!(
                 "{} and {} overlap; each sector can be in one range only",
                 show(first),

@@ -153,9 +153,7 @@ impl Rigs {
     fn run(&mut self, context: &Shared, work: impl FnOnce() -> Result<()> + Send + 'static) {
         let failure = Arc::clone(&context.failure);
         self.loads.push(thread::spawn(move || {
-            if let Err(error) = work()
-                && let Ok(mut failure) = failure.lock()
-            {
+            if let (Err(error), Ok(mut failure)) = (work(), failure.lock()) {
                 failure.get_or_insert(error);
             }
         }));
