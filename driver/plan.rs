@@ -6,7 +6,7 @@ use crate::{
     elevator::{Allocation, Clock, Request},
     injection::InjectionId,
     ledger::Count,
-    policy::{filter::Forecast, limit::Window},
+    policy::{filter::Forecast, limit::Charge},
     rule::{Order, Rule},
 };
 use kernel::{prelude::*, sync::Arc};
@@ -346,7 +346,7 @@ impl Plan {
     /// Has each of these limits count one I/O, or none of them.
     fn charge_all(&self, set: u64, now_ns: &mut u64) -> Result<(u64, u32), (u64, u32)> {
         let mut open = (0, 0);
-        let mut windows = [Window::from_word(0); MOST_RULES];
+        let mut charges = [Charge::NONE; MOST_RULES];
         for number in numbers(set) {
             let Some(rule) = self.rule(number) else {
                 continue;
@@ -354,12 +354,12 @@ impl Plan {
             match rule.charge(now_ns) {
                 Ok(charge) => {
                     open = open.max((charge.until_ns, number));
-                    windows[number as usize % MOST_RULES] = charge.window;
+                    charges[number as usize % MOST_RULES] = charge;
                 }
                 Err(until_ns) => {
                     for before in numbers(set).take_while(|before| *before < number) {
                         if let Some(rule) = self.rule(before) {
-                            rule.give_back(windows[before as usize % MOST_RULES]);
+                            rule.give_back(charges[before as usize % MOST_RULES]);
                         }
                     }
                     return Err((until_ns, number));

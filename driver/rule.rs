@@ -3,14 +3,14 @@
 //! What one injection does to the I/O of one disk.
 
 use crate::{
-    elevator::{now_ns, random_seed, Clock, Request},
+    elevator::{self, random_seed, Clock, Request},
     injection::{InjectionId, Term},
     ledger::{Count, Ledger},
     policy::{
         delay::Delay,
         filter::{Filter, Forecast, Submission},
         gate::Gate,
-        limit::{Answer, Limit, Window},
+        limit::{Charge, Limit, Shared},
         random::{Draw, STEP},
     },
 };
@@ -54,14 +54,6 @@ pub(crate) struct Order<'a> {
     pub(crate) ledger: &'a Arc<Ledger>,
 }
 
-/// An I/O that a limit has counted.
-pub(crate) struct Charge {
-    /// Before this time no other is admitted; 0 if one may be at once.
-    pub(crate) until_ns: u64,
-    /// The window in which it was counted.
-    pub(crate) window: Window,
-}
-
 /// What a rule remembers from one I/O to the next. All hardware queues of the disk share it, without a lock.
 struct State {
     /// As in [`Order`].
@@ -74,7 +66,7 @@ struct State {
     gate_draws: Atomic<u64>,
     /// How many I/Os have matched, if the gate counts.
     matched: Atomic<u64>,
-    /// The limit's [`Window`].
+    /// The limit's [`Window`](crate::policy::limit::Window).
     window: Atomic<u64>,
 }
 
@@ -221,70 +213,35 @@ impl Rule {
     /// Whether the limit admits an I/O now; if not, until when.
     pub(crate) fn ask(&self, now_ns: &mut u64) -> Result<(), u64> {
         match &self.limit {
-            Some(limit) => self.look(limit, now_ns).map(|_| ()),
+            Some(limit) => limit.ask(&self.state.window, now_ns, elevator::now_ns),
             None => Ok(()),
         }
     }
 
     /// Counts one I/O, and tells before which time no other is admitted, or 0; or the same because this one is not.
     pub(crate) fn charge(&self, now_ns: &mut u64) -> Result<Charge, u64> {
-        let Some(limit) = &self.limit else {
-            return Ok(Charge {
-                until_ns: 0,
-                window: Window::from_word(0),
-            });
-        };
-        loop {
-            let (window, next) = self.look(limit, now_ns)?;
-            if self.exchange(window, next) {
-                let until_ns = match limit.answer(next, *now_ns) {
-                    Answer::Admit(_) => 0,
-                    Answer::Wait(until_ns) => until_ns,
-                };
-                return Ok(Charge {
-                    until_ns,
-                    window: next,
-                });
-            }
+        match &self.limit {
+            Some(limit) => limit.charge(&self.state.window, now_ns, elevator::now_ns),
+            None => Ok(Charge::NONE),
         }
     }
 
-    /// The present window and the one that an admission would leave; or until when none is admitted.
-    fn look(&self, limit: &Limit, now_ns: &mut u64) -> Result<(Window, Window), u64> {
-        // Acquire: a clock that is read after the word shows no time before the one for which the word was written.
-        let window = Window::from_word(self.state.window.load(Acquire));
-        if !limit.is_current(window, *now_ns) {
-            *now_ns = now_ns_after(*now_ns);
-        }
-        match limit.answer(window, *now_ns) {
-            Answer::Admit(next) => Ok((window, next)),
-            Answer::Wait(until_ns) => Err(until_ns),
-        }
-    }
-
-    /// Takes back what was counted in the window `charged`. If that is over meanwhile, nothing is left to take back.
-    pub(crate) fn give_back(&self, charged: Window) {
-        loop {
-            let window = Window::from_word(self.state.window.load(Relaxed));
-            match window.give_back(charged) {
-                Some(less) if !self.exchange(window, less) => {}
-                _ => return,
-            }
-        }
-    }
-
-    /// Full: the clock was read before the word is written.
-    fn exchange(&self, old: Window, new: Window) -> bool {
-        self.state
-            .window
-            .cmpxchg(old.to_word(), new.to_word(), Full)
-            .is_ok()
+    /// Takes back what [`Rule::charge`] has counted.
+    pub(crate) fn give_back(&self, charge: Charge) {
+        charge.give_back(&self.state.window);
     }
 }
 
-/// The time now; never before `earlier_ns`, which the same task has read.
-fn now_ns_after(earlier_ns: u64) -> u64 {
-    now_ns().max(earlier_ns)
+impl Shared for Atomic<u64> {
+    #[inline]
+    fn load(&self) -> u64 {
+        self.load(Acquire)
+    }
+
+    #[inline]
+    fn exchange(&self, old: u64, new: u64) -> bool {
+        self.cmpxchg(old, new, Full).is_ok()
+    }
 }
 
 impl State {
@@ -297,7 +254,7 @@ impl State {
                 old.is_some_and(|old| old.same_windows(limit))
             });
             old.map_or_else(
-                || limit.fresh(now_ns()).to_word(),
+                || limit.fresh(elevator::now_ns()).to_word(),
                 |before| before.state.window.load(Relaxed),
             )
         });

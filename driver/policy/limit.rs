@@ -3,7 +3,7 @@
 //! How many I/Os a window of time lets through.
 //!
 //! A window starts at a fixed multiple of its period and admits exactly its quota, whoever asks. Its state is one word, so
-//! that hardware queues can share it by compare-and-exchange alone.
+//! that hardware queues can share it by compare-and-exchange alone; what an atomic word is, the caller tells ([`Shared`]).
 
 use super::delay::NS_PER_US;
 use core::num::NonZero;
@@ -29,6 +29,43 @@ pub enum Answer {
     Admit(Window),
     /// It may not go before this time in nanoseconds.
     Wait(u64),
+}
+
+/// The word of a [`Window`] that hardware queues share.
+pub trait Shared {
+    /// Acquire: a clock that is read after this shows no time before the one for which the word was written.
+    fn load(&self) -> u64;
+
+    /// Puts `new` in the place of `old`, unless another word is there. Full: the clock was read before the word is written.
+    fn exchange(&self, old: u64, new: u64) -> bool;
+}
+
+/// An I/O that a limit has counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// Before this time no other is admitted; 0 if one may be at once.
+    pub until_ns: u64,
+    /// The window in which it was counted.
+    pub window: Window,
+}
+
+impl Charge {
+    /// What takes the place of a charge where there is no limit.
+    pub const NONE: Self = Self {
+        until_ns: 0,
+        window: Window::from_word(0),
+    };
+
+    /// Takes back what was counted. If the window is over meanwhile, nothing is left to take back.
+    pub fn give_back(self, shared: &impl Shared) {
+        loop {
+            let window = Window::from_word(shared.load());
+            match window.give_back(self.window) {
+                Some(less) if !shared.exchange(window.to_word(), less.to_word()) => {}
+                _ => return,
+            }
+        }
+    }
 }
 
 impl Window {
@@ -113,6 +150,60 @@ impl Limit {
 
     const fn number(&self, now_ns: u64) -> u64 {
         now_ns / self.period_ns.get()
+    }
+
+    /// Whether one I/O would be admitted now; if not, until when.
+    ///
+    /// `now_ns` is brought up to date by `read_clock` where the word may be newer.
+    #[inline]
+    pub fn ask(
+        &self,
+        shared: &impl Shared,
+        now_ns: &mut u64,
+        read_clock: impl Fn() -> u64,
+    ) -> Result<(), u64> {
+        self.look(shared, now_ns, &read_clock).map(|_| ())
+    }
+
+    /// Counts one I/O, and tells before which time no other is admitted; or the same because this one is not.
+    ///
+    /// As for [`Limit::ask`].
+    #[inline]
+    pub fn charge(
+        &self,
+        shared: &impl Shared,
+        now_ns: &mut u64,
+        read_clock: impl Fn() -> u64,
+    ) -> Result<Charge, u64> {
+        loop {
+            let (old, window) = self.look(shared, now_ns, &read_clock)?;
+            if shared.exchange(old.to_word(), window.to_word()) {
+                let until_ns = match self.answer(window, *now_ns) {
+                    Answer::Admit(_) => 0,
+                    Answer::Wait(until_ns) => until_ns,
+                };
+                return Ok(Charge { until_ns, window });
+            }
+        }
+    }
+
+    /// The present window and the one that an admission would leave; or until when none is admitted.
+    #[inline]
+    fn look(
+        &self,
+        shared: &impl Shared,
+        now_ns: &mut u64,
+        read_clock: impl Fn() -> u64,
+    ) -> Result<(Window, Window), u64> {
+        let window = Window::from_word(shared.load());
+        if !self.is_current(window, *now_ns) {
+            // Never back: the same task has read the earlier time.
+            *now_ns = read_clock().max(*now_ns);
+        }
+        match self.answer(window, *now_ns) {
+            Answer::Admit(next) => Ok((window, next)),
+            Answer::Wait(until_ns) => Err(until_ns),
+        }
     }
 }
 
