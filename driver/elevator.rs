@@ -35,6 +35,7 @@
 use kernel::prelude::*;
 
 mod allocation;
+mod clock;
 mod cpus;
 mod fifo;
 mod layouts;
@@ -49,6 +50,7 @@ mod vtable;
 
 pub(crate) use self::{
     allocation::Allocation,
+    clock::{now_ns, random_seed, Clock},
     fifo::Fifo,
     no_io::NoIo,
     owner::{cgroup_id, pid_namespace_id, Remember},
@@ -109,42 +111,4 @@ pub(crate) trait Elevator: Sized + 'static {
     ///
     /// After a wrong "yes" the block layer asks again every 3 ms; after a wrong "no" only when something else runs the queue.
     fn has_work(hw_queue: &HwQueue<Self>) -> bool;
-}
-
-/// The time of `CLOCK_MONOTONIC` in nanoseconds; what [`HwQueue::wake_at`] understands.
-#[inline]
-pub(crate) fn now_ns() -> u64 {
-    // SAFETY: `ktime_get` may be called in any context.
-    let now = unsafe { kernel::bindings::ktime_get() };
-    // The clock starts at zero when the machine boots and lasts for 292 years.
-    u64::try_from(now).unwrap_or(0)
-}
-
-/// The time, read when it is asked for the first time.
-pub(crate) struct Clock(Option<u64>);
-
-impl Clock {
-    /// A clock that nobody has asked.
-    pub(crate) const fn new() -> Self {
-        Self(None)
-    }
-
-    /// As [`now_ns`], when this was first called.
-    #[inline]
-    pub(crate) fn now_ns(&mut self) -> u64 {
-        *self.0.get_or_insert_with(now_ns)
-    }
-}
-
-impl From<u64> for Clock {
-    /// A clock that was read already.
-    fn from(now_ns: u64) -> Self {
-        Self(Some(now_ns))
-    }
-}
-
-/// A random number that is different on every machine and boot; usable in any context.
-pub(crate) fn random_seed() -> u64 {
-    // SAFETY: `get_random_u64` may be called in any context.
-    unsafe { kernel::bindings::get_random_u64() }
 }
