@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! As much of the driver's elevator as holding requests takes: its own files, and what they want to know of others.
+
+#[path = "../../../driver/elevator/allocation.rs"]
+#[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
+mod allocation;
+pub(crate) mod block_layer;
+#[path = "../../../driver/elevator/clock.rs"]
+mod clock;
+#[path = "../../../driver/elevator/fifo.rs"]
+mod fifo;
+mod layouts;
+mod owner;
+#[path = "../../../driver/elevator/request.rs"]
+mod request;
+#[path = "../../../driver/elevator/time_queue.rs"]
+mod time_queue;
+mod trace;
+
+pub(crate) use self::{
+    allocation::Allocation,
+    clock::{now_ns, random_seed, Clock},
+    fifo::Fifo,
+    owner::{cgroup_id, pid_namespace_id, Remember},
+    request::{Request, Requests},
+    time_queue::TimeQueue,
+};

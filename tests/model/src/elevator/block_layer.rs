@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The block layer's part: makes requests, hands them over and takes them back.
+
+use super::{Remember, Request, Requests};
+use crate::bindings;
+use std::{
+    ffi::c_void,
+    ptr::{dangling_mut, null_mut, NonNull},
+};
+
+/// A request that the scheduler does not have, or has no more.
+///
+/// Its memory is its own, so that the address sanitizer notices who still uses a request that was dispatched and ended.
+pub(crate) struct Owned(NonNull<bindings::request>);
+
+impl Owned {
+    /// A request of this number and operation, with what earlier users have left in it.
+    pub(crate) fn new(number: u64, flags: u32) -> Self {
+        let stale: *mut c_void = dangling_mut();
+        let memory = Box::new(bindings::request {
+            cmd_flags: flags,
+            __data_len: 4096,
+            __sector: number,
+            bio: null_mut(),
+            __bindgen_anon_1: bindings::request__bindgen_ty_1 {
+                queuelist: bindings::list_head {
+                    next: stale.cast(),
+                    prev: stale.cast(),
+                },
+            },
+            // These two are cleared for each user (`blk_mq_rq_late_init`).
+            __bindgen_anon_2: bindings::request__bindgen_ty_2 {
+                hash: bindings::hlist_node {
+                    next: null_mut(),
+                    pprev: null_mut(),
+                },
+            },
+            __bindgen_anon_3: bindings::request__bindgen_ty_3 {
+                rb_node: cleared_node(),
+            },
+            elv: bindings::request__bindgen_ty_4 { priv_: [stale; 2] },
+            fifo_time: u64::MAX,
+        });
+        let request = NonNull::from(Box::leak(memory));
+        // SAFETY: The request is valid, cleared as it has to be, and nobody else has it.
+        unsafe {
+            let node = &raw mut (*request.as_ptr()).__bindgen_anon_3.rb_node;
+            (*node).__rb_parent_color = node.addr();
+            Request::prepare(request.as_ptr(), Remember::Process);
+        }
+        Self(request)
+    }
+
+    /// Takes a request from the scheduler, and sees that it is as the block layer must have it.
+    pub(crate) fn dispatched(request: Request) -> Self {
+        let request = NonNull::new(request.into_dispatched()).unwrap();
+        // SAFETY: The scheduler has given the request away.
+        unsafe {
+            let list = &raw mut (*request.as_ptr()).__bindgen_anon_1.queuelist;
+            assert!((*list).next == list && (*list).prev == list);
+            let node = &raw mut (*request.as_ptr()).__bindgen_anon_3.rb_node;
+            assert_eq!((*node).__rb_parent_color, node.addr());
+            let hash = (*request.as_ptr()).__bindgen_anon_2.hash;
+            assert!(hash.next.is_null() && hash.pprev.is_null());
+        }
+        Self(request)
+    }
+
+    /// As it was made.
+    pub(crate) fn number(&self) -> u64 {
+        // SAFETY: The request is valid, and ours.
+        unsafe { self.0.as_ref().__sector }
+    }
+
+    fn queuelist(&self) -> *mut bindings::list_head {
+        // SAFETY: The request is valid.
+        unsafe { &raw mut (*self.0.as_ptr()).__bindgen_anon_1.queuelist }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // SAFETY: The request is of `new`, and ours.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+fn cleared_node() -> bindings::rb_node {
+    bindings::rb_node {
+        __rb_parent_color: 0,
+        rb_right: null_mut(),
+        rb_left: null_mut(),
+    }
+}
+
+/// Hands requests over, in a list as the block layer's.
+pub(crate) fn insert(requests: impl IntoIterator<Item = Owned>, take: impl FnOnce(Requests<'_>)) {
+    let mut head = bindings::list_head {
+        next: null_mut(),
+        prev: null_mut(),
+    };
+    let head = &raw mut head;
+    // SAFETY: The list's head outlives this function's use of it; each request is valid and given away here.
+    unsafe {
+        (*head).next = head;
+        (*head).prev = head;
+        for request in requests {
+            let node = request.queuelist();
+            let last = (*head).prev;
+            *node = bindings::list_head {
+                next: head,
+                prev: last,
+            };
+            (*last).next = node;
+            (*head).prev = node;
+            std::mem::forget(request);
+        }
+        take(Requests::from_raw(NonNull::new_unchecked(head)));
+        assert!((*head).next == head && (*head).prev == head);
+    }
+}
+
+/// Hands one request over.
+pub(crate) fn hand_over(request: Owned) -> Request {
+    let mut taken = None;
+    insert([request], |mut requests| taken = requests.next());
+    taken.unwrap()
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The kernel's C types and functions, as far as held requests are concerned, under the names that bindgen gives them.
+
+#![allow(
+    non_camel_case_types,
+    non_upper_case_globals,
+    reason = "the names are those of C"
+)]
+
+pub(crate) use super::{
+    clock::{get_random_u64, ktime_get},
+    rbtree::{rb_erase, rb_insert_color, rb_link_node, rb_next, rb_node, rb_root},
+};
+use std::ffi::c_void;
+
+pub(crate) const req_op_REQ_OP_READ: u32 = 0;
+pub(crate) const req_op_REQ_OP_WRITE: u32 = 1;
+pub(crate) const req_flag_bits___REQ_SYNC: u32 = 11;
+pub(crate) const req_flag_bits___REQ_META: u32 = 12;
+pub(crate) const req_flag_bits___REQ_FUA: u32 = 17;
+pub(crate) const req_flag_bits___REQ_PREFLUSH: u32 = 18;
+pub(crate) const req_flag_bits___REQ_SWAP: u32 = 25;
+pub(crate) const pageflags_PG_locked: u32 = 0;
+pub(crate) const pageflags_PG_uptodate: u32 = 3;
+pub(crate) const pageflags_PG_swapbacked: u32 = 17;
+
+/// Fields that the driver never touches are left out, but for those that share memory with one that it does.
+pub(crate) struct request {
+    pub(crate) cmd_flags: u32,
+    pub(crate) __data_len: u32,
+    pub(crate) __sector: u64,
+    pub(crate) bio: *mut bio,
+    pub(crate) __bindgen_anon_1: request__bindgen_ty_1,
+    pub(crate) __bindgen_anon_2: request__bindgen_ty_2,
+    pub(crate) __bindgen_anon_3: request__bindgen_ty_3,
+    pub(crate) elv: request__bindgen_ty_4,
+    pub(crate) fifo_time: u64,
+}
+
+pub(crate) union request__bindgen_ty_1 {
+    pub(crate) queuelist: list_head,
+    pub(crate) rq_next: *mut request,
+}
+
+pub(crate) union request__bindgen_ty_2 {
+    pub(crate) hash: hlist_node,
+    pub(crate) ipi_list: *mut c_void,
+}
+
+pub(crate) union request__bindgen_ty_3 {
+    pub(crate) rb_node: rb_node,
+    pub(crate) special_vec: bio_vec,
+}
+
+pub(crate) struct request__bindgen_ty_4 {
+    pub(crate) priv_: [*mut c_void; 2],
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct list_head {
+    pub(crate) next: *mut list_head,
+    pub(crate) prev: *mut list_head,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct hlist_node {
+    pub(crate) next: *mut hlist_node,
+    pub(crate) pprev: *mut *mut hlist_node,
+}
+
+pub(crate) struct bio {
+    pub(crate) bi_iter: bvec_iter,
+    pub(crate) bi_io_vec: *mut bio_vec,
+    pub(crate) bi_bdev: *mut block_device,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct bvec_iter {
+    pub(crate) bi_idx: u32,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct bio_vec {
+    pub(crate) bv_page: *mut page,
+}
+
+pub(crate) struct page {
+    pub(crate) flags: memdesc_flags_t,
+}
+
+pub(crate) struct memdesc_flags_t {
+    pub(crate) f: usize,
+}
+
+pub(crate) struct block_device {
+    pub(crate) __bd_flags: atomic_t,
+    pub(crate) bd_dev: u32,
+}
+
+pub(crate) struct atomic_t {
+    pub(crate) counter: i32,
+}

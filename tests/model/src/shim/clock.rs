@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A clock that stands still until a test moves it on, and chance that is none.
+
+use crate::sync::atomic::{Atomic, Relaxed};
+
+#[cfg(loom)]
+loom::lazy_static! {
+    static ref NOW_NS: Atomic<u64> = Atomic::new(0);
+}
+#[cfg(not(loom))]
+thread_local! {
+    /// Each test its own.
+    static NOW_NS: Atomic<u64> = const { Atomic::new(0) };
+}
+
+fn with_clock<T>(look: impl FnOnce(&Atomic<u64>) -> T) -> T {
+    #[cfg(loom)]
+    return look(&NOW_NS);
+    #[cfg(not(loom))]
+    NOW_NS.with(look)
+}
+
+/// Lets time pass until `now_ns`.
+pub(crate) fn set_now_ns(now_ns: u64) {
+    // Relaxed: a clock orders nothing but what is read of itself.
+    with_clock(|clock| clock.store(now_ns, Relaxed));
+}
+
+pub(crate) unsafe fn ktime_get() -> i64 {
+    with_clock(|clock| clock.load(Relaxed)) as i64
+}
+
+/// Always the same, so that a failure can be had again.
+pub(crate) unsafe fn get_random_u64() -> u64 {
+    42
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The kernel crate's prelude.
+
+use crate::policy::parse::ParseError;
+use std::ops::Deref;
+
+/// An error number of the kernel.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// A value that is not of the form.
+    EINVAL,
+    /// A value that is of the form, and out of range.
+    ERANGE,
+    /// No room.
+    ENOSPC,
+}
+pub(crate) use Error::{EINVAL, ENOSPC};
+
+impl From<ParseError> for Error {
+    fn from(error: ParseError) -> Self {
+        match error {
+            ParseError::Invalid => EINVAL,
+            ParseError::OutOfRange => Self::ERANGE,
+        }
+    }
+}
+
+pub(crate) type Result<T = (), E = Error> = core::result::Result<T, E>;
+
+/// How memory is asked for.
+pub(crate) struct Flags;
+
+pub(crate) const GFP_KERNEL: Flags = Flags;
+
+/// A vector, which says so when there is no memory: on the host there always is.
+#[derive(Default)]
+pub(crate) struct KVec<T>(Vec<T>);
+
+impl<T> KVec<T> {
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(crate) fn push(&mut self, value: T, _: Flags) -> Result {
+        self.0.push(value);
+        Ok(())
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut()
+    }
+}
+
+impl<T: Clone> KVec<T> {
+    pub(crate) fn extend_from_slice(&mut self, values: &[T], _: Flags) -> Result {
+        self.0.extend_from_slice(values);
+        Ok(())
+    }
+}
+
+impl<T> Deref for KVec<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<'a, T> IntoIterator for &'a KVec<T> {
+    type Item = &'a T;
+    type IntoIter = std::slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
