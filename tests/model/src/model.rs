@@ -9,6 +9,8 @@
 extern crate self as kernel;
 
 mod elevator;
+#[cfg(not(loom))]
+mod history;
 #[path = "../../../driver/hold.rs"]
 #[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
 mod hold;
@@ -31,6 +33,8 @@ mod order;
 #[path = "../../../driver/plan.rs"]
 #[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
 mod plan;
+#[cfg(not(loom))]
+mod reference;
 #[path = "../../../driver/rule.rs"]
 mod rule;
 mod shim;

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Histories of one hardware queue: what the driver's code holds and lets go, against [`Reference`].
+
+use crate::{
+    elevator::block_layer::{hand_over, Owned},
+    hold::{Hold, NEVER},
+    injection::{Injection, InjectionId},
+    ledger::Ledger,
+    plan::Plan,
+    policy::{
+        delay::{Delay, NS_PER_US},
+        device::Disk,
+        distribution::Shape,
+        filter::{Filter, Operations},
+        gate::Gate,
+        limit::Limit,
+        settings::{Owner, Settings},
+    },
+    prelude::GFP_KERNEL,
+    reference::{Kind, Reference, Rule, INJECTIONS},
+    rule::Order,
+    shim::{bindings, clock::set_now_ns},
+    sync::Arc,
+};
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Insert(Kind),
+    /// The driver gives the last request back.
+    InsertAgain,
+    Wait(u64),
+    /// Waits for as long as the driver says that nothing may go.
+    WaitForNext,
+    Pop,
+    /// Whether or not it may go, as when the queue has to drain.
+    PopAny,
+    Follow(Vec<Rule>),
+    /// An injection ends after so long.
+    EndAfter(usize, u64),
+    /// An injection ends now, and there is no memory for a plan without it.
+    End(usize),
+}
+
+/// The driver's code and the reference, side by side.
+struct Pair {
+    hold: Hold,
+    plan: Option<Arc<Plan>>,
+    injections: Vec<Injection>,
+    ledgers: Vec<Arc<Ledger>>,
+    reference: Reference,
+    /// What the disk has got.
+    dispatched: Vec<Owned>,
+    inserted: u64,
+}
+
+impl Pair {
+    fn new() -> Self {
+        set_now_ns(0);
+        let ids = (0..INJECTIONS as u64).map(InjectionId);
+        Self {
+            hold: Hold::new(),
+            plan: None,
+            injections: ids.map(|id| Injection::new(id).unwrap()).collect(),
+            ledgers: (0..INJECTIONS).map(|_| Ledger::new(1).unwrap()).collect(),
+            reference: Reference::default(),
+            dispatched: Vec::new(),
+            inserted: 0,
+        }
+    }
+
+    fn wait_until(&mut self, now_ns: u64) {
+        set_now_ns(now_ns);
+        self.reference.now_ns = now_ns;
+    }
+
+    fn insert(&mut self, kind: Kind) {
+        let request = hand_over(Owned::new(self.inserted, flags(kind)));
+        assert!(!request.was_released());
+        self.hold.judge(request);
+        self.reference.insert(self.inserted, kind);
+        self.inserted += 1;
+    }
+
+    fn insert_again(&mut self) {
+        if let Some(request) = self.dispatched.pop() {
+            self.reference.insert_again(request.number());
+            let request = hand_over(request);
+            assert!(request.was_released());
+            self.hold.push_again(request);
+        }
+    }
+
+    fn follow(&mut self, rules: &[Rule]) {
+        // As `Queue::is_reached_by` of the configuration: an injection that has ended is in no new plan.
+        let ends_ns = &self.reference.ends_ns;
+        let now_ns = self.reference.now_ns;
+        let is_open = |rule: &&Rule| ends_ns[rule.injection].is_none_or(|end_ns| end_ns > now_ns);
+        let rules: Vec<Rule> = rules.iter().filter(is_open).cloned().collect();
+        let orders = rules.iter().map(|rule| Order {
+            injection: self.injections[rule.injection].id,
+            filter: filter(rule.kind),
+            gate: Gate::new(1, 1_000_000),
+            delay: (rule.delay_ns > 0).then(|| delay(rule.delay_ns)),
+            limit: rule
+                .limit
+                .and_then(|(period_ns, quota)| Limit::new((period_ns / NS_PER_US) as u32, quota)),
+            seed: None,
+            sequence: 0,
+            term: &self.injections[rule.injection].term,
+            ledger: &self.ledgers[rule.injection],
+        });
+        self.plan = Plan::new(orders, self.plan.as_deref()).unwrap();
+        self.hold.follow(self.plan.clone());
+        self.reference.follow(&rules);
+    }
+
+    fn end_at(&mut self, injection: usize, end_ns: u64) {
+        // An end that has come stays.
+        let before = self.reference.ends_ns[injection];
+        if before.is_none_or(|before_ns| before_ns > self.reference.now_ns) {
+            self.injections[injection].term.set_end_ns(end_ns);
+            self.reference.ends_ns[injection] = Some(end_ns);
+            self.hold.judge_again(self.reference.now_ns);
+            self.reference.judge_again();
+        }
+    }
+
+    fn pop(&mut self) -> Result<(), String> {
+        self.reference.expire();
+        let now_ns = self.reference.now_ns;
+        match self.hold.pop() {
+            Some(request) => self.dispatch(request, true),
+            None if self
+                .reference
+                .next_ns()
+                .is_some_and(|next_ns| next_ns <= now_ns) =>
+            {
+                Err("something may go, and nothing went".into())
+            }
+            None if self.hold.next_ns() <= now_ns => {
+                Err("nothing went, and the block layer is told to ask again".into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn pop_any(&mut self) -> Result<(), String> {
+        match self.hold.pop_any() {
+            Some(request) => self.dispatch(request, false),
+            None if self.reference.is_empty() => Ok(()),
+            None => Err("something is left, and nothing went".into()),
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        mut request: crate::elevator::Request,
+        is_due: bool,
+    ) -> Result<(), String> {
+        // As the scheduler does.
+        request.set_released();
+        let request = Owned::dispatched(request);
+        self.reference.take(request.number(), is_due)?;
+        self.dispatched.push(request);
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::Insert(kind) => self.insert(*kind),
+            Step::InsertAgain => self.insert_again(),
+            Step::Wait(time_ns) => self.wait_until(self.reference.now_ns + time_ns),
+            Step::WaitForNext => {
+                let next_ns = self.hold.next_ns();
+                if next_ns != NEVER {
+                    self.wait_until(next_ns.max(self.reference.now_ns));
+                }
+            }
+            Step::Pop => self.pop()?,
+            Step::PopAny => self.pop_any()?,
+            Step::Follow(rules) => self.follow(rules),
+            Step::EndAfter(injection, time_ns) => {
+                self.end_at(*injection, self.reference.now_ns + time_ns)
+            }
+            Step::End(injection) => self.end_at(*injection, 0),
+        }
+        self.compare()
+    }
+
+    /// What must be so at any time.
+    fn compare(&self) -> Result<(), String> {
+        let next_ns = self.hold.next_ns();
+        match self.reference.next_ns() {
+            None if next_ns != NEVER => return Err(format!("nothing is held until {next_ns}")),
+            Some(latest_ns) if next_ns > latest_ns => {
+                return Err(format!("sleeps until {next_ns}, and not {latest_ns}"));
+            }
+            _ => {}
+        }
+        if self.hold.held() as usize != self.reference.held() {
+            return Err(format!(
+                "holds {}, and not {}",
+                self.hold.held(),
+                self.reference.held()
+            ));
+        }
+        for (injection, ledger) in self.ledgers.iter().enumerate() {
+            let (counted, held) = (ledger.totals().held(), self.reference.held_by(injection));
+            if counted != held as u64 {
+                return Err(format!(
+                    "injection {injection} holds {held}, and has counted {counted}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// All goes in the end, each once.
+    fn finish(mut self) -> Result<(), String> {
+        while !self.reference.is_empty() {
+            self.step(&Step::WaitForNext)?;
+            self.step(&Step::Pop)?;
+        }
+        if self.dispatched.len() as u64 != self.inserted {
+            return Err(format!(
+                "{} of {} came",
+                self.dispatched.len(),
+                self.inserted
+            ));
+        }
+        match self.hold.pop_any() {
+            None => Ok(()),
+            Some(request) => Err(format!("{} is left", Owned::dispatched(request).number())),
+        }
+    }
+}
+
+fn flags(kind: Kind) -> u32 {
+    match kind {
+        Kind::Read => bindings::req_op_REQ_OP_READ,
+        Kind::Write => bindings::req_op_REQ_OP_WRITE,
+        Kind::Swap => bindings::req_op_REQ_OP_WRITE | 1 << bindings::req_flag_bits___REQ_SWAP,
+    }
+}
+
+fn filter(kind: Option<Kind>) -> Filter {
+    let disk = Disk {
+        name: b"vda",
+        major: 254,
+        first_minor: 0,
+        minors: 16,
+    };
+    let all = Settings::new().filter(&disk, Owner::default()).unwrap();
+    let operations: &[u8] = match kind {
+        None => b"",
+        Some(Kind::Read) => b"read",
+        Some(_) => b"write",
+    };
+    Filter {
+        operations: Operations::parse(operations).unwrap(),
+        ..all
+    }
+}
+
+fn delay(delay_ns: u64) -> Delay {
+    Delay::new(Shape::Uniform, (delay_ns / NS_PER_US) as u32, 0, 0)
+}
+
+/// What one injection does. Few and short times, so that many things happen at once.
+fn rule(injection: usize) -> impl Strategy<Value = Rule> {
+    let kind = prop_oneof![Just(None), Just(Some(Kind::Read)), Just(Some(Kind::Write))];
+    let delay_ns = prop_oneof![
+        Just(0),
+        (1u64..6).prop_map(|us| us * NS_PER_US),
+        Just(50 * NS_PER_US)
+    ];
+    let limit =
+        prop::option::of((1u64..8, 1u32..4).prop_map(|(us, quota)| (us * NS_PER_US, quota)));
+    (kind, delay_ns, limit).prop_map(move |(kind, delay_ns, limit)| Rule {
+        injection,
+        kind,
+        delay_ns,
+        limit,
+    })
+}
+
+/// What some of the injections do; as in the configuration, none is there for nothing.
+fn rules() -> impl Strategy<Value = Vec<Rule>> {
+    let each: Vec<_> = (0..INJECTIONS)
+        .map(|injection| prop::option::of(rule(injection)))
+        .collect();
+    each.prop_map(|rules| {
+        let rules = rules.into_iter().flatten();
+        rules
+            .filter(|rule| rule.delay_ns > 0 || rule.limit.is_some())
+            .collect()
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let kind = prop_oneof![8 => Just(Kind::Read), 8 => Just(Kind::Write), 1 => Just(Kind::Swap)];
+    prop_oneof![
+        24 => kind.prop_map(Step::Insert),
+        2 => Just(Step::InsertAgain),
+        6 => (0u64..4_000).prop_map(Step::Wait),
+        8 => Just(Step::WaitForNext),
+        24 => Just(Step::Pop),
+        1 => Just(Step::PopAny),
+        3 => rules().prop_map(Step::Follow),
+        1 => (0..INJECTIONS, 0u64..20_000).prop_map(|(injection, ns)| Step::EndAfter(injection, ns)),
+        1 => (0..INJECTIONS).prop_map(Step::End),
+    ]
+}
+
+proptest! {
+    /// Never early, in the order of time, no more than each window's quota, and each exactly once, whatever happens to the
+    /// rules meanwhile.
+    #[test]
+    fn a_hardware_queue_does_what_the_reference_does(
+        first in rules(), steps in prop::collection::vec(step(), 0..200),
+    ) {
+        let mut pair = Pair::new();
+        pair.follow(&first);
+        let done = steps.iter().try_for_each(|step| pair.step(step)).and_then(|()| pair.finish());
+        if let Err(error) = done {
+            // What is left in it would be a second failure.
+            panic!("{error}");
+        }
+    }
+}
