@@ -17,7 +17,6 @@ use crate::{
         limit::Limit,
         settings::{Owner, Settings},
     },
-    prelude::GFP_KERNEL,
     reference::{Kind, Reference, Rule, INJECTIONS},
     rule::Order,
     shim::{bindings, clock::set_now_ns},
@@ -107,7 +106,7 @@ impl Pair {
                 .limit
                 .and_then(|(period_ns, quota)| Limit::new((period_ns / NS_PER_US) as u32, quota)),
             seed: None,
-            sequence: 0,
+            sequence: rule.sequence,
             term: &self.injections[rule.injection].term,
             ledger: &self.ledgers[rule.injection],
         });
@@ -276,13 +275,16 @@ fn rule(injection: usize) -> impl Strategy<Value = Rule> {
         (1u64..6).prop_map(|us| us * NS_PER_US),
         Just(50 * NS_PER_US)
     ];
-    let limit =
-        prop::option::of((1u64..8, 1u32..4).prop_map(|(us, quota)| (us * NS_PER_US, quota)));
-    (kind, delay_ns, limit).prop_map(move |(kind, delay_ns, limit)| Rule {
+    let limit = prop::option::of(
+        (prop_oneof![Just(2u64), Just(7), Just(40)], 1u32..4)
+            .prop_map(|(us, quota)| (us * NS_PER_US, quota)),
+    );
+    (kind, delay_ns, limit, 0u64..2).prop_map(move |(kind, delay_ns, limit, sequence)| Rule {
         injection,
         kind,
         delay_ns,
         limit,
+        sequence,
     })
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Rule {
     pub(crate) delay_ns: u64,
     /// The period and the quota.
     pub(crate) limit: Option<(u64, u32)>,
+    /// Which sequence of draws it is; nothing here depends on it.
+    pub(crate) sequence: u64,
 }
 
 /// A set of injections, a bit for each.
@@ -169,8 +171,9 @@ impl Reference {
         let times = rules.filter_map(|rule| {
             let (period_ns, quota) = rule.limit?;
             let window = self.now_ns / period_ns;
-            let is_full = *self.used.get(&rule.injection)? == (window, quota);
-            is_full.then_some((window + 1) * period_ns)
+            let (last, used) = *self.used.get(&rule.injection)?;
+            // More than the quota, if that was lowered meanwhile.
+            (last == window && used >= quota).then_some((window + 1) * period_ns)
         });
         times.max().unwrap_or(self.now_ns)
     }
@@ -192,7 +195,12 @@ impl Reference {
         if !self.ready.is_empty() {
             return Some(self.now_ns);
         }
+        let ends_ns = (0..INJECTIONS).filter(|injection| self.held_by(*injection) > 0);
+        let end_ns = ends_ns
+            .filter_map(|injection| self.ends_ns[injection])
+            .min();
         self.next_held_ns()
+            .map(|next_ns| next_ns.min(end_ns.unwrap_or(next_ns)))
     }
 
     /// Takes a request that `is_due` now or need not be; says what is wrong with that.
