@@ -3,7 +3,10 @@
 //! What an injection did to the I/O of one disk, counted.
 
 use crate::policy::histogram::{step, STEPS};
-use core::ops::{AddAssign, SubAssign};
+use core::{
+    array,
+    ops::{AddAssign, SubAssign},
+};
 use kernel::{
     prelude::*,
     sync::{
@@ -59,8 +62,8 @@ impl Ledger {
         let mut lanes = KVec::new();
         for _ in 0..hw_queues {
             let lane = Lane {
-                counts: [const { Atomic::new(0) }; COUNTS],
-                added: [const { Atomic::new(0) }; STEPS],
+                counts: array::from_fn(|_| Atomic::new(0)),
+                added: array::from_fn(|_| Atomic::new(0)),
             };
             lanes.push(lane, GFP_KERNEL)?;
         }

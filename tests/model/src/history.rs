@@ -7,15 +7,13 @@ use crate::{
     hold::{Hold, NEVER},
     injection::{Injection, InjectionId},
     ledger::Ledger,
+    orders::order,
     plan::Plan,
     policy::{
         delay::{Delay, NS_PER_US},
-        device::Disk,
         distribution::Shape,
         filter::{Filter, Operations},
-        gate::Gate,
         limit::Limit,
-        settings::{Owner, Settings},
     },
     reference::{Kind, Reference, Rule, INJECTIONS},
     rule::Order,
@@ -97,22 +95,30 @@ impl Pair {
         let now_ns = self.reference.now_ns;
         let is_open = |rule: &&Rule| ends_ns[rule.injection].is_none_or(|end_ns| end_ns > now_ns);
         let rules: Vec<Rule> = rules.iter().filter(is_open).cloned().collect();
-        let orders = rules.iter().map(|rule| Order {
-            injection: self.injections[rule.injection].id,
-            filter: filter(rule.kind),
-            gate: Gate::new(1, 1_000_000),
-            delay: (rule.delay_ns > 0).then(|| delay(rule.delay_ns)),
-            limit: rule
-                .limit
-                .and_then(|(period_ns, quota)| Limit::new((period_ns / NS_PER_US) as u32, quota)),
-            seed: None,
-            sequence: rule.sequence,
-            term: &self.injections[rule.injection].term,
-            ledger: &self.ledgers[rule.injection],
-        });
+        let orders = rules.iter().map(|rule| self.order(rule));
         self.plan = Plan::new(orders, self.plan.as_deref()).unwrap();
         self.hold.follow(self.plan.clone());
         self.reference.follow(&rules);
+    }
+
+    fn order(&self, rule: &Rule) -> Order<'_> {
+        let order = order(
+            &self.injections[rule.injection],
+            &self.ledgers[rule.injection],
+        );
+        let limit = rule
+            .limit
+            .map(|(period_ns, quota)| ((period_ns / NS_PER_US) as u32, quota));
+        Order {
+            filter: Filter {
+                operations: operations(rule.kind),
+                ..order.filter
+            },
+            delay: (rule.delay_ns > 0).then(|| delay(rule.delay_ns)),
+            limit: limit.and_then(|(period_us, quota)| Limit::new(period_us, quota)),
+            sequence: rule.sequence,
+            ..order
+        }
     }
 
     fn end_at(&mut self, injection: usize, end_ns: u64) {
@@ -244,23 +250,13 @@ fn flags(kind: Kind) -> u32 {
     }
 }
 
-fn filter(kind: Option<Kind>) -> Filter {
-    let disk = Disk {
-        name: b"vda",
-        major: 254,
-        first_minor: 0,
-        minors: 16,
-    };
-    let all = Settings::new().filter(&disk, Owner::default()).unwrap();
-    let operations: &[u8] = match kind {
+fn operations(kind: Option<Kind>) -> Operations {
+    let words: &[u8] = match kind {
         None => b"",
         Some(Kind::Read) => b"read",
         Some(_) => b"write",
     };
-    Filter {
-        operations: Operations::parse(operations).unwrap(),
-        ..all
-    }
+    Operations::parse(words).unwrap()
 }
 
 fn delay(delay_ns: u64) -> Delay {

@@ -30,9 +30,12 @@ mod ledger;
 mod lines;
 #[cfg(not(loom))]
 mod order;
+mod orders;
 #[path = "../../../driver/plan.rs"]
 #[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
 mod plan;
+#[cfg(loom)]
+mod races;
 #[cfg(not(loom))]
 mod reference;
 #[path = "../../../driver/rule.rs"]

@@ -11,7 +11,7 @@ loom::lazy_static! {
 #[cfg(not(loom))]
 thread_local! {
     /// Each test its own.
-    static NOW_NS: Atomic<u64> = const { Atomic::new(0) };
+    static NOW_NS: Atomic<u64> = Atomic::new(0);
 }
 
 fn with_clock<T>(look: impl FnOnce(&Atomic<u64>) -> T) -> T {

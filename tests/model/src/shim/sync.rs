@@ -36,9 +36,9 @@ impl<T> Deref for Arc<T> {
 pub(crate) mod atomic {
     #[cfg(loom)]
     use loom::sync::atomic::{AtomicU32, AtomicU64};
+    use std::sync::atomic::Ordering;
     #[cfg(not(loom))]
     use std::sync::atomic::{AtomicU32, AtomicU64};
-    use std::sync::{atomic::Ordering, OnceLock};
 
     // What the kernel calls full is at least what Rust calls sequentially consistent.
     pub(crate) use Ordering::{Acquire, Relaxed, SeqCst as Full};
@@ -95,38 +95,28 @@ pub(crate) mod atomic {
     impl_word!(u32, AtomicU32);
     impl_word!(u64, AtomicU64);
 
-    /// An atomic word. It is made when it is first used, since loom's cannot be made in constants, as the driver does.
-    pub(crate) struct Atomic<T: Word> {
-        initial: T,
-        word: OnceLock<T::Atomic>,
-    }
+    /// An atomic word.
+    pub(crate) struct Atomic<T: Word>(T::Atomic);
 
     impl<T: Word> Atomic<T> {
-        pub(crate) const fn new(initial: T) -> Self {
-            Self {
-                initial,
-                word: OnceLock::new(),
-            }
-        }
-
-        fn word(&self) -> &T::Atomic {
-            self.word.get_or_init(|| self.initial.atomic())
+        pub(crate) fn new(value: T) -> Self {
+            Self(value.atomic())
         }
 
         pub(crate) fn load(&self, order: Ordering) -> T {
-            T::load(self.word(), order)
+            T::load(&self.0, order)
         }
 
         pub(crate) fn store(&self, value: T, order: Ordering) {
-            T::store(self.word(), value, order);
+            T::store(&self.0, value, order);
         }
 
         pub(crate) fn fetch_add(&self, more: T, order: Ordering) -> T {
-            T::fetch_add(self.word(), more, order)
+            T::fetch_add(&self.0, more, order)
         }
 
         pub(crate) fn cmpxchg(&self, old: T, new: T, order: Ordering) -> Result<T, T> {
-            T::cmpxchg(self.word(), old, new, order)
+            T::cmpxchg(&self.0, old, new, order)
         }
     }
 }

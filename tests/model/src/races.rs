@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What hardware queues share without a lock, in all orders of their steps and with all values that their loads may see.
+
+use crate::{
+    elevator::now_ns,
+    injection::{Injection, InjectionId},
+    ledger::Ledger,
+    orders::order,
+    plan::Plan,
+    policy::{delay::NS_PER_US, limit::Limit},
+    rule::Order,
+    shim::clock::set_now_ns,
+    sync::Arc,
+};
+use loom::thread;
+
+/// When the first window begins, and each of the others so much later.
+const PERIOD_NS: u64 = 1_000;
+/// So many times, another thread runs although the one before could go on. More of them find nothing in these tests that
+/// these do not, and take minutes.
+const PREEMPTIONS: usize = 3;
+
+fn explore(test: impl Fn() + Sync + Send + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(PREEMPTIONS);
+    model.check(test);
+}
+
+/// An I/O that limits have admitted: the time before they were asked, and the last that one of them has seen.
+type Admission = (u64, u64);
+
+/// Rules of which each only limits, to so many I/Os in a period.
+fn plan(quotas: &[u32]) -> Arc<Plan> {
+    let ids = (0..quotas.len() as u64).map(InjectionId);
+    let injections: Vec<_> = ids.map(|id| Injection::new(id).unwrap()).collect();
+    let ledger = Ledger::new(1).unwrap();
+    let orders = quotas.iter().zip(&injections).map(|(quota, injection)| {
+        let limit = Limit::new((PERIOD_NS / NS_PER_US) as u32, *quota);
+        Order {
+            limit,
+            ..order(injection, &ledger)
+        }
+    });
+    Plan::new(orders, None).unwrap().unwrap()
+}
+
+fn admit(plan: &Plan, limits: u64) -> Option<Admission> {
+    let first_ns = now_ns();
+    let mut last_ns = first_ns;
+    plan.admit(limits, &mut last_ns)
+        .is_ok()
+        .then_some((first_ns, last_ns))
+}
+
+/// Has each thread ask these sets of limits one after the other, while time goes on until each of `times_ns`. Then compares
+/// what each limit still admits in the last window with what it has admitted.
+fn check(quotas: &[u32], threads: &[&'static [u64]], times_ns: &[u64]) {
+    let begin_ns = PERIOD_NS;
+    set_now_ns(begin_ns);
+    let plan = plan(quotas);
+    let asking: Vec<_> = threads
+        .iter()
+        .map(|&asked| {
+            let plan = plan.clone();
+            thread::spawn(move || -> Vec<(u64, Admission)> {
+                let admitted = asked
+                    .iter()
+                    .filter_map(|limits| Some((*limits, admit(&plan, *limits)?)));
+                admitted.collect()
+            })
+        })
+        .collect();
+    times_ns.iter().for_each(|time_ns| set_now_ns(*time_ns));
+    let admitted: Vec<_> = asking
+        .into_iter()
+        .flat_map(|thread| thread.join().unwrap())
+        .collect();
+    let last = times_ns.last().unwrap_or(&begin_ns) / PERIOD_NS;
+    for (number, quota) in quotas.iter().enumerate() {
+        let limit = 1 << number;
+        for window in begin_ns / PERIOD_NS..=last {
+            let counted = admitted.iter().filter(|(limits, _)| limits & limit != 0);
+            let windows =
+                counted.map(|(_, (first_ns, last_ns))| (first_ns / PERIOD_NS, last_ns / PERIOD_NS));
+            let windows: Vec<_> = windows.collect();
+            // Who has asked several limits while a window ended may be counted before or after that.
+            let certainly = windows
+                .iter()
+                .filter(|seen| **seen == (window, window))
+                .count();
+            let perhaps = windows
+                .iter()
+                .filter(|seen| seen.0 <= window && window <= seen.1)
+                .count();
+            assert!(certainly <= *quota as usize, "too many in a window");
+            if window == last {
+                let room = (0..=*quota)
+                    .take_while(|_| admit(&plan, limit).is_some())
+                    .count();
+                assert!(
+                    room + certainly <= *quota as usize,
+                    "room for more than the quota"
+                );
+                assert!(room + perhaps >= *quota as usize, "room was lost");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_window_admits_its_quota_whoever_asks() {
+    explore(|| check(&[1], &[&[1], &[1], &[1]], &[]));
+    explore(|| check(&[2], &[&[1, 1], &[1, 1]], &[]));
+}
+
+#[test]
+fn each_window_admits_its_quota_while_time_goes_on() {
+    explore(|| check(&[1], &[&[1, 1], &[1, 1]], &[2 * PERIOD_NS]));
+    explore(|| check(&[2], &[&[1], &[1, 1]], &[2 * PERIOD_NS, 3 * PERIOD_NS]));
+}
+
+#[test]
+fn what_one_limit_refuses_the_others_have_not_counted() {
+    explore(|| check(&[2, 1], &[&[0b11], &[0b11], &[0b10]], &[]));
+}
+
+#[test]
+fn what_is_given_back_is_not_given_to_another_window() {
+    explore(|| check(&[1, 1], &[&[0b11], &[0b11]], &[2 * PERIOD_NS]));
+    explore(|| check(&[1, 1], &[&[0b11], &[0b10, 0b01]], &[2 * PERIOD_NS]));
+}
+
+#[test]
+fn as_many_are_affected_as_were_asked_for() {
+    explore(|| {
+        let term = Injection::new(InjectionId(0)).unwrap().term;
+        term.set_times(2);
+        let threads: Vec<_> = (0..3)
+            .map(|_| {
+                let term = term.clone();
+                thread::spawn(move || term.take_one())
+            })
+            .collect();
+        let taken = threads.into_iter().map(|thread| thread.join().unwrap());
+        assert_eq!(taken.filter(|taken| *taken).count(), 2);
+    });
+}
