@@ -13,6 +13,7 @@ mod fifo;
 mod layouts;
 mod owner;
 #[path = "../../../driver/elevator/request.rs"]
+#[expect(dead_code, reason = "tracepoints, which are not here, use all of it")]
 mod request;
 #[path = "../../../driver/elevator/time_queue.rs"]
 mod time_queue;

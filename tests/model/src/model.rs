@@ -6,6 +6,8 @@
 //! clock that tests set, and the kernel's red-black trees. [`block_layer`] makes requests and takes them back, and keeps to
 //! no rule that the driver does not keep to as well.
 
+#![cfg_attr(loom, allow(dead_code, reason = "only what is shared is explored"))]
+
 extern crate self as kernel;
 
 mod elevator;

@@ -17,8 +17,7 @@ use loom::thread;
 
 /// When the first window begins, and each of the others so much later.
 const PERIOD_NS: u64 = 1_000;
-/// So many times, another thread runs although the one before could go on. More of them find nothing in these tests that
-/// these do not, and take minutes.
+/// How often a thread is interrupted that could go on; what loom then explores is complete, and takes seconds.
 const PREEMPTIONS: usize = 3;
 
 fn explore(test: impl Fn() + Sync + Send + 'static) {

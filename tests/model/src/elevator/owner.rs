@@ -5,6 +5,7 @@
 use crate::{bindings, prelude::*};
 
 /// As the driver's.
+#[expect(dead_code, reason = "the requests here remember their process")]
 pub(crate) enum Remember {
     Nothing,
     Process,

@@ -25,7 +25,7 @@ pub(crate) const pageflags_PG_locked: u32 = 0;
 pub(crate) const pageflags_PG_uptodate: u32 = 3;
 pub(crate) const pageflags_PG_swapbacked: u32 = 17;
 
-/// Fields that the driver never touches are left out, but for those that share memory with one that it does.
+/// Fields that the driver never touches are left out.
 pub(crate) struct request {
     pub(crate) cmd_flags: u32,
     pub(crate) __data_len: u32,
@@ -40,17 +40,14 @@ pub(crate) struct request {
 
 pub(crate) union request__bindgen_ty_1 {
     pub(crate) queuelist: list_head,
-    pub(crate) rq_next: *mut request,
 }
 
 pub(crate) union request__bindgen_ty_2 {
     pub(crate) hash: hlist_node,
-    pub(crate) ipi_list: *mut c_void,
 }
 
 pub(crate) union request__bindgen_ty_3 {
     pub(crate) rb_node: rb_node,
-    pub(crate) special_vec: bio_vec,
 }
 
 pub(crate) struct request__bindgen_ty_4 {

@@ -7,22 +7,29 @@ use std::ops::Deref;
 
 /// An error number of the kernel.
 #[derive(Debug)]
-pub(crate) enum Error {
-    /// A value that is not of the form.
-    EINVAL,
-    /// A value that is of the form, and out of range.
-    ERANGE,
-    /// No room.
-    ENOSPC,
-}
-pub(crate) use Error::{EINVAL, ENOSPC};
+pub(crate) struct Error(#[expect(dead_code, reason = "shown when a test fails")] &'static str);
+
+pub(crate) const EINVAL: Error = Error("EINVAL");
+pub(crate) const ENOMEM: Error = Error("ENOMEM");
+pub(crate) const ENOSPC: Error = Error("ENOSPC");
+pub(crate) const ERANGE: Error = Error("ERANGE");
 
 impl From<ParseError> for Error {
     fn from(error: ParseError) -> Self {
         match error {
             ParseError::Invalid => EINVAL,
-            ParseError::OutOfRange => Self::ERANGE,
+            ParseError::OutOfRange => ERANGE,
         }
+    }
+}
+
+/// There is no memory. On the host there always is.
+#[derive(Debug)]
+pub(crate) struct AllocError;
+
+impl From<AllocError> for Error {
+    fn from(_: AllocError) -> Self {
+        ENOMEM
     }
 }
 
@@ -33,7 +40,7 @@ pub(crate) struct Flags;
 
 pub(crate) const GFP_KERNEL: Flags = Flags;
 
-/// A vector, which says so when there is no memory: on the host there always is.
+/// A vector, which says so when there is no memory.
 #[derive(Default)]
 pub(crate) struct KVec<T>(Vec<T>);
 
@@ -42,7 +49,7 @@ impl<T> KVec<T> {
         Self(Vec::new())
     }
 
-    pub(crate) fn push(&mut self, value: T, _: Flags) -> Result {
+    pub(crate) fn push(&mut self, value: T, _: Flags) -> Result<(), AllocError> {
         self.0.push(value);
         Ok(())
     }
@@ -53,7 +60,7 @@ impl<T> KVec<T> {
 }
 
 impl<T: Clone> KVec<T> {
-    pub(crate) fn extend_from_slice(&mut self, values: &[T], _: Flags) -> Result {
+    pub(crate) fn extend_from_slice(&mut self, values: &[T], _: Flags) -> Result<(), AllocError> {
         self.0.extend_from_slice(values);
         Ok(())
     }

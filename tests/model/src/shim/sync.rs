@@ -2,14 +2,14 @@
 
 //! The kernel crate's shared memory: references that count, and atomic words.
 
-use super::prelude::{Flags, Result};
+use super::prelude::{AllocError, Flags};
 use std::ops::Deref;
 
-/// A counted reference, which says so when there is no memory: on the host there always is.
+/// A counted reference, which says so when there is no memory.
 pub(crate) struct Arc<T>(std::sync::Arc<T>);
 
 impl<T> Arc<T> {
-    pub(crate) fn new(value: T, _: Flags) -> Result<Self> {
+    pub(crate) fn new(value: T, _: Flags) -> Result<Self, AllocError> {
         Ok(Self(std::sync::Arc::new(value)))
     }
 
