@@ -2,9 +2,24 @@
 
 //! The driver's own files that hold requests and count limits, compiled on the host and checked against plain models.
 //!
-//! `extern crate self as kernel` gives these files what they want of the kernel crate, from [`shim`]: memory, atomic words, a
-//! clock that tests set, and the kernel's red-black trees. [`block_layer`] makes requests and takes them back, and keeps to
-//! no rule that the driver does not keep to as well.
+//! What is checked, and by which command:
+//!
+//! * [`order`]: lists, the queue by time and the lines of limits release the same requests as a vector that is sorted stably;
+//!   [`history`]: under random arrivals, waits, dispatches, drains, changes and ends of rules, a hardware queue does what
+//!   [`reference`] does, which looks at everything each time: never early, in order, no window over its quota, each request
+//!   once, no sleep too long, no useless wake-up. By `cargo test --package chaos-model`.
+//! * The same with the address sanitizer, which sees each access to a request that was dispatched and ended, and each request
+//!   that was lost. By `tests/model/run address`. Miri, which would also see the rules of references, comes with nightly
+//!   compilers only, and this project is built with stable ones.
+//! * [`races`]: no window that hardware queues share admits more than its quota, what several limits give back neither loses
+//!   nor makes room, and as many I/Os are affected as were asked for; in all orders of the threads' steps, as far as three
+//!   interruptions make them, and with old values where nothing orders a load. By `tests/model/run loom`.
+//!
+//! `extern crate self as kernel` gives the driver's files what they want of the kernel crate, from [`shim`]: memory, atomic
+//! words, a clock that tests set, and search trees as the kernel's. [`elevator::block_layer`] makes requests and takes them
+//! back. Not here are the scheduler, with its lock and its timer, and the configuration: guests test these.
+//!
+//! Unsafe code stands where the kernel's C would: in [`shim`] and in [`elevator`].
 
 #![cfg_attr(loom, allow(dead_code, reason = "only what is shared is explored"))]
 
