@@ -42,7 +42,7 @@ matrix:
 
 # make torture SECONDS=600 SEED=7 [KERNELS=forky-kasan]
 torture:
-	@TORTURE_SECONDS="$(SECONDS)" SEED="$(SEED)" tests/debug --torture
+	@TORTURE_SECONDS="$(SECONDS)" SEED="$(SEED)" tests/debug torture
 
 demo:
 	@tests/demo

@@ -3,8 +3,8 @@
 //! An injection, made with mkdir and echo.
 
 use crate::sys;
-use anyhow::{Context, Result};
-use std::{fs, path::PathBuf};
+use anyhow::{Context, Result, bail};
+use std::{fs, path::PathBuf, thread::sleep, time::Duration};
 
 /// A directory in configfs that goes when dropped.
 pub(crate) struct Injection {
@@ -44,6 +44,17 @@ impl Injection {
             .lines()
             .find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
         Ok(found.map_or(Ok(0), str::parse)?)
+    }
+
+    /// Returns when it holds so many I/Os; an error if that takes a minute.
+    pub(crate) fn wait_until_held(&self, count: u64) -> Result<()> {
+        for _ in 0..3_000 {
+            if self.stat("held")? >= count {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(20));
+        }
+        bail!("{} instead of {count} are held", self.stat("held")?)
     }
 
     pub(crate) fn path(&self, attribute: &str) -> PathBuf {

@@ -2,7 +2,8 @@
 
 //! What a user does with Chaos Driver, run as root inside a virtual machine, reported as KTAP.
 //!
-//! With the word `torture`, the other way of testing: see [`torture`]. With `--untimed`, times are told and not judged.
+//! With the word `torture`, the other way of testing: see [`torture`]. With `--untimed` as the first word,
+//! times are told and not judged; with `--unjudged`, nothing is but that all ends well.
 //!
 //! Every figure is measured outside of the driver: by fio, by the kernel's block tracepoints, by the clock.
 
@@ -17,7 +18,7 @@ mod sys;
 mod torture;
 mod trace;
 
-use report::Report;
+use report::{Judge, Report};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -29,9 +30,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         };
     }
-    let count = words.len();
-    words.retain(|word| word != "--untimed");
-    let untimed = words.len() < count;
+    let judge = match words.first().map(String::as_str) {
+        Some("--untimed") => Judge::Untimed,
+        Some("--unjudged") => Judge::None,
+        _ => Judge::All,
+    };
+    words.retain(|word| !word.starts_with("--"));
     let selected: Vec<_> = scenarios::ALL
         .iter()
         .filter(|scenario| selects(&words, scenario.name))
@@ -40,7 +44,7 @@ fn main() -> ExitCode {
     println!("1..{}", selected.len());
     let mut failed = 0;
     for (number, scenario) in selected.iter().enumerate() {
-        let mut report = Report::new(untimed);
+        let mut report = Report::new(judge);
         let result = (scenario.run)(&mut report);
         sys::clean_up();
         if !report.print(number + 1, scenario.name, result) {

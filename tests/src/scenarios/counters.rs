@@ -11,7 +11,6 @@ use crate::{
     trace::{Event, Step, Trace, waits},
 };
 use anyhow::{Context, Result};
-use std::{thread::sleep, time::Duration};
 
 const MIXED: &[&str] = &[
     "--rw=randrw",
@@ -115,7 +114,7 @@ pub(crate) fn held_and_early(report: &mut Report) -> Result<()> {
     let trace = Trace::start(disk.device()?)?;
     let options = ["--iodepth=50", "--size=8g", "--number_ios=50"];
     let load = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?;
-    sleep(Duration::from_secs(2));
+    injection.wait_until_held(50)?;
     same(report, &injection, "held", 50)?;
     same(report, &injection, &format!("{}.held", disk.name()), 50)?;
     same(report, &injection, &format!("{}.held", other.name()), 0)?;

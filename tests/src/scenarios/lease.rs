@@ -39,22 +39,12 @@ pub(crate) fn completed_ms(events: &[Event], start_ns: u64) -> Result<(f64, f64)
     Ok((ms(times.iter().min())?, ms(times.iter().max())?))
 }
 
-fn wait_until_held(injection: &Injection, count: u64) -> Result<()> {
-    for _ in 0..200 {
-        if injection.stat("held")? == count {
-            return Ok(());
-        }
-        sleep(Duration::from_millis(20));
-    }
-    anyhow::bail!("held: {}, not {count}", injection.stat("held")?)
-}
-
 pub(crate) fn on_time(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let injection = Injection::new("lease", &[("delay_us", DELAY_US)])?;
     let trace = Trace::start(disk.device()?)?;
     let load = start_reads(&disk)?;
-    wait_until_held(&injection, 16)?;
+    injection.wait_until_held(16)?;
     let before_ns = sys::monotonic_ns();
     injection.set("duration_ms", "100")?;
     load.finish()?;

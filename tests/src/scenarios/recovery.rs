@@ -11,7 +11,6 @@ use crate::{
     trace::{Step, Trace},
 };
 use anyhow::Result;
-use std::time::Duration;
 
 /// How many I/Os are held.
 const HELD: u64 = 256;
@@ -146,8 +145,9 @@ fn measure_within(
         ]
         .concat(),
     )?;
-    // Long enough for fio to submit all it may.
-    std::thread::sleep(Duration::from_secs(2));
+    if let Some(injection) = &injection {
+        injection.wait_until_held(held)?;
+    }
     let start_ns = sys::monotonic_ns();
     recover(&disk, &mut injection)?;
     load.wait()?;
