@@ -18,6 +18,7 @@ use anyhow::{Context, Result, bail, ensure};
 use load::Rigs;
 use random::Random;
 use std::{
+    fmt::Display,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -64,10 +65,10 @@ fn torture(options: &Options, counts: &Arc<Counts>) -> Result<()> {
     stop.store(true, Ordering::Relaxed);
     let mut failures = Vec::new();
     failures.extend(result.err());
-    // What an actor waits for may be held by an injection that another one has left.
-    while actors.iter().any(|(_, handle)| !handle.is_finished()) {
-        release()?;
-        thread::sleep(Duration::from_millis(200));
+    if let Err(error) = wait_for(&rigs, &actors) {
+        // Nobody could be waited for.
+        println!("# failed: {error:#}");
+        return Err(error);
     }
     for actor in actors {
         failures.extend(join(actor).err());
@@ -156,28 +157,74 @@ fn join((name, handle): Handle) -> Result<()> {
 /// Waits for the time to pass, for an actor to fail, or for nothing to happen any more.
 fn watch(options: &Options, rigs: &Rigs, actors: &[Handle], counts: &Counts) -> Result<()> {
     let start = Instant::now();
-    let (mut last, mut last_change) = (0, Instant::now());
-    let mut printed = Instant::now();
+    let mut progress = Progress::new();
     while start.elapsed().as_secs() < options.seconds {
         thread::sleep(Duration::from_millis(500));
         rigs.check()?;
         if actors.iter().any(|(_, handle)| handle.is_finished()) {
             return Ok(());
         }
-        let now = rigs.sectors()?;
-        if now != last {
-            (last, last_change) = (now, Instant::now());
-        }
-        if last_change.elapsed() > STUCK {
-            let _ = sys::write("/proc/sysrq-trigger", "w");
-            bail!("no I/O for {} s", STUCK.as_secs());
-        }
-        if printed.elapsed().as_secs() >= 20 {
-            printed = Instant::now();
-            println!("# torture: {} s, {counts}", start.elapsed().as_secs());
-        }
+        progress.look(
+            rigs,
+            &format_args!("{} s, {counts}", start.elapsed().as_secs()),
+        )?;
     }
     Ok(())
+}
+
+/// Waits for actors and loads to end after they were told to, with nothing injected any more.
+fn wait_for(rigs: &Rigs, actors: &[Handle]) -> Result<()> {
+    let mut progress = Progress::new();
+    loop {
+        let unfinished = actors.iter().filter(|(_, handle)| !handle.is_finished());
+        let mut names: Vec<&str> = unfinished.map(|(name, _)| *name).collect();
+        names.extend(rigs.unfinished());
+        if names.is_empty() {
+            return release();
+        }
+        // What one waits for may be held by an injection that another one has left.
+        release()?;
+        let names = names.join(", ");
+        progress.look(rigs, &format_args!("waiting for {names}"))?;
+        thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// Whether something is read and written.
+struct Progress {
+    sectors: u64,
+    last_change: Instant,
+    told: Instant,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            sectors: 0,
+            last_change: Instant::now(),
+            told: Instant::now(),
+        }
+    }
+
+    /// Tells `what` now and then; an error if nothing has been read or written for long.
+    fn look(&mut self, rigs: &Rigs, what: &dyn Display) -> Result<()> {
+        let now = rigs.sectors()?;
+        if now != self.sectors {
+            (self.sectors, self.last_change) = (now, Instant::now());
+        }
+        if self.last_change.elapsed() > STUCK {
+            // Who waits, and what processors do.
+            for letter in ["w", "l"] {
+                let _ = sys::write("/proc/sysrq-trigger", letter);
+            }
+            bail!("no I/O for {} s: {what}", STUCK.as_secs());
+        }
+        if self.told.elapsed().as_secs() >= 20 {
+            self.told = Instant::now();
+            println!("# torture: {what}");
+        }
+        Ok(())
+    }
 }
 
 /// Ends all that is injected, and lets memory and processors be.

@@ -75,7 +75,7 @@ pub(crate) fn whole_round(report: &mut Report) -> Result<()> {
     )?
     .finish()?
     .read_iops()?;
-    report.figure(
+    report.time(
         "IOPS with it",
         "900 to 1000",
         format!("{iops:.1}"),

@@ -29,7 +29,8 @@ pub(super) struct Rigs {
     /// Directories on which something is mounted.
     mounts: Vec<String>,
     loops: Vec<String>,
-    loads: Vec<JoinHandle<()>>,
+    /// With what each one uses.
+    loads: Vec<(String, JoinHandle<()>)>,
     failure: Arc<Mutex<Option<anyhow::Error>>>,
     null_disks: Vec<Disk>,
     cgroups: Vec<Cgroup>,
@@ -127,6 +128,12 @@ impl Rigs {
         })
     }
 
+    /// The loads that have not ended.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = &str> {
+        let unfinished = self.loads.iter().filter(|(_, load)| !load.is_finished());
+        unfinished.map(|(name, _)| name.as_str())
+    }
+
     /// Whether some load has failed.
     pub(super) fn check(&self) -> Result<()> {
         match self.failure.lock().map(|mut failure| failure.take()) {
@@ -140,28 +147,38 @@ impl Rigs {
     fn verify(&mut self, context: &Shared, cgroup: usize, file: &str, seed: u64) {
         let (file, words) = (file.to_owned(), self.cgroups[cgroup].enter());
         let own = context.clone();
-        self.run(context, move || verify(&own, &words, &file, seed));
+        self.run(file.clone(), context, move || {
+            verify(&own, &words, &file, seed)
+        });
     }
 
     /// Has fsx do random things to a file in `folder` again and again.
     fn exercise(&mut self, context: &Shared, cgroup: usize, folder: &str, seed: u64) {
         let (file, words) = (format!("{folder}/fsx"), self.cgroups[cgroup].enter());
         let own = context.clone();
-        self.run(context, move || exercise(&own, &words, &file, seed));
+        self.run(file.clone(), context, move || {
+            exercise(&own, &words, &file, seed)
+        });
     }
 
-    fn run(&mut self, context: &Shared, work: impl FnOnce() -> Result<()> + Send + 'static) {
+    fn run(
+        &mut self,
+        name: String,
+        context: &Shared,
+        work: impl FnOnce() -> Result<()> + Send + 'static,
+    ) {
         let failure = Arc::clone(&context.failure);
-        self.loads.push(thread::spawn(move || {
+        let load = thread::spawn(move || {
             if let (Err(error), Ok(mut failure)) = (work(), failure.lock()) {
                 failure.get_or_insert(error);
             }
-        }));
+        });
+        self.loads.push((name, load));
     }
 
     /// Waits for all loads, which end soon after they were told to, and checks the file systems.
     pub(super) fn finish(mut self) -> Result<()> {
-        for load in self.loads.drain(..) {
+        for (_, load) in self.loads.drain(..) {
             if load.join().is_err() {
                 bail!("a load has panicked");
             }
@@ -236,7 +253,7 @@ fn verify(context: &Shared, before: &[String], file: &str, seed: u64) -> Result<
             "--iodepth=64",
             "--iodepth_batch_submit=16",
             "--iodepth_batch_complete_min=8",
-            "--size=48m",
+            "--size=16m",
             "--verify=crc32c",
             "--verify_fatal=1",
             "--do_verify=1",
