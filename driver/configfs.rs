@@ -7,7 +7,9 @@
 //!
 //! C header: [`include/linux/configfs.h`](srctree/include/linux/configfs.h)
 
-use crate::THIS_MODULE;
+// For `THIS_MODULE`, which `configfs_attrs!` of Linux 7.2 takes from here, and which later kernels do not have.
+#[allow(unused_imports)]
+use crate::*;
 use crate::{
     config::{self, Config, Stats},
     injection::{InjectionId, OwnerFiles},

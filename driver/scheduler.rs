@@ -259,14 +259,10 @@ impl Elevator for Ioem {
             let now_ns = now_ns();
             let in_us = |time_ns: u64| time_ns.saturating_sub(now_ns) / 1_000;
             let (first, last) = times.unwrap_or((0, 0));
-            let line = core::format_args!(
-                "{} {held} {} {}\n",
-                hw_queue.number(),
-                in_us(first),
-                in_us(last)
-            );
+            let (first, last) = (in_us(first), in_us(last));
+            let number = hw_queue.number();
             // What does not fit is left out, line by line.
-            if text.write_fmt(line).is_ok() {
+            if writeln!(text, "{number} {held} {first} {last}").is_ok() {
                 length = text.bytes_written();
             }
         });
