@@ -60,6 +60,11 @@ pub(crate) fn load_module() -> Result<()> {
     Ok(())
 }
 
+/// Whether the kernel is a real-time one (`CONFIG_PREEMPT_RT`), in which locks and interrupts can be preempted.
+pub(crate) fn is_realtime() -> bool {
+    read("/sys/kernel/realtime").is_ok_and(|value| value == "1")
+}
+
 /// `CLOCK_MONOTONIC` in nanoseconds, the clock of traces.
 pub(crate) fn monotonic_ns() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
