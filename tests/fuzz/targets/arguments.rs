@@ -8,15 +8,29 @@
 
 use chaos_fuzz::driver_attribute;
 use chaos_policy::policy::settings::Settings;
-use clap::Parser;
+use clap::{Command, CommandFactory, Error, FromArgMatches};
 use kchaos::args::{Arguments, Fault, Verb};
 use libfuzzer_sys::fuzz_target;
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+use std::{cell::RefCell, ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+
+thread_local! {
+    /// Made once: describing all flags takes much longer than reading them.
+    static COMMAND: RefCell<Command> = RefCell::new(Arguments::command());
+}
+
+/// As [`clap::Parser::try_parse_from`].
+fn read<'a>(words: impl Iterator<Item = &'a OsStr>) -> Result<Arguments, Error> {
+    COMMAND.with_borrow_mut(|command| {
+        let mut matches = command.try_get_matches_from_mut(words)?;
+        let arguments = Arguments::from_arg_matches_mut(&mut matches);
+        arguments.map_err(|error| error.format(command))
+    })
+}
 
 fuzz_target!(|data: &[u8]| {
     let words = data.split(|&byte| byte == b'\n').map(OsStr::from_bytes);
     let words = [OsStr::new("kchaos")].into_iter().chain(words);
-    let arguments = match Arguments::try_parse_from(words) {
+    let arguments = match read(words) {
         Ok(arguments) => arguments,
         Err(error) => {
             let text = error.render().to_string();
