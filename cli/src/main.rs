@@ -7,6 +7,7 @@ use kchaos::{
     error::{self, Exit},
     output::{Output, told},
 };
+use rustix::process::{getegid, geteuid, getgid, getuid};
 use std::{
     env,
     ffi::OsString,
@@ -15,6 +16,13 @@ use std::{
 };
 
 fn main() -> ExitCode {
+    // Who starts the program chooses, by its environment, which files it writes.
+    if getuid() != geteuid() || getgid() != getegid() {
+        error::note(
+            "this program must not be set-user-ID: who starts it would have all rights of its owner; run it with sudo",
+        );
+        return ExitCode::from(Exit::Permission as u8);
+    }
     let mut out = Output(io::stdout().lock());
     let words: Vec<OsString> = env::args_os().collect();
     let result = match Arguments::read(&words) {

@@ -6,11 +6,14 @@
 
 use crate::error;
 use anyhow::{Context, Result};
-use rustix::fs::statfs;
+use rustix::fs::{OFlags, statfs};
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions},
     io::{self, Write},
-    os::unix::ffi::OsStrExt,
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
     thread::sleep,
     time::{Duration, Instant},
@@ -55,9 +58,9 @@ impl Step {
     pub fn run(&self) -> io::Result<()> {
         match self {
             Self::MakeDirectory(path) => fs::create_dir(path),
-            Self::MakeParents(path) => fs::create_dir_all(path),
+            Self::MakeParents(path) => make_parents(path),
             Self::Set { file, value } => set(file, value),
-            Self::Save { file, value } => fs::write(file, format!("{value}\n")),
+            Self::Save { file, value } => save(file, value),
             Self::RemoveDirectory(path) => remove_directory(path),
             Self::RemoveFile(path) => fs::remove_file(path),
         }
@@ -113,6 +116,21 @@ impl Step {
         out.write_all(b"\n")?;
         Ok(())
     }
+}
+
+/// Makes a folder of our own, and those above it. Whatever the umask is, only its owner can change what is in it.
+fn make_parents(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(folder)
+}
+
+/// Writes a file of our own; not through a link, by which somebody else could have chosen another file.
+fn save(file: &Path, value: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o644);
+    let mut opened = options
+        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .open(file)?;
+    opened.write_all(format!("{value}\n").as_bytes())
 }
 
 /// Writes in one piece: the driver takes each write as a whole value.

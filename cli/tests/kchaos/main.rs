@@ -10,6 +10,7 @@ mod inject;
 mod interface;
 mod list;
 mod output;
+mod privileges;
 mod recover;
 mod status;
 mod tree;
