@@ -119,7 +119,7 @@ impl AttributeOperations<1> for Root {
     }
 
     fn store(_root: &Self, page: &[u8]) -> Result {
-        let enabled = number(line(page), 0, 1)? == 1;
+        let enabled = number(line(whole(page)?), 0, 1)? == 1;
         config::lock().set_enabled(enabled)
     }
 }
@@ -186,6 +186,7 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
     }
 
     fn store(directory: &Self, page: &[u8]) -> Result {
+        let page = whole(page)?;
         let id = directory.injection;
         match File::at(PLACE)? {
             File::Setting(attribute) => config::lock().set(id, attribute, page),
@@ -204,6 +205,19 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
             }
             File::Ceiling => Err(EPERM),
         }
+    }
+}
+
+/// The longest text of a value. configfs takes a byte less than a page at a time: the rest of something longer would come as the
+/// next value, and a text that just fits would be too long with the newline that is shown after it.
+const LONGEST: usize = PAGE_SIZE - 3;
+
+/// What was written, if that is known to be all.
+fn whole(page: &[u8]) -> Result<&[u8]> {
+    if line(page).len() <= LONGEST {
+        Ok(page)
+    } else {
+        Err(EINVAL)
     }
 }
 

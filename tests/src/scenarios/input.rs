@@ -58,6 +58,9 @@ fn not_numbers() -> Vec<Vec<u8>> {
     all.push("−1".into());
     all.push(b"$(reboot)".to_vec());
     all.push(vec![b'a'; 4095]);
+    // The first part of something longer, as far as is known.
+    all.push([vec![b'0'; 4094], b"1".to_vec()].concat());
+    all.push([vec![b'0'; 5000], b"1".to_vec()].concat());
     all.push([b"1".to_vec(), vec![b' '; 4000]].concat());
     all
 }
@@ -74,7 +77,7 @@ fn never_in_range() -> Vec<Vec<u8>> {
         b"-9223372036854775809",
     ];
     let mut all: Vec<Vec<u8>> = texts.iter().map(|text| text.to_vec()).collect();
-    all.push(vec![b'9'; 4095]);
+    all.push(vec![b'9'; 4093]);
     all
 }
 
@@ -337,6 +340,8 @@ fn never_a_text() -> Vec<Vec<u8>> {
     let mut all: Vec<Vec<u8>> = texts.iter().map(|text| text.to_vec()).collect();
     all.push(vec![b' '; 4095]);
     all.push(vec![0xff; 4095]);
+    // A path, if it were complete.
+    all.push(vec![b'/'; 4095]);
     all
 }
 
@@ -565,6 +570,16 @@ pub(crate) fn good_values(report: &mut Report) -> Result<()> {
             shown == expected && again == expected,
         );
     }
+    let longest = "/".repeat(4_093);
+    injection.set("cgroup", &longest)?;
+    injection.set("cgroup", format!("{}\n", injection.get("cgroup")?))?;
+    let shown = injection.get("cgroup")?;
+    report.figure(
+        "length of the longest path",
+        longest.len(),
+        shown.len(),
+        shown == longest,
+    );
     let version = sys::read(format!("{}/version", sys::IOEM))?;
     report.figure("version", 1, &version, version == "1");
     Ok(())
