@@ -4,9 +4,11 @@
 //!
 //! With the word `torture`, the other way of testing: see [`torture`]. With `--untimed` as the first word,
 //! times are told and not judged; with `--unjudged`, nothing is but that all ends well.
+//! Tests start this program again as a process of other users: see [`attempt`].
 //!
 //! Every figure is measured outside of the driver: by fio, by the kernel's block tracepoints, by the clock.
 
+mod attempt;
 mod disk;
 mod fio;
 mod injection;
@@ -23,8 +25,13 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
-    if words.first().is_some_and(|word| word == "torture") {
-        return if torture::run(&words[1..]) {
+    let other = match words.first().map(String::as_str) {
+        Some("torture") => Some(torture::run(&words[1..])),
+        Some(attempt::WORD) => Some(attempt::run(&words[1..])),
+        _ => None,
+    };
+    if let Some(passed) = other {
+        return if passed {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE

@@ -23,6 +23,7 @@ mod module;
 mod others;
 mod readme;
 mod recovery;
+mod security;
 mod seed;
 
 /// A test.
@@ -107,4 +108,8 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("flush_delayed_once", flush::delayed_once),
     scenario("flush_inserted_once", flush::inserted_once),
     scenario("data_verified", data::verified),
+    scenario("security_modes", security::modes),
+    scenario("security_nobody", security::nobody),
+    scenario("security_container", security::container),
+    scenario("security_addresses", security::addresses),
 ];
