@@ -2,6 +2,7 @@
 
 //! Loads, made by fio.
 
+use crate::sys;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::{
@@ -62,8 +63,24 @@ impl Fio {
     pub(crate) fn finish(mut self) -> Result<Outcome> {
         let mut child = self.child.take().context("fio has ended")?;
         let status = child.wait()?;
+        ensure!(
+            status.success(),
+            "fio failed: {}",
+            fs::read_to_string(&self.output)?
+        );
+        self.outcome()
+    }
+
+    /// Has it end, and come to its result, which may be an error.
+    pub(crate) fn stop(mut self) -> Result<Outcome> {
+        let mut child = self.child.take().context("fio has ended")?;
+        sys::run(&["kill", "-INT", &child.id().to_string()])?;
+        child.wait()?;
+        self.outcome()
+    }
+
+    fn outcome(&self) -> Result<Outcome> {
         let text = fs::read_to_string(&self.output)?;
-        ensure!(status.success(), "fio failed: {text}");
         // Notes of fio may come before its result.
         let start = text.find('{').context("fio printed no result")?;
         Ok(Outcome(serde_json::from_str(&text[start..])?))

@@ -4,7 +4,7 @@
 //!
 //! With the word `torture`, the other way of testing: see [`torture`]. With `--untimed` as the first word,
 //! times are told and not judged; with `--unjudged`, nothing is but that all ends well.
-//! Tests start this program again as a process of other users: see [`attempt`].
+//! Tests start this program again as processes of other users, and as ones that do harm: see [`attempt`] and [`raw`].
 //!
 //! Every figure is measured outside of the driver: by fio, by the kernel's block tracepoints, by the clock.
 
@@ -12,7 +12,10 @@ mod attempt;
 mod disk;
 mod fio;
 mod injection;
+mod memory;
 mod process;
+mod random;
+mod raw;
 mod report;
 mod scenarios;
 mod stats;
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
     let other = match words.first().map(String::as_str) {
         Some("torture") => Some(torture::run(&words[1..])),
         Some(attempt::WORD) => Some(attempt::run(&words[1..])),
+        Some(raw::WORD) => Some(raw::run(&words[1..])),
         _ => None,
     };
     if let Some(passed) = other {

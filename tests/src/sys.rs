@@ -71,15 +71,21 @@ pub(crate) fn monotonic_ns() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
+/// Ends all injections, and lets others work.
+pub(crate) fn end_injections() -> Result<()> {
+    let directories = fs::read_dir(IOEM)?.flatten().map(|entry| entry.path());
+    let ended: Vec<Result<()>> = directories
+        .filter(|path| path.is_dir())
+        .map(|path| fs::remove_dir(&path).with_context(|| format!("removing {}", path.display())))
+        .collect();
+    write(format!("{IOEM}/enabled"), "1")?;
+    ended.into_iter().collect()
+}
+
 /// Leaves nothing of a failed test behind for the next one.
 pub(crate) fn clean_up() {
     let _ = Command::new("killall").args(["-9", "fio"]).output();
-    if let Ok(entries) = fs::read_dir(IOEM) {
-        for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
-            let _ = fs::remove_dir(entry.path());
-        }
-        let _ = write(format!("{IOEM}/enabled"), "1");
-    }
+    let _ = end_injections();
     let _ = Command::new("umount").arg("/mnt").output();
     if let Ok(entries) = fs::read_dir("/sys/kernel/config/nullb") {
         for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {

@@ -9,14 +9,12 @@ mod actions;
 mod faults;
 mod injections;
 mod load;
-mod random;
 mod switches;
 
-use crate::{report::Report, sys};
+use crate::{memory, random::Random, report::Report, sys};
 use actions::{Actor, Counts};
 use anyhow::{Context, Result, bail, ensure};
 use load::Rigs;
-use random::Random;
 use std::{
     fmt::Display,
     sync::{
@@ -239,22 +237,9 @@ fn clean_up() -> Result<()> {
     sys::clean_up();
     let _ = sys::run(&["rmmod", "scsi_debug"]);
     sys::run(&["rmmod", "chaos_driver"]).context("the module cannot be unloaded")?;
-    leaks()
-}
-
-/// Asks the kernel for memory that nobody has any more, if it can tell.
-fn leaks() -> Result<()> {
-    const FILE: &str = "/sys/kernel/debug/kmemleak";
-    if !std::path::Path::new(FILE).exists() {
-        return Ok(());
+    if let Some(lost) = memory::lost()? {
+        ensure!(lost.is_empty(), "the kernel has lost memory:\n{lost}");
+        println!("# torture: kmemleak has found nothing");
     }
-    // What is found must be found twice: a pointer may have been in a register.
-    for _ in 0..2 {
-        thread::sleep(Duration::from_secs(6));
-        sys::write(FILE, "scan")?;
-    }
-    let text = sys::read(FILE)?;
-    ensure!(text.is_empty(), "the kernel has lost memory:\n{text}");
-    println!("# torture: kmemleak has found nothing");
     Ok(())
 }

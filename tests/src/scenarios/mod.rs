@@ -21,6 +21,7 @@ mod lease;
 mod limit;
 mod module;
 mod others;
+mod raw;
 mod readme;
 mod recovery;
 mod security;
@@ -112,4 +113,5 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("security_nobody", security::nobody),
     scenario("security_container", security::container),
     scenario("security_addresses", security::addresses),
+    scenario("raw_writes", raw::writes),
 ];

@@ -6,11 +6,11 @@ use crate::{
     disk::{Disk, Kind},
     fio::{Fio, RANDOM_READ},
     injection::Injection,
+    memory::{self, slabs},
     report::Report,
     sys,
 };
 use anyhow::{Context, Result};
-use std::collections::BTreeMap;
 
 const NAME: &str = "chaos_driver";
 
@@ -44,21 +44,6 @@ pub(crate) fn in_use(report: &mut Report) -> Result<()> {
 
 fn yes(refused: bool) -> &'static str {
     if refused { "refused" } else { "done" }
-}
-
-/// Objects in use, by slab cache.
-fn slabs() -> Result<BTreeMap<String, u64>> {
-    // Caches of file systems and processes come and go with the test's own doing; a module's memory is in these.
-    let text = sys::read("/proc/slabinfo")?;
-    text.lines()
-        .filter(|line| line.starts_with("kmalloc"))
-        .map(|line| {
-            let mut words = line.split_whitespace();
-            let name = words.next().context("no name")?;
-            let active = words.next().context("no count")?.parse()?;
-            Ok((name.to_owned(), active))
-        })
-        .collect()
 }
 
 /// Pages of vmalloc, where the code and data of modules are.
@@ -106,16 +91,7 @@ pub(crate) fn rounds(report: &mut Report) -> Result<()> {
     }
     let (slabs_after, vmalloc_after) = (slabs()?, vmalloc_kib()?);
     // One object left by each round would show as this many.
-    let (name, growth) = slabs_after
-        .iter()
-        .map(|(name, after)| {
-            (
-                name,
-                after.saturating_sub(slabs_before.get(name).copied().unwrap_or_default()),
-            )
-        })
-        .max_by_key(|(_, growth)| *growth)
-        .context("no slab caches")?;
+    let (name, growth) = memory::worst_growth(&slabs_before, &slabs_after)?;
     report.figure(
         &format!(
             "objects left by {ROUNDS} rounds of load, use and unload, in the worst slab cache"

@@ -2,8 +2,8 @@
 
 //! The threads that torture, and what they count.
 
-use super::{faults, injections, random::Random, switches};
-use crate::report::Report;
+use super::{faults, injections, switches};
+use crate::{random::Random, report::Report};
 use anyhow::Result;
 use std::{
     fmt,

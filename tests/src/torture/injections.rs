@@ -2,11 +2,8 @@
 
 //! Injections of every kind, made, changed, broken and removed at random.
 
-use super::{
-    actions::{Actor, Counts, FAILSLAB},
-    random::Random,
-};
-use crate::sys;
+use super::actions::{Actor, Counts, FAILSLAB};
+use crate::{random::Random, sys};
 use anyhow::{Result, bail};
 use std::{
     fs,

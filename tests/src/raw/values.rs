@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Values for files, of which many are accepted or nearly so.
+
+use crate::random::Random;
+
+/// Texts at the limits of what is accepted, words of all files, and separators.
+const TOKENS: &[&str] = &[
+    "0",
+    "1",
+    "-0",
+    "-1",
+    "2",
+    "00000",
+    "007",
+    "99.99",
+    "100",
+    "100.01",
+    "100.0001",
+    "0.0001",
+    "12.3456",
+    "0.00001",
+    ".",
+    "1.",
+    ".5",
+    "3600000000",
+    "3600000001",
+    "4294967295",
+    "4294967296",
+    "2147483648",
+    "9223372036854775807",
+    "9223372036854775808",
+    "18446744073709551615",
+    "18446744073709551616",
+    "99999999999999999999999999",
+    "0x10",
+    "1e9",
+    "+1",
+    "read",
+    "write",
+    "discard",
+    "secure_erase",
+    "write_zeroes",
+    "zone_append",
+    "zone_reset_all",
+    "sync",
+    "fua",
+    "meta",
+    "READ",
+    "flush",
+    "uniform",
+    "normal",
+    "pareto",
+    "paretonormal",
+    "50:200",
+    "99:5000",
+    "99.9:80000",
+    "0:0",
+    "100:3600000000",
+    "100:3600000001",
+    "0+8",
+    "8+1",
+    "16+0",
+    "18446744073709551614+1",
+    "0+18446744073709551615",
+    "1+18446744073709551615",
+    "sda",
+    "nvme0n1p1",
+    "259:0",
+    "8:1",
+    "4095:1048575",
+    "4096:0",
+    "0:1048576",
+    "cciss!c0d0",
+    "/",
+    "/sys/fs/cgroup",
+    "/sys/fs/cgroup/raw",
+    "/raw",
+    "/gone",
+    "/raw/..",
+    "/raw/cgroup.procs",
+    "/sys/fs/cgroup/../..",
+    "/proc/self",
+    "self",
+    "4194304",
+    "4194305",
+    " ",
+    "  ",
+    "\n",
+    "\t",
+    "\0",
+    "\r\n",
+    ",",
+    "%s%n",
+    "é",
+    "−1",
+];
+
+/// Lengths about those of a page, which is what configfs has for a value.
+const LENGTHS: &[usize] = &[
+    40, 255, 256, 4_000, 4_094, 4_095, 4_096, 4_097, 8_192, 65_536,
+];
+
+/// A value; half of the time one of the kind that this attribute takes.
+pub(super) fn value(random: &mut Random, attribute: &str, disk: &str) -> Vec<u8> {
+    let mut value = match random.below(10) {
+        0..5 => of_kind(random, attribute, disk).into_bytes(),
+        5 | 6 => random.choose(TOKENS).as_bytes().to_vec(),
+        7 => several(random),
+        8 => random.bytes(),
+        _ => long(random),
+    };
+    if random.one_in(4) {
+        change(random, &mut value);
+    }
+    if random.one_in(2) {
+        value.push(b'\n');
+    }
+    value
+}
+
+/// What the attribute is meant for.
+fn of_kind(random: &mut Random, attribute: &str, disk: &str) -> String {
+    let word = |random: &mut Random, words: &[&str]| (*random.choose(words)).to_owned();
+    match attribute {
+        "enabled" => random.below(2).to_string(),
+        "delay_us" | "jitter_us" => match random.below(8) {
+            0 => 3_600_000_000,
+            1 => 0,
+            _ => random.below(5_000),
+        }
+        .to_string(),
+        "correlation" | "probability" => format!("{}.{}", random.below(101), random.below(100)),
+        "period_us" | "every" => (1 + random.below(10_000)).to_string(),
+        "device" => word(random, &["", disk, disk, "259:0", "sda nvme0n1"]),
+        "op" => word(
+            random,
+            &["", "read", "write sync", "discard READ", "meta fua"],
+        ),
+        "cgroup" => word(random, &["", "/", "/raw", "/sys/fs/cgroup/raw"]),
+        "pid_ns" => word(random, &["", "1", "2"]),
+        "sectors" => word(random, &["", "0+20480", "8+8 100+1000 100000+200000"]),
+        "distribution" => word(random, &["uniform", "normal", "pareto", "paretonormal"]),
+        "percentiles" => word(
+            random,
+            &["", "50:20 99:500 99.9:8000", "0:1 100:3600000000"],
+        ),
+        "stats" => "0".to_owned(),
+        _ => random.below(10_000).to_string(),
+    }
+}
+
+/// Some tokens with something between them.
+fn several(random: &mut Random) -> Vec<u8> {
+    let separator = *random.choose(&[" ", " ", " ", "", "\n", "\0", ","]);
+    let tokens: Vec<&str> = (0..2 + random.below(20))
+        .map(|_| *random.choose(TOKENS))
+        .collect();
+    tokens.join(separator).into_bytes()
+}
+
+/// A token again and again, up to about a page.
+fn long(random: &mut Random) -> Vec<u8> {
+    let length = *random.choose(LENGTHS);
+    let token = random.choose(TOKENS).as_bytes();
+    token.iter().copied().cycle().take(length).collect()
+}
+
+/// Changes, adds or removes a byte, or all after one.
+fn change(random: &mut Random, value: &mut Vec<u8>) {
+    let place = random.below(value.len() as u64 + 1) as usize;
+    let byte = *random.choose(b"\0\n 0192:+.-/a\x7f\x80\xff");
+    match (random.below(4), place < value.len()) {
+        (0, true) => value[place] = byte,
+        (1, true) => drop(value.remove(place)),
+        (2, true) => value.truncate(place),
+        _ => value.insert(place, byte),
+    }
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Anything at all, written into the driver's files by two processes at once, while a disk is under load.
+
+use crate::{
+    disk::{Disk, Kind},
+    fio::{Fio, RANDOM_READ},
+    memory,
+    process::Cgroup,
+    raw,
+    report::Report,
+    sys,
+};
+use anyhow::{Context, Result, bail};
+use std::{
+    env, fs,
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// What the random choices begin with.
+const SEED: u64 = 1;
+
+/// What each process does, once to warm up and once in earnest.
+const WARM_UP: u64 = 1_500;
+const OPERATIONS: u64 = 10_000;
+
+/// The processes.
+const LETTERS: [&str; 2] = ["a", "b"];
+
+/// A process that takes longer is stuck.
+const PATIENCE: Duration = Duration::from_secs(1_200);
+
+/// What else the kernel may say meanwhile: that this machine is slow.
+const OF_CLOCKS: [&str; 4] = [
+    "clocksource",
+    "hrtimer: interrupt took",
+    "perf: interrupt took",
+    "hogged CPU",
+];
+
+pub(crate) fn writes(report: &mut Report) -> Result<()> {
+    let _cgroup = Cgroup::new("raw")?;
+    let disk = Disk::on_ioem(&Kind {
+        hw_queues: 2,
+        ..Kind::default()
+    })?;
+    round(report, &disk, SEED, WARM_UP)?;
+    let (slabs, log) = (memory::slabs()?, log()?.len());
+    round(report, &disk, SEED + 1_000, OPERATIONS)?;
+    let new: Vec<String> = self::log()?.split_off(log);
+    report.figure(
+        "lines in the kernel's log",
+        "none",
+        new.join(", "),
+        new.is_empty(),
+    );
+    check_memory(report, &slabs)?;
+    check_disk(report, &disk)?;
+    drop(disk);
+    let unloaded = sys::run(&["rmmod", "chaos_driver"]);
+    let result = unloaded
+        .as_ref()
+        .map_or_else(ToString::to_string, |_| "done".to_owned());
+    report.figure("rmmod", "done", result, unloaded.is_ok());
+    Ok(())
+}
+
+/// What the kernel has said, but for what is about this machine.
+fn log() -> Result<Vec<String>> {
+    let text = sys::run(&["dmesg"])?;
+    let lines = text
+        .lines()
+        .filter(|line| !OF_CLOCKS.iter().any(|clock| line.contains(clock)));
+    Ok(lines.map(str::to_owned).collect())
+}
+
+/// A load, all processes, and a look at what they left, which is then removed.
+fn round(report: &mut Report, disk: &Disk, seed: u64, operations: u64) -> Result<()> {
+    let options = [
+        "--rw=randrw",
+        "--numjobs=2",
+        "--iodepth=32",
+        "--size=1g",
+        "--time_based",
+        "--runtime=100000",
+    ];
+    let load = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?;
+    // Its first reads.
+    while sys::read(disk.attribute("stat"))?.split_whitespace().next() == Some("0") {
+        sleep(Duration::from_millis(10));
+    }
+    let children: Vec<Child> = LETTERS
+        .iter()
+        .zip(seed..)
+        .map(|(letter, seed)| start(seed, operations, letter, disk.name()))
+        .collect::<Result<_>>()?;
+    let start = Instant::now();
+    for (mut child, seed) in children.into_iter().zip(seed..) {
+        while child.try_wait()?.is_none() {
+            if start.elapsed() > PATIENCE {
+                child.kill()?;
+                bail!("a process is stuck; seed {seed}");
+            }
+            sleep(Duration::from_millis(50));
+        }
+        let output = child.wait_with_output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        report.figure(
+            &format!("{operations} operations, seed {seed}"),
+            "nothing that must not be",
+            text.trim(),
+            output.status.success(),
+        );
+    }
+    let values = write_all_back()?;
+    report.figure(
+        "values that are left, written back",
+        "all accepted",
+        values,
+        values > 0,
+    );
+    sys::end_injections()?;
+    let outcome = load.stop()?;
+    let (ios, errors) = (outcome.total_ios()?, outcome.errors()?);
+    report.figure(
+        "I/Os meanwhile",
+        "some, no error",
+        format!("{ios}, error {errors}"),
+        ios > 0.0 && errors == 0.0,
+    );
+    Ok(())
+}
+
+fn start(seed: u64, operations: u64, letter: &str, disk: &str) -> Result<Child> {
+    Command::new(env::current_exe()?)
+        .args([
+            raw::WORD,
+            &seed.to_string(),
+            &operations.to_string(),
+            letter,
+            disk,
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("starting a process")
+}
+
+/// Writes every value that is shown anywhere back to where it is shown; how many there were.
+fn write_all_back() -> Result<u64> {
+    let mut values = 0;
+    for directory in fs::read_dir(sys::IOEM)?.flatten() {
+        for file in fs::read_dir(directory.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if !["stats", "ceiling"]
+                .iter()
+                .any(|name| file.file_name() == *name)
+            {
+                raw::write_back(&file.path())
+                    .with_context(|| format!("{}", file.path().display()))?;
+                values += 1;
+            }
+        }
+    }
+    Ok(values)
+}
+
+fn check_memory(report: &mut Report, before: &memory::Slabs) -> Result<()> {
+    if let Some(lost) = memory::lost()? {
+        report.figure(
+            "memory that kmemleak finds lost",
+            "none",
+            &lost,
+            lost.is_empty(),
+        );
+        return Ok(());
+    }
+    /// Each file of an injection has been written with success more often than that.
+    const MOST: u64 = 50;
+    let (mut name, mut growth) = memory::worst_growth(before, &memory::slabs()?)?;
+    for _ in 0..10 {
+        if growth < MOST {
+            break;
+        }
+        // What is freed by and by goes on.
+        sleep(Duration::from_secs(1));
+        (name, growth) = memory::worst_growth(before, &memory::slabs()?)?;
+    }
+    report.figure(
+        "growth of the worst slab cache",
+        format!("< {MOST}"),
+        format!("{growth} ({name})"),
+        growth < MOST,
+    );
+    Ok(())
+}
+
+fn check_disk(report: &mut Report, disk: &Disk) -> Result<()> {
+    const READS: f64 = 5_000.0;
+    let options = ["--iodepth=64", "--size=1g", "--number_ios=5000"];
+    let outcome = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?.finish()?;
+    let (ios, errors) = (outcome.total_ios()?, outcome.errors()?);
+    report.figure(
+        "reads after it all",
+        READS,
+        ios,
+        ios >= READS && errors == 0.0,
+    );
+    let held = sys::read(disk.attribute("queue/iosched/held"))?;
+    let none = held.lines().all(|line| line.split(' ').nth(1) == Some("0"));
+    report.figure(
+        "held then, by hardware queue",
+        "none",
+        held.replace('\n', ", "),
+        none && !held.is_empty(),
+    );
+    Ok(())
+}
