@@ -71,6 +71,12 @@ impl Fio {
         self.outcome()
     }
 
+    /// Waits until it has ended by itself, with errors or without.
+    pub(crate) fn finish_with_errors(mut self) -> Result<Outcome> {
+        self.child.take().context("fio has ended")?.wait()?;
+        self.outcome()
+    }
+
     /// Has it end, and come to its result, which may be an error.
     pub(crate) fn stop(mut self) -> Result<Outcome> {
         let mut child = self.child.take().context("fio has ended")?;

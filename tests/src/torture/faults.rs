@@ -31,7 +31,8 @@ pub(super) fn faults(mut actor: Actor) -> Result<()> {
             "--continue_on_error=all",
             &number,
         ];
-        let outcome = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?.finish()?;
+        let outcome =
+            Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?.finish_with_errors()?;
         let errors = outcome.errors_passed_over()? as u64;
         actor.counts.faulty.fetch_add(errors, Ordering::Relaxed);
         actor.wait(100);

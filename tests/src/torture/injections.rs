@@ -2,7 +2,10 @@
 
 //! Injections of every kind, made, changed, broken and removed at random.
 
-use super::actions::{Actor, Counts, FAILSLAB};
+use super::{
+    actions::{Actor, Counts, FAILSLAB},
+    switches,
+};
 use crate::{random::Random, sys};
 use anyhow::{Result, bail};
 use std::{
@@ -286,8 +289,8 @@ pub(super) fn allocations_fail(mut actor: Actor) -> Result<()> {
         if actor.random.one_in(10) {
             let disk = actor.random.choose(&actor.disks).clone();
             let scheduler = *actor.random.choose(&["ioem", "none", "ioem"]);
-            // ENOMEM, or whatever the kernel makes of it; the disk goes on, or the loads fail.
-            let _ = sys::write(format!("/sys/block/{disk}/queue/scheduler"), scheduler);
+            // The disk goes on if there is no memory, or the loads fail.
+            switches::switch(&actor.counts, &disk, scheduler);
         }
         step_without_memory(&mut actor, &mut mine)?;
         actor.wait(8);

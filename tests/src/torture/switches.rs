@@ -11,7 +11,19 @@ use crate::{
     sys,
 };
 use anyhow::{Context, Result, ensure};
-use std::{fs, path::Path, process::Command, thread::sleep, time::Duration};
+use std::{fs, path::Path, process::Command, sync::Mutex, thread::sleep, time::Duration};
+
+/// Switches a disk, if the kernel has that scheduler, and the memory.
+///
+/// One at a time: `elevator_change` makes a scheduler known in sysfs after it has let go of the lock under which it switched, and
+/// of two that switch one disk, one then finds the other's `iosched` there, whichever schedulers they are.
+pub(super) fn switch(counts: &Counts, disk: &str, scheduler: &str) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock();
+    if sys::write(format!("/sys/block/{disk}/queue/scheduler"), scheduler).is_ok() {
+        Counts::add(&counts.switches);
+    }
+}
 
 /// Switches disks to other schedulers and back.
 pub(super) fn schedulers(mut actor: Actor) -> Result<()> {
@@ -27,10 +39,7 @@ pub(super) fn schedulers(mut actor: Actor) -> Result<()> {
             "kyber",
             "bfq",
         ]);
-        // EBUSY if somebody else does the same; EINVAL if the kernel does not have it.
-        if sys::write(format!("/sys/block/{disk}/queue/scheduler"), scheduler).is_ok() {
-            Counts::add(&actor.counts.switches);
-        }
+        switch(&actor.counts, &disk, scheduler);
         actor.wait(150);
     }
     Ok(())
@@ -114,7 +123,7 @@ pub(super) fn removals(mut actor: Actor) -> Result<()> {
         let load = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?;
         // Others end all injections for a moment, which is good, too; then nothing is held.
         let mut held = 0;
-        for _ in 0..200 {
+        for _ in 0..2_000 {
             // At the end, all injections are removed by who has started this.
             held = match injection.stat("held") {
                 Ok(held) => held,
