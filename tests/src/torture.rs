@@ -6,6 +6,7 @@
 //! the kernel has said nothing. The seed decides which actions are chosen and in which order each thread takes them.
 
 mod actions;
+mod allocations;
 mod faults;
 mod injections;
 mod load;

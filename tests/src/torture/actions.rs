@@ -2,7 +2,7 @@
 
 //! The threads that torture, and what they count.
 
-use super::{faults, injections, switches};
+use super::{allocations, faults, injections, switches};
 use crate::{random::Random, report::Report};
 use anyhow::Result;
 use std::{
@@ -40,7 +40,7 @@ pub(super) const ALL: &[(&str, Act)] = &[
     ("removals", switches::removals),
     ("writers", switches::writers),
     ("faults", faults::faults),
-    ("allocations", injections::allocations_fail),
+    ("allocations", allocations::fail),
 ];
 
 impl Actor {

@@ -2,10 +2,7 @@
 
 //! Injections of every kind, made, changed, broken and removed at random.
 
-use super::{
-    actions::{Actor, Counts, FAILSLAB},
-    switches,
-};
+use super::actions::{Actor, Counts};
 use crate::{random::Random, sys};
 use anyhow::{Result, bail};
 use std::{
@@ -176,7 +173,7 @@ pub(super) fn change(mut actor: Actor) -> Result<()> {
     Ok(())
 }
 
-fn step(actor: &mut Actor, mine: &mut Vec<PathBuf>) -> Result<()> {
+pub(super) fn step(actor: &mut Actor, mine: &mut Vec<PathBuf>) -> Result<()> {
     let random = &mut actor.random;
     let place = random.below(MOST as u64) as usize;
     let Some(directory) = mine.get(place).cloned() else {
@@ -250,7 +247,7 @@ fn read_all(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-fn remove(directories: &[PathBuf]) {
+pub(super) fn remove(directories: &[PathBuf]) {
     for directory in directories {
         // Without memory, a directory stays; the end removes it.
         let _ = fs::remove_dir(directory);
@@ -262,52 +259,4 @@ pub(super) fn remove_all() {
     let entries = fs::read_dir(sys::IOEM).into_iter().flatten().flatten();
     let directories: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     remove(&directories);
-}
-
-/// As [`change`], with one in twenty of this thread's allocations failing, if the kernel can do that.
-pub(super) fn allocations_fail(mut actor: Actor) -> Result<()> {
-    if !Path::new(FAILSLAB).exists() {
-        println!("# torture: this kernel cannot make allocations fail");
-        while actor.goes_on() {
-            actor.wait(500);
-        }
-        return Ok(());
-    }
-    for (file, value) in [
-        ("task-filter", "1"),
-        ("ignore-gfp-wait", "0"),
-        ("verbose", "0"),
-        ("times", "-1"),
-        ("interval", "1"),
-        ("probability", "5"),
-    ] {
-        sys::write(format!("{FAILSLAB}/{file}"), value)?;
-    }
-    sys::write("/proc/thread-self/make-it-fail", "1")?;
-    let mut mine: Vec<PathBuf> = Vec::new();
-    while actor.goes_on() {
-        if actor.random.one_in(10) {
-            let disk = actor.random.choose(&actor.disks).clone();
-            let scheduler = *actor.random.choose(&["ioem", "none", "ioem"]);
-            // The disk goes on if there is no memory, or the loads fail.
-            switches::switch(&actor.counts, &disk, scheduler);
-        }
-        step_without_memory(&mut actor, &mut mine)?;
-        actor.wait(8);
-    }
-    sys::write("/proc/thread-self/make-it-fail", "0")?;
-    remove(&mine);
-    Ok(())
-}
-
-/// A step that may fail before it reaches the driver, for lack of memory: opening a file takes some, too.
-fn step_without_memory(actor: &mut Actor, mine: &mut Vec<PathBuf>) -> Result<()> {
-    match step(actor, mine) {
-        Err(error) if format!("{error:#}").contains("annot allocate memory") => {
-            Counts::add(&actor.counts.no_memory);
-            Ok(())
-        }
-        Err(_) if !actor.goes_on() => Ok(()),
-        result => result,
-    }
 }

@@ -11,19 +11,7 @@ use crate::{
     sys,
 };
 use anyhow::{Context, Result, ensure};
-use std::{fs, path::Path, process::Command, sync::Mutex, thread::sleep, time::Duration};
-
-/// Switches a disk, if the kernel has that scheduler, and the memory.
-///
-/// One at a time: `elevator_change` makes a scheduler known in sysfs after it has let go of the lock under which it switched, and
-/// of two that switch one disk, one then finds the other's `iosched` there, whichever schedulers they are.
-pub(super) fn switch(counts: &Counts, disk: &str, scheduler: &str) {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock();
-    if sys::write(format!("/sys/block/{disk}/queue/scheduler"), scheduler).is_ok() {
-        Counts::add(&counts.switches);
-    }
-}
+use std::{fs, path::Path, process::Command, thread::sleep, time::Duration};
 
 /// Switches disks to other schedulers and back.
 pub(super) fn schedulers(mut actor: Actor) -> Result<()> {
@@ -39,7 +27,10 @@ pub(super) fn schedulers(mut actor: Actor) -> Result<()> {
             "kyber",
             "bfq",
         ]);
-        switch(&actor.counts, &disk, scheduler);
+        // EBUSY if somebody else does the same; EINVAL if the kernel does not have it.
+        if sys::write(format!("/sys/block/{disk}/queue/scheduler"), scheduler).is_ok() {
+            Counts::add(&actor.counts.switches);
+        }
         actor.wait(150);
     }
     Ok(())

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Injections and schedulers while there is no memory, again and again.
+
+use super::{
+    actions::{Actor, Counts, FAILSLAB},
+    injections::{remove, step},
+};
+use crate::{
+    disk::{Disk, Kind},
+    sys,
+};
+use anyhow::{Result, ensure};
+use std::path::{Path, PathBuf};
+
+/// As [`super::injections::change`], with one in twenty of this thread's allocations failing, if the kernel can do that; and a disk
+/// is switched to ioem.
+///
+/// It has no scheduler before: where there is one, and the kernel has no memory for the next one, `elevator_change` forgets the
+/// directory of the old one in sysfs, whichever schedulers they are, and no other one gets in any more.
+pub(super) fn fail(mut actor: Actor) -> Result<()> {
+    if !Path::new(FAILSLAB).exists() {
+        println!("# torture: this kernel cannot make allocations fail");
+        while actor.goes_on() {
+            actor.wait(500);
+        }
+        return Ok(());
+    }
+    for (file, value) in [
+        ("task-filter", "1"),
+        ("ignore-gfp-wait", "0"),
+        ("verbose", "0"),
+        ("times", "-1"),
+        ("interval", "1"),
+        ("probability", "5"),
+    ] {
+        sys::write(format!("{FAILSLAB}/{file}"), value)?;
+    }
+    let disk = Disk::new(&Kind {
+        hw_queues: 2,
+        ..Kind::default()
+    })?;
+    disk.set_scheduler("none")?;
+    let mut mine: Vec<PathBuf> = Vec::new();
+    for_this_thread(true)?;
+    while actor.goes_on() {
+        if actor.random.one_in(5) {
+            switch(&actor.counts, &disk)?;
+        }
+        let result = step(&mut actor, &mut mine);
+        or_no_memory(&actor.counts, result)
+            .or_else(|error| if actor.goes_on() { Err(error) } else { Ok(()) })?;
+        actor.wait(8);
+    }
+    for_this_thread(false)?;
+    remove(&mine);
+    Ok(())
+}
+
+/// Whether this thread's allocations can fail.
+fn for_this_thread(fail: bool) -> Result<()> {
+    let value = if fail { "1" } else { "0" };
+    sys::write("/proc/thread-self/make-it-fail", value)
+}
+
+/// To ioem, or not; and back.
+fn switch(counts: &Counts, disk: &Disk) -> Result<()> {
+    or_no_memory(counts, disk.set_scheduler("ioem"))?;
+    for_this_thread(false)?;
+    let now = sys::read(disk.attribute("queue/scheduler"))?;
+    ensure!(
+        now.contains("[ioem]") || now.contains("[none]"),
+        "a switch to ioem without memory has left: {now}"
+    );
+    disk.set_scheduler("none")?;
+    Counts::add(&counts.switches);
+    for_this_thread(true)
+}
+
+/// Takes a lack of memory for granted; it may come before the driver is reached, as opening a file takes some, too.
+fn or_no_memory(counts: &Counts, result: Result<()>) -> Result<()> {
+    match result {
+        Err(error) if format!("{error:#}").contains("annot allocate memory") => {
+            Counts::add(&counts.no_memory);
+            Ok(())
+        }
+        result => result,
+    }
+}
