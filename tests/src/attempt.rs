@@ -144,13 +144,35 @@ pub(crate) fn by(who: &Who, paths: &[PathBuf]) -> Result<Vec<Attempt>> {
     attempts
 }
 
+/// Whether the kernel has namespaces of this kind.
+pub(crate) fn has_namespaces(kind: &str) -> bool {
+    Path::new("/proc/self/ns").join(kind).exists()
+}
+
+/// Options of `unshare` for a container: of all namespaces that the kernel has, of users only if wanted.
+pub(crate) fn container(of_users: bool) -> Vec<&'static str> {
+    let kinds: [(&str, &[&str]); 6] = [
+        ("user", &["-U", "-r"]),
+        ("mnt", &["-m"]),
+        ("pid", &["-p", "-f"]),
+        ("net", &["-n"]),
+        ("ipc", &["-i"]),
+        ("uts", &["-u"]),
+    ];
+    let wanted = |kind: &str| has_namespaces(kind) && (of_users || kind != "user");
+    kinds
+        .iter()
+        .filter(|(kind, _)| wanted(kind))
+        .flat_map(|(_, options)| options.iter().copied())
+        .collect()
+}
+
 /// A command that somebody runs.
 pub(crate) fn command(who: &Who, program: &Path) -> Command {
     let mut command = match who {
         Who::RootOfNobody => {
             let mut command = Command::new("unshare");
-            command.args(["-U", "-r", "-m", "-p", "-f", "-n", "-i", "-u"]);
-            command.arg(program);
+            command.args(container(true)).arg(program);
             command
         }
         _ => Command::new(program),

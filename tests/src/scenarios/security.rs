@@ -170,14 +170,25 @@ fn judge(report: &mut Report, whose: &str, attempts: &[Attempt]) {
     );
 }
 
+/// Kernels of distributions have them, those with sanitizers do not.
+fn has_user_namespaces(report: &mut Report) -> bool {
+    let has = attempt::has_namespaces("user");
+    if !has {
+        report.figure("user namespaces", "if there are any", "none", true);
+    }
+    has
+}
+
 /// A user without privileges, alone and as root of a container of user namespaces.
 pub(crate) fn nobody(report: &mut Report) -> Result<()> {
     let scene = Scene::new()?;
     let mut paths = scene.all()?;
     paths.push(scene.disk.attribute("queue/scheduler"));
     judge(report, "nobody", &attempt::by(&Who::Nobody, &paths)?);
-    let attempts = attempt::by(&Who::RootOfNobody, &paths)?;
-    judge(report, "the root of nobody's container", &attempts);
+    if has_user_namespaces(report) {
+        let attempts = attempt::by(&Who::RootOfNobody, &paths)?;
+        judge(report, "the root of nobody's container", &attempts);
+    }
     let before = scene.injection.get("delay_us")?;
     report.figure(
         "delay_us after that",
@@ -250,45 +261,44 @@ pub(crate) fn container(report: &mut Report) -> Result<()> {
         echo ioem > {}",
         scheduler.display()
     );
-    let all = ["unshare", "-m", "-p", "-f", "-n", "-i", "-u"];
     let shell = ["sh", "-c", &script, "sh"];
-    for (what, own_users, how) in [
-        (
-            "namespaces but for users', with CAP_SYS_ADMIN",
-            false,
-            "mount",
-        ),
-        (
-            "also a user namespace, whose root is the machine's",
-            true,
-            "bind",
-        ),
-    ] {
-        let users: &[&str] = if own_users { &["-U", "-r"] } else { &[] };
-        let result = sys::run(&[&all, users, &shell, &[how]].concat());
+    let run = |of_users: bool, words: &[&str]| {
+        let options = attempt::container(of_users);
+        sys::run(&[&["unshare"], &options[..], words].concat())
+    };
+    let judge = |report: &mut Report, what: &str, of_users: bool, how: &str| {
+        let result = run(of_users, &[&shell[..], &[how]].concat());
         report.figure(
             &format!("container with own {what}: mkdir, echo, rmdir, scheduler"),
             "done",
-            match &result {
-                Ok(_) => "done".to_owned(),
-                Err(error) => error.to_string(),
-            },
+            result
+                .as_ref()
+                .map_or_else(ToString::to_string, |_| "done".to_owned()),
             result.is_ok(),
         );
-    }
-    // But not mount it, even so.
-    let words = [
-        &all[..],
-        &["-U", "-r", "mount", "-t", "configfs", "none", "/mnt"],
-    ]
-    .concat();
-    let refused = sys::run(&words).is_err();
-    report.figure(
-        "mounting configfs in a user namespace",
-        "refused",
-        if refused { "refused" } else { "done" },
-        refused,
+    };
+    judge(
+        report,
+        "namespaces but for users', with CAP_SYS_ADMIN",
+        false,
+        "mount",
     );
+    if has_user_namespaces(report) {
+        judge(
+            report,
+            "user namespace, too, whose root is the machine's",
+            true,
+            "bind",
+        );
+        // But not mount it, even so.
+        let refused = run(true, &["mount", "-t", "configfs", "none", "/mnt"]).is_err();
+        report.figure(
+            "mounting configfs in a user namespace",
+            "refused",
+            if refused { "refused" } else { "done" },
+            refused,
+        );
+    }
     Ok(())
 }
 
