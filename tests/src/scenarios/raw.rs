@@ -85,6 +85,8 @@ fn round(report: &mut Report, disk: &Disk, seed: u64, operations: u64) -> Result
         "--size=1g",
         "--time_based",
         "--runtime=100000",
+        // Leaves time to the processes.
+        "--rate_iops=1000",
     ];
     let load = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?;
     // Its first reads.
