@@ -110,7 +110,7 @@ fn round(report: &mut Report, disk: &Disk, seed: u64, operations: u64) -> Result
         let output = child.wait_with_output()?;
         let text = String::from_utf8_lossy(&output.stdout);
         report.figure(
-            &format!("{operations} operations, seed {seed}"),
+            &format!("at most {operations} operations, seed {seed}"),
             "nothing that must not be",
             text.trim(),
             output.status.success(),
