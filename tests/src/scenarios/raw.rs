@@ -88,9 +88,11 @@ fn round(report: &mut Report, disk: &Disk, seed: u64, operations: u64) -> Result
         // Leaves time to the processes.
         "--rate_iops=1000",
     ];
+    let stat = || sys::read(disk.attribute("stat"));
+    let before = stat()?;
     let load = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?;
-    // Its first reads.
-    while sys::read(disk.attribute("stat"))?.split_whitespace().next() == Some("0") {
+    // Its first I/O: the disk was read before, for its partitions.
+    while stat()? == before {
         sleep(Duration::from_millis(10));
     }
     let children: Vec<Child> = LETTERS
