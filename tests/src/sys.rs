@@ -62,7 +62,7 @@ pub(crate) fn load_module() -> Result<()> {
 
 /// Whether the kernel is a real-time one (`CONFIG_PREEMPT_RT`), in which locks and interrupts can be preempted.
 pub(crate) fn is_realtime() -> bool {
-    read("/sys/kernel/realtime").is_ok_and(|value| value == "1")
+    read("/proc/sys/kernel/version").is_ok_and(|version| version.contains("PREEMPT_RT"))
 }
 
 /// `CLOCK_MONOTONIC` in nanoseconds, the clock of traces.
