@@ -337,7 +337,9 @@ impl<E: Elevator> HrTimerCallback for HwQueue<E> {
         this: ArcBorrow<'_, Self>,
         _context: HrTimerCallbackContext<'_, Self>,
     ) -> HrTimerRestart {
-        // Hard interrupt context: only the run is queued. No lock is taken here, so that schedulers may use plain ones.
+        // Hard interrupt context: only the run is queued. No lock is taken here, so that schedulers may use plain ones. In a
+        // real-time kernel it is a thread, since the mode is not one of the hard ones, and must be: there, running takes locks
+        // that sleep.
         HwQueue::run(&this);
         HrTimerRestart::NoRestart
     }
