@@ -159,12 +159,26 @@ fn measure(report: &mut Report, case: &Case) -> Result<()> {
     let counts = issued_by_window(&events, start_ns, case.seconds * 1_000_000_000, period_ns);
     let asked = 1e6 * case.quota as f64 / case.period_us as f64;
     let measured = counts.iter().sum::<u64>() as f64 / case.seconds as f64;
-    report.figure(
-        "IOPS",
+    let (asked_text, difference) = (
         format!("{asked} ± {} %", case.percent),
-        format!("{measured:.1}"),
-        (measured / asked - 1.0).abs() * 100.0 <= case.percent,
+        (measured / asked - 1.0) * 100.0,
     );
+    // A real-time kernel's timer wakes a thread that wakes the one which dispatches: the shortest windows may be over by then.
+    if sys::is_realtime() && case.period_us < 100 {
+        report.figure(
+            "IOPS",
+            format!("at most {asked_text}"),
+            format!("{measured:.1}"),
+            difference <= case.percent,
+        );
+    } else {
+        report.figure(
+            "IOPS",
+            asked_text,
+            format!("{measured:.1}"),
+            difference.abs() <= case.percent,
+        );
+    }
     // From admission to issue a request takes some microseconds, more if a task has the CPU: no witness of short windows.
     if case.period_us < 100 {
         return Ok(());

@@ -79,11 +79,13 @@ fn measure(report: &mut Report, hw_queues: u32) -> Result<()> {
     // Ends all that is held, and the load.
     injection.remove()?;
     drop(load);
+    // Who submits asks under a lock whether he would be held, and locks of a real-time kernel take more instructions.
+    let least = if sys::is_realtime() { 0.9 } else { 0.95 };
     report.figure(
         &format!("{hw_queues} hardware queues: IOPS of the others, {iops_alone:.0} alone"),
-        ">= 95 %",
+        format!(">= {} %", least * 100.0),
         format!("{iops:.0}, {:.1} %", iops / iops_alone * 100.0),
-        iops >= 0.95 * iops_alone,
+        iops >= least * iops_alone,
     );
     report.figure(
         &format!("their p99 latency, {:.1} us alone", p99_alone / 1e3),
