@@ -88,7 +88,9 @@ impl Fio {
     fn outcome(&self) -> Result<Outcome> {
         let text = fs::read_to_string(&self.output)?;
         // Notes of fio may come before its result.
-        let start = text.find('{').context("fio printed no result")?;
+        let start = text
+            .find('{')
+            .with_context(|| format!("fio printed no result: {text}"))?;
         Ok(Outcome(serde_json::from_str(&text[start..])?))
     }
 
