@@ -35,6 +35,7 @@
 use kernel::prelude::*;
 
 mod allocation;
+pub(crate) mod atomic;
 mod clock;
 mod cpus;
 mod fifo;

@@ -4,11 +4,14 @@
 //!
 //! A request waits for its delays in the order of time, then for every limit that matches it to admit it. What no rule
 //! touches waits for nothing, and nobody waits for a limit that is not his.
+//!
+//! Most limits admit most requests at once. As long as nobody waits for a limit, a request that has no delay goes among those
+//! that may go now, and its limits are asked when it is its turn: it is held only when one of them refuses.
 
 use crate::{
     elevator::{now_ns, Clock, Fifo, Request, TimeQueue},
     lines::Lines,
-    plan::{Plan, Share},
+    plan::{Closed, Plan, Share},
 };
 use kernel::sync::Arc;
 
@@ -19,13 +22,23 @@ pub(crate) const NEVER: u64 = u64::MAX;
 const GROUPS: usize = 64;
 
 /// All requests of a hardware queue that were inserted and not yet dispatched.
+///
+/// # Invariants
+///
+/// While some request asks limits, no other waits in a line, no line is known to be closed, and none of its rules has an end.
 pub(crate) struct Hold {
     /// What is done to them; `None` is nothing.
     plan: Option<Arc<Plan>>,
     /// The hardware queue's number, for what is counted.
     hw_queue: usize,
-    /// May go now: no rule touches them, or the driver gave them back.
+    /// May go now: no rule touches them, or the driver gave them back, or they only have to ask limits.
     ready: Fifo,
+    /// How many of those have to ask limits: those whose set is not empty.
+    asking: u32,
+    /// The plan's [`Plan::endless`].
+    endless: u64,
+    /// The plan's [`Plan::limit_all`].
+    limit_all: u64,
     /// Wait for their delays, and no limit matches them.
     delayed: TimeQueue,
     /// Wait for their delays and then for limits.
@@ -47,6 +60,9 @@ impl Hold {
             plan: None,
             hw_queue: 0,
             ready: Fifo::new(),
+            asking: 0,
+            endless: 0,
+            limit_all: 0,
             delayed: TimeQueue::new(),
             lines: Lines::new(),
             held: 0,
@@ -80,8 +96,15 @@ impl Hold {
     }
 
     /// How many requests wait for their time.
+    #[inline]
     pub(crate) fn held(&self) -> u32 {
         self.held
+    }
+
+    /// How many requests will ask limits when it is their turn.
+    #[inline]
+    pub(crate) fn asking(&self) -> u32 {
+        self.asking
     }
 
     /// Whether requests of the submitter of this number, or one that shares its group, wait.
@@ -113,19 +136,37 @@ impl Hold {
             return self.ready.push_back(request);
         };
         let mut clock = Clock::new();
-        let verdict = plan.judge(&request, &mut clock, self.hw_queue);
+        let verdict = plan.judge(&request, &mut clock, self.hw_queue, self.limit_all);
         if verdict.held_by == 0 {
             return self.ready.push_back(request);
         }
-        plan.count_entered(verdict.held_by, self.hw_queue);
+        request.put_set(verdict.held_by);
+        let is_limited = plan.limits_of(verdict.held_by) != 0;
+        let may_ask = verdict.delay_ns == 0 && verdict.held_by & !self.endless == 0;
+        if may_ask && self.lines.are_open(&mut clock) {
+            self.asking = self.asking.saturating_add(1);
+            return self.ready.push_back(request);
+        }
         let now_ns = clock.now_ns();
-        if self.held == 0 {
-            self.next_end_ns = plan.next_end_ns(now_ns);
-            self.share = plan.share(&mut clock);
+        if is_limited {
+            // INVARIANT: Nobody asks when somebody waits in a line, or he might go before those who came earlier.
+            self.hold_asking(now_ns);
+        }
+        self.enter(request, verdict.delay_ns, now_ns);
+    }
+
+    /// Takes a request that its set of rules holds from now on.
+    fn enter(&mut self, mut request: Request, delay_ns: u64, now_ns: u64) {
+        if let Some(plan) = &self.plan {
+            plan.count_matched(request.set() & self.limit_all, self.hw_queue);
+            plan.count_entered(request.set(), self.hw_queue);
+            if self.held == 0 {
+                self.next_end_ns = plan.next_end_ns(now_ns);
+                self.share = plan.share(&mut now_ns.into());
+            }
         }
         request.set_arrival_ns(now_ns);
-        request.set_due_ns(now_ns.saturating_add(verdict.delay_ns));
-        request.put_set(verdict.held_by);
+        request.set_due_ns(now_ns.saturating_add(delay_ns));
         self.hold(request);
     }
 
@@ -163,13 +204,73 @@ impl Hold {
                 return Some(request);
             }
         }
+        if self.asking > 0 {
+            return self.pop_asking();
+        }
         self.ready.pop_front()
+    }
+
+    /// The next request that may go now, when some have to ask limits.
+    #[inline]
+    fn pop_asking(&mut self) -> Option<Request> {
+        let request = self.ready.pop_front()?;
+        let Some(plan) = self.plan.as_ref().filter(|_| request.set() != 0) else {
+            return Some(request);
+        };
+        self.asking = self.asking.saturating_sub(1);
+        let limits = plan.limits_of(request.set());
+        let mut now_ns = now_ns();
+        match plan.charge(limits, &mut now_ns) {
+            Ok(closed) => {
+                plan.count_at_once(request.set(), self.limit_all, self.hw_queue);
+                if closed.until_ns > 0 {
+                    self.close(limits, closed, now_ns);
+                }
+                Some(request)
+            }
+            Err(closed) => {
+                self.enter(request, 0, now_ns);
+                self.close(limits, closed, now_ns);
+                // Nobody asks any more.
+                self.ready.pop_front()
+            }
+        }
+    }
+
+    /// Some of these limits admit nothing for now, so that who asks them need not be asked for.
+    fn close(&mut self, limits: u64, closed: Closed, now_ns: u64) {
+        let place = self.lines.place_for(limits);
+        self.lines.close(place, closed);
+        self.hold_asking(now_ns);
+    }
+
+    /// Holds those who ask limits: from now on they wait in lines.
+    fn hold_asking(&mut self, now_ns: u64) {
+        if self.asking == 0 {
+            return;
+        }
+        self.asking = 0;
+        let mut ready = core::mem::replace(&mut self.ready, Fifo::new());
+        while let Some(request) = ready.pop_front() {
+            if request.set() == 0 {
+                self.ready.push_back(request);
+            } else {
+                self.enter(request, 0, now_ns);
+            }
+        }
     }
 
     /// The next request, whether or not it may go.
     pub(crate) fn pop_any(&mut self) -> Option<Request> {
         let Some(request) = self.delayed.pop().or_else(|| self.lines.pop_any()) else {
-            return self.ready.pop_front();
+            let request = self.ready.pop_front()?;
+            if request.set() != 0 {
+                self.asking = self.asking.saturating_sub(1);
+                if let Some(plan) = &self.plan {
+                    plan.count_at_once(request.set(), self.limit_all, self.hw_queue);
+                }
+            }
+            return Some(request);
         };
         let now_ns = now_ns();
         // In a line it may have waited for more than its delay.
@@ -221,14 +322,13 @@ impl Hold {
         let limits = plan.limits_of(self.lines.first_set(place)?);
         let was_closed = self.lines.closed(place);
         let admitted = plan.admit(limits, now_ns);
-        let (Ok((open_ns, by)) | Err((open_ns, by))) = admitted;
-        self.lines.close(place, open_ns, by);
+        let (Ok(closed) | Err(closed)) = admitted;
+        self.lines.close(place, closed);
         admitted.ok()?;
         let request = self.lines.pop(place)?;
         // Whose delays were over before the limits let anybody through had to wait for them.
-        let (closed_until_ns, by) = was_closed;
-        if request.due_ns() < closed_until_ns {
-            plan.count_limited(by, self.hw_queue);
+        if request.due_ns() < was_closed.until_ns {
+            plan.count_limited(was_closed.by, self.hw_queue);
         }
         Some(request)
     }
@@ -259,13 +359,16 @@ impl Hold {
 
     /// Follows another plan, and judges all that is held again. Gives back the old plan.
     pub(crate) fn follow(&mut self, plan: Option<Arc<Plan>>) -> Option<Arc<Plan>> {
+        let now_ns = now_ns();
+        self.hold_asking(now_ns);
         let old = core::mem::replace(&mut self.plan, plan);
-        self.judge_again_after(old.as_deref(), now_ns());
+        self.judge_again_after(old.as_deref(), now_ns);
         old
     }
 
     /// Judges all that is held again, after a rule has ended or got another end.
     pub(crate) fn judge_again(&mut self, now_ns: u64) {
+        self.hold_asking(now_ns);
         let plan = self.plan.clone();
         self.judge_again_after(plan.as_deref(), now_ns);
     }
@@ -282,6 +385,8 @@ impl Hold {
         let plan = self.plan.as_deref();
         self.next_end_ns = plan.map_or(NEVER, |plan| plan.next_end_ns(now_ns));
         self.share = plan.map_or(Share::Nothing, |plan| plan.share(&mut now_ns.into()));
+        self.endless = plan.map_or(0, Plan::endless);
+        self.limit_all = plan.map_or(0, |plan| plan.limit_all(self.endless));
         while let Some(mut request) = held.pop_front() {
             match (&self.plan, old) {
                 (Some(plan), Some(old)) => {

@@ -3,20 +3,17 @@
 //! One injection: its settings, whose I/O it is about, and how long it lasts.
 
 use crate::{
-    elevator::{cgroup_id, now_ns, pid_namespace_id, Clock},
+    elevator::{
+        atomic::{AtomicU32, AtomicU64, Relaxed},
+        cgroup_id, now_ns, pid_namespace_id, Clock,
+    },
     ledger::Totals,
     policy::{
         parse::{line, number},
         settings::{Owner, Settings},
     },
 };
-use kernel::{
-    prelude::*,
-    sync::{
-        atomic::{Atomic, Relaxed},
-        Arc,
-    },
-};
+use kernel::{prelude::*, sync::Arc};
 
 /// The time of an end that never comes.
 const NEVER: u64 = u64::MAX;
@@ -74,19 +71,19 @@ impl Injection {
 
 /// How long an injection does anything, and how often. What runs I/O looks at it without a lock.
 pub(crate) struct Term {
-    end_ns: Atomic<u64>,
+    end_ns: AtomicU64,
     /// How many I/Os are affected; 0 is no end.
-    times: Atomic<u32>,
+    times: AtomicU32,
     /// How many were, if there is an end; some more than `times` once it has come.
-    affected: Atomic<u64>,
+    affected: AtomicU64,
 }
 
 impl Term {
     fn new() -> Self {
         Self {
-            end_ns: Atomic::new(NEVER),
-            times: Atomic::new(0),
-            affected: Atomic::new(0),
+            end_ns: AtomicU64::new(NEVER),
+            times: AtomicU32::new(0),
+            affected: AtomicU64::new(0),
         }
     }
 

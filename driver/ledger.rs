@@ -2,18 +2,15 @@
 
 //! What an injection did to the I/O of one disk, counted.
 
-use crate::policy::histogram::{step, STEPS};
+use crate::{
+    elevator::atomic::{AtomicU64, Relaxed},
+    policy::histogram::{step, STEPS},
+};
 use core::{
     array,
     ops::{AddAssign, SubAssign},
 };
-use kernel::{
-    prelude::*,
-    sync::{
-        atomic::{Atomic, Relaxed},
-        Arc,
-    },
-};
+use kernel::{prelude::*, sync::Arc};
 
 /// What is counted.
 #[derive(Clone, Copy)]
@@ -44,8 +41,8 @@ pub(crate) struct Ledger {
 /// their own, so that no other hardware queue waits for them.
 #[repr(align(64))]
 struct Lane {
-    counts: [Atomic<u64>; COUNTS],
-    added: [Atomic<u64>; STEPS],
+    counts: [AtomicU64; COUNTS],
+    added: [AtomicU64; STEPS],
 }
 
 /// The sums of a ledger.
@@ -62,8 +59,8 @@ impl Ledger {
         let mut lanes = KVec::new();
         for _ in 0..hw_queues {
             let lane = Lane {
-                counts: array::from_fn(|_| Atomic::new(0)),
-                added: array::from_fn(|_| Atomic::new(0)),
+                counts: array::from_fn(|_| AtomicU64::new(0)),
+                added: array::from_fn(|_| AtomicU64::new(0)),
             };
             lanes.push(lane, GFP_KERNEL)?;
         }
@@ -87,6 +84,17 @@ impl Ledger {
         }
     }
 
+    /// Counts one I/O that might have been held, and went at once; as matched too if `matched`.
+    #[inline]
+    pub(crate) fn count_at_once(&self, hw_queue: usize, matched: bool) {
+        if let Some(lane) = self.lanes.get(hw_queue) {
+            add_one(&lane.added[step(0)]);
+            if matched {
+                add_one(&lane.counts[Count::Matched as usize]);
+            }
+        }
+    }
+
     /// The sums; while I/O goes on, each is right for some moment.
     pub(crate) fn totals(&self) -> Totals {
         let mut totals = Totals::ZERO;
@@ -102,7 +110,8 @@ impl Ledger {
     }
 }
 
-fn add_one(count: &Atomic<u64>) {
+#[inline]
+fn add_one(count: &AtomicU64) {
     count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
 }
 

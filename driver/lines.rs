@@ -2,7 +2,10 @@
 
 //! Requests that wait for limits: a line for each set of limits, so that nobody waits behind one who waits for another limit.
 
-use crate::elevator::{Request, TimeQueue};
+use crate::{
+    elevator::{Clock, Request, TimeQueue},
+    plan::Closed,
+};
 
 /// How many lines there are. More sets of limits than that at a time share the last one.
 const LINES: usize = 16;
@@ -15,6 +18,8 @@ const LINES: usize = 16;
 pub(crate) struct Lines {
     lines: [Line; LINES],
     waiting: u16,
+    /// Before this time some line may be closed.
+    closed_until_ns: u64,
 }
 
 /// Requests that the same limits match, in the order of their due times.
@@ -22,10 +27,8 @@ struct Line {
     /// The limits, as a set of rules; 0 if the line was never used.
     limits: u64,
     queue: TimeQueue,
-    /// Before this time some of the limits is known to admit nothing.
-    open_ns: u64,
-    /// The number of that limit's rule.
-    closed_by: u32,
+    /// Until when some of the limits is known to admit nothing.
+    closed: Closed,
 }
 
 impl Line {
@@ -33,8 +36,7 @@ impl Line {
         Self {
             limits: 0,
             queue: TimeQueue::new(),
-            open_ns: 0,
-            closed_by: 0,
+            closed: Closed::NOT,
         }
     }
 }
@@ -45,28 +47,45 @@ impl Lines {
         Self {
             lines: [const { Line::new() }; LINES],
             waiting: 0,
+            closed_until_ns: 0,
         }
+    }
+
+    /// Whether nobody waits, and nobody who comes at the time of this clock has to.
+    #[inline]
+    pub(crate) fn are_open(&mut self, clock: &mut Clock) -> bool {
+        if self.waiting != 0 {
+            return false;
+        }
+        if self.closed_until_ns != 0 {
+            if clock.now_ns() < self.closed_until_ns {
+                return false;
+            }
+            self.closed_until_ns = 0;
+        }
+        true
     }
 
     /// Adds a request, whose due time is set, to the line of these limits.
     pub(crate) fn push(&mut self, request: Request, limits: u64) {
         let place = self.place_for(limits);
+        self.lines[place].queue.push(request);
+        // INVARIANT: The queue is not empty.
+        self.waiting |= 1 << place;
+    }
+
+    /// The line of these limits, made of an empty one if need be; or the last.
+    pub(crate) fn place_for(&mut self, limits: u64) -> usize {
+        let find = |wanted: &dyn Fn(&Line) -> bool| self.lines.iter().position(wanted);
+        let place = find(&|line| line.limits == limits)
+            .or_else(|| find(&|line| line.queue.is_empty()))
+            .unwrap_or(LINES - 1);
         let line = &mut self.lines[place];
         if line.limits != limits && line.queue.is_empty() {
             *line = Line::new();
             line.limits = limits;
         }
-        line.queue.push(request);
-        // INVARIANT: The queue is not empty.
-        self.waiting |= 1 << place;
-    }
-
-    /// The line of these limits, or an empty one, or the last.
-    fn place_for(&self, limits: u64) -> usize {
-        let find = |wanted: &dyn Fn(&Line) -> bool| self.lines.iter().position(wanted);
-        find(&|line| line.limits == limits)
-            .or_else(|| find(&|line| line.queue.is_empty()))
-            .unwrap_or(LINES - 1)
+        place
     }
 
     /// The line that may be asked first, and when.
@@ -78,7 +97,7 @@ impl Lines {
             let place = waiting.trailing_zeros() as usize % LINES;
             waiting &= waiting.wrapping_sub(1);
             let line = &self.lines[place];
-            let time_ns = line.queue.first_due_ns()?.max(line.open_ns);
+            let time_ns = line.queue.first_due_ns()?.max(line.closed.until_ns);
             if first.is_none_or(|(_, before_ns)| time_ns < before_ns) {
                 first = Some((place, time_ns));
             }
@@ -90,7 +109,7 @@ impl Lines {
     pub(crate) fn last_ns(&self) -> Option<u64> {
         let lines = self.lines.iter();
         lines
-            .filter_map(|line| Some(line.queue.last_due_ns()?.max(line.open_ns)))
+            .filter_map(|line| Some(line.queue.last_due_ns()?.max(line.closed.until_ns)))
             .max()
     }
 
@@ -100,17 +119,16 @@ impl Lines {
     }
 
     /// Until when a line was last known to be closed, and by which rule.
-    pub(crate) fn closed(&self, place: usize) -> (u64, u32) {
-        let line = &self.lines[place];
-        (line.open_ns, line.closed_by)
+    pub(crate) fn closed(&self, place: usize) -> Closed {
+        self.lines[place].closed
     }
 
     /// Remembers until when a line is closed, if it is.
-    pub(crate) fn close(&mut self, place: usize, open_ns: u64, by: u32) {
+    pub(crate) fn close(&mut self, place: usize, closed: Closed) {
         let line = &mut self.lines[place];
-        if open_ns > line.open_ns {
-            line.open_ns = open_ns;
-            line.closed_by = by;
+        if closed.until_ns > line.closed.until_ns {
+            line.closed = closed;
+            self.closed_until_ns = self.closed_until_ns.max(closed.until_ns);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::{
     elevator::{Allocation, Clock, Request},
     injection::InjectionId,
     ledger::Count,
-    policy::{filter::Forecast, limit::Charge},
+    policy::{filter::Forecast, limit::Window},
     rule::{Order, Rule},
 };
 use kernel::{prelude::*, sync::Arc};
@@ -22,6 +22,8 @@ pub(crate) const MOST_RULES: usize = 64;
 pub(crate) struct Plan {
     rules: KVec<Rule>,
     places: [u8; MOST_RULES],
+    /// All rules.
+    all: u64,
     /// The rules that delay.
     delaying: u64,
     /// The rules that limit.
@@ -72,6 +74,7 @@ impl Plan {
         let mut plan = Self {
             rules: KVec::new(),
             places: [0; MOST_RULES],
+            all: 0,
             delaying: 0,
             limiting: 0,
             asks_for_pid_namespace: false,
@@ -107,6 +110,7 @@ impl Plan {
             }
             // INVARIANT: The bit is this rule's alone. A place is below 64.
             self.places[rule.number()] = place as u8;
+            self.all |= rule.bit;
             self.delaying |= if rule.delay.is_some() { rule.bit } else { 0 };
             self.limiting |= if rule.limit.is_some() { rule.bit } else { 0 };
         }
@@ -167,6 +171,26 @@ impl Plan {
             .unwrap_or(u64::MAX)
     }
 
+    /// The rules that have no end, as long as none gets one.
+    pub(crate) fn endless(&self) -> u64 {
+        self.set_of(|rule| rule.term.end_ns() == u64::MAX)
+    }
+
+    /// Of rules without an end, those of which it is known that all they do to any I/O is to limit it.
+    pub(crate) fn limit_all(&self, endless: u64) -> u64 {
+        endless & self.limiting & !self.delaying & self.set_of(Rule::takes_all)
+    }
+
+    fn set_of(&self, has: impl Fn(&Rule) -> bool) -> u64 {
+        let rules = self.rules.iter().filter(|rule| has(rule));
+        rules.fold(0, |set, rule| set | rule.bit)
+    }
+
+    /// Whether some rule delays.
+    pub(crate) fn delays(&self) -> bool {
+        self.delaying != 0
+    }
+
     /// Whose I/O is held at this time.
     pub(crate) fn share(&self, clock: &mut Clock) -> Share {
         let mut rules = self.rules.iter();
@@ -177,9 +201,16 @@ impl Plan {
         }
     }
 
-    /// Judges a request that arrives now at the hardware queue of this number, whose lock is held.
+    /// Judges a request that arrives now at the hardware queue of this number, whose lock is held. Of the rules in `limit_all`
+    /// it is known what they say ([`Plan::limit_all`]); they do not count it as matched.
     #[inline]
-    pub(crate) fn judge(&self, request: &Request, clock: &mut Clock, hw_queue: usize) -> Verdict {
+    pub(crate) fn judge(
+        &self,
+        request: &Request,
+        clock: &mut Clock,
+        hw_queue: usize,
+        limit_all: u64,
+    ) -> Verdict {
         let mut verdict = Verdict {
             held_by: 0,
             delay_ns: 0,
@@ -188,8 +219,15 @@ impl Plan {
         if request.is_swap() {
             return verdict;
         }
+        verdict.held_by = limit_all;
+        if limit_all == self.all {
+            return verdict;
+        }
         for rule in &self.rules {
-            if let Some(delay_ns) = rule.judge(request, clock, Some(hw_queue)) {
+            if rule.bit & limit_all != 0 || !rule.matches(request) {
+                continue;
+            }
+            if let Some(delay_ns) = rule.judge(clock, Some(hw_queue)) {
                 verdict.held_by |= rule.bit;
                 verdict.delay_ns = verdict.delay_ns.saturating_add(delay_ns);
             }
@@ -218,7 +256,9 @@ impl Plan {
             let added_ns = if common.choice & rule.bit == 0 {
                 // An injection that knew the request before has counted it.
                 let knows = common.injection & rule.bit != 0;
-                rule.judge(request, &mut now_ns.into(), (!knows).then_some(hw_queue))
+                rule.matches(request)
+                    .then(|| rule.judge(&mut now_ns.into(), (!knows).then_some(hw_queue)))
+                    .flatten()
             } else if held_by & rule.bit == 0 {
                 None
             } else if redraw || common.delay & rule.bit == 0 {
@@ -274,8 +314,7 @@ impl Plan {
 
     /// The rules that do something at this time.
     fn active(&self, now_ns: u64) -> u64 {
-        let active = self.rules.iter().filter(|rule| rule.term.is_open(now_ns));
-        active.fold(0, |set, rule| set | rule.bit)
+        self.set_of(|rule| rule.term.is_open(now_ns))
     }
 
     /// Counts a request that these rules hold from now on.
@@ -294,6 +333,22 @@ impl Plan {
             if early {
                 rule.ledger.count(hw_queue, Count::Early);
             }
+        }
+    }
+
+    /// Counts a request that these rules might have held, and that went at once; those in `matched` have not counted it yet.
+    #[inline]
+    pub(crate) fn count_at_once(&self, set: u64, matched: u64, hw_queue: usize) {
+        for rule in self.rules.iter().filter(|rule| rule.bit & set != 0) {
+            rule.ledger.count_at_once(hw_queue, rule.bit & matched != 0);
+        }
+    }
+
+    /// Counts a request that matches these rules.
+    #[inline]
+    pub(crate) fn count_matched(&self, set: u64, hw_queue: usize) {
+        for rule in self.rules_of(set) {
+            rule.ledger.count(hw_queue, Count::Matched);
         }
     }
 
@@ -320,54 +375,72 @@ impl Plan {
 
     /// Asks these limits to admit one I/O at `now_ns`, which is brought up to date where a limit has seen a later time.
     ///
-    /// All of them count it, or none does. Either way the answer tells before which time no other I/O is admitted, as far as
-    /// was seen, and by the rule of which number: after an admission, time 0 if nothing is known.
-    pub(crate) fn admit(&self, set: u64, now_ns: &mut u64) -> Result<(u64, u32), (u64, u32)> {
-        let by = |number: u32| move |until_ns: u64| (until_ns, number);
-        if set.is_power_of_two() {
-            let number = set.trailing_zeros();
-            return match self.rule(number) {
-                Some(rule) => match rule.charge(now_ns) {
-                    Ok(charge) => Ok((charge.until_ns, number)),
-                    Err(until_ns) => Err((until_ns, number)),
-                },
-                None => Ok((0, number)),
-            };
-        }
+    /// As [`Plan::charge`], for one who was refused before and may well be again.
+    pub(crate) fn admit(&self, set: u64, now_ns: &mut u64) -> Result<Closed, Closed> {
         // Most refusals need no counting and taking back: ask before.
-        for number in numbers(set) {
-            if let Some(rule) = self.rule(number) {
-                rule.ask(now_ns).map_err(by(number))?;
+        if !set.is_power_of_two() {
+            for rule in self.rules_of(set) {
+                rule.ask(now_ns).map_err(|until_ns| rule.closed(until_ns))?;
             }
         }
-        self.charge_all(set, now_ns)
+        self.charge(set, now_ns)
     }
 
-    /// Has each of these limits count one I/O, or none of them.
-    fn charge_all(&self, set: u64, now_ns: &mut u64) -> Result<(u64, u32), (u64, u32)> {
-        let mut open = (0, 0);
-        let mut charges = [Charge::NONE; MOST_RULES];
-        for number in numbers(set) {
-            let Some(rule) = self.rule(number) else {
+    /// Has each of these limits count one I/O, or none of them. Either way the answer tells until when no other I/O is
+    /// admitted, as far as was seen.
+    #[inline]
+    pub(crate) fn charge(&self, set: u64, now_ns: &mut u64) -> Result<Closed, Closed> {
+        if !set.is_power_of_two() {
+            return self.charge_all(set, now_ns);
+        }
+        self.rule(set.trailing_zeros())
+            .map_or(Ok(Closed::NOT), |rule| match rule.charge(now_ns) {
+                Ok(charge) => Ok(rule.closed(charge.until_ns)),
+                Err(until_ns) => Err(rule.closed(until_ns)),
+            })
+    }
+
+    /// [`Plan::charge`] of any number of limits.
+    fn charge_all(&self, set: u64, now_ns: &mut u64) -> Result<Closed, Closed> {
+        let mut closed = Closed::NOT;
+        let mut windows = [Window::NONE; MOST_RULES];
+        for (place, rule) in self.rules.iter().enumerate() {
+            if rule.bit & set == 0 {
                 continue;
-            };
+            }
             match rule.charge(now_ns) {
                 Ok(charge) => {
-                    open = open.max((charge.until_ns, number));
-                    charges[number as usize % MOST_RULES] = charge;
+                    if charge.until_ns > closed.until_ns {
+                        closed = rule.closed(charge.until_ns);
+                    }
+                    windows[place % MOST_RULES] = charge.window;
                 }
                 Err(until_ns) => {
-                    for before in numbers(set).take_while(|before| *before < number) {
-                        if let Some(rule) = self.rule(before) {
-                            rule.give_back(charges[before as usize % MOST_RULES]);
+                    for (before, window) in self.rules.iter().zip(windows).take(place) {
+                        if before.bit & set != 0 {
+                            before.give_back(window);
                         }
                     }
-                    return Err((until_ns, number));
+                    return Err(rule.closed(until_ns));
                 }
             }
         }
-        Ok(open)
+        Ok(closed)
     }
+}
+
+/// Until when some of a set of limits admits nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct Closed {
+    /// 0 if all of them may admit something at once.
+    pub(crate) until_ns: u64,
+    /// The number of that limit's rule.
+    pub(crate) by: u32,
+}
+
+impl Closed {
+    /// All of them may admit something.
+    pub(crate) const NOT: Self = Self { until_ns: 0, by: 0 };
 }
 
 /// The numbers in a set.

@@ -3,24 +3,23 @@
 //! What one injection does to the I/O of one disk.
 
 use crate::{
-    elevator::{self, random_seed, Clock, Request},
+    elevator::{
+        self,
+        atomic::{AcqRel, Acquire, AtomicU64, Relaxed},
+        random_seed, Clock, Request,
+    },
     injection::{InjectionId, Term},
     ledger::{Count, Ledger},
+    plan::Closed,
     policy::{
         delay::Delay,
         filter::{Filter, Forecast, Submission},
         gate::Gate,
-        limit::{Charge, Limit, Shared},
+        limit::{Charge, Limit, Shared, Window},
         random::{Draw, STEP},
     },
 };
-use kernel::{
-    prelude::*,
-    sync::{
-        atomic::{Acquire, Atomic, Full, Relaxed},
-        Arc,
-    },
-};
+use kernel::{prelude::*, sync::Arc};
 
 /// Set in what is counted with a sequence's seed for draws of another kind.
 const GATE_SEED: u64 = 0xa076_1d64_78bd_642f;
@@ -59,15 +58,15 @@ struct State {
     /// As in [`Order`].
     sequence: u64,
     /// Counter of the random numbers for delays.
-    draws: Atomic<u64>,
+    draws: AtomicU64,
     /// The random number of the last delay, which a correlated one may repeat.
-    last: Atomic<u64>,
+    last: AtomicU64,
     /// Counter of the random numbers for the gate.
-    gate_draws: Atomic<u64>,
+    gate_draws: AtomicU64,
     /// How many I/Os have matched, if the gate counts.
-    matched: Atomic<u64>,
+    matched: AtomicU64,
     /// The limit's [`Window`](crate::policy::limit::Window).
-    window: Atomic<u64>,
+    window: SharedWindow,
 }
 
 impl Rule {
@@ -135,16 +134,16 @@ impl Rule {
         self.filter.pid_namespace != 0
     }
 
-    /// For how long this holds the request; `None` if it does not. It may be for no time, until a limit has been asked.
-    /// Counted for a hardware queue, if one is given.
+    /// Whether the request is one of those that this rule is about.
     #[inline]
-    pub(crate) fn judge(
-        &self,
-        request: &Request,
-        clock: &mut Clock,
-        hw_queue: Option<usize>,
-    ) -> Option<u64> {
-        if !self.filter.matches(request) || !self.term.is_open_by(clock) {
+    pub(crate) fn matches(&self, request: &Request) -> bool {
+        self.filter.matches(request)
+    }
+
+    /// For how long this holds a request that it matches; `None` if it does not. It may be for no time, until a limit has been
+    /// asked. Counted for a hardware queue, if one is given.
+    pub(crate) fn judge(&self, clock: &mut Clock, hw_queue: Option<usize>) -> Option<u64> {
+        if !self.term.is_open_by(clock) {
             return None;
         }
         let count = |what| {
@@ -219,6 +218,7 @@ impl Rule {
     }
 
     /// Counts one I/O, and tells before which time no other is admitted, or 0; or the same because this one is not.
+    #[inline]
     pub(crate) fn charge(&self, now_ns: &mut u64) -> Result<Charge, u64> {
         match &self.limit {
             Some(limit) => limit.charge(&self.state.window, now_ns, elevator::now_ns),
@@ -226,21 +226,33 @@ impl Rule {
         }
     }
 
+    /// That this rule's limit admits nothing before a time.
+    #[inline]
+    pub(crate) fn closed(&self, until_ns: u64) -> Closed {
+        Closed {
+            until_ns,
+            by: self.bit.trailing_zeros(),
+        }
+    }
+
     /// Takes back what [`Rule::charge`] has counted.
-    pub(crate) fn give_back(&self, charge: Charge) {
-        charge.give_back(&self.state.window);
+    pub(crate) fn give_back(&self, charged: Window) {
+        charged.give_back_to(&self.state.window);
     }
 }
 
-impl Shared for Atomic<u64> {
+/// The word of a limit's window.
+struct SharedWindow(AtomicU64);
+
+impl Shared for SharedWindow {
     #[inline]
     fn load(&self) -> u64 {
-        self.load(Acquire)
+        self.0.load(Acquire)
     }
 
     #[inline]
     fn exchange(&self, old: u64, new: u64) -> bool {
-        self.cmpxchg(old, new, Full).is_ok()
+        self.0.compare_exchange(old, new, AcqRel, Relaxed).is_ok()
     }
 }
 
@@ -255,18 +267,18 @@ impl State {
             });
             old.map_or_else(
                 || limit.fresh(elevator::now_ns()).to_word(),
-                |before| before.state.window.load(Relaxed),
+                |before| before.state.window.load(),
             )
         });
         let seed = order.seed.unwrap_or_else(random_seed);
         let state = Self {
             sequence: order.sequence,
-            draws: Atomic::new(seed),
+            draws: AtomicU64::new(seed),
             // Drawn by the first I/O, if that repeats.
-            last: Atomic::new(Draw::at(seed.wrapping_sub(STEP)).value()),
-            gate_draws: Atomic::new(seed ^ GATE_SEED),
-            matched: Atomic::new(0),
-            window: Atomic::new(window),
+            last: AtomicU64::new(Draw::at(seed.wrapping_sub(STEP)).value()),
+            gate_draws: AtomicU64::new(seed ^ GATE_SEED),
+            matched: AtomicU64::new(0),
+            window: SharedWindow(AtomicU64::new(window)),
         };
         Ok(Arc::new(state, GFP_KERNEL)?)
     }

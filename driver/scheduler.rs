@@ -7,7 +7,10 @@
 
 use crate::{
     config,
-    elevator::{now_ns, Allocation, Elevator, HwQueue, Queue, Remember, Request, Requests},
+    elevator::{
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Relaxed},
+        now_ns, Allocation, Elevator, HwQueue, Queue, Remember, Request, Requests,
+    },
     hold::{Hold, NEVER},
     plan::{Plan, Share},
     policy::filter::Forecast,
@@ -18,10 +21,7 @@ use kernel::{
     page::PAGE_SIZE,
     prelude::*,
     str::Formatter,
-    sync::{
-        atomic::{Atomic, Relaxed},
-        Arc, ArcBorrow, CondVar, SpinLock,
-    },
+    sync::{Arc, ArcBorrow, CondVar, SpinLock},
 };
 
 /// The scheduler.
@@ -33,19 +33,19 @@ pub(crate) struct HwState {
     #[pin]
     inner: SpinLock<Inner>,
     /// A copy of [`Hold::next_ns`], for who may not lock. Written under the lock.
-    next_ns: Atomic<u64>,
-    /// What the plan asks of who submits: [`PLAN`] and what follows. Written under the lock.
-    asks: Atomic<u32>,
+    next_ns: AtomicU64,
+    /// What the plan asks of who submits: [`SOME`] and what follows. Written under the lock.
+    asks: AtomicU32,
     /// Whether so much is held that those whose I/O would be, too, have to leave tags to others. Written under the lock.
-    is_full: Atomic<bool>,
+    is_full: AtomicBool,
     /// Here wait submitters whose I/O would be held, while as much is held as may be.
     #[pin]
     room: CondVar,
 }
 
-/// There is a plan.
-const PLAN: u32 = 1;
-/// Everybody's I/O is held.
+/// Those whose I/O is held leave tags to others.
+const SOME: u32 = 1;
+/// Everybody's I/O is held, and leaves some tags.
 const ALL: u32 = 2;
 /// The plan asks for PID namespaces.
 const PID_NAMESPACE: u32 = 4;
@@ -120,14 +120,22 @@ impl Inner {
 
     /// What the plan asks of who submits.
     fn asks(&self) -> u32 {
-        let all = match self.hold.share() {
-            Share::Nothing => return 0,
-            Share::Some => 0,
+        let Some(plan) = self.hold.plan() else {
+            return 0;
+        };
+        // Limits that let everything through take no tags.
+        let of_tags = match self.hold.share() {
+            Share::Nothing => 0,
+            _ if self.hold.held() == 0 && !plan.delays() => 0,
+            Share::Some => SOME,
             Share::All => ALL,
         };
-        let plan = self.hold.plan();
-        let asks_for_namespace = plan.is_some_and(|plan| plan.asks_for_pid_namespace);
-        PLAN | all | if asks_for_namespace { PID_NAMESPACE } else { 0 }
+        of_tags
+            | if plan.asks_for_pid_namespace {
+                PID_NAMESPACE
+            } else {
+                0
+            }
     }
 
     fn set_alarm(&mut self, hw_queue: &HwQueue<Ioem>, next_ns: u64, runs: bool) {
@@ -195,9 +203,9 @@ impl Elevator for Ioem {
                 },
                 "ioem_hw_queue"
             ),
-            next_ns: Atomic::new(NEVER),
-            asks: Atomic::new(0),
-            is_full: Atomic::new(false),
+            next_ns: AtomicU64::new(NEVER),
+            asks: AtomicU32::new(0),
+            is_full: AtomicBool::new(false),
             room <- new_condvar!("ioem_room"),
         })
     }
@@ -226,7 +234,7 @@ impl Elevator for Ioem {
         let state = hw_queue.data();
         // Relaxed: who sees a change late is as good as one who came before.
         let asks = state.asks.load(Relaxed);
-        if asks == 0 {
+        if asks & (SOME | ALL) == 0 {
             return;
         }
         if asks & ALL == 0 || state.is_full.load(Relaxed) {
@@ -297,7 +305,8 @@ impl Elevator for Ioem {
     fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request> {
         let mut inner = hw_queue.data().inner.lock();
         let next_end_ns = inner.hold.next_end_ns();
-        let request = if inner.hold.held() == 0 || !hw_queue.must_drain() {
+        let may_hold = inner.hold.held() > 0 || inner.hold.asking() > 0;
+        let request = if !may_hold || !hw_queue.must_drain() {
             inner.hold.pop()
         } else {
             inner.hold.pop_any()

@@ -28,7 +28,8 @@ const _: () = assert!(usize::BITS == u64::BITS);
 ///
 /// `elv.priv[0]` is the submitter's number, and its lowest bit is set once the request was released for the first time;
 /// `hash.pprev` is the id of the submitter's PID namespace, or 0. `fifo_time` is the request's arrival and `elv.priv[1]` the
-/// time it is due, in nanoseconds of [`super::now_ns`], and `hash.next` a set of small numbers, once they were set.
+/// time it is due, in nanoseconds of [`super::now_ns`], once they were set. `hash.next` is a set of small numbers: empty when
+/// the request comes (`blk_mq_rq_late_init`, [`Request::into_dispatched`]).
 #[must_use = "a request that is dropped is somebody's lost I/O"]
 pub(crate) struct Request(NonNull<bindings::request>);
 

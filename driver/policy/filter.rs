@@ -113,9 +113,11 @@ impl Operations {
     }
 
     /// Whether an operation of this number, of which these conditions hold, is meant.
-    pub const fn match_operation(&self, number: u32, conditions: Conditions) -> bool {
+    #[inline]
+    pub fn match_operation(&self, number: u32, conditions: impl Fn() -> Conditions) -> bool {
         let number_is = self.numbers == 0 || (number < 32 && self.numbers & (1 << number) != 0);
-        number_is && conditions.include(self.conditions)
+        // Looked at only where some are asked for.
+        number_is && (self.conditions.0 == 0 || conditions().include(self.conditions))
     }
 
     const fn is_any(&self) -> bool {
@@ -297,16 +299,12 @@ impl Filter {
     /// Metadata never belongs to somebody, as in blk-throttle: who else needs it would wait for the one who wrote it.
     #[inline]
     pub fn matches(&self, io: &impl Io) -> bool {
-        self.matches_operation(io.operation(), || io.conditions())
+        self.operations
+            .match_operation(io.operation(), || io.conditions())
             && self.part.has(io)
             && self.matches_size(io)
             && self.matches_sectors(io)
             && self.matches_owner(io)
-    }
-
-    #[inline]
-    fn matches_operation(&self, number: u32, conditions: impl Fn() -> Conditions) -> bool {
-        self.operations.is_any() || self.operations.match_operation(number, conditions())
     }
 
     #[inline]
@@ -339,7 +337,10 @@ impl Filter {
     /// Whether an I/O that is about to be made will match.
     pub fn forecast(&self, submission: &impl Submission) -> Forecast {
         let operation = submission.operation();
-        if !self.matches_operation(operation, || submission.conditions()) {
+        if !self
+            .operations
+            .match_operation(operation, || submission.conditions())
+        {
             return Forecast::No;
         }
         // The block layer takes FUA away where the disk does not know it.

@@ -36,7 +36,7 @@ pub trait Shared {
     /// Acquire: a clock that is read after this shows no time before the one for which the word was written.
     fn load(&self) -> u64;
 
-    /// Puts `new` in the place of `old`, unless another word is there. Full: the clock was read before the word is written.
+    /// Puts `new` in the place of `old`, unless another word is there. Release: the clock was read before the word is written.
     fn exchange(&self, old: u64, new: u64) -> bool;
 }
 
@@ -53,22 +53,26 @@ impl Charge {
     /// What takes the place of a charge where there is no limit.
     pub const NONE: Self = Self {
         until_ns: 0,
-        window: Window::from_word(0),
+        window: Window::NONE,
     };
+}
 
-    /// Takes back what was counted. If the window is over meanwhile, nothing is left to take back.
-    pub fn give_back(self, shared: &impl Shared) {
+impl Window {
+    /// What takes the place of a window where there is no limit.
+    pub const NONE: Self = Self(0);
+
+    /// Takes back one I/O that was counted, when this was the word. If the window is over meanwhile, nothing is left to take
+    /// back.
+    pub fn give_back_to(self, shared: &impl Shared) {
         loop {
-            let window = Window::from_word(shared.load());
-            match window.give_back(self.window) {
+            let window = Self::from_word(shared.load());
+            match window.give_back(self) {
                 Some(less) if !shared.exchange(window.to_word(), less.to_word()) => {}
                 _ => return,
             }
         }
     }
-}
 
-impl Window {
     const fn new(number: u64, used: u32) -> Self {
         Self((number << 32) | used as u64)
     }
@@ -124,28 +128,22 @@ impl Limit {
         Window::new(self.number(now_ns), 0)
     }
 
-    /// Whether `window` is the one of this time.
-    ///
-    /// If it is not, the clock must be read again before [`Limit::answer`]: the word may be newer than the caller's time,
-    /// and a time read after the word is never in a window before it.
-    pub const fn is_current(&self, window: Window, now_ns: u64) -> bool {
-        window.same_number(self.number(now_ns))
-    }
-
-    /// Asks for one I/O at `now_ns`, a time read after `window` unless [`Limit::is_current`].
-    pub const fn answer(&self, window: Window, now_ns: u64) -> Answer {
-        let number = self.number(now_ns);
+    /// Asks for one I/O in the window of this number, which is the one of a time read after `window` or the same window.
+    pub const fn answer(&self, window: Window, number: u64) -> Answer {
         if !window.same_number(number) {
             return Answer::Admit(Window::new(number, 1));
         }
         if window.used() < self.quota.get() {
             return Answer::Admit(Window::new(number, window.used().saturating_add(1)));
         }
-        Answer::Wait(
-            number
-                .saturating_add(1)
-                .saturating_mul(self.period_ns.get()),
-        )
+        Answer::Wait(self.end_ns(number))
+    }
+
+    /// When the window of this number is over.
+    const fn end_ns(&self, number: u64) -> u64 {
+        number
+            .saturating_add(1)
+            .saturating_mul(self.period_ns.get())
     }
 
     const fn number(&self, now_ns: u64) -> u64 {
@@ -176,32 +174,33 @@ impl Limit {
         read_clock: impl Fn() -> u64,
     ) -> Result<Charge, u64> {
         loop {
-            let (old, window) = self.look(shared, now_ns, &read_clock)?;
+            let (old, window, number) = self.look(shared, now_ns, &read_clock)?;
             if shared.exchange(old.to_word(), window.to_word()) {
-                let until_ns = match self.answer(window, *now_ns) {
-                    Answer::Admit(_) => 0,
-                    Answer::Wait(until_ns) => until_ns,
-                };
+                let is_full = window.used() >= self.quota.get();
+                let until_ns = if is_full { self.end_ns(number) } else { 0 };
                 return Ok(Charge { until_ns, window });
             }
         }
     }
 
-    /// The present window and the one that an admission would leave; or until when none is admitted.
+    /// The present window, the one that an admission would leave, and its number; or until when none is admitted.
     #[inline]
     fn look(
         &self,
         shared: &impl Shared,
         now_ns: &mut u64,
         read_clock: impl Fn() -> u64,
-    ) -> Result<(Window, Window), u64> {
+    ) -> Result<(Window, Window, u64), u64> {
         let window = Window::from_word(shared.load());
-        if !self.is_current(window, *now_ns) {
+        let mut number = self.number(*now_ns);
+        if !window.same_number(number) {
             // Never back: the same task has read the earlier time.
             *now_ns = read_clock().max(*now_ns);
+            number = self.number(*now_ns);
         }
-        match self.answer(window, *now_ns) {
-            Answer::Admit(next) => Ok((window, next)),
+        // A word may be newer than the caller's time, but a time read after the word is never in a window before it.
+        match self.answer(window, number) {
+            Answer::Admit(next) => Ok((window, next, number)),
             Answer::Wait(until_ns) => Err(until_ns),
         }
     }
@@ -220,13 +219,19 @@ mod tests {
         let limit = Limit::new(1_000, 2).unwrap();
         let mut window = limit.fresh(5_300_000);
         for _ in 0..2 {
-            match limit.answer(window, 5_300_000) {
+            match limit.answer(window, limit.number(5_300_000)) {
                 Answer::Admit(next) => window = next,
                 Answer::Wait(_) => panic!("refused within the quota"),
             }
         }
-        assert_eq!(limit.answer(window, 5_999_999), Answer::Wait(6_000_000));
-        assert!(matches!(limit.answer(window, 6_000_000), Answer::Admit(_)));
+        assert_eq!(
+            limit.answer(window, limit.number(5_999_999)),
+            Answer::Wait(6_000_000)
+        );
+        assert!(matches!(
+            limit.answer(window, limit.number(6_000_000)),
+            Answer::Admit(_)
+        ));
     }
 
     #[test]
@@ -239,27 +244,36 @@ mod tests {
     fn the_largest_quota_and_the_latest_time_do_not_overflow() {
         let limit = Limit::new(1, u32::MAX).unwrap();
         let full = Window::new(7, u32::MAX);
-        assert_eq!(limit.answer(full, 7_500), Answer::Wait(8_000));
+        assert_eq!(limit.answer(full, limit.number(7_500)), Answer::Wait(8_000));
         assert!(matches!(
-            limit.answer(limit.fresh(u64::MAX), u64::MAX),
+            limit.answer(limit.fresh(u64::MAX), limit.number(u64::MAX)),
             Answer::Admit(_)
         ));
         let full = Window::new(limit.number(u64::MAX), u32::MAX);
-        assert!(matches!(limit.answer(full, u64::MAX), Answer::Wait(_)));
+        assert!(matches!(
+            limit.answer(full, limit.number(u64::MAX)),
+            Answer::Wait(_)
+        ));
     }
 
     #[test]
     fn giving_back_makes_room_for_one() {
         let limit = Limit::new(10, 1).unwrap();
-        let Answer::Admit(full) = limit.answer(limit.fresh(0), 0) else {
+        let Answer::Admit(full) = limit.answer(limit.fresh(0), limit.number(0)) else {
             panic!()
         };
-        assert!(matches!(limit.answer(full, 0), Answer::Wait(_)));
+        assert!(matches!(
+            limit.answer(full, limit.number(0)),
+            Answer::Wait(_)
+        ));
         let with_room = full.give_back(full).unwrap();
-        assert!(matches!(limit.answer(with_room, 0), Answer::Admit(_)));
+        assert!(matches!(
+            limit.answer(with_room, limit.number(0)),
+            Answer::Admit(_)
+        ));
         assert_eq!(limit.fresh(0).give_back(full), None);
         // Another window has nothing of this one's to give back.
-        let Answer::Admit(next) = limit.answer(full, 10_000) else {
+        let Answer::Admit(next) = limit.answer(full, limit.number(10_000)) else {
             panic!()
         };
         assert_eq!(next.give_back(full), None);
@@ -280,7 +294,7 @@ mod tests {
                 now += step;
                 let number = now / (u64::from(period_us) * 1_000);
                 let count = counts.entry(number).or_default();
-                match limit.answer(window, now) {
+                match limit.answer(window, limit.number(now)) {
                     Answer::Admit(next) => {
                         prop_assert!(*count < quota);
                         *count += 1;
@@ -317,7 +331,7 @@ mod tests {
                 } else {
                     // The word first, the clock after it.
                     let old = shared;
-                    if let Answer::Admit(new) = limit.answer(old, clock) {
+                    if let Answer::Admit(new) = limit.answer(old, limit.number(clock)) {
                         pending[queue] = Some((old, new, clock / 1_000));
                     }
                 }

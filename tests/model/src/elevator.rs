@@ -5,6 +5,7 @@
 #[path = "../../../driver/elevator/allocation.rs"]
 #[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
 mod allocation;
+pub(crate) mod atomic;
 pub(crate) mod block_layer;
 #[path = "../../../driver/elevator/clock.rs"]
 mod clock;

@@ -8,6 +8,7 @@ use crate::{
         Fifo, Request, TimeQueue,
     },
     lines::Lines,
+    plan::Closed,
 };
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -103,8 +104,8 @@ proptest! {
         while let Some((place, time_ns)) = lines.first() {
             prop_assert!(time_ns >= last_ns, "the first of all lines is the earliest");
             last_ns = time_ns;
-            if lines.closed(place).0 < closed_ns {
-                lines.close(place, closed_ns, 0);
+            if lines.closed(place).until_ns < closed_ns {
+                lines.close(place, Closed { until_ns: closed_ns, by: 0 });
                 // Now it is not before that time, and perhaps no more the first.
                 continue;
             }

@@ -39,6 +39,8 @@ struct Held {
     arrival_ns: u64,
     due_ns: u64,
     by: Set,
+    /// Whether it is among the ready, since it waits for nothing that is known; in its turn it asks its limits.
+    asks: bool,
     /// Of those that are due at the same time, those of lower rank go first.
     rank: i64,
 }
@@ -90,7 +92,7 @@ impl Reference {
         })
     }
 
-    pub(crate) fn insert(&mut self, number: u64, kind: Kind) {
+    pub(crate) fn insert(&mut self, number: u64, kind: Kind, asks: bool) {
         let (by, delay_ns) = self.judge(kind);
         let rank = self.next_rank();
         if by == 0 {
@@ -102,8 +104,18 @@ impl Reference {
             arrival_ns: self.now_ns,
             due_ns: self.now_ns + delay_ns,
             by,
+            asks,
             rank,
         });
+    }
+
+    /// Those who asked have been refused, or have to give way: they wait from now on.
+    pub(crate) fn nobody_asks(&mut self) {
+        for held in self.held.iter_mut().filter(|held| held.asks) {
+            held.arrival_ns = self.now_ns;
+            held.due_ns = self.now_ns;
+            held.asks = false;
+        }
     }
 
     /// A request that the driver had comes back.
@@ -227,14 +239,20 @@ impl Reference {
         if self.ready.iter().any(|other| other.rank < ready.rank) {
             return Err(format!("{ready:?} goes before one of {:?}", self.ready));
         }
-        if is_due
-            && self
-                .next_held_ns()
-                .is_some_and(|next_ns| next_ns <= self.now_ns)
-        {
+        if is_due && self.first_waiting_ns() <= self.now_ns {
             return Err(format!("{ready:?} goes before one that has waited"));
         }
         Ok(())
+    }
+
+    /// When the first may go of those that are not among the ready.
+    fn first_waiting_ns(&self) -> u64 {
+        let heads = self.heads().into_iter();
+        let waiting = heads.filter(|(_, head)| !head.asks);
+        waiting
+            .map(|(limits, head)| head.due_ns.max(self.open_ns(limits)))
+            .min()
+            .unwrap_or(u64::MAX)
     }
 
     fn next_held_ns(&self) -> Option<u64> {

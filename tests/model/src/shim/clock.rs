@@ -2,19 +2,19 @@
 
 //! A clock that stands still until a test moves it on, and chance that is none.
 
-use crate::sync::atomic::{Atomic, Relaxed};
+use crate::elevator::atomic::{AtomicU64, Relaxed};
 
 #[cfg(loom)]
 loom::lazy_static! {
-    static ref NOW_NS: Atomic<u64> = Atomic::new(0);
+    static ref NOW_NS: AtomicU64 = AtomicU64::new(0);
 }
 #[cfg(not(loom))]
 thread_local! {
     /// Each test its own.
-    static NOW_NS: Atomic<u64> = Atomic::new(0);
+    static NOW_NS: AtomicU64 = const { AtomicU64::new(0) };
 }
 
-fn with_clock<T>(look: impl FnOnce(&Atomic<u64>) -> T) -> T {
+fn with_clock<T>(look: impl FnOnce(&AtomicU64) -> T) -> T {
     #[cfg(loom)]
     return look(&NOW_NS);
     #[cfg(not(loom))]

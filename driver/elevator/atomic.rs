@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Words that several CPUs use where I/O passes.
+//!
+//! They are those of `core`: the kernel crate's call a C function for each load, ten instructions where one does. No C code
+//! uses these words, so that the memory model of the language is all they need.
+
+pub(crate) use core::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64,
+    Ordering::{AcqRel, Acquire, Relaxed},
+};
