@@ -3,7 +3,13 @@
 //! Files, modules, processes and clocks of the system under test.
 
 use anyhow::{Context, Result, bail};
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 /// Where the module and the program under test are in the guest.
 pub(crate) const MODULE: &str = "/chaos_driver.ko";
@@ -63,6 +69,17 @@ pub(crate) fn load_module() -> Result<()> {
 /// Whether the kernel is a real-time one (`CONFIG_PREEMPT_RT`), in which locks and interrupts can be preempted.
 pub(crate) fn is_realtime() -> bool {
     read("/proc/sys/kernel/version").is_ok_and(|version| version.contains("PREEMPT_RT"))
+}
+
+/// Waits until the kernel has measured its clock, a second or so after it has booted, and changed to it: for that it stops all
+/// processors for a while, on which a request may be that was admitted and not yet issued.
+pub(crate) fn wait_for_clock() {
+    const CLOCK: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+    let is_early = || read(CLOCK).is_ok_and(|name| name.ends_with("-early"));
+    let start = Instant::now();
+    while is_early() && start.elapsed() < Duration::from_secs(10) {
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// `CLOCK_MONOTONIC` in nanoseconds, the clock of traces.
