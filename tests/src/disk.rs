@@ -16,6 +16,7 @@ pub(crate) struct Disk {
 }
 
 /// What kind of disk is wanted.
+#[derive(Clone, Copy)]
 pub(crate) struct Kind {
     pub(crate) hw_queues: u32,
     /// Keeps what is written, and so can be verified.
@@ -27,6 +28,8 @@ pub(crate) struct Kind {
     /// Has two partitions, of a half each.
     pub(crate) partitions: bool,
     pub(crate) queue_depth: u32,
+    /// How long the disk itself takes for an I/O, by a timer; 0 is none.
+    pub(crate) completion_ns: u64,
 }
 
 impl Default for Kind {
@@ -38,6 +41,7 @@ impl Default for Kind {
             discard: false,
             partitions: false,
             queue_depth: 128,
+            completion_ns: 0,
         }
     }
 }
@@ -65,7 +69,11 @@ impl Disk {
         let mut settings = vec![
             ("submit_queues", kind.hw_queues.to_string()),
             ("hw_queue_depth", kind.queue_depth.to_string()),
-            ("irqmode", "0".to_owned()),
+            (
+                "irqmode",
+                if kind.completion_ns > 0 { "2" } else { "0" }.to_owned(),
+            ),
+            ("completion_nsec", kind.completion_ns.to_string()),
             ("queue_mode", "2".to_owned()),
             ("size", if kind.memory { "256" } else { "16384" }.to_owned()),
             ("memory_backed", u8::from(kind.memory).to_string()),
@@ -137,9 +145,15 @@ impl Disk {
 
     /// `major:minor` as one number, as traces have it.
     pub(crate) fn device(&self) -> Result<u32> {
-        let text = sys::read(self.attribute("dev"))?;
-        let (major, minor) = text.split_once(':').context("no device number")?;
-        Ok((major.parse::<u32>()? << 20) | minor.parse::<u32>()?)
+        sys::device_number(self.attribute("dev"))
+    }
+
+    /// One of the numbers of `/sys/block/<disk>/stat`: 0 is the reads that were completed, 1 those of them that were merged into
+    /// others, 4 and 5 the same of writes.
+    pub(crate) fn stat(&self, place: usize) -> Result<u64> {
+        let text = sys::read(self.attribute("stat"))?;
+        let number = text.split_whitespace().nth(place);
+        Ok(number.context("a disk without numbers")?.parse()?)
     }
 
     /// Pulls the disk out.

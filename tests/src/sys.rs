@@ -66,6 +66,13 @@ pub(crate) fn load_module() -> Result<()> {
     Ok(())
 }
 
+/// The number in a device's file `dev`, as traces have it.
+pub(crate) fn device_number(file: impl AsRef<Path>) -> Result<u32> {
+    let text = read(file)?;
+    let (major, minor) = text.split_once(':').context("no device number")?;
+    Ok((major.parse::<u32>()? << 20) | minor.parse::<u32>()?)
+}
+
 /// Whether the kernel is a real-time one (`CONFIG_PREEMPT_RT`), in which locks and interrupts can be preempted.
 pub(crate) fn is_realtime() -> bool {
     read("/proc/sys/kernel/version").is_ok_and(|version| version.contains("PREEMPT_RT"))

@@ -18,6 +18,8 @@ const TRACING: &str = "/sys/kernel/tracing";
 /// What happened to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
+    /// Of a bio, when it is submitted.
+    Queue,
     Insert,
     Issue,
     Complete,
@@ -29,6 +31,7 @@ impl Step {
     /// The name of the tracepoint.
     fn event(self) -> &'static str {
         match self {
+            Self::Queue => "block_bio_queue",
             Self::Insert => "block_rq_insert",
             Self::Issue => "block_rq_issue",
             Self::Complete => "block_rq_complete",
@@ -53,15 +56,17 @@ impl Event {
     }
 }
 
-/// A running trace of one disk.
+/// A running trace.
 pub(crate) struct Trace {
-    device: u32,
-    steps: &'static [Step],
+    /// Which step is traced of the disk of which number.
+    watched: Vec<(Step, u32)>,
 }
 
 /// Where an event type's fields are.
 struct Format {
     step: Step,
+    /// The disk that is watched.
+    watched: u32,
     device: usize,
     sector: usize,
     rwbs: usize,
@@ -74,30 +79,36 @@ impl Trace {
     }
 
     /// Begins to trace these steps only; each takes about a microsecond of the guest's time.
-    pub(crate) fn start_steps(device: u32, steps: &'static [Step]) -> Result<Self> {
+    pub(crate) fn start_steps(device: u32, steps: &[Step]) -> Result<Self> {
+        Self::start_watching(steps.iter().map(|step| (*step, device)).collect())
+    }
+
+    /// Begins to trace each of these steps of a disk of its own.
+    pub(crate) fn start_watching(watched: Vec<(Step, u32)>) -> Result<Self> {
         sys::write(format!("{TRACING}/tracing_on"), "0")?;
         sys::write(format!("{TRACING}/trace"), "")?;
         sys::write(format!("{TRACING}/trace_clock"), "mono")?;
         sys::write(format!("{TRACING}/buffer_size_kb"), "98304")?;
-        for step in steps {
+        for (step, device) in &watched {
             let events = format!("{TRACING}/events/block/{}", step.event());
             sys::write(format!("{events}/filter"), format!("dev == {device}"))?;
             sys::write(format!("{events}/enable"), "1")?;
         }
         sys::write(format!("{TRACING}/tracing_on"), "1")?;
-        Ok(Self { device, steps })
+        Ok(Self { watched })
     }
 
     /// Ends the trace; its events in the order of time.
     pub(crate) fn stop(self) -> Result<Vec<Event>> {
         sys::write(format!("{TRACING}/tracing_on"), "0")?;
         let mut formats = HashMap::new();
-        for step in self.steps {
+        for (step, watched) in &self.watched {
             let text = sys::read(format!("{TRACING}/events/block/{}/format", step.event()))?;
             formats.insert(
                 id(&text)?,
                 Format {
                     step: *step,
+                    watched: *watched,
                     device: offset(&text, "dev")?,
                     sector: offset(&text, "sector")?,
                     rwbs: offset(&text, "rwbs")?,
@@ -194,7 +205,7 @@ impl Trace {
 
     fn event(&self, data: &[u8], time_ns: u64, formats: &HashMap<u16, Format>) -> Option<Event> {
         let format = formats.get(&u16::from_ne_bytes([data[0], data[1]]))?;
-        if word(data, format.device) != self.device {
+        if word(data, format.device) != format.watched {
             return None;
         }
         let mut rwbs = [0u8; 8];
@@ -215,7 +226,7 @@ impl Trace {
 
 impl Drop for Trace {
     fn drop(&mut self) {
-        for step in self.steps {
+        for (step, _) in &self.watched {
             let _ = sys::write(
                 format!("{TRACING}/events/block/{}/enable", step.event()),
                 "0",
@@ -289,7 +300,7 @@ pub(crate) fn waits_by_sector(events: &[Event]) -> Vec<Wait> {
                     is_meta: event.is(b'M'),
                 }));
             }
-            Step::Complete => {}
+            Step::Queue | Step::Complete => {}
         }
     }
     waits
@@ -320,4 +331,22 @@ pub(crate) fn issued_by_window(
         }
     }
     counts
+}
+
+/// The times from one step to another of the same sector, in nanoseconds.
+pub(crate) fn times_between(events: &[Event], from: Step, to: Step) -> Vec<u64> {
+    let mut begun: HashMap<u64, VecDeque<u64>> = HashMap::new();
+    let mut times = Vec::new();
+    for event in events {
+        if event.step == from {
+            begun
+                .entry(event.sector)
+                .or_default()
+                .push_back(event.time_ns);
+        } else if event.step == to {
+            let start_ns = begun.get_mut(&event.sector).and_then(VecDeque::pop_front);
+            times.extend(start_ns.map(|start_ns| event.time_ns - start_ns));
+        }
+    }
+    times
 }
