@@ -4,11 +4,13 @@
 //!
 //! With the word `torture`, the other way of testing: see [`torture`]. With `--untimed` as the first word,
 //! times are told and not judged; with `--unjudged`, nothing is but that all ends well.
+//! With `bench`, what is measured and not judged here: see [`bench`].
 //! Tests start this program again as processes of other users, and as ones that do harm: see [`attempt`] and [`raw`].
 //!
 //! Every figure is measured outside of the driver: by fio, by the kernel's block tracepoints, by the clock.
 
 mod attempt;
+mod bench;
 mod disk;
 mod fio;
 mod injection;
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     let other = match words.first().map(String::as_str) {
         Some("torture") => Some(torture::run(&words[1..])),
+        Some(bench::WORD) => Some(bench::run(&words[1..])),
         Some(attempt::WORD) => Some(attempt::run(&words[1..])),
         Some(raw::WORD) => Some(raw::run(&words[1..])),
         _ => None,

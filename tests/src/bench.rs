@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What Chaos Driver costs, and how exact it is, beside its rivals in the same boot of the same kernel.
+//!
+//! Prints one line of JSON for each cell, and judges nothing: `tests/bench` does, on the host.
+
+mod cost;
+mod cpus;
+mod lateness;
+mod limit;
+mod memory;
+mod merge;
+mod rivals;
+mod scaling;
+mod spare;
+
+use crate::{random::Random, sys};
+use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
+
+/// The first word with which this program does this.
+pub(crate) const WORD: &str = "bench";
+
+/// What is measured, by a name.
+struct Part {
+    name: &'static str,
+    run: fn(&mut Bench) -> Result<()>,
+}
+
+const PARTS: &[Part] = &[
+    Part {
+        name: "idle",
+        run: cost::idle,
+    },
+    Part {
+        name: "rules",
+        run: cost::rules,
+    },
+    Part {
+        name: "delays",
+        run: cost::delays,
+    },
+    Part {
+        name: "held",
+        run: cost::held,
+    },
+    Part {
+        name: "throughput",
+        run: cost::throughput,
+    },
+    Part {
+        name: "lateness",
+        run: lateness::all,
+    },
+    Part {
+        name: "limit",
+        run: limit::all,
+    },
+    Part {
+        name: "merge",
+        run: merge::all,
+    },
+    Part {
+        name: "memory",
+        run: memory::all,
+    },
+    Part {
+        name: "scaling",
+        run: scaling::all,
+    },
+];
+
+/// The schedulers that are compared: this one, the floor, and the kernel's own.
+const SCHEDULERS: &[&str] = &["none", "fifo", "ioem", "mq-deadline", "kyber", "bfq"];
+
+/// One run of the benchmark in a guest.
+struct Bench {
+    seed: u64,
+    random: Random,
+}
+
+impl Bench {
+    /// The schedulers in an order that the seed decides.
+    fn schedulers(&mut self) -> Vec<&'static str> {
+        let mut left = SCHEDULERS.to_vec();
+        let mut order = Vec::new();
+        while !left.is_empty() {
+            let place = self.random.below(left.len() as u64) as usize;
+            order.push(left.swap_remove(place));
+        }
+        order
+    }
+
+    /// The option that has fio draw other places with another seed.
+    fn fio_seed(&self) -> String {
+        format!("--randseed={}", self.seed)
+    }
+}
+
+/// Prints what one cell has measured: what is asked of whom, and the numbers.
+fn print(what: &str, cell: Value, numbers: Value) {
+    let mut line = Map::new();
+    line.insert("what".to_owned(), what.into());
+    for part in [cell, numbers] {
+        if let Value::Object(part) = part {
+            line.extend(part);
+        }
+    }
+    println!("{}", Value::Object(line));
+}
+
+/// Measures the parts of these names, or all that are for the icount clock; true if all went well.
+pub(crate) fn run(words: &[String]) -> bool {
+    let result = measure(words);
+    if let Err(error) = &result {
+        println!("# failed: {error:#}");
+    }
+    result.is_ok()
+}
+
+fn measure(words: &[String]) -> Result<()> {
+    let (seed, names) = words.split_first().context("bench SEED PART...")?;
+    let seed = seed.parse()?;
+    let mut bench = Bench {
+        seed,
+        random: Random::new(seed),
+    };
+    sys::load_module()?;
+    sys::run(&["insmod", rivals::FIFO])?;
+    for module in ["mq-deadline", "kyber-iosched", "bfq"] {
+        sys::run(&["modprobe", module])?;
+    }
+    for name in names {
+        let part = PARTS.iter().find(|part| part.name == name);
+        let part = part.with_context(|| format!("there is no part {name}"))?;
+        let start_ns = sys::monotonic_ns();
+        let result = (part.run)(&mut bench);
+        sys::clean_up();
+        result.with_context(|| format!("measuring {name}"))?;
+        let took_ms = (sys::monotonic_ns() - start_ns) / 1_000_000;
+        print("part", json!({"name": name}), json!({"took_ms": took_ms}));
+    }
+    Ok(())
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What an I/O costs, in instructions of all that runs because of it: fio, the kernel, the scheduler, interrupts.
+
+use super::{Bench, cpus::Cpus, print, rivals::DmDelay, spare::Spare};
+use crate::{
+    disk::{Disk, Kind},
+    fio::Fio,
+    injection::Injection,
+    sys,
+};
+use anyhow::Result;
+use serde_json::json;
+use std::{thread::sleep, time::Duration};
+
+const QUEUES: &[u32] = &[1, 2, 4];
+const DEPTHS: &[u32] = &[1, 32, 256];
+/// How many I/Os a round measures: so many that it does not matter of how many submitted together it sees a part.
+const fn count(depth: u32) -> u64 {
+    if depth == 1 { 2_000 } else { 6_000 }
+}
+/// How many rounds are measured, after one that is discarded.
+const ROUNDS: usize = 3;
+
+/// A disk, with a processor and a job of fio for each hardware queue.
+struct Setting {
+    disk: Disk,
+    cpus: Cpus,
+    /// Where the load waits most of the time. Where it never does, time is instructions anyway, and loops would only disturb.
+    spare: Option<Spare>,
+}
+
+impl Setting {
+    fn new(hw_queues: u32, waits: bool) -> Result<Self> {
+        let disk = Disk::new(&Kind {
+            hw_queues,
+            ..Kind::default()
+        })?;
+        let cpus = Cpus::of_queues(&disk)?;
+        let spare = waits.then(|| Spare::start(&cpus)).transpose()?;
+        Ok(Self { disk, cpus, spare })
+    }
+
+    /// Reads on `path` without end, with so many of each job on their way.
+    fn load(&self, bench: &Bench, path: &str, depth: u32) -> Result<Fio> {
+        let options = load_options(bench, &self.cpus, depth);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let load = Fio::start(path, &options)?;
+        pass(&self.disk, 1_000)?;
+        Ok(load)
+    }
+
+    /// Instructions of each of the next I/Os.
+    fn cost(&self, count: u64) -> Result<f64> {
+        let reads = self.disk.stat(0)?;
+        let (start_ns, mark) = (sys::monotonic_ns(), self.spare.as_ref().map(Spare::mark));
+        pass(&self.disk, count)?;
+        let passed = self.disk.stat(0)? - reads;
+        let used = match (&self.spare, mark) {
+            (Some(spare), Some(mark)) => spare.used(mark),
+            _ => (sys::monotonic_ns() - start_ns) as f64,
+        };
+        Ok(used / passed as f64)
+    }
+}
+
+/// Lets so many I/Os pass.
+fn pass(disk: &Disk, count: u64) -> Result<()> {
+    let end = disk.stat(0)? + count;
+    while disk.stat(0)? < end {
+        sleep(Duration::from_millis(4));
+    }
+    Ok(())
+}
+
+/// fio's options that cost least, so that it does not hide what is measured. What can be is submitted together, as the only way
+/// for a disk that answers at once to ever have more than one I/O.
+pub(super) fn load_options(bench: &Bench, cpus: &Cpus, depth: u32) -> Vec<String> {
+    let mut options: Vec<String> = [
+        "--rw=randread",
+        "--bs=4k",
+        "--direct=1",
+        "--ioengine=io_uring",
+        "--fixedbufs",
+        "--registerfiles",
+        "--gtod_reduce=1",
+        "--norandommap",
+        "--group_reporting",
+        "--thread",
+        "--cpus_allowed_policy=split",
+        "--time_based",
+        "--runtime=3600",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    let batch = depth.min(32);
+    options.extend([
+        bench.fio_seed(),
+        format!("--numjobs={}", cpus.numbers().len()),
+        format!("--cpus_allowed={}", cpus.list()),
+        format!("--iodepth={depth}"),
+        format!("--iodepth_batch_submit={batch}"),
+        format!("--iodepth_batch_complete_max={batch}"),
+    ]);
+    options
+}
+
+/// The least, the median and the greatest of some rounds.
+fn rounds(mut costs: Vec<f64>) -> serde_json::Value {
+    costs.sort_by(f64::total_cmp);
+    json!({
+        "instructions": costs[costs.len() / 2],
+        "least": costs[0],
+        "greatest": costs[costs.len() - 1],
+    })
+}
+
+/// With nothing configured, beside the other schedulers.
+pub(super) fn idle(bench: &mut Bench) -> Result<()> {
+    for queues in QUEUES {
+        let setting = Setting::new(*queues, false)?;
+        for depth in DEPTHS {
+            let load = setting.load(bench, &setting.disk.path(), *depth)?;
+            let schedulers = bench.schedulers();
+            let mut costs = vec![Vec::new(); schedulers.len()];
+            for round in 0..=ROUNDS {
+                for (place, scheduler) in schedulers.iter().enumerate() {
+                    setting.disk.set_scheduler(scheduler)?;
+                    pass(&setting.disk, 200)?;
+                    let cost = setting.cost(count(*depth))?;
+                    if round > 0 {
+                        costs[place].push(cost);
+                    }
+                }
+            }
+            drop(load);
+            for (scheduler, costs) in schedulers.iter().zip(costs) {
+                let cell = json!({"scheduler": scheduler, "queues": queues, "depth": depth});
+                print("idle", cell, rounds(costs));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rules that delay nothing here.
+struct Rules {
+    name: &'static str,
+    count: usize,
+    settings: &'static [(&'static str, &'static str)],
+}
+
+const RULES: &[Rules] = &[
+    Rules {
+        name: "none",
+        count: 0,
+        settings: &[],
+    },
+    Rules {
+        name: "limit",
+        count: 1,
+        settings: &[("quota", "1000000000")],
+    },
+    Rules {
+        name: "limits",
+        count: 64,
+        settings: &[("quota", "1000000000")],
+    },
+    Rules {
+        name: "filters",
+        count: 64,
+        settings: &[("op", "write"), ("delay_us", "1000")],
+    },
+];
+
+impl Rules {
+    fn inject(&self, device: &str) -> Result<Vec<Injection>> {
+        let settings = [&[("device", device)], self.settings].concat();
+        (0..self.count)
+            .map(|number| Injection::with_texts(&format!("rule{number}"), &settings))
+            .collect()
+    }
+}
+
+/// With rules on the disk that let all pass.
+pub(super) fn rules(bench: &mut Bench) -> Result<()> {
+    for queues in QUEUES {
+        let setting = Setting::new(*queues, false)?;
+        setting.disk.set_scheduler("ioem-mq")?;
+        for depth in DEPTHS {
+            let load = setting.load(bench, &setting.disk.path(), *depth)?;
+            let mut costs = vec![Vec::new(); RULES.len()];
+            for round in 0..=ROUNDS {
+                for (place, rules) in RULES.iter().enumerate() {
+                    let _injections = rules.inject(setting.disk.name())?;
+                    pass(&setting.disk, 200)?;
+                    let cost = setting.cost(count(*depth))?;
+                    if round > 0 {
+                        costs[place].push(cost);
+                    }
+                }
+            }
+            drop(load);
+            for (rules, costs) in RULES.iter().zip(costs) {
+                let cell = json!({"rules": rules.name, "queues": queues, "depth": depth});
+                print("rules", cell, rounds(costs));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// With a delay of a millisecond, beside dm-delay.
+pub(super) fn delays(bench: &mut Bench) -> Result<()> {
+    for queues in QUEUES {
+        let setting = Setting::new(*queues, true)?;
+        for depth in [32, 256] {
+            let cell = |by: &str| json!({"by": by, "queues": queues, "depth": depth});
+
+            setting.disk.set_scheduler("ioem-mq")?;
+            let injection = Injection::new("delay", &[("delay_us", 1_000)])?;
+            let load = setting.load(bench, &setting.disk.path(), depth)?;
+            let costs = repeat(|| setting.cost(count(depth)))?;
+            // fio waits for what it has submitted: let it go.
+            injection.remove()?;
+            drop(load);
+            print("delay", cell("ioem"), rounds(costs));
+
+            setting.disk.set_scheduler("none")?;
+            let delay = DmDelay::new(&setting.disk, 1)?;
+            let load = setting.load(bench, &delay.path()?, depth)?;
+            let costs = repeat(|| setting.cost(count(depth)))?;
+            drop(load);
+            print("delay", cell("dm-delay"), rounds(costs));
+        }
+    }
+    Ok(())
+}
+
+/// Some rounds, after one that is discarded.
+fn repeat(mut measure: impl FnMut() -> Result<f64>) -> Result<Vec<f64>> {
+    measure()?;
+    (0..ROUNDS).map(|_| measure()).collect()
+}
+
+/// With much held, released in another order than it came.
+pub(super) fn held(bench: &mut Bench) -> Result<()> {
+    /// So many that each can hold its part of 8,192 and have tags left.
+    const QUEUES: u32 = 5;
+    /// Between two releases.
+    const PAUSE_US: u64 = 100;
+    let setting = Setting::new(QUEUES, true)?;
+    setting.disk.set_scheduler("ioem-mq")?;
+    sys::write(setting.disk.attribute("queue/nr_requests"), "2048")?;
+    for held in [64u64, 512, 2_048, 8_192] {
+        let depth = held.div_ceil(u64::from(QUEUES)) as u32;
+        // Uniform from nothing to twice the mean, so that any that comes may go before any that is there.
+        let mean_us = held * PAUSE_US;
+        let settings = [
+            ("delay_us", mean_us),
+            ("jitter_us", mean_us),
+            ("seed", bench.seed),
+        ];
+        let injection = Injection::new("held", &settings)?;
+        let load = setting.load(bench, &setting.disk.path(), depth)?;
+        sleep(Duration::from_micros(3 * mean_us));
+        let costs = repeat(|| setting.cost(4_000))?;
+        let now = injection.stat("held")?;
+        injection.remove()?;
+        drop(load);
+        print("held", json!({"asked": held, "held": now}), rounds(costs));
+    }
+    Ok(())
+}
+
+/// I/Os a second on a disk that takes 100 us for each, until a processor is all that is needed.
+pub(super) fn throughput(bench: &mut Bench) -> Result<()> {
+    let disk = Disk::new(&Kind {
+        completion_ns: 100_000,
+        queue_depth: 256,
+        ..Kind::default()
+    })?;
+    let cpus = Cpus::of_queues(&disk)?;
+    for depth in [1, 2, 4, 8, 16, 32, 64, 128, 256] {
+        let options = load_options(bench, &cpus, depth);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let load = Fio::start(&disk.path(), &options)?;
+        pass(&disk, 1_000)?;
+        for scheduler in bench.schedulers() {
+            disk.set_scheduler(scheduler)?;
+            sleep(Duration::from_millis(20));
+            let before = (disk.stat(0)?, sys::monotonic_ns());
+            sleep(Duration::from_millis(100));
+            let after = (disk.stat(0)?, sys::monotonic_ns());
+            let iops = (after.0 - before.0) as f64 * 1e9 / (after.1 - before.1) as f64;
+            let cell = json!({"scheduler": scheduler, "depth": depth});
+            print("throughput", cell, json!({"iops": iops}));
+        }
+        drop(load);
+    }
+    Ok(())
+}

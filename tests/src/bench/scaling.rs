@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! How much faster two hardware queues are than one, where processors run at the same time.
+
+use super::{Bench, cost::load_options, cpus::Cpus, print};
+use crate::{
+    disk::{Disk, Kind},
+    fio::Fio,
+    sys,
+};
+use anyhow::Result;
+use serde_json::json;
+use std::{thread::sleep, time::Duration};
+
+/// How many pairs of ratios are measured.
+const PAIRS: u32 = 9;
+
+pub(super) fn all(bench: &mut Bench) -> Result<()> {
+    let cpus = Cpus::first(2)?;
+    let disk = |hw_queues| {
+        Disk::new(&Kind {
+            hw_queues,
+            ..Kind::default()
+        })
+    };
+    let disks = [disk(1)?, disk(2)?];
+    let options = load_options(bench, &cpus, 32);
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    for pair in 0..=PAIRS {
+        for scheduler in ["none", "ioem-mq"] {
+            let mut iops = Vec::new();
+            for disk in &disks {
+                disk.set_scheduler(scheduler)?;
+                let _load = Fio::start(&disk.path(), &options)?;
+                iops.push(read_iops(disk)?);
+            }
+            // The first pair warms up.
+            if pair > 0 {
+                let cell = json!({"scheduler": scheduler, "pair": pair});
+                print("scaling", cell, json!({"one": iops[0], "two": iops[1]}));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Of one second, from half a second on.
+fn read_iops(disk: &Disk) -> Result<f64> {
+    sleep(Duration::from_millis(500));
+    let before = (disk.stat(0)?, sys::monotonic_ns());
+    sleep(Duration::from_secs(1));
+    let after = (disk.stat(0)?, sys::monotonic_ns());
+    Ok((after.0 - before.0) as f64 * 1e9 / (after.1 - before.1) as f64)
+}
