@@ -13,7 +13,7 @@ CARGO ?= cargo
 SECONDS ?= 120
 SEED ?= 1
 
-.PHONY: all module kchaos layouts check-kernel test test-debug matrix torture demo install clean
+.PHONY: all module kchaos layouts check-kernel test test-debug matrix torture demo bench install clean
 
 all: module kchaos
 
@@ -49,6 +49,10 @@ torture:
 
 demo:
 	@tests/demo
+
+# make bench [BOOTS=3] [OUT=target/bench/results]
+bench:
+	@tests/bench/run
 
 install: all
 	install -D -m 755 target/release/kchaos "$(DESTDIR)$(PREFIX)/bin/kchaos"

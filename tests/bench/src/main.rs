@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Judges what a benchmark has measured, and writes a table, JSON and plots into a folder.
+//!
+//! `bench FOLDER GUEST...`: each GUEST is a file of what one boot has printed, a line of JSON for each cell. A figure is judged in
+//! every boot, and has passed if it did in all; what is shown is the median of the boots, and their least and greatest.
+
+mod cells;
+mod plots;
+mod rows;
+mod svg;
+mod table;
+
+use anyhow::{Context, Result, bail};
+use cells::Cells;
+use serde_json::json;
+use std::{fs, path::Path, process::ExitCode};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match run(&words) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether all figures have passed.
+fn run(words: &[String]) -> Result<bool> {
+    let Some((folder, files)) = words.split_first() else {
+        bail!("a folder to write to, and files with what guests have printed");
+    };
+    let folder = Path::new(folder);
+    fs::create_dir_all(folder)?;
+    let mut cells = Cells::default();
+    for (boot, file) in files.iter().enumerate() {
+        let text = fs::read_to_string(file).with_context(|| format!("reading {file}"))?;
+        cells
+            .add_boot(boot, &text)
+            .with_context(|| format!("in {file}"))?;
+    }
+    let rows = rows::all(&cells);
+    let table = table::markdown(&rows);
+    print!("{}", table::text(&rows));
+    write(folder, "table.md", &table)?;
+    let results = json!({
+        "rows": rows.iter().map(rows::Row::to_json).collect::<Vec<_>>(),
+        "cells": cells.to_json(),
+    });
+    write(folder, "results.json", &format!("{results:#}\n"))?;
+    for (name, plot) in plots::all(&cells) {
+        write(folder, &format!("{name}.svg"), &plot)?;
+    }
+    Ok(rows.iter().all(rows::Row::has_passed))
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
+    let path = folder.join(name);
+    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+}
