@@ -65,7 +65,7 @@ impl Setting {
 }
 
 /// Lets so many I/Os pass.
-fn pass(disk: &Disk, count: u64) -> Result<()> {
+pub(super) fn pass(disk: &Disk, count: u64) -> Result<()> {
     let end = disk.stat(0)? + count;
     while disk.stat(0)? < end {
         sleep(Duration::from_millis(4));

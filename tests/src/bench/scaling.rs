@@ -2,7 +2,12 @@
 
 //! How much faster two hardware queues are than one, where processors run at the same time.
 
-use super::{Bench, cost::load_options, cpus::Cpus, print};
+use super::{
+    Bench,
+    cost::{load_options, pass},
+    cpus::Cpus,
+    print,
+};
 use crate::{
     disk::{Disk, Kind},
     fio::Fio,
@@ -44,9 +49,9 @@ pub(super) fn all(bench: &mut Bench) -> Result<()> {
     Ok(())
 }
 
-/// Of one second, from half a second on.
+/// Of one second, once the load has begun.
 fn read_iops(disk: &Disk) -> Result<f64> {
-    sleep(Duration::from_millis(500));
+    pass(disk, 1_000)?;
     let before = (disk.stat(0)?, sys::monotonic_ns());
     sleep(Duration::from_secs(1));
     let after = (disk.stat(0)?, sys::monotonic_ns());
