@@ -11,7 +11,11 @@ use crate::{
     sys,
 };
 use anyhow::{Result, ensure};
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
 
 /// As [`super::injections::change`], with one in twenty of this thread's allocations failing, if the kernel can do that; and a disk
 /// is switched to ioem.
@@ -42,31 +46,43 @@ pub(super) fn fail(mut actor: Actor) -> Result<()> {
     })?;
     disk.set_scheduler("none")?;
     let mut mine: Vec<PathBuf> = Vec::new();
-    for_this_thread(true)?;
+    let failing = Failing::of_this_thread()?;
+    failing.set(true)?;
     while actor.goes_on() {
         if actor.random.one_in(5) {
-            switch(&actor.counts, &disk)?;
+            switch(&actor.counts, &disk, &failing)?;
         }
         let result = step(&mut actor, &mut mine);
         or_no_memory(&actor.counts, result)
             .or_else(|error| if actor.goes_on() { Err(error) } else { Ok(()) })?;
         actor.wait(8);
     }
-    for_this_thread(false)?;
+    failing.set(false)?;
     remove(&mine);
     Ok(())
 }
 
-/// Whether this thread's allocations can fail.
-fn for_this_thread(fail: bool) -> Result<()> {
-    let value = if fail { "1" } else { "0" };
-    sys::write("/proc/thread-self/make-it-fail", value)
+/// Whether a thread's allocations can fail. The file stays open, as opening it takes memory, too.
+struct Failing(File);
+
+impl Failing {
+    fn of_this_thread() -> Result<Self> {
+        let file = File::options()
+            .write(true)
+            .open("/proc/thread-self/make-it-fail")?;
+        Ok(Self(file))
+    }
+
+    fn set(&self, fail: bool) -> Result<()> {
+        let value = if fail { "1" } else { "0" };
+        Ok(self.0.write_all_at(value.as_bytes(), 0)?)
+    }
 }
 
 /// To ioem, or not; and back.
-fn switch(counts: &Counts, disk: &Disk) -> Result<()> {
+fn switch(counts: &Counts, disk: &Disk, failing: &Failing) -> Result<()> {
     or_no_memory(counts, disk.set_scheduler("ioem"))?;
-    for_this_thread(false)?;
+    failing.set(false)?;
     let now = sys::read(disk.attribute("queue/scheduler"))?;
     ensure!(
         now.contains("[ioem]") || now.contains("[none]"),
@@ -74,7 +90,7 @@ fn switch(counts: &Counts, disk: &Disk) -> Result<()> {
     );
     disk.set_scheduler("none")?;
     Counts::add(&counts.switches);
-    for_this_thread(true)
+    failing.set(true)
 }
 
 /// Takes a lack of memory for granted; it may come before the driver is reached, as opening a file takes some, too.
