@@ -5,13 +5,18 @@
 use super::actions::{Actor, Counts};
 use crate::{
     disk::{Disk, Kind},
-    fio::{Fio, RANDOM_READ},
     injection::Injection,
     process::Cgroup,
     sys,
 };
 use anyhow::{Context, Result, ensure};
-use std::{fs, path::Path, process::Command, thread::sleep, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::Duration,
+};
 
 /// Switches disks to other schedulers and back.
 pub(super) fn schedulers(mut actor: Actor) -> Result<()> {
@@ -109,9 +114,11 @@ pub(super) fn removals(mut actor: Actor) -> Result<()> {
         })?;
         let settings = [("device", disk.name()), ("delay_us", "3600000000")];
         let injection = Injection::with_texts(&format!("removal{number}"), &settings)?;
-        let depth = format!("--iodepth={}", 1 + actor.random.below(64));
-        let options = [&depth, "--size=1g", "--number_ios=2000"];
-        let load = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?;
+        // Of fio, the start alone takes seconds where the kernel looks for mistakes.
+        let readers = 1 + actor.random.below(8);
+        let readers: Vec<_> = (0..readers)
+            .map(|_| read_once(&disk.path()))
+            .collect::<Result<_>>()?;
         // Others end all injections for a moment, which is good, too; then nothing is held.
         let mut held = 0;
         for _ in 0..2_000 {
@@ -130,13 +137,25 @@ pub(super) fn removals(mut actor: Actor) -> Result<()> {
         if held > 0 {
             Counts::add(&actor.counts.removals);
         }
-        // On a disk that is gone, fio finds the end everywhere and tries again. It can be killed once all its I/O has ended.
-        drop(load);
+        for mut reader in readers {
+            reader.wait()?;
+        }
         drop(disk);
         drop(injection);
         actor.wait(50);
     }
     Ok(())
+}
+
+/// A process that reads a block past the cache; it ends when that does.
+fn read_once(path: &str) -> Result<Child> {
+    let words = ["of=/dev/null", "bs=4k", "count=1", "iflag=direct"];
+    Command::new("dd")
+        .arg(format!("if={path}"))
+        .args(words)
+        .stderr(Stdio::null())
+        .spawn()
+        .context("starting a reader")
 }
 
 /// Kills writers of files in the middle of it, and removes their cgroups.
@@ -154,7 +173,7 @@ pub(super) fn writers(mut actor: Actor) -> Result<()> {
         let mut child = Command::new(&words[0])
             .args(&words[1..])
             .args(["sh", "-c", &script])
-            .stderr(std::process::Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .context("starting a writer")?;
         actor.wait(500);
