@@ -57,11 +57,11 @@ pub(crate) fn path_length(report: &mut Report) -> Result<()> {
         cost(&disk)?;
         Ok(cost(&disk)? - nothing)
     };
-    // Each bound is a quarter above what was measured when it was set, so that no change adds much unseen.
+    // Not far above what was measured when they were set (250, 6,500 and 1,625), so that no change adds much unseen.
     for (what, count, settings, most) in [
         ("a limit that never binds", 1, &[][..], 350.0),
         ("64 of them", 64, &[], 8_000.0),
-        ("64 whose filter fails", 64, &[("op", "write")], 4_200.0),
+        ("64 whose filter fails", 64, &[("op", "write")], 1_920.0),
     ] {
         let more = more_with(count, settings)?;
         report.figure(
