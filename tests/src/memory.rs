@@ -44,16 +44,25 @@ pub(crate) fn worst_growth(before: &Slabs, after: &Slabs) -> Result<(String, u64
         .context("no slab caches")
 }
 
+const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
+
+/// Ends the kernel's looking for lost memory until the next boot, if it does.
+pub(crate) fn look_no_more() -> Result<()> {
+    if Path::new(KMEMLEAK).exists() {
+        sys::write(KMEMLEAK, "off")?;
+    }
+    Ok(())
+}
+
 /// What the kernel tells of memory that nobody has any more; none if it cannot tell.
 pub(crate) fn lost() -> Result<Option<String>> {
-    const FILE: &str = "/sys/kernel/debug/kmemleak";
-    if !Path::new(FILE).exists() {
+    if !Path::new(KMEMLEAK).exists() {
         return Ok(None);
     }
     // What is found must be found twice: a pointer may have been in a register.
     for _ in 0..2 {
         thread::sleep(Duration::from_secs(6));
-        sys::write(FILE, "scan")?;
+        sys::write(KMEMLEAK, "scan")?;
     }
-    sys::read(FILE).map(Some)
+    sys::read(KMEMLEAK).map(Some)
 }

@@ -13,7 +13,7 @@ mod load;
 mod switches;
 
 use crate::{memory, random::Random, report::Report, sys};
-use actions::{Actor, Counts};
+use actions::{Actor, Bar, Counts};
 use anyhow::{Context, Result, bail, ensure};
 use load::Rigs;
 use std::{
@@ -33,11 +33,15 @@ const STUCK: Duration = Duration::from_secs(180);
 struct Options {
     seconds: u64,
     seed: u64,
-    /// Only threads whose names contain one of these, if there are any.
+    /// Not with kmemleak: where it is on, most of the time is its.
+    no_kmemleak: bool,
+    /// How many there have to be of what is counted. With all of them the run ends, before its time is over.
+    bars: Vec<Bar>,
+    /// Only loads and actors whose names contain one of these, if there are any.
     only: Vec<String>,
 }
 
-/// `torture SECONDS SEED [WORDS...]`: one test, which tells what was done; true if nothing is wrong.
+/// `torture SECONDS SEED [--no-kmemleak] [COUNT=NUMBER...] [WORDS...]`: one test, which tells what was done; true if nothing is wrong.
 pub(crate) fn run(words: &[String]) -> bool {
     println!("KTAP version 1");
     println!("1..1");
@@ -46,9 +50,7 @@ pub(crate) fn run(words: &[String]) -> bool {
     let result = options(words).and_then(|options| {
         println!("# torture: {} s, seed {}", options.seconds, options.seed);
         let result = torture(&options, &counts);
-        if options.only.is_empty() {
-            counts.report(&mut report);
-        }
+        counts.report(&mut report, &options.bars, options.only.is_empty());
         report.figure("seed", "any", options.seed, true);
         result
     });
@@ -56,9 +58,10 @@ pub(crate) fn run(words: &[String]) -> bool {
 }
 
 fn torture(options: &Options, counts: &Arc<Counts>) -> Result<()> {
-    prepare()?;
+    prepare(options)?;
     let stop = Arc::new(AtomicBool::new(false));
-    let rigs = Rigs::start(options.seed, counts, &stop)?;
+    let wanted = |name: &str| options.wants(name);
+    let rigs = Rigs::start(options.seed, counts, &stop, &wanted)?;
     let actors = actors(options, &rigs, counts, &stop);
     let result = watch(options, &rigs, &actors, counts);
     stop.store(true, Ordering::Relaxed);
@@ -74,7 +77,7 @@ fn torture(options: &Options, counts: &Arc<Counts>) -> Result<()> {
     }
     release()?;
     failures.extend(rigs.finish().err());
-    failures.extend(clean_up().err());
+    failures.extend(clean_up(options).err());
     match failures.len() {
         0 => Ok(()),
         many => {
@@ -94,14 +97,31 @@ fn options(words: &[String]) -> Result<Options> {
         word.parse()
             .with_context(|| format!("{name} has to be a number, not {word}"))
     };
-    Ok(Options {
+    let mut options = Options {
         seconds: number(0, "SECONDS")?,
         seed: number(1, "SEED")?,
-        only: words.get(2..).unwrap_or_default().to_vec(),
-    })
+        no_kmemleak: false,
+        bars: Vec::new(),
+        only: Vec::new(),
+    };
+    for word in words.iter().skip(2) {
+        match word.split_once('=') {
+            Some((count, asked)) => options.bars.push(Bar::new(count, asked)?),
+            None if word == "--no-kmemleak" => options.no_kmemleak = true,
+            None => options.only.push(word.clone()),
+        }
+    }
+    Ok(options)
 }
 
-fn prepare() -> Result<()> {
+impl Options {
+    /// Whether a load or an actor takes part.
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|word| name.contains(word))
+    }
+}
+
+fn prepare(options: &Options) -> Result<()> {
     for module in [
         "mq-deadline",
         "kyber-iosched",
@@ -114,6 +134,9 @@ fn prepare() -> Result<()> {
         let _ = sys::run(&["modprobe", module]);
     }
     let _ = sys::run(&["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"]);
+    if options.no_kmemleak {
+        memory::look_no_more()?;
+    }
     // What is held for long is what is tested.
     let _ = sys::write("/proc/sys/kernel/hung_task_timeout_secs", "600");
     sys::write("/sys/fs/cgroup/cgroup.subtree_control", "+io +memory")?;
@@ -131,9 +154,7 @@ fn actors(
     let chosen = actions::ALL
         .iter()
         .enumerate()
-        .filter(|(_, (name, _))| {
-            options.only.is_empty() || options.only.iter().any(|word| name.contains(word))
-        })
+        .filter(|(_, (name, _))| options.wants(name))
         .map(|(number, (name, act))| {
             let actor = Actor {
                 random: Random::new(options.seed ^ ((number as u64 + 1) << 32)),
@@ -153,14 +174,15 @@ fn join((name, handle): Handle) -> Result<()> {
     }
 }
 
-/// Waits for the time to pass, for an actor to fail, or for nothing to happen any more.
+/// Waits for the time to pass, for all bars to be reached, for an actor to fail, or for nothing to happen any more.
 fn watch(options: &Options, rigs: &Rigs, actors: &[Handle], counts: &Counts) -> Result<()> {
     let start = Instant::now();
     let mut progress = Progress::new();
     while start.elapsed().as_secs() < options.seconds {
         thread::sleep(Duration::from_millis(500));
         rigs.check()?;
-        if actors.iter().any(|(_, handle)| handle.is_finished()) {
+        let ended = actors.iter().any(|(_, handle)| handle.is_finished());
+        if ended || (!options.bars.is_empty() && counts.reach(&options.bars)) {
             return Ok(());
         }
         progress.look(
@@ -234,10 +256,13 @@ fn release() -> Result<()> {
     sys::write(format!("{}/enabled", sys::IOEM), "1")
 }
 
-fn clean_up() -> Result<()> {
+fn clean_up(options: &Options) -> Result<()> {
     sys::clean_up();
     let _ = sys::run(&["rmmod", "scsi_debug"]);
     sys::run(&["rmmod", "chaos_driver"]).context("the module cannot be unloaded")?;
+    if options.no_kmemleak {
+        return Ok(());
+    }
     if let Some(lost) = memory::lost()? {
         ensure!(lost.is_empty(), "the kernel has lost memory:\n{lost}");
         println!("# torture: kmemleak has found nothing");

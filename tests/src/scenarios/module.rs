@@ -4,7 +4,6 @@
 
 use crate::{
     disk::{Disk, Kind},
-    fio::{Fio, RANDOM_READ},
     injection::Injection,
     memory::{self, slabs},
     report::Report,
@@ -64,11 +63,15 @@ fn round(disk: &Disk) -> Result<()> {
         &[("delay_us", 10), ("quota", 1_000), ("jitter_us", 5)],
     )?;
     let two = Injection::new("two", &[("quota", 1_000)])?;
-    Fio::start(
-        &disk.path(),
-        &[RANDOM_READ, &["--iodepth=8", "--size=8g", "--number_ios=8"]].concat(),
-    )?
-    .finish()?;
+    let input = format!("if={}", disk.path());
+    sys::run(&[
+        "dd",
+        &input,
+        "of=/dev/null",
+        "bs=4k",
+        "count=8",
+        "iflag=direct",
+    ])?;
     one.remove()?;
     two.remove()?;
     disk.set_scheduler("none")?;

@@ -4,7 +4,7 @@
 
 use super::{allocations, faults, injections, switches};
 use crate::{random::Random, report::Report};
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use std::{
     fmt,
     path::Path,
@@ -78,42 +78,95 @@ impl Counts {
     }
 }
 
+/// How many there have to be of what is counted by a name.
+pub(super) struct Bar {
+    key: String,
+    asked: u64,
+}
+
+impl Bar {
+    pub(super) fn new(key: &str, asked: &str) -> Result<Self> {
+        let counts = Counts::default();
+        let mut keys = counts.all().into_iter().map(|count| count.key);
+        ensure!(
+            keys.any(|known| known == key),
+            "nothing is counted as {key}"
+        );
+        let asked = asked
+            .parse()
+            .with_context(|| format!("{key} has to be a number, not {asked}"))?;
+        Ok(Self {
+            key: key.to_owned(),
+            asked,
+        })
+    }
+}
+
+/// Something that is counted.
+struct Count<'a> {
+    number: &'a AtomicU64,
+    key: &'static str,
+    what: &'static str,
+    /// Only where the kernel can inject faults.
+    by_fault: bool,
+}
+
 impl Counts {
-    /// All that is counted, with its name.
-    fn all(&self) -> [(&AtomicU64, &'static str); 11] {
-        [
-            (&self.verified, "I/Os written, read and verified"),
-            (&self.fsx, "operations of fsx"),
-            (&self.changes, "changes of injections"),
-            (&self.refused, "refused values"),
-            (&self.switches, "scheduler switches"),
-            (&self.resized, "changes of queues"),
-            (&self.removals, "disks removed with I/O held"),
-            (&self.offline, "processors offline"),
-            (&self.killed, "writers killed"),
-            (&self.faulty, "I/Os ended by faults of the disk"),
-            (&self.no_memory, "changes without memory"),
-        ]
+    /// All that is counted.
+    fn all(&self) -> [Count<'_>; 11] {
+        let table = [
+            (&self.verified, "verified", "I/Os whose data were verified"),
+            (&self.fsx, "fsx", "operations of fsx"),
+            (&self.changes, "changes", "changes of injections"),
+            (&self.refused, "refused", "refused values"),
+            (&self.switches, "switches", "scheduler switches"),
+            (&self.resized, "resized", "changes of queues"),
+            (&self.removals, "removals", "disks removed with I/O held"),
+            (&self.offline, "offline", "processors offline"),
+            (&self.killed, "killed", "writers killed"),
+            (&self.faulty, "faulty", "I/Os ended by faults of the disk"),
+            (&self.no_memory, "no_memory", "changes without memory"),
+        ];
+        table.map(|(number, key, what)| Count {
+            number,
+            key,
+            what,
+            by_fault: matches!(key, "faulty" | "no_memory"),
+        })
     }
 
-    /// Tells all; what has not happened at all has not been tested, unless this kernel cannot inject faults.
-    pub(super) fn report(&self, report: &mut Report) {
+    /// Tells all. What has not happened at all has not been tested, if all of it was to happen, unless this kernel cannot inject
+    /// faults.
+    pub(super) fn report(&self, report: &mut Report, bars: &[Bar], all: bool) {
         let with_faults = Path::new(FAILSLAB).exists();
-        for (count, what) in self.all() {
-            let may_miss = !with_faults
-                && (std::ptr::eq(count, &self.faulty) || std::ptr::eq(count, &self.no_memory));
-            let count = count.load(Ordering::Relaxed);
-            let asked = if may_miss { ">= 0" } else { "> 0" };
-            report.figure(what, asked, count, may_miss || count > 0);
+        for count in self.all() {
+            let number = count.number.load(Ordering::Relaxed);
+            let asked = match bars.iter().find(|bar| bar.key == count.key) {
+                Some(bar) => bar.asked,
+                None => u64::from(all && (with_faults || !count.by_fault)),
+            };
+            report.figure(count.what, format!(">= {asked}"), number, number >= asked);
         }
+    }
+
+    /// Whether all bars are reached.
+    pub(super) fn reach(&self, bars: &[Bar]) -> bool {
+        let counts = self.all();
+        bars.iter().all(|bar| {
+            let mut counts = counts.iter();
+            counts.any(|count| {
+                count.key == bar.key && count.number.load(Ordering::Relaxed) >= bar.asked
+            })
+        })
     }
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, (count, what)) in self.all().iter().enumerate() {
-            let comma = if number > 0 { ", " } else { "" };
-            write!(f, "{comma}{} {what}", count.load(Ordering::Relaxed))?;
+        for (place, count) in self.all().iter().enumerate() {
+            let comma = if place > 0 { ", " } else { "" };
+            let number = count.number.load(Ordering::Relaxed);
+            write!(f, "{comma}{number} {}", count.what)?;
         }
         Ok(())
     }

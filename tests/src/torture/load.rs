@@ -42,11 +42,55 @@ struct Shared {
     counts: Arc<Counts>,
     stop: Arc<AtomicBool>,
     failure: Arc<Mutex<Option<anyhow::Error>>>,
+    seed: u64,
 }
 
+/// A disk that keeps what is written.
+fn memory() -> Kind {
+    Kind {
+        hw_queues: 2,
+        memory: true,
+        ..Kind::default()
+    }
+}
+
+/// What fio is told of the I/O that it verifies: how large, how many at once, and how much in a round.
+const PAGES: [&str; 5] = [
+    "--bs=4k",
+    "--iodepth=64",
+    "--iodepth_batch_submit=16",
+    "--iodepth_batch_complete_min=8",
+    "--size=16m",
+];
+const SMALL: [&str; 5] = [
+    "--bs=512",
+    "--iodepth=256",
+    "--iodepth_batch_submit=128",
+    "--iodepth_batch_complete_min=64",
+    "--size=8m",
+];
+
+/// Makes what a load needs, and starts it.
+type Start = fn(&mut Rigs, &Shared) -> Result<()>;
+
+/// All loads, with their names.
+const LOADS: &[(&str, Start)] = &[
+    ("raw 1", Rigs::raw),
+    ("raw 2", Rigs::raw),
+    ("ext4", Rigs::ext4),
+    ("xfs", Rigs::xfs),
+    ("btrfs", Rigs::btrfs),
+    ("virtio", Rigs::virtio),
+];
+
 impl Rigs {
-    /// Makes the disks and file systems, and starts what uses them.
-    pub(super) fn start(seed: u64, counts: &Arc<Counts>, stop: &Arc<AtomicBool>) -> Result<Self> {
+    /// Makes the disks and file systems that are wanted, and starts what uses them.
+    pub(super) fn start(
+        seed: u64,
+        counts: &Arc<Counts>,
+        stop: &Arc<AtomicBool>,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Self> {
         let mut rigs = Self {
             names: Vec::new(),
             mounts: Vec::new(),
@@ -60,29 +104,12 @@ impl Rigs {
             counts: Arc::clone(counts),
             stop: Arc::clone(stop),
             failure: Arc::clone(&rigs.failure),
+            seed,
         };
-        let raw = rigs.null_disk(false)?;
-        rigs.verify(&context, 0, &format!("/dev/{raw}"), seed);
-        let ext4 = rigs.null_disk(true)?;
-        let ext4 = rigs.file_system("ext4", &["mkfs.ext4", "-q"], &format!("/dev/{ext4}"))?;
-        rigs.verify(&context, 1, &format!("{ext4}/verified"), seed);
-        rigs.exercise(&context, 0, &ext4, seed);
-        let scsi = scsi_disk()?;
-        rigs.names.push(scsi.clone());
-        let xfs = rigs.file_system("xfs", &["mkfs.xfs", "-q", "-f"], &format!("/dev/{scsi}"))?;
-        rigs.exercise(&context, 1, &xfs, seed);
-        let file = loop_disk()?;
-        rigs.loops.push(format!("/dev/{file}"));
-        rigs.names.push(file.clone());
-        let btrfs = rigs.file_system(
-            "btrfs",
-            &["mkfs.btrfs", "-q", "-f"],
-            &format!("/dev/{file}"),
-        )?;
-        rigs.exercise(&context, 0, &btrfs, seed);
-        if Path::new("/sys/block/vda").exists() {
-            rigs.names.push("vda".to_owned());
-            rigs.verify(&context, 1, "/dev/vda", seed);
+        for (name, load) in LOADS {
+            if wanted(name) {
+                load(&mut rigs, &context).with_context(|| format!("the load '{name}'"))?;
+            }
         }
         for name in &rigs.names {
             sys::write(format!("/sys/block/{name}/queue/scheduler"), "ioem")
@@ -91,13 +118,55 @@ impl Rigs {
         Ok(rigs)
     }
 
-    fn null_disk(&mut self, cache: bool) -> Result<String> {
-        let disk = Disk::new(&Kind {
-            hw_queues: 2,
-            memory: true,
-            cache,
-            ..Kind::default()
+    /// Small blocks on a disk that costs nearly nothing: most of the I/O that a run has.
+    fn raw(&mut self, context: &Shared) -> Result<()> {
+        let raw = self.null_disk(&Kind {
+            queue_depth: 512,
+            ..memory()
         })?;
+        self.verify(context, 0, &format!("/dev/{raw}"), &SMALL);
+        Ok(())
+    }
+
+    fn ext4(&mut self, context: &Shared) -> Result<()> {
+        let disk = self.null_disk(&Kind {
+            cache: true,
+            ..memory()
+        })?;
+        let ext4 = self.file_system("ext4", &["mkfs.ext4", "-q"], &format!("/dev/{disk}"))?;
+        self.verify(context, 1, &format!("{ext4}/verified"), &PAGES);
+        self.exercise(context, 0, &ext4);
+        Ok(())
+    }
+
+    fn xfs(&mut self, context: &Shared) -> Result<()> {
+        let scsi = scsi_disk()?;
+        self.names.push(scsi.clone());
+        let xfs = self.file_system("xfs", &["mkfs.xfs", "-q", "-f"], &format!("/dev/{scsi}"))?;
+        self.exercise(context, 1, &xfs);
+        Ok(())
+    }
+
+    fn btrfs(&mut self, context: &Shared) -> Result<()> {
+        let file = loop_disk()?;
+        self.loops.push(format!("/dev/{file}"));
+        self.names.push(file.clone());
+        let device = format!("/dev/{file}");
+        let btrfs = self.file_system("btrfs", &["mkfs.btrfs", "-q", "-f"], &device)?;
+        self.exercise(context, 0, &btrfs);
+        Ok(())
+    }
+
+    fn virtio(&mut self, context: &Shared) -> Result<()> {
+        if Path::new("/sys/block/vda").exists() {
+            self.names.push("vda".to_owned());
+            self.verify(context, 1, "/dev/vda", &PAGES);
+        }
+        Ok(())
+    }
+
+    fn null_disk(&mut self, kind: &Kind) -> Result<String> {
+        let disk = Disk::new(kind)?;
         let name = disk.name().to_owned();
         self.null_disks.push(disk);
         self.names.push(name.clone());
@@ -144,21 +213,25 @@ impl Rigs {
     }
 
     /// Writes and verifies `file` again and again.
-    fn verify(&mut self, context: &Shared, cgroup: usize, file: &str, seed: u64) {
+    fn verify(
+        &mut self,
+        context: &Shared,
+        cgroup: usize,
+        file: &str,
+        shape: &'static [&'static str],
+    ) {
         let (file, words) = (file.to_owned(), self.cgroups[cgroup].enter());
         let own = context.clone();
         self.run(file.clone(), context, move || {
-            verify(&own, &words, &file, seed)
+            verify(&own, &words, &file, shape)
         });
     }
 
     /// Has fsx do random things to a file in `folder` again and again.
-    fn exercise(&mut self, context: &Shared, cgroup: usize, folder: &str, seed: u64) {
+    fn exercise(&mut self, context: &Shared, cgroup: usize, folder: &str) {
         let (file, words) = (format!("{folder}/fsx"), self.cgroups[cgroup].enter());
         let own = context.clone();
-        self.run(file.clone(), context, move || {
-            exercise(&own, &words, &file, seed)
-        });
+        self.run(file.clone(), context, move || exercise(&own, &words, &file));
     }
 
     fn run(
@@ -239,21 +312,18 @@ fn loop_disk() -> Result<String> {
     Ok(device.trim_start_matches("/dev/").to_owned())
 }
 
-fn verify(context: &Shared, before: &[String], file: &str, seed: u64) -> Result<()> {
+fn verify(context: &Shared, before: &[String], file: &str, shape: &[&str]) -> Result<()> {
     let before: Vec<&str> = before.iter().map(String::as_str).collect();
-    let mut round = seed;
+    let mut round = context.seed;
     while !context.stop.load(Ordering::Relaxed) {
         round = round.wrapping_add(1);
         let engine = ["--ioengine=io_uring", "--ioengine=libaio"][(round % 2) as usize];
         let randseed = format!("--randseed={}", round & 0xffff_ffff);
         let options = [
             "--rw=randwrite",
-            "--bs=4k",
             "--direct=1",
-            "--iodepth=64",
-            "--iodepth_batch_submit=16",
-            "--iodepth_batch_complete_min=8",
-            "--size=16m",
+            // Nobody reads its times, and taking them takes time.
+            "--gtod_reduce=1",
             "--verify=crc32c",
             "--verify_fatal=1",
             "--do_verify=1",
@@ -261,10 +331,11 @@ fn verify(context: &Shared, before: &[String], file: &str, seed: u64) -> Result<
             engine,
             &randseed,
         ];
-        let outcome = Fio::start_by(&before, file, &options)?.finish();
+        let outcome = Fio::start_by(&before, file, &[&options[..], shape].concat())?.finish();
         let outcome = outcome.with_context(|| format!("verifying {file}"))?;
         ensure!(outcome.errors()? == 0.0, "fio has met errors on {file}");
-        let verified = outcome.total_ios()? as u64 / 2;
+        // Every write was read again and compared, and both are I/Os.
+        let verified = outcome.total_ios()? as u64;
         context
             .counts
             .verified
@@ -273,8 +344,8 @@ fn verify(context: &Shared, before: &[String], file: &str, seed: u64) -> Result<
     Ok(())
 }
 
-fn exercise(context: &Shared, before: &[String], file: &str, seed: u64) -> Result<()> {
-    let mut round = seed;
+fn exercise(context: &Shared, before: &[String], file: &str) -> Result<()> {
+    let mut round = context.seed;
     while !context.stop.load(Ordering::Relaxed) {
         round = round.wrapping_add(1);
         let mut child = fsx(before, file, round)?;
