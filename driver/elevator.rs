@@ -6,13 +6,14 @@
 //! makes one [`Queue`] for each disk that is switched to it, and in it one [`HwQueue`] for each of the disk's hardware
 //! queues. Requests come and go as owned [`Request`]s.
 //!
-//! What is not supported: merging in the scheduler, per-task data (`icq`), debugfs attributes, writable sysfs attributes.
+//! What is not supported: merging of requests with each other, per-task data (`icq`), debugfs attributes, writable sysfs attributes.
 //!
 //! # Contexts
 //!
 //! | function | context |
 //! |---|---|
 //! | [`Elevator::start_queue`], [`Elevator::new_hw_queue`], [`Elevator::start_hw_queue`], [`Elevator::stop_queue`] | process, may sleep; the queue is frozen, quiesced and its `elevator_lock` held; allocations cause no I/O |
+//! | [`Elevator::bio_merge`] | the submitter, no locks, its reference of the queue held; it must not take long |
 //! | [`Elevator::limit_depth`] | the submitter, no locks, its reference of the queue held; may sleep as the block layer does for a tag a few lines later, unless [`Allocation::may_wait`] denies it |
 //! | [`Elevator::remember`] | the submitter, no locks; it must not take long |
 //! | [`Elevator::show_held`] | process, may sleep; `eq->sysfs_lock` is held |
@@ -36,6 +37,7 @@ use kernel::prelude::*;
 
 mod allocation;
 pub(crate) mod atomic;
+mod bio;
 mod clock;
 mod cpus;
 mod fifo;
@@ -51,6 +53,7 @@ mod vtable;
 
 pub(crate) use self::{
     allocation::Allocation,
+    bio::Bio,
     clock::{now_ns, random_seed, Clock},
     fifo::Fifo,
     no_io::NoIo,
@@ -89,6 +92,10 @@ pub(crate) trait Elevator: Sized + 'static {
 
     /// To how few of its `tags` a hardware queue's requests are limited, if at all.
     fn least_tags(tags: u32) -> u32;
+
+    /// Puts I/O that is being submitted into a request that this hardware queue has, if it can; true if it has. Then there is no
+    /// request of its own for it.
+    fn bio_merge(hw_queue: &HwQueue<Self>, bio: Bio<'_>) -> bool;
 
     /// May keep a request from being made now, or from getting some of the tags, so that other requests find theirs.
     fn limit_depth(hw_queue: &HwQueue<Self>, allocation: &mut Allocation<'_>);

@@ -9,7 +9,7 @@
 //! that may go now, and its limits are asked when it is its turn: it is held only when one of them refuses.
 
 use crate::{
-    elevator::{now_ns, Clock, Fifo, Request, TimeQueue},
+    elevator::{now_ns, Bio, Clock, Fifo, Request, TimeQueue},
     lines::Lines,
     plan::{Closed, Plan, Share},
 };
@@ -122,6 +122,13 @@ impl Hold {
     #[inline]
     pub(crate) fn push_ready(&mut self, request: Request) {
         self.ready.push_back(request);
+    }
+
+    /// Has a request that waits for the disk take I/O that borders on it; true if one has.
+    ///
+    /// Not when rules are followed: they are asked about each request, and once.
+    pub(crate) fn merge(&mut self, bio: Bio<'_>) -> bool {
+        self.plan.is_none() && self.ready.merge(bio)
     }
 
     /// Takes a request that the driver gave back. It went before, so it is first.

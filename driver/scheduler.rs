@@ -9,7 +9,7 @@ use crate::{
     config,
     elevator::{
         atomic::{AtomicBool, AtomicU32, AtomicU64, Relaxed},
-        now_ns, Allocation, Elevator, HwQueue, Queue, Remember, Request, Requests,
+        now_ns, Allocation, Bio, Elevator, HwQueue, Queue, Remember, Request, Requests,
     },
     hold::{Hold, NEVER},
     plan::{Plan, Share},
@@ -227,6 +227,13 @@ impl Elevator for Ioem {
 
     fn least_tags(tags: u32) -> u32 {
         tags_to_hold(tags, Share::Some)
+    }
+
+    #[inline]
+    fn bio_merge(hw_queue: &HwQueue<Self>, bio: Bio<'_>) -> bool {
+        let state = hw_queue.data();
+        // Relaxed: who sees a change late merges less. Mostly nothing waits, which has to cost nothing.
+        state.next_ns.load(Relaxed) == 0 && state.inner.lock().hold.merge(bio)
     }
 
     #[inline]

@@ -2,7 +2,7 @@
 
 //! A first-in, first-out list of requests, linked through the requests themselves.
 
-use super::Request;
+use super::{Bio, Request};
 use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::{bindings, warn_on};
 
@@ -11,7 +11,8 @@ use kernel::{bindings, warn_on};
 /// # Invariants
 ///
 /// From `ends`' first request, following `queuelist.next`, come exactly the requests that this list owns, up to its last,
-/// whose `queuelist.next` means nothing.
+/// whose `queuelist.next` means nothing. From the last, following `queuelist.prev`, come their `queuelist`s, up to the first's,
+/// whose `queuelist.prev` means nothing.
 pub(crate) struct Fifo {
     ends: Option<(NonNull<bindings::request>, NonNull<bindings::request>)>,
 }
@@ -19,14 +20,15 @@ pub(crate) struct Fifo {
 // SAFETY: The list owns its requests, which are `Send`.
 unsafe impl Send for Fifo {}
 
-/// The field by which a list links `request`.
+/// The node by which a list links `request`: its `next` is the next request, which costs no conversion, and its `prev` is the
+/// node before, as C's lists have it.
 ///
 /// # Safety
 ///
 /// `request` must be valid and owned by a list.
-unsafe fn link(request: NonNull<bindings::request>) -> *mut *mut bindings::list_head {
+unsafe fn node(request: NonNull<bindings::request>) -> *mut bindings::list_head {
     // SAFETY: By this function's requirements.
-    unsafe { &raw mut (*request.as_ptr()).__bindgen_anon_1.queuelist.next }
+    unsafe { &raw mut (*request.as_ptr()).__bindgen_anon_1.queuelist }
 }
 
 impl Fifo {
@@ -50,8 +52,11 @@ impl Fifo {
         self.ends = match self.ends {
             None => Some((new, new)),
             Some((first, last)) => {
-                // SAFETY: By the invariants `last` is ours.
-                unsafe { link(last).write(new.as_ptr().cast()) };
+                // SAFETY: By the invariants `last` is ours, and `new` is since `into_raw`.
+                unsafe {
+                    (*node(last)).next = new.as_ptr().cast();
+                    (*node(new)).prev = node(last);
+                }
                 Some((first, new))
             }
         };
@@ -64,8 +69,11 @@ impl Fifo {
         self.ends = match self.ends {
             None => Some((new, new)),
             Some((first, last)) => {
-                // SAFETY: `new` is ours since `into_raw`.
-                unsafe { link(new).write(first.as_ptr().cast()) };
+                // SAFETY: By the invariants `first` is ours, and `new` is since `into_raw`.
+                unsafe {
+                    (*node(new)).next = first.as_ptr().cast();
+                    (*node(first)).prev = node(new);
+                }
                 Some((new, last))
             }
         };
@@ -80,11 +88,29 @@ impl Fifo {
             None
         } else {
             // SAFETY: By the invariants `first` is ours, and since it is not the last, its link is a request of ours.
-            let second = unsafe { NonNull::new_unchecked(link(first).read().cast()) };
+            let second = unsafe { NonNull::new_unchecked((*node(first)).next.cast()) };
             Some((second, last))
         };
         // SAFETY: By the invariants the request was ours, and no other handle of it exists.
         Some(unsafe { Request::from_raw(first) })
+    }
+
+    /// Has one of the last requests take a bio that borders on it, if one may; true if one has.
+    pub(crate) fn merge(&mut self, bio: Bio<'_>) -> bool {
+        let Some((first, last)) = self.ends else {
+            return false;
+        };
+        // SAFETY: By the invariants both are ours, and `prev` leads from the last to the first, and now to `list`. Nobody else
+        // uses requests of a list that is borrowed mutably. What `next` is does not matter, nor `prev` of the first, once the
+        // block layer has looked.
+        unsafe {
+            let mut list = bindings::list_head {
+                next: node(first),
+                prev: node(last),
+            };
+            (*node(first)).prev = &raw mut list;
+            bio.merge_into(&mut list)
+        }
     }
 
     /// When the first request is due.

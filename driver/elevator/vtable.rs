@@ -6,7 +6,8 @@
 
 use super::{
     layouts::{BlkMqAllocData, ElevatorMqOps, ElevatorQueue, ElevatorType, ElvFsEntry},
-    Allocation, Elevator, HwQueue, Queue, Request, Requests,
+    request::operation,
+    Allocation, Bio, Elevator, HwQueue, Queue, Request, Requests,
 };
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
@@ -42,6 +43,7 @@ impl<E: Elevator> VTable<E> {
         ops.exit_sched = Some(Self::exit_sched);
         ops.init_hctx = Some(Self::init_hctx);
         ops.exit_hctx = Some(Self::exit_hctx);
+        ops.bio_merge = Some(Self::bio_merge);
         ops.limit_depth = Some(Self::limit_depth);
         ops.depth_updated = Some(Self::depth_updated);
         ops.prepare_request = Some(Self::prepare_request);
@@ -147,6 +149,28 @@ impl<E: Elevator> VTable<E> {
             unsafe { Arc::from_raw((*hctx).sched_data.cast_const().cast::<HwQueue<E>>()) };
         // SAFETY: By this function's requirements `hctx` is valid and its queue ours.
         unsafe { Self::queue_of(hctx) }.remove(&hw_queue);
+    }
+
+    /// # Safety
+    ///
+    /// Called by the block layer only, by who submits the bio and holds a reference of the queue.
+    unsafe extern "C" fn bio_merge(
+        queue: *mut bindings::request_queue,
+        bio: *mut bindings::bio,
+        segments: ffi::c_uint,
+    ) -> bool {
+        // SAFETY: By this function's requirements; the submitter's reference keeps the hardware queues and the scheduler, so that
+        // all of them are started.
+        let hw_queue = unsafe { Self::hw_queue_of(hctx_for(queue, bio)) };
+        // SAFETY: By this function's requirements.
+        let bio = unsafe {
+            Bio::from_raw(
+                NonNull::new_unchecked(queue),
+                NonNull::new_unchecked(bio),
+                segments,
+            )
+        };
+        E::bio_merge(hw_queue, bio)
     }
 
     /// # Safety
@@ -263,5 +287,45 @@ impl<E: Elevator> VTable<E> {
             let eq: *mut ElevatorQueue = (*(*hctx).queue).elevator.cast();
             &*(*eq).elevator_data.cast::<Queue<E>>()
         }
+    }
+}
+
+/// The hardware queue for which a request for this bio would be made by this processor: `blk_mq_map_queue()`, whose table is in
+/// structures that no header has, by what that table is made from (`blk_mq_map_swqueue`).
+///
+/// # Safety
+///
+/// `queue` and `bio` must be valid, and the caller hold a reference of the queue (`q_usage_counter`), so that the hardware
+/// queues and the map do not change.
+#[inline]
+unsafe fn hctx_for(
+    queue: *mut bindings::request_queue,
+    bio: *mut bindings::bio,
+) -> *mut bindings::blk_mq_hw_ctx {
+    const POLLED: u32 = 1 << bindings::req_flag_bits___REQ_POLLED;
+    // SAFETY: By this function's requirements all of these are valid. The map has an entry for each possible processor, and
+    // each is the number of a hardware queue, also while another disk that shares the map is
+    // added, for which an entry may become 0. That the task may go to another processor meanwhile does not matter: any of the
+    // hardware queues would do.
+    unsafe {
+        let flags = (*bio).bi_opf;
+        let kind = if flags & POLLED != 0 {
+            bindings::hctx_type_HCTX_TYPE_POLL
+        } else if operation(flags) == bindings::req_op_REQ_OP_READ {
+            bindings::hctx_type_HCTX_TYPE_READ
+        } else {
+            bindings::hctx_type_HCTX_TYPE_DEFAULT
+        };
+        let set = (*queue).tag_set;
+        let maps = &(*set).map;
+        let mut map = &maps[bindings::hctx_type_HCTX_TYPE_DEFAULT as usize];
+        if kind < (*set).nr_maps {
+            if let Some(own) = maps.get(kind as usize).filter(|own| own.nr_queues > 0) {
+                map = own;
+            }
+        }
+        let cpu = bindings::raw_smp_processor_id();
+        let number = map.mq_map.add(cpu as usize).read_volatile();
+        (*queue).queue_hw_ctx.add(number as usize).read()
     }
 }

@@ -6,6 +6,8 @@
 #[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
 mod allocation;
 pub(crate) mod atomic;
+#[path = "../../../driver/elevator/bio.rs"]
+mod bio;
 pub(crate) mod block_layer;
 #[path = "../../../driver/elevator/clock.rs"]
 mod clock;
@@ -22,6 +24,7 @@ mod trace;
 
 pub(crate) use self::{
     allocation::Allocation,
+    bio::Bio,
     clock::{now_ns, random_seed, Clock},
     fifo::Fifo,
     owner::{cgroup_id, pid_namespace_id, Remember},

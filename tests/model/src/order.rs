@@ -4,7 +4,7 @@
 
 use crate::{
     elevator::{
-        block_layer::{hand_over, Owned},
+        block_layer::{hand_over, submit_before, Owned},
         Fifo, Request, TimeQueue,
     },
     lines::Lines,
@@ -65,9 +65,9 @@ proptest! {
         }
     }
 
-    /// At either end of a list.
+    /// At either end of a list, and among its last eight.
     #[test]
-    fn a_list_is_a_list(steps in prop::collection::vec(0u8..3, 0..100)) {
+    fn a_list_is_a_list(steps in prop::collection::vec(0u8..4, 0..100), places in prop::collection::vec(0u64..100, 100)) {
         let mut list = Fifo::new();
         let mut plain = VecDeque::new();
         for (count, step) in (0..).zip(steps) {
@@ -79,6 +79,11 @@ proptest! {
                 1 => {
                     list.push_front(request(count, count));
                     plain.push_front(count);
+                }
+                2 => {
+                    let place = places[count as usize];
+                    let merged = submit_before(place, |bio| list.merge(bio));
+                    prop_assert_eq!(merged, plain.iter().rev().take(8).any(|number| *number == place));
                 }
                 _ => prop_assert_eq!(list.pop_front().map(number), plain.pop_front()),
             }

@@ -37,13 +37,11 @@ fn limits(count: usize, settings: &[(&str, &str)]) -> Result<Vec<Injection>> {
 pub(crate) fn path_length(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     cost(&disk)?;
-    let (mut nothing, mut elsewhere) = (Vec::new(), Vec::new());
-    for _ in 0..3 {
-        nothing.push(cost(&disk)?);
-        let injections = limits(1_000, &[("device", "sdx")])?;
-        elsewhere.push(cost(&disk)?);
-        drop(injections);
-    }
+    let costs = || (0..3).map(|_| cost(&disk)).collect::<Result<Vec<_>>>();
+    let nothing = costs()?;
+    let injections = limits(1_000, &[("device", "sdx")])?;
+    let elsewhere = costs()?;
+    drop(injections);
     let (nothing, elsewhere) = (median(nothing), median(elsewhere));
     report.figure(
         "instructions a read, nothing configured and 1000 injections for another disk",

@@ -19,6 +19,7 @@ mod jitter;
 mod kchaos;
 mod lease;
 mod limit;
+mod merge;
 mod module;
 mod others;
 mod raw;
@@ -109,6 +110,7 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("flush_delayed_once", flush::delayed_once),
     scenario("flush_inserted_once", flush::inserted_once),
     scenario("data_verified", data::verified),
+    scenario("merge_streams", merge::streams),
     scenario("security_modes", security::modes),
     scenario("security_nobody", security::nobody),
     scenario("security_container", security::container),

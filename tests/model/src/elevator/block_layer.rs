@@ -2,7 +2,7 @@
 
 //! The block layer's part: makes requests, hands them over and takes them back.
 
-use super::{Remember, Request, Requests};
+use super::{Bio, Remember, Request, Requests};
 use crate::bindings;
 use std::{
     ffi::c_void,
@@ -119,6 +119,20 @@ pub(crate) fn insert(requests: impl IntoIterator<Item = Owned>, take: impl FnOnc
         take(Requests::from_raw(NonNull::new_unchecked(head)));
         assert!((*head).next == head && (*head).prev == head);
     }
+}
+
+/// Submits I/O for the place before that of the request of this number; what `merge` says of it.
+pub(crate) fn submit_before(number: u64, merge: impl FnOnce(Bio<'_>) -> bool) -> bool {
+    let mut bio = bindings::bio {
+        bi_iter: bindings::bvec_iter {
+            bi_sector: number.wrapping_sub(1),
+            bi_idx: 0,
+        },
+        bi_io_vec: null_mut(),
+        bi_bdev: null_mut(),
+    };
+    // SAFETY: The bio outlives its use, and of the queue nothing is used.
+    merge(unsafe { Bio::from_raw(NonNull::dangling(), NonNull::from(&mut bio), 1) })
 }
 
 /// Hands one request over.

@@ -1,9 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The one private structure of the block layer that is wanted here.
+//! What is private to the block layer and wanted here.
+
+use super::Request;
+use crate::{bindings, policy::filter::Io};
+use std::{mem::ManuallyDrop, ptr::NonNull};
 
 pub(crate) struct BlkMqAllocData {
     pub(crate) flags: u32,
     pub(crate) shallow_depth: u32,
     pub(crate) cmd_flags: u32,
+}
+
+/// As the block layer's: looks at the last eight requests of a list, backwards. Of a bio only its place counts here, and the request
+/// before which it is takes it.
+///
+/// # Safety
+///
+/// As for the block layer's own.
+pub(crate) unsafe fn blk_bio_list_merge(
+    _queue: *mut bindings::request_queue,
+    list: *mut bindings::list_head,
+    bio: *mut bindings::bio,
+    _segments: u32,
+) -> bool {
+    // SAFETY: By this function's requirements.
+    unsafe {
+        let mut node = (*list).prev;
+        for _ in 0..8 {
+            if node == list {
+                break;
+            }
+            let request =
+                kernel::container_of!(node, bindings::request, __bindgen_anon_1.queuelist);
+            let request = ManuallyDrop::new(Request::from_raw(NonNull::new_unchecked(request)));
+            if request.first_sector() == (*bio).bi_iter.bi_sector.wrapping_add(1) {
+                return true;
+            }
+            node = (*node).prev;
+        }
+    }
+    false
 }

@@ -66,6 +66,8 @@ pub(crate) struct hlist_node {
     pub(crate) pprev: *mut *mut hlist_node,
 }
 
+pub(crate) struct request_queue;
+
 pub(crate) struct bio {
     pub(crate) bi_iter: bvec_iter,
     pub(crate) bi_io_vec: *mut bio_vec,
@@ -74,6 +76,7 @@ pub(crate) struct bio {
 
 #[derive(Clone, Copy)]
 pub(crate) struct bvec_iter {
+    pub(crate) bi_sector: u64,
     pub(crate) bi_idx: u32,
 }
 

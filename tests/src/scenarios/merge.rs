@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! I/O that borders on a request which waits for a busy disk becomes part of it, unless rules have to be asked about each.
+
+use crate::{
+    disk::{Disk, Kind},
+    fio::Fio,
+    injection::Injection,
+    report::Report,
+};
+use anyhow::Result;
+
+/// Blocks of a stream.
+const BLOCKS: u64 = 2_048;
+
+pub(crate) fn streams(report: &mut Report) -> Result<()> {
+    let disk = Disk::on_ioem(&Kind {
+        memory: true,
+        queue_depth: 4,
+        completion_ns: 200_000,
+        ..Kind::default()
+    })?;
+    let merged = write_and_verify(report, &disk, "idle")?;
+    report.figure(
+        "idle: blocks merged",
+        format!(">= {}", BLOCKS / 2),
+        merged,
+        merged >= BLOCKS / 2,
+    );
+    let settings = [("device", disk.name()), ("delay_us", "1"), ("every", "2")];
+    let _injection = Injection::with_texts("every", &settings)?;
+    let merged = write_and_verify(report, &disk, "every second delayed")?;
+    report.figure(
+        "every second delayed: blocks merged",
+        0,
+        merged,
+        merged == 0,
+    );
+    Ok(())
+}
+
+/// Writes a stream and reads it again; how many of its writes were merged.
+fn write_and_verify(report: &mut Report, disk: &Disk, when: &str) -> Result<u64> {
+    /// Where a disk counts writes that were merged.
+    const MERGED_WRITES: usize = 5;
+    let before = disk.stat(MERGED_WRITES)?;
+    let size = format!("--size={}", BLOCKS * 4_096);
+    let options = [
+        "--rw=write",
+        "--bs=4k",
+        "--direct=1",
+        "--ioengine=libaio",
+        "--iodepth=64",
+        "--verify=crc32c",
+        "--verify_fatal=1",
+        &size,
+    ];
+    let outcome = Fio::start(&disk.path(), &options)?.finish()?;
+    let (ios, errors) = (outcome.total_ios()?, outcome.errors()?);
+    report.figure(
+        &format!("{when}: written and verified, errors"),
+        format!("{}, 0", 2 * BLOCKS),
+        format!("{ios}, {errors}"),
+        ios == (2 * BLOCKS) as f64 && errors == 0.0,
+    );
+    Ok(disk.stat(MERGED_WRITES)? - before)
+}
