@@ -36,8 +36,9 @@ check-kernel:
 test:
 	@tests/run
 
+# make test-debug [KERNELS=forky-kasan] [STEPS='torture volumes']
 test-debug:
-	@tests/debug
+	@tests/debug '$(STEPS)'
 
 # make matrix [MATRIX='forky-rt sid']
 matrix:

@@ -200,8 +200,13 @@ impl Config {
             let injection = &mut self.injections[place];
             injection.settings = before;
             injection.sequence = sequence;
+            let renewed = injection.term.end_ns() != end_ns;
             injection.term.set_end_ns(end_ns);
             self.count_error(place, error);
+            if renewed {
+                // Those who have already seen the other end.
+                self.judge_again(id);
+            }
             return Err(error);
         }
         if attribute == Attribute::Times {

@@ -131,8 +131,10 @@ impl Hold {
         self.plan.is_none() && self.ready.merge(bio)
     }
 
-    /// Takes a request that the driver gave back. It went before, so it is first.
-    pub(crate) fn push_again(&mut self, request: Request) {
+    /// Takes a request that the driver gave back. It went before, so it is first; and it asks no limits.
+    pub(crate) fn push_again(&mut self, mut request: Request) {
+        // Its completion on another processor may have used the field (`ipi_list`).
+        request.put_set(0);
         self.ready.push_front(request);
     }
 
@@ -160,6 +162,13 @@ impl Hold {
             self.hold_asking(now_ns);
         }
         self.enter(request, verdict.delay_ns, now_ns);
+    }
+
+    /// Finds out whose I/O would be held now, if none is.
+    pub(crate) fn find_share(&mut self) {
+        if let Some(plan) = self.plan.as_ref().filter(|_| self.held == 0) {
+            self.share = plan.share(&mut Clock::new());
+        }
     }
 
     /// Takes a request that its set of rules holds from now on.
@@ -389,22 +398,23 @@ impl Hold {
         }
         // What was known of limits is not known of others.
         self.lines = Lines::new();
-        let plan = self.plan.as_deref();
+        let plan = self.plan.clone();
+        let plan = plan.as_deref();
         self.next_end_ns = plan.map_or(NEVER, |plan| plan.next_end_ns(now_ns));
         self.share = plan.map_or(Share::Nothing, |plan| plan.share(&mut now_ns.into()));
         self.endless = plan.map_or(0, Plan::endless);
         self.limit_all = plan.map_or(0, |plan| plan.limit_all(self.endless));
+        let again = plan.zip(old);
+        let again = again.map(|(plan, old)| plan.again(old, now_ns));
         while let Some(mut request) = held.pop_front() {
-            match (&self.plan, old) {
-                (Some(plan), Some(old)) => {
-                    plan.judge_again(old, &mut request, now_ns, self.hw_queue)
-                }
-                (_, Some(old)) => {
+            match (&again, old) {
+                (Some(again), _) => again.judge(&mut request, self.hw_queue),
+                (None, Some(old)) => {
                     let added_ns = now_ns.saturating_sub(request.arrival_ns());
                     old.count_left(request.set(), self.hw_queue, added_ns, true);
                     request.put_set(0);
                 }
-                (_, None) => {}
+                (None, None) => {}
             }
             if request.set() == 0 {
                 self.ready.push_back(request);

@@ -52,6 +52,7 @@ pub(crate) enum Share {
 }
 
 /// What two plans for the same disk have in common, as sets of rules.
+#[derive(Clone, Copy)]
 struct Common {
     /// Of the same injection.
     injection: u64,
@@ -59,6 +60,73 @@ struct Common {
     choice: u64,
     /// And delay them in the same way.
     delay: u64,
+}
+
+/// A plan that is about to judge requests again, and what is the same for all of them.
+pub(crate) struct Again<'a> {
+    plan: &'a Plan,
+    old: &'a Plan,
+    common: Common,
+    /// The rules that do something now.
+    active: u64,
+    now_ns: u64,
+}
+
+impl Again<'_> {
+    /// Judges a held request again, whose set and due time come from the old plan, and gives it new ones.
+    ///
+    /// A rule that is as before is not asked again: who draws often enough draws a short delay at last. Only where a delay
+    /// is taken away from a sum, all of the sum's draws are made anew.
+    pub(crate) fn judge(&self, request: &mut Request, hw_queue: usize) {
+        let Self {
+            plan,
+            old,
+            common,
+            active,
+            now_ns,
+        } = *self;
+        let before = request.set();
+        let mut held_by = before & common.choice & active;
+        let redraw = before & old.delaying & !(common.delay & active) != 0;
+        let mut delay_ns = 0u64;
+        for rule in plan.rules.iter().filter(|rule| rule.bit & active != 0) {
+            let added_ns = if common.choice & rule.bit == 0 {
+                // An injection that knew the request before has counted it.
+                let knows = common.injection & rule.bit != 0;
+                rule.matches(request)
+                    .then(|| rule.judge(&mut now_ns.into(), (!knows).then_some(hw_queue)))
+                    .flatten()
+            } else if held_by & rule.bit == 0 {
+                None
+            } else if redraw || common.delay & rule.bit == 0 {
+                rule.hold_for()
+            } else {
+                Some(0)
+            };
+            match added_ns {
+                Some(added_ns) => {
+                    held_by |= rule.bit;
+                    delay_ns = delay_ns.saturating_add(added_ns);
+                }
+                None => held_by &= !rule.bit,
+            }
+        }
+        let from_ns = if redraw || before & old.delaying == 0 {
+            request.arrival_ns()
+        } else {
+            request.due_ns()
+        };
+        request.set_due_ns(from_ns.saturating_add(delay_ns));
+        request.put_set(held_by);
+        let added_ns = now_ns.saturating_sub(request.arrival_ns());
+        for rule in old.rules_of(before & !(held_by & common.injection)) {
+            rule.ledger.count(hw_queue, Count::Early);
+            rule.ledger.count_left(hw_queue, added_ns);
+        }
+        for rule in plan.rules_of(held_by & !(before & common.injection)) {
+            rule.ledger.count(hw_queue, Count::Entered);
+        }
+    }
 }
 
 impl Plan {
@@ -193,12 +261,16 @@ impl Plan {
 
     /// Whose I/O is held at this time.
     pub(crate) fn share(&self, clock: &mut Clock) -> Share {
-        let mut rules = self.rules.iter();
-        if rules.any(|rule| rule.takes_all() && rule.term.is_open_by(clock)) {
-            Share::All
-        } else {
-            Share::Some
+        let mut share = Share::Nothing;
+        for rule in &self.rules {
+            if rule.term.is_open_by(clock) {
+                if rule.takes_all() {
+                    return Share::All;
+                }
+                share = Share::Some;
+            }
         }
+        share
     }
 
     /// Judges a request that arrives now at the hardware queue of this number, whose lock is held. Of the rules in `limit_all`
@@ -235,59 +307,14 @@ impl Plan {
         verdict
     }
 
-    /// Judges a held request again, whose set and due time come from `old`, and gives it new ones.
-    ///
-    /// A rule that is as before is not asked again: who draws often enough draws a short delay at last. Only where a delay
-    /// is taken away from a sum, all of the sum's draws are made anew.
-    pub(crate) fn judge_again(
-        &self,
-        old: &Self,
-        request: &mut Request,
-        now_ns: u64,
-        hw_queue: usize,
-    ) {
-        let before = request.set();
-        let common = self.common(old);
-        let active = self.active(now_ns);
-        let mut held_by = before & common.choice & active;
-        let redraw = before & old.delaying & !(common.delay & active) != 0;
-        let mut delay_ns = 0u64;
-        for rule in self.rules.iter().filter(|rule| rule.bit & active != 0) {
-            let added_ns = if common.choice & rule.bit == 0 {
-                // An injection that knew the request before has counted it.
-                let knows = common.injection & rule.bit != 0;
-                rule.matches(request)
-                    .then(|| rule.judge(&mut now_ns.into(), (!knows).then_some(hw_queue)))
-                    .flatten()
-            } else if held_by & rule.bit == 0 {
-                None
-            } else if redraw || common.delay & rule.bit == 0 {
-                rule.hold_for()
-            } else {
-                Some(0)
-            };
-            match added_ns {
-                Some(added_ns) => {
-                    held_by |= rule.bit;
-                    delay_ns = delay_ns.saturating_add(added_ns);
-                }
-                None => held_by &= !rule.bit,
-            }
-        }
-        let from_ns = if redraw || before & old.delaying == 0 {
-            request.arrival_ns()
-        } else {
-            request.due_ns()
-        };
-        request.set_due_ns(from_ns.saturating_add(delay_ns));
-        request.put_set(held_by);
-        let added_ns = now_ns.saturating_sub(request.arrival_ns());
-        for rule in old.rules_of(before & !(held_by & common.injection)) {
-            rule.ledger.count(hw_queue, Count::Early);
-            rule.ledger.count_left(hw_queue, added_ns);
-        }
-        for rule in self.rules_of(held_by & !(before & common.injection)) {
-            rule.ledger.count(hw_queue, Count::Entered);
+    /// What there is to know for judging requests again that `old` has judged before, at this time.
+    pub(crate) fn again<'a>(&'a self, old: &'a Self, now_ns: u64) -> Again<'a> {
+        Again {
+            plan: self,
+            old,
+            common: self.common(old),
+            active: self.active(now_ns),
+            now_ns,
         }
     }
 

@@ -100,14 +100,11 @@ impl Inner {
         let state = hw_queue.data();
         state.next_ns.store(next_ns, Relaxed);
         let is_full = self.hold.held() > 0 && self.is_full(hw_queue);
-        // The line is shared with who submits: written only when it changes.
+        // As for `publish_asks`.
         if is_full != state.is_full.load(Relaxed) {
             state.is_full.store(is_full, Relaxed);
         }
-        let asks = self.asks();
-        if asks != state.asks.load(Relaxed) {
-            state.asks.store(asks, Relaxed);
-        }
+        self.publish_asks(state);
         if next_ns != 0 && next_ns != NEVER && next_ns != self.alarm_ns {
             self.set_alarm(hw_queue, next_ns, runs);
         }
@@ -116,6 +113,34 @@ impl Inner {
     /// Whether as much is held as may be while others need tags.
     fn is_full(&self, hw_queue: &HwQueue<Ioem>) -> bool {
         self.hold.held() >= tags_to_hold(hw_queue.tags(), self.hold.share())
+    }
+
+    /// Whether so many tags are in use that who is held would wait for one, in the queue of those whose I/O is not: plugged
+    /// requests, or those on their way here, may be many, and nobody has counted them as held yet.
+    ///
+    /// Not when nothing is held: who waits at `room` goes on when something is dispatched that was.
+    fn is_crowded(&self, hw_queue: &HwQueue<Ioem>) -> bool {
+        if self.hold.held() == 0 {
+            return false;
+        }
+        let (tags, share) = (hw_queue.tags(), self.hold.share());
+        // Of what other hardware queues hold, only the tags are known here.
+        let most = if hw_queue.shares_tags() {
+            tags_to_hold(tags, share)
+        } else {
+            tags_to_take(tags, share)
+        };
+        hw_queue.tags_in_use() >= most
+    }
+
+    /// Makes known what the plan asks of who submits.
+    #[inline]
+    fn publish_asks(&self, state: &HwState) {
+        let asks = self.asks();
+        // The line is shared with who submits: written only when it changes.
+        if asks != state.asks.load(Relaxed) {
+            state.asks.store(asks, Relaxed);
+        }
     }
 
     /// What the plan asks of who submits.
@@ -226,7 +251,10 @@ impl Elevator for Ioem {
     }
 
     fn least_tags(tags: u32) -> u32 {
-        tags_to_hold(tags, Share::Some)
+        // The block layer wakes who waits for a tag when an eighth of this number got free, or 8 tags. If everybody's I/O is
+        // held, that many have to be left to what is not, or it would wait for a tag while some are free.
+        let left = tags.saturating_sub(tags_to_take(tags, Share::All));
+        at_least_one(tags_to_hold(tags, Share::Some).min(left.saturating_mul(8)))
     }
 
     #[inline]
@@ -355,7 +383,7 @@ fn find_room(hw_queue: &HwQueue<Ioem>, allocation: &mut Allocation<'_>) {
         let (tags, share) = (hw_queue.tags(), inner.hold.share());
         allocation.limit_to(tags_to_take(tags, share));
         // When the queue has to drain, all that is held goes, and this must not be what is waited for.
-        if !inner.is_full(hw_queue) || hw_queue.must_drain() {
+        if hw_queue.must_drain() || !(inner.is_full(hw_queue) || inner.is_crowded(hw_queue)) {
             break;
         }
         if !allocation.may_wait() {
@@ -367,6 +395,9 @@ fn find_room(hw_queue: &HwQueue<Ioem>, allocation: &mut Allocation<'_>) {
         state.room.wait(&mut inner);
         inner.waiting = inner.waiting.saturating_sub(1);
     }
+    // Nobody else looks whether rules have ended while nothing is held.
+    inner.hold.find_share();
+    inner.publish_asks(state);
     // Of those who wait, each dispatch wakes one: if there is room for more, that one wakes the next.
     let wakes = has_waited && inner.waiting > 0 && !inner.is_full(hw_queue);
     drop(inner);

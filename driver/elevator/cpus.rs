@@ -55,7 +55,7 @@ impl<E: Elevator> CpuWatch<E> {
     unsafe extern "C" fn comes(cpu: ffi::c_uint) -> ffi::c_int {
         E::for_each_queue(|queue| {
             queue.for_each_hw_queue(|hw_queue| {
-                if hw_queue.runs_on(cpu) {
+                if hw_queue.serves(cpu) {
                     hw_queue.set_leaving(false);
                 }
             });
@@ -69,7 +69,7 @@ impl<E: Elevator> CpuWatch<E> {
     unsafe extern "C" fn goes(cpu: ffi::c_uint) -> ffi::c_int {
         E::for_each_queue(|queue| {
             queue.for_each_hw_queue(|hw_queue| {
-                if hw_queue.runs_on(cpu) && !hw_queue.runs_on_another(cpu) {
+                if hw_queue.serves(cpu) && !hw_queue.serves_another(cpu) {
                     hw_queue.set_leaving(true);
                     hw_queue.run();
                 }

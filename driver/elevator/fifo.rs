@@ -108,8 +108,9 @@ impl Fifo {
                 next: node(first),
                 prev: node(last),
             };
-            (*node(first)).prev = &raw mut list;
-            bio.merge_into(&mut list)
+            let list = &raw mut list;
+            (*node(first)).prev = list;
+            bio.merge_into(list)
         }
     }
 

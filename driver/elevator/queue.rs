@@ -225,6 +225,22 @@ impl<E: Elevator> HwQueue<E> {
         }
     }
 
+    /// Whether it has its tags together with the disk's other hardware queues.
+    pub(crate) fn shares_tags(&self) -> bool {
+        // SAFETY: As for `tags`; it does not change while there is a scheduler.
+        unsafe { !(*(*self.hctx.as_ptr()).queue).sched_shared_tags.is_null() }
+    }
+
+    /// How many of its tags are in use, those of others included if it shares them. Submitters only.
+    pub(crate) fn tags_in_use(&self) -> u32 {
+        // SAFETY: By the invariants `hctx` is valid, and has tags of a scheduler while it has one. The function only counts bits,
+        // which may change meanwhile.
+        unsafe {
+            let tags = (*self.hctx.as_ptr()).sched_tags;
+            bindings::sbitmap_weight(&raw const (*tags).bitmap_tags.sb)
+        }
+    }
+
     /// Tells the tags how few of them [`super::Allocation::limit_to`] leaves. With the queue frozen.
     pub(super) fn set_least_tags(&self) {
         // SAFETY: By the invariants `hctx` is valid, and has tags of a scheduler while it has one; since the queue is
@@ -243,46 +259,37 @@ impl<E: Elevator> HwQueue<E> {
         unsafe { bindings::blk_mq_run_hw_queue(self.hctx.as_ptr(), true) };
     }
 
-    fn cpus(&self) -> *const bindings::cpumask {
-        // SAFETY: By the invariants `hctx` is valid.
-        let cpus = unsafe { &raw const (*self.hctx.as_ptr()).cpumask };
-        #[cfg(CONFIG_CPUMASK_OFFSTACK)]
-        {
-            // SAFETY: As above; it has its mask for as long as it lives.
-            unsafe { cpus.read() }
+    /// Whether what the processor `cpu` submits comes to this hardware queue.
+    ///
+    /// By the map, as the block layer decides for which processors it has to wait (`blk_mq_hctx_has_online_cpu`). The hardware
+    /// queue's own mask lacks isolated processors, whose tasks submit I/O all the same.
+    pub(super) fn serves(&self, cpu: u32) -> bool {
+        // SAFETY: By the invariants `hctx` is valid, and keeps its number. While it has a scheduler, its type has a map, with an
+        // entry for each possible processor, which changes at most to 0 (`blk_mq_map_swqueue`, for another disk of the set).
+        unsafe {
+            let hctx = self.hctx.as_ptr();
+            let set = (*(*hctx).queue).tag_set;
+            let map = &(*set).map[usize::from((*hctx).type_)];
+            map.mq_map.add(cpu as usize).read_volatile() == (*hctx).queue_num
         }
-        #[cfg(not(CONFIG_CPUMASK_OFFSTACK))]
-        cpus.cast()
     }
 
-    /// The first online processor from `start` on that requests for this hardware queue come from.
-    fn online_cpu_from(&self, start: u32) -> Option<u32> {
-        // SAFETY: Both masks have `nr_cpu_ids` bits at least, all of them valid; that number does not change any more.
-        let (cpu, all) = unsafe {
-            let all = bindings::nr_cpu_ids;
-            let online = &raw const bindings::__cpu_online_mask.bits;
-            let cpus = &raw const (*self.cpus()).bits;
-            let cpu = bindings::_find_next_and_bit(
-                cpus.cast(),
-                online.cast(),
-                all as usize,
-                start as usize,
-            );
-            (u32::try_from(cpu).unwrap_or(all), all)
-        };
-        (cpu < all).then_some(cpu)
-    }
-
-    /// Whether requests for this hardware queue come from the online processor `cpu`. With processor hotplug excluded.
-    pub(super) fn runs_on(&self, cpu: u32) -> bool {
-        self.online_cpu_from(cpu) == Some(cpu)
-    }
-
-    /// Whether they come from another online processor than `cpu`.
-    pub(super) fn runs_on_another(&self, cpu: u32) -> bool {
-        match self.online_cpu_from(0) {
-            Some(first) if first == cpu => self.online_cpu_from(cpu.saturating_add(1)).is_some(),
-            first => first.is_some(),
+    /// Whether it serves another processor than `cpu` that is online. With processor hotplug excluded.
+    pub(super) fn serves_another(&self, cpu: u32) -> bool {
+        let mut online = 0u32;
+        loop {
+            // SAFETY: The mask has `nr_cpu_ids` bits at least; that number does not change any more.
+            let next = unsafe {
+                let all = bindings::nr_cpu_ids;
+                let mask = &raw const bindings::__cpu_online_mask.bits;
+                let next = bindings::_find_next_bit(mask.cast(), all as usize, online as usize);
+                u32::try_from(next).ok().filter(|next| *next < all)
+            };
+            let Some(next) = next else { return false };
+            if next != cpu && self.serves(next) {
+                return true;
+            }
+            online = next.saturating_add(1);
         }
     }
 

@@ -29,7 +29,8 @@ const _: () = assert!(usize::BITS == u64::BITS);
 /// `elv.priv[0]` is the submitter's number, and its lowest bit is set once the request was released for the first time;
 /// `hash.pprev` is the id of the submitter's PID namespace, or 0. `fifo_time` is the request's arrival and `elv.priv[1]` the
 /// time it is due, in nanoseconds of [`super::now_ns`], once they were set. `hash.next` is a set of small numbers: empty when
-/// the request comes (`blk_mq_rq_late_init`, [`Request::into_dispatched`]).
+/// the request comes for the first time (`blk_mq_rq_late_init`), and anything when the driver gives it back, as a completion on
+/// another processor uses the field, too (`ipi_list`).
 #[must_use = "a request that is dropped is somebody's lost I/O"]
 pub(crate) struct Request(NonNull<bindings::request>);
 
@@ -168,7 +169,8 @@ impl Request {
 
     #[inline]
     fn flags(&self) -> u32 {
-        // SAFETY: By the invariants the request is valid; the field does not change between insertion and dispatch.
+        // SAFETY: By the invariants the request is valid, and this handle its only user: it only changes while a list has it
+        // (`Fifo::merge`).
         unsafe { (*self.0.as_ptr()).cmd_flags }
     }
 

@@ -3,11 +3,13 @@
 //! Disks to slow down: null_blk, which completes every I/O at once.
 
 use crate::sys;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::{
     fs,
     path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
+    thread::sleep,
+    time::Duration,
 };
 
 /// A null_blk disk that goes when dropped.
@@ -167,4 +169,22 @@ impl Drop for Disk {
         let _ = self.remove();
         let _ = fs::remove_dir(self.config());
     }
+}
+
+/// The name of a disk of scsi_debug, with a hardware queue for each of two processors, until that module is removed.
+pub(crate) fn scsi(parameters: &[&str]) -> Result<String> {
+    let common = ["modprobe", "scsi_debug", "delay=0", "submit_queues=2"];
+    sys::run(&[&common, parameters].concat())?;
+    sys::run(&["modprobe", "sd_mod"])?;
+    for _ in 0..100 {
+        for entry in fs::read_dir("/sys/block")?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let model = sys::read(entry.path().join("device/model")).unwrap_or_default();
+            if model.starts_with("scsi_debug") {
+                return Ok(name);
+            }
+        }
+        sleep(Duration::from_millis(100));
+    }
+    bail!("scsi_debug has made no disk")
 }

@@ -50,6 +50,13 @@ fn main() -> ExitCode {
         _ => Judge::All,
     };
     words.retain(|word| !word.starts_with("--"));
+    if !matches!(judge, Judge::All) {
+        // Only the torture asks for what it finds.
+        if let Err(error) = memory::look_no_more() {
+            println!("Bail out! {error:#}");
+            return ExitCode::FAILURE;
+        }
+    }
     let selected: Vec<_> = scenarios::ALL
         .iter()
         .filter(|scenario| selects(&words, scenario.name))

@@ -84,7 +84,8 @@ impl Pair {
     }
 
     fn insert_again(&mut self) {
-        if let Some(request) = self.dispatched.pop() {
+        if let Some(mut request) = self.dispatched.pop() {
+            request.complete_elsewhere();
             self.reference.insert_again(request.number());
             let request = hand_over(request);
             assert!(request.was_released());

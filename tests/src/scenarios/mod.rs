@@ -77,6 +77,8 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("others_2_queues", others::two_queues),
     scenario("others_after_a_lease", others::after_a_lease),
     scenario("others_by_place", others::by_place),
+    scenario("others_in_a_crowd", others::in_a_crowd),
+    scenario("others_with_shared_tags", others::with_shared_tags),
     scenario("counters_delays", counters::delays),
     scenario("counters_limits", counters::limits),
     scenario("counters_held_and_early", counters::held_and_early),

@@ -3,7 +3,7 @@
 //! Others go on: I/O that no injection matches is not slowed by I/O that is held, not even when that wants all tags.
 
 use crate::{
-    disk::{Disk, Kind},
+    disk::{self, Disk, Kind},
     fio::{Fio, RANDOM_READ},
     injection::Injection,
     process::Cgroup,
@@ -162,5 +162,86 @@ pub(crate) fn by_place(report: &mut Report) -> Result<()> {
     );
     injection.remove()?;
     drop(slow);
+    Ok(())
+}
+
+/// Those who submit many I/Os together, before the first of them is held, get more than half of the tags.
+pub(crate) fn in_a_crowd(report: &mut Report) -> Result<()> {
+    let disk = Disk::on_ioem(&Kind::default())?;
+    let together = ["--numjobs=16", "--iodepth=32", "--iodepth_batch_submit=32"];
+    crowd(report, disk.name(), &together, 48)
+}
+
+/// Hardware queues that have their tags together.
+pub(crate) fn with_shared_tags(report: &mut Report) -> Result<()> {
+    sys::load_module()?;
+    let disk = disk::scsi(&["dev_size_mb=64", "host_max_queue=64"])?;
+    let scheduler = format!("/sys/block/{disk}/queue/scheduler");
+    sys::write(&scheduler, "ioem")?;
+    crowd(report, &disk, &["--numjobs=100", "--ioengine=psync"], 40)?;
+    sys::write(&scheduler, "none")?;
+    // Killed readers take their time to go.
+    for _ in 0..100 {
+        if sys::run(&["rmmod", "scsi_debug"]).is_ok() {
+            break;
+        }
+        sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+/// Many who want more tags than there are, of which `most` may be held; and then many others.
+fn crowd(report: &mut Report, disk: &str, options: &[&str], most: u64) -> Result<()> {
+    const READERS: u64 = 20;
+    const READS: u64 = 100;
+    let (slow, other) = (Cgroup::new("slow")?, Cgroup::new("other")?);
+    let path = format!("/dev/{disk}");
+    sys::write(format!("/sys/block/{disk}/queue/nr_requests"), "64")?;
+    let settings = [("cgroup", slow.path()), ("delay_us", "60000000")];
+    let injection = Injection::with_texts("slow", &settings)?;
+    let start = |cgroup: &Cgroup, options: &[&str]| {
+        let before = cgroup.enter();
+        let before: Vec<&str> = before.iter().map(String::as_str).collect();
+        Fio::start_by(&before, &path, &[RANDOM_READ, options].concat())
+    };
+    let common = [
+        "--cpus_allowed=0,1",
+        "--cpus_allowed_policy=split",
+        "--size=60m",
+        "--time_based",
+        "--runtime=60",
+    ];
+    let crowd = start(&slow, &[&common[..], options].concat())?;
+    sleep(Duration::from_secs(3));
+    let held = injection.stat("held")?;
+    report.figure(
+        "held of 64 tags",
+        format!("32 to {most}"),
+        held,
+        (32..=most).contains(&held),
+    );
+    let start_ns = sys::monotonic_ns();
+    let (readers, reads) = (
+        format!("--numjobs={READERS}"),
+        format!("--number_ios={READS}"),
+    );
+    let others = [&readers, &reads, "--ioengine=psync", "--size=60m"];
+    let outcome = start(&other, &others)?.finish()?;
+    let took_ms = (sys::monotonic_ns() - start_ns) / 1_000_000;
+    report.figure(
+        &format!("{READERS} others read {READS} times each"),
+        READERS * READS,
+        outcome.total_ios()?,
+        outcome.total_ios()? == (READERS * READS) as f64,
+    );
+    // What is held goes after a minute.
+    report.time(
+        "the others took",
+        "< 20000 ms",
+        format!("{took_ms} ms"),
+        took_ms < 20_000,
+    );
+    injection.remove()?;
+    drop(crowd);
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use super::actions::Counts;
 use crate::{
-    disk::{Disk, Kind},
+    disk::{self, Disk, Kind},
     fio::Fio,
     process::Cgroup,
     sys,
@@ -18,8 +18,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    thread::{self, JoinHandle, sleep},
-    time::Duration,
+    thread::{self, JoinHandle},
 };
 
 /// Everything that is tortured.
@@ -140,7 +139,7 @@ impl Rigs {
     }
 
     fn xfs(&mut self, context: &Shared) -> Result<()> {
-        let scsi = scsi_disk()?;
+        let scsi = disk::scsi(&["dev_size_mb=400", "max_queue=64"])?;
         self.names.push(scsi.clone());
         let xfs = self.file_system("xfs", &["mkfs.xfs", "-q", "-f"], &format!("/dev/{scsi}"))?;
         self.exercise(context, 1, &xfs);
@@ -277,30 +276,6 @@ impl Rigs {
         }
         Ok(())
     }
-}
-
-/// A disk of scsi_debug, with a hardware queue for each of two processors.
-fn scsi_disk() -> Result<String> {
-    sys::run(&[
-        "modprobe",
-        "scsi_debug",
-        "dev_size_mb=400",
-        "delay=0",
-        "submit_queues=2",
-        "max_queue=64",
-    ])?;
-    sys::run(&["modprobe", "sd_mod"])?;
-    for _ in 0..100 {
-        for entry in fs::read_dir("/sys/block")?.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let model = sys::read(entry.path().join("device/model")).unwrap_or_default();
-            if model.starts_with("scsi_debug") {
-                return Ok(name);
-            }
-        }
-        sleep(Duration::from_millis(100));
-    }
-    bail!("scsi_debug has made no disk")
 }
 
 /// A loop device over a file in memory.

@@ -73,6 +73,13 @@ impl Owned {
         unsafe { self.0.as_ref().__sector }
     }
 
+    /// What a completion on another processor leaves in a request that the driver then gives back (`blk_mq_raise_softirq`).
+    pub(crate) fn complete_elsewhere(&mut self) {
+        let next = std::ptr::without_provenance_mut(0xffff_8880_1234_5690);
+        // SAFETY: The request is valid, and ours.
+        unsafe { (*self.0.as_ptr()).__bindgen_anon_2.hash.next = next };
+    }
+
     fn queuelist(&self) -> *mut bindings::list_head {
         // SAFETY: The request is valid.
         unsafe { &raw mut (*self.0.as_ptr()).__bindgen_anon_1.queuelist }
