@@ -154,13 +154,16 @@ fn actors(
     let chosen = actions::ALL
         .iter()
         .enumerate()
-        .filter(|(_, (name, _))| options.wants(name))
-        .map(|(number, (name, act))| {
+        .filter(|(_, (name, _, _))| options.wants(name))
+        .map(|(number, (name, key, act))| {
+            let bar = options.bars.iter().find(|bar| bar.key == *key);
             let actor = Actor {
                 random: Random::new(options.seed ^ ((number as u64 + 1) << 32)),
                 disks: rigs.disks(),
                 counts: Arc::clone(counts),
                 stop: Arc::clone(stop),
+                asked: bar.map_or(u64::MAX, |bar| bar.asked),
+                key,
             };
             (*name, thread::spawn(move || act(actor)))
         });

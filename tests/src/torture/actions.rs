@@ -22,6 +22,10 @@ pub(super) struct Actor {
     pub(super) disks: Vec<String>,
     pub(super) counts: Arc<Counts>,
     pub(super) stop: Arc<AtomicBool>,
+    /// How much of what it does is asked for.
+    pub(super) asked: u64,
+    /// What is counted of it.
+    pub(super) key: &'static str,
 }
 
 /// Where the kernel is told to make allocations fail, if it can inject faults.
@@ -30,17 +34,17 @@ pub(super) const FAILSLAB: &str = "/sys/kernel/debug/failslab";
 /// A thread: runs until it is told to stop, and fails only for what must never be.
 type Act = fn(Actor) -> Result<()>;
 
-/// All of them, with their names.
-pub(super) const ALL: &[(&str, Act)] = &[
-    ("injections 1", injections::change),
-    ("injections 2", injections::change),
-    ("schedulers", switches::schedulers),
-    ("queues", switches::queues),
-    ("processors", switches::processors),
-    ("removals", switches::removals),
-    ("writers", switches::writers),
-    ("faults", faults::faults),
-    ("allocations", allocations::fail),
+/// All of them, with their names, and what is counted of each.
+pub(super) const ALL: &[(&str, &str, Act)] = &[
+    ("injections 1", "changes", injections::change),
+    ("injections 2", "changes", injections::change),
+    ("schedulers", "switches", switches::schedulers),
+    ("queues", "resized", switches::queues),
+    ("processors", "offline", switches::processors),
+    ("removals", "removals", switches::removals),
+    ("writers", "killed", switches::writers),
+    ("faults", "faulty", faults::faults),
+    ("allocations", "no_memory", allocations::fail),
 ];
 
 impl Actor {
@@ -49,9 +53,14 @@ impl Actor {
         !self.stop.load(Ordering::Relaxed)
     }
 
-    /// Waits for a random time below `most_ms`.
+    /// Waits for a random time below `most_ms`; longer when there was as much as is asked for, since the loads want to go on.
     pub(super) fn wait(&mut self, most_ms: u64) {
+        /// Milliseconds.
+        const REST: u64 = 4_000;
         sleep(Duration::from_millis(self.random.below(most_ms)));
+        if self.counts.of(self.key) >= self.asked {
+            sleep(Duration::from_millis(self.random.below(REST)));
+        }
     }
 }
 
@@ -80,8 +89,8 @@ impl Counts {
 
 /// How many there have to be of what is counted by a name.
 pub(super) struct Bar {
-    key: String,
-    asked: u64,
+    pub(super) key: String,
+    pub(super) asked: u64,
 }
 
 impl Bar {
@@ -149,15 +158,17 @@ impl Counts {
         }
     }
 
+    /// How much there was of what is counted by this name.
+    fn of(&self, key: &str) -> u64 {
+        let mut counts = self.all().into_iter().filter(|count| count.key == key);
+        counts
+            .next()
+            .map_or(0, |count| count.number.load(Ordering::Relaxed))
+    }
+
     /// Whether all bars are reached.
     pub(super) fn reach(&self, bars: &[Bar]) -> bool {
-        let counts = self.all();
-        bars.iter().all(|bar| {
-            let mut counts = counts.iter();
-            counts.any(|count| {
-                count.key == bar.key && count.number.load(Ordering::Relaxed) >= bar.asked
-            })
-        })
+        bars.iter().all(|bar| self.of(&bar.key) >= bar.asked)
     }
 }
 
