@@ -53,13 +53,18 @@ impl Actor {
         !self.stop.load(Ordering::Relaxed)
     }
 
-    /// Waits for a random time below `most_ms`; longer when there was as much as is asked for, since the loads want to go on.
+    /// Waits for a random time below `most_ms`.
     pub(super) fn wait(&mut self, most_ms: u64) {
-        /// Milliseconds.
-        const REST: u64 = 4_000;
         sleep(Duration::from_millis(self.random.below(most_ms)));
+    }
+
+    /// Waits between two actions; longer when there was as much as is asked for, since the loads want to go on.
+    pub(super) fn rest(&mut self, most_ms: u64) {
+        /// Milliseconds.
+        const LONGER: u64 = 8_000;
+        self.wait(most_ms);
         if self.counts.of(self.key) >= self.asked {
-            sleep(Duration::from_millis(self.random.below(REST)));
+            self.wait(LONGER);
         }
     }
 }

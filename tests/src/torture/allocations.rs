@@ -55,7 +55,7 @@ pub(super) fn fail(mut actor: Actor) -> Result<()> {
         let result = step(&mut actor, &mut mine);
         or_no_memory(&actor.counts, result)
             .or_else(|error| if actor.goes_on() { Err(error) } else { Ok(()) })?;
-        actor.wait(8);
+        actor.rest(8);
     }
     failing.set(false)?;
     remove(&mine);

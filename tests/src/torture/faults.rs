@@ -35,7 +35,7 @@ pub(super) fn faults(mut actor: Actor) -> Result<()> {
             Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?.finish_with_errors()?;
         let errors = outcome.errors_passed_over()? as u64;
         actor.counts.faulty.fetch_add(errors, Ordering::Relaxed);
-        actor.wait(100);
+        actor.rest(100);
     }
     Ok(())
 }

@@ -167,7 +167,7 @@ pub(super) fn change(mut actor: Actor) -> Result<()> {
             Err(_) if !actor.goes_on() => break,
             result => result?,
         }
-        actor.wait(8);
+        actor.rest(8);
     }
     remove(&mine);
     Ok(())

@@ -36,7 +36,7 @@ pub(super) fn schedulers(mut actor: Actor) -> Result<()> {
         if sys::write(format!("/sys/block/{disk}/queue/scheduler"), scheduler).is_ok() {
             Counts::add(&actor.counts.switches);
         }
-        actor.wait(150);
+        actor.rest(150);
     }
     Ok(())
 }
@@ -63,7 +63,7 @@ pub(super) fn queues(mut actor: Actor) -> Result<()> {
         if sys::write(&file, value.to_string()).is_ok() {
             Counts::add(&actor.counts.resized);
         }
-        actor.wait(400);
+        actor.rest(400);
     }
     Ok(())
 }
@@ -84,7 +84,7 @@ pub(super) fn processors(mut actor: Actor) -> Result<()> {
         }
         actor.wait(200);
         sys::write(&file, "1")?;
-        actor.wait(500);
+        actor.rest(500);
     }
     all_online()
 }
@@ -142,7 +142,7 @@ pub(super) fn removals(mut actor: Actor) -> Result<()> {
         }
         drop(disk);
         drop(injection);
-        actor.wait(50);
+        actor.rest(50);
     }
     Ok(())
 }
