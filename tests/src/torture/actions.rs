@@ -60,11 +60,10 @@ impl Actor {
 
     /// Waits between two actions; longer when there was as much as is asked for, since the loads want to go on.
     pub(super) fn rest(&mut self, most_ms: u64) {
-        /// Milliseconds.
-        const LONGER: u64 = 8_000;
+        const TIMES_LONGER: u64 = 200;
         self.wait(most_ms);
         if self.counts.of(self.key) >= self.asked {
-            self.wait(LONGER);
+            self.wait(most_ms * TIMES_LONGER);
         }
     }
 }

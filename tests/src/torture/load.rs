@@ -53,20 +53,24 @@ fn memory() -> Kind {
     }
 }
 
-/// What fio is told of the I/O that it verifies: how large, how many at once, and how much in a round.
-const PAGES: [&str; 5] = [
+/// What fio is told of the I/O that it verifies: how large, how many at once, how much in a round; and the cheapest way, where there
+/// is to be much of it.
+const PAGES: &[&str] = &[
     "--bs=4k",
     "--iodepth=64",
     "--iodepth_batch_submit=16",
     "--iodepth_batch_complete_min=8",
     "--size=16m",
 ];
-const SMALL: [&str; 5] = [
+const SMALL: &[&str] = &[
     "--bs=512",
     "--iodepth=256",
     "--iodepth_batch_submit=128",
-    "--iodepth_batch_complete_min=64",
-    "--size=8m",
+    "--iodepth_batch_complete_min=128",
+    "--size=16m",
+    "--ioengine=io_uring",
+    "--registerfiles",
+    "--fixedbufs",
 ];
 
 /// Makes what a load needs, and starts it.
@@ -123,7 +127,7 @@ impl Rigs {
             queue_depth: 512,
             ..memory()
         })?;
-        self.verify(context, 0, &format!("/dev/{raw}"), &SMALL);
+        self.verify(context, 0, &format!("/dev/{raw}"), SMALL);
         Ok(())
     }
 
@@ -133,7 +137,7 @@ impl Rigs {
             ..memory()
         })?;
         let ext4 = self.file_system("ext4", &["mkfs.ext4", "-q"], &format!("/dev/{disk}"))?;
-        self.verify(context, 1, &format!("{ext4}/verified"), &PAGES);
+        self.verify(context, 1, &format!("{ext4}/verified"), PAGES);
         self.exercise(context, 0, &ext4);
         Ok(())
     }
@@ -159,7 +163,7 @@ impl Rigs {
     fn virtio(&mut self, context: &Shared) -> Result<()> {
         if Path::new("/sys/block/vda").exists() {
             self.names.push("vda".to_owned());
-            self.verify(context, 1, "/dev/vda", &PAGES);
+            self.verify(context, 1, "/dev/vda", PAGES);
         }
         Ok(())
     }

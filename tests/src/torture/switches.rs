@@ -142,7 +142,7 @@ pub(super) fn removals(mut actor: Actor) -> Result<()> {
         }
         drop(disk);
         drop(injection);
-        actor.rest(50);
+        actor.rest(300);
     }
     Ok(())
 }
