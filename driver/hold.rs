@@ -211,6 +211,18 @@ impl Hold {
         self.held = self.held.saturating_sub(1);
     }
 
+    /// Whether a request is among those that may go now.
+    #[inline]
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// The next request when no rule is followed: then all may go.
+    #[inline]
+    pub(crate) fn pop_ready(&mut self) -> Option<Request> {
+        self.ready.pop_front()
+    }
+
     /// The next request, if one may go now.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Request> {

@@ -110,6 +110,24 @@ impl Inner {
         }
     }
 
+    /// The same when no rule is followed: then nothing is held, nobody waits or is asked, and this is known since
+    /// [`HwState::follow`].
+    #[inline]
+    fn publish_ready(&self, hw_queue: &HwQueue<Ioem>) {
+        let next_ns = if self.hold.has_ready() { 0 } else { NEVER };
+        hw_queue.data().next_ns.store(next_ns, Relaxed);
+    }
+
+    /// The next request that may go, or any if the queue has to drain, by the rules that are followed.
+    fn pop(&mut self, hw_queue: &HwQueue<Ioem>) -> Option<Request> {
+        let may_hold = self.hold.held() > 0 || self.hold.asking() > 0;
+        if may_hold && hw_queue.must_drain() {
+            self.hold.pop_any()
+        } else {
+            self.hold.pop()
+        }
+    }
+
     /// Whether as much is held as may be while others need tags.
     fn is_full(&self, hw_queue: &HwQueue<Ioem>) -> bool {
         self.hold.held() >= tags_to_hold(hw_queue.tags(), self.hold.share())
@@ -324,6 +342,7 @@ impl Elevator for Ioem {
                     inner.hold.judge(request);
                 }
             }
+            inner.publish(hw_queue, true);
         } else {
             for request in requests {
                 if request.was_released() {
@@ -332,20 +351,21 @@ impl Elevator for Ioem {
                     inner.hold.push_ready(request);
                 }
             }
+            inner.publish_ready(hw_queue);
         }
-        inner.publish(hw_queue, true);
     }
 
     #[inline]
     fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request> {
         let mut inner = hw_queue.data().inner.lock();
+        if inner.hold.plan().is_none() {
+            let request = inner.hold.pop_ready();
+            inner.publish_ready(hw_queue);
+            drop(inner);
+            return request.map(released);
+        }
         let next_end_ns = inner.hold.next_end_ns();
-        let may_hold = inner.hold.held() > 0 || inner.hold.asking() > 0;
-        let request = if !may_hold || !hw_queue.must_drain() {
-            inner.hold.pop()
-        } else {
-            inner.hold.pop_any()
-        };
+        let request = inner.pop(hw_queue);
         let wakes = inner.waiting > 0 && !inner.is_full(hw_queue);
         // After a request, the block layer asks for the next. After none, it would wait for 3 ms, also if the next request
         // became due since the clock was read.
@@ -358,10 +378,7 @@ impl Elevator for Ioem {
         } else if wakes {
             hw_queue.data().room.notify_one();
         }
-        request.map(|mut request| {
-            request.set_released();
-            request
-        })
+        request.map(released)
     }
 
     #[inline]
@@ -372,6 +389,13 @@ impl Elevator for Ioem {
             next_ns => next_ns <= now_ns() || hw_queue.must_drain(),
         }
     }
+}
+
+/// Remembers that a request goes to the driver.
+#[inline]
+fn released(mut request: Request) -> Request {
+    request.set_released();
+    request
 }
 
 /// Keeps the submitter of a request that would be held from taking a tag that another one needs.
