@@ -62,8 +62,10 @@ impl Actor {
     pub(super) fn rest(&mut self, most_ms: u64) {
         const TIMES_LONGER: u64 = 200;
         self.wait(most_ms);
-        if self.counts.of(self.key) >= self.asked {
-            self.wait(most_ms * TIMES_LONGER);
+        let mut waits = self.random.below(TIMES_LONGER);
+        while waits > 0 && self.goes_on() && self.counts.of(self.key) >= self.asked {
+            sleep(Duration::from_millis(most_ms));
+            waits -= 1;
         }
     }
 }
