@@ -55,9 +55,10 @@ pub(crate) fn path_length(report: &mut Report) -> Result<()> {
         cost(&disk)?;
         Ok(cost(&disk)? - nothing)
     };
-    // Not far above what was measured when they were set (250, 6,500 and 1,625), so that no change adds much unseen.
+    // Not far above what was measured when they were set (500, 6,500 and 1,875, to 125), so that no change adds much unseen.
+    // The first was 250 before a read without rules became 250 cheaper.
     for (what, count, settings, most) in [
-        ("a limit that never binds", 1, &[][..], 350.0),
+        ("a limit that never binds", 1, &[][..], 600.0),
         ("64 of them", 64, &[], 8_000.0),
         ("64 whose filter fails", 64, &[("op", "write")], 1_920.0),
     ] {
