@@ -61,7 +61,13 @@ fn torture(options: &Options, counts: &Arc<Counts>) -> Result<()> {
     prepare(options)?;
     let stop = Arc::new(AtomicBool::new(false));
     let wanted = |name: &str| options.wants(name);
-    let rigs = Rigs::start(options.seed, counts, &stop, &wanted)?;
+    let rigs = Rigs::start(
+        options.seed,
+        counts,
+        &stop,
+        !options.bars.is_empty(),
+        &wanted,
+    )?;
     let actors = actors(options, &rigs, counts, &stop);
     let result = watch(options, &rigs, &actors, counts);
     stop.store(true, Ordering::Relaxed);

@@ -42,6 +42,9 @@ struct Shared {
     stop: Arc<AtomicBool>,
     failure: Arc<Mutex<Option<anyhow::Error>>>,
     seed: u64,
+    /// How much of a raw disk is written and verified in a round: fio's start takes seconds where the kernel looks for mistakes,
+    /// and the run's end waits for that of a round.
+    size: &'static str,
 }
 
 /// A disk that keeps what is written.
@@ -67,7 +70,6 @@ const SMALL: &[&str] = &[
     "--iodepth=256",
     "--iodepth_batch_submit=128",
     "--iodepth_batch_complete_min=128",
-    "--size=16m",
     "--ioengine=io_uring",
     "--registerfiles",
     "--fixedbufs",
@@ -92,6 +94,7 @@ impl Rigs {
         seed: u64,
         counts: &Arc<Counts>,
         stop: &Arc<AtomicBool>,
+        long: bool,
         wanted: &dyn Fn(&str) -> bool,
     ) -> Result<Self> {
         let mut rigs = Self {
@@ -108,6 +111,7 @@ impl Rigs {
             stop: Arc::clone(stop),
             failure: Arc::clone(&rigs.failure),
             seed,
+            size: if long { "--size=16m" } else { "--size=2m" },
         };
         for (name, load) in LOADS {
             if wanted(name) {
@@ -308,6 +312,7 @@ fn verify(context: &Shared, before: &[String], file: &str, shape: &[&str]) -> Re
             "--do_verify=1",
             "--fallocate=none",
             engine,
+            context.size,
             &randseed,
         ];
         let outcome = Fio::start_by(&before, file, &[&options[..], shape].concat())?.finish();
