@@ -45,8 +45,8 @@ impl Bio<'_> {
     ///
     /// # Safety
     ///
-    /// `list` must be valid. From it on, `prev` must lead through `queuelist` of valid requests of the bio's queue, which nobody else uses, back
-    /// to `list`.
+    /// `list` must be valid. From it on, `prev` must lead through `queuelist` of valid requests of the bio's queue, which nobody
+    /// else uses, back to `list`.
     pub(super) unsafe fn merge_into(self, list: *mut bindings::list_head) -> bool {
         // SAFETY: By the type's invariants and this function's requirements. It is called as kyber calls it: by the submitter,
         // under a lock that no interrupt takes.

@@ -21,8 +21,8 @@ extern "C" {
 /// Emits `block_rq_insert`; a load and a branch when nobody listens.
 #[inline]
 pub(super) fn insert(request: &Request) {
-    // SAFETY: The tracepoint is in the kernel image and so always valid; its count is a word, which cannot tear. It is negative while the
-    // tracepoint is being enabled.
+    // SAFETY: The tracepoint is in the kernel image and so always valid; its count is a word, which cannot tear. It is negative
+    // while the tracepoint is being enabled.
     let enabled = unsafe {
         (&raw const __tracepoint_block_rq_insert.key.key.enabled.counter).read_volatile()
     };

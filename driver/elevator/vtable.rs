@@ -304,9 +304,8 @@ unsafe fn hctx_for(
 ) -> *mut bindings::blk_mq_hw_ctx {
     const POLLED: u32 = 1 << bindings::req_flag_bits___REQ_POLLED;
     // SAFETY: By this function's requirements all of these are valid. The map has an entry for each possible processor, and
-    // each is the number of a hardware queue, also while another disk that shares the map is
-    // added, for which an entry may become 0. That the task may go to another processor meanwhile does not matter: any of the
-    // hardware queues would do.
+    // each is the number of a hardware queue, also while another disk that shares the map is added, for which an entry may become
+    // 0. That the task may go to another processor meanwhile does not matter: any of the hardware queues would do.
     unsafe {
         let flags = (*bio).bi_opf;
         let kind = if flags & POLLED != 0 {
