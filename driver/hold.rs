@@ -33,23 +33,27 @@ pub(crate) struct Hold {
     hw_queue: usize,
     /// May go now: no rule touches them, or the driver gave them back, or they only have to ask limits.
     ready: Fifo,
-    /// How many of those have to ask limits: those whose set is not empty.
+    /// How many of those have to ask limits: those whose set is not empty. There are not as many requests as this can count.
     asking: u32,
     /// The plan's [`Plan::endless`].
     endless: u64,
     /// The plan's [`Plan::limit_all`].
     limit_all: u64,
+    /// Whether these are all of the plan's rules.
+    only_limits: bool,
     /// Wait for their delays, and no limit matches them.
     delayed: TimeQueue,
     /// Wait for their delays and then for limits.
     lines: Lines,
     /// How many requests wait for anything.
     held: u32,
-    /// The same by groups of submitters.
+    /// Whether none did when [`Hold::note_quiet`] was last called, nor has since.
+    is_quiet: bool,
+    /// `held` by groups of submitters.
     held_by_group: [u32; GROUPS],
-    /// When the next rule of the plan ends, if something is held.
+    /// When the next rule of the plan ends, as of the time for which `share` is known.
     next_end_ns: u64,
-    /// Whose I/O the plan holds, as of the last change of what is followed, or of when something was first held.
+    /// Whose I/O the plan holds, until `next_end_ns`.
     share: Share,
 }
 
@@ -63,9 +67,11 @@ impl Hold {
             asking: 0,
             endless: 0,
             limit_all: 0,
+            only_limits: false,
             delayed: TimeQueue::new(),
             lines: Lines::new(),
             held: 0,
+            is_quiet: false,
             held_by_group: [0; GROUPS],
             next_end_ns: NEVER,
             share: Share::Nothing,
@@ -89,7 +95,7 @@ impl Hold {
         self.share
     }
 
-    /// When the next rule of the plan ends, if something is held. It changes when one has ended.
+    /// When the next rule of the plan ends. While something is held, it changes when one has ended.
     #[inline]
     pub(crate) fn next_end_ns(&self) -> u64 {
         self.next_end_ns
@@ -99,6 +105,17 @@ impl Hold {
     #[inline]
     pub(crate) fn held(&self) -> u32 {
         self.held
+    }
+
+    /// Whether nothing was held when that was last noted, nor has been since.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
+    /// Notes whether nothing is held.
+    pub(crate) fn note_quiet(&mut self) {
+        self.is_quiet = self.held == 0;
     }
 
     /// How many requests will ask limits when it is their turn.
@@ -141,6 +158,9 @@ impl Hold {
     /// Takes a request that arrives now.
     #[inline]
     pub(crate) fn judge(&mut self, mut request: Request) {
+        if self.only_limits && self.lines.are_clear() {
+            return self.ask_in_turn(request);
+        }
         let Some(plan) = &self.plan else {
             return self.ready.push_back(request);
         };
@@ -153,7 +173,7 @@ impl Hold {
         let is_limited = plan.limits_of(verdict.held_by) != 0;
         let may_ask = verdict.delay_ns == 0 && verdict.held_by & !self.endless == 0;
         if may_ask && self.lines.are_open(&mut clock) {
-            self.asking = self.asking.saturating_add(1);
+            self.asking = self.asking.wrapping_add(1);
             return self.ready.push_back(request);
         }
         let now_ns = clock.now_ns();
@@ -164,22 +184,39 @@ impl Hold {
         self.enter(request, verdict.delay_ns, now_ns);
     }
 
+    /// Takes a request that arrives now, when all that is done to any is to ask limits, and nobody waits for one.
+    #[inline]
+    fn ask_in_turn(&mut self, mut request: Request) {
+        if !request.is_swap() {
+            request.put_set(self.limit_all);
+            self.asking = self.asking.wrapping_add(1);
+        }
+        self.ready.push_back(request);
+    }
+
     /// Finds out whose I/O would be held now, if none is.
     pub(crate) fn find_share(&mut self) {
-        if let Some(plan) = self.plan.as_ref().filter(|_| self.held == 0) {
-            self.share = plan.share(&mut Clock::new());
+        // A rule that gets another end has everything judged again.
+        if self.held == 0 && self.next_end_ns != NEVER {
+            self.find_share_at(now_ns());
+        }
+    }
+
+    fn find_share_at(&mut self, now_ns: u64) {
+        if let Some(plan) = self.plan.as_ref().filter(|_| now_ns >= self.next_end_ns) {
+            self.next_end_ns = plan.next_end_ns(now_ns);
+            self.share = plan.share(&mut now_ns.into());
         }
     }
 
     /// Takes a request that its set of rules holds from now on.
     fn enter(&mut self, mut request: Request, delay_ns: u64, now_ns: u64) {
+        if self.held == 0 {
+            self.find_share_at(now_ns);
+        }
         if let Some(plan) = &self.plan {
             plan.count_matched(request.set() & self.limit_all, self.hw_queue);
             plan.count_entered(request.set(), self.hw_queue);
-            if self.held == 0 {
-                self.next_end_ns = plan.next_end_ns(now_ns);
-                self.share = plan.share(&mut now_ns.into());
-            }
         }
         request.set_arrival_ns(now_ns);
         request.set_due_ns(now_ns.saturating_add(delay_ns));
@@ -193,6 +230,7 @@ impl Hold {
         let group = &mut self.held_by_group[request.submitter() % GROUPS];
         *group = group.saturating_add(1);
         self.held = self.held.saturating_add(1);
+        self.is_quiet = false;
         let limits = self
             .plan
             .as_ref()
@@ -217,7 +255,32 @@ impl Hold {
         !self.ready.is_empty()
     }
 
-    /// The next request when no rule is followed: then all may go.
+    /// The first of those that are ready, if that has no limits to ask, or they clearly admit it; `None` if more is to be looked
+    /// at. While nothing is held.
+    #[inline]
+    pub(crate) fn pop_admitted(&mut self) -> Option<Request> {
+        let set = self.ready.first_set()?;
+        if set != 0 {
+            let plan = self.plan.as_ref()?;
+            let is_admitted = match plan.sole_rule(set) {
+                Some(rule) => rule.charge_quickly(now_ns()),
+                None => plan.charge_quickly(plan.limits_of(set), now_ns()),
+            };
+            if !is_admitted {
+                return None;
+            }
+            match plan.sole_rule(set) {
+                Some(rule) => rule
+                    .ledger
+                    .count_at_once(self.hw_queue, set & self.limit_all == 0),
+                None => plan.count_at_once(set, self.limit_all, self.hw_queue),
+            }
+            self.asking = self.asking.wrapping_sub(1);
+        }
+        self.ready.pop_front()
+    }
+
+    /// The next request when no rule is followed, or nothing asks limits and nothing is held: then all may go.
     #[inline]
     pub(crate) fn pop_ready(&mut self) -> Option<Request> {
         self.ready.pop_front()
@@ -245,7 +308,7 @@ impl Hold {
         let Some(plan) = self.plan.as_ref().filter(|_| request.set() != 0) else {
             return Some(request);
         };
-        self.asking = self.asking.saturating_sub(1);
+        self.asking = self.asking.wrapping_sub(1);
         let limits = plan.limits_of(request.set());
         let mut now_ns = now_ns();
         match plan.charge(limits, &mut now_ns) {
@@ -293,7 +356,7 @@ impl Hold {
         let Some(request) = self.delayed.pop().or_else(|| self.lines.pop_any()) else {
             let request = self.ready.pop_front()?;
             if request.set() != 0 {
-                self.asking = self.asking.saturating_sub(1);
+                self.asking = self.asking.wrapping_sub(1);
                 if let Some(plan) = &self.plan {
                     plan.count_at_once(request.set(), self.limit_all, self.hw_queue);
                 }
@@ -416,6 +479,7 @@ impl Hold {
         self.share = plan.map_or(Share::Nothing, |plan| plan.share(&mut now_ns.into()));
         self.endless = plan.map_or(0, Plan::endless);
         self.limit_all = plan.map_or(0, |plan| plan.limit_all(self.endless));
+        self.only_limits = plan.is_some_and(|plan| plan.is_all(self.limit_all));
         let again = plan.zip(old);
         let again = again.map(|(plan, old)| plan.again(old, now_ns));
         while let Some(mut request) = held.pop_front() {

@@ -41,6 +41,8 @@ pub(crate) struct Ledger {
 /// their own, so that no other hardware queue waits for them.
 #[repr(align(64))]
 struct Lane {
+    /// What has matched, and gone at once: the only one that most I/O changes.
+    at_once: AtomicU64,
     counts: [AtomicU64; COUNTS],
     added: [AtomicU64; STEPS],
 }
@@ -59,6 +61,7 @@ impl Ledger {
         let mut lanes = KVec::new();
         for _ in 0..hw_queues {
             let lane = Lane {
+                at_once: AtomicU64::new(0),
                 counts: array::from_fn(|_| AtomicU64::new(0)),
                 added: array::from_fn(|_| AtomicU64::new(0)),
             };
@@ -84,14 +87,15 @@ impl Ledger {
         }
     }
 
-    /// Counts one I/O that might have been held, and went at once; as matched too if `matched`.
+    /// Counts one I/O that might have been held, and went at once; as matched too, unless it was counted so before.
     #[inline]
-    pub(crate) fn count_at_once(&self, hw_queue: usize, matched: bool) {
+    pub(crate) fn count_at_once(&self, hw_queue: usize, has_matched: bool) {
         if let Some(lane) = self.lanes.get(hw_queue) {
-            add_one(&lane.added[step(0)]);
-            if matched {
-                add_one(&lane.counts[Count::Matched as usize]);
-            }
+            add_one(if has_matched {
+                &lane.added[step(0)]
+            } else {
+                &lane.at_once
+            });
         }
     }
 
@@ -99,6 +103,13 @@ impl Ledger {
     pub(crate) fn totals(&self) -> Totals {
         let mut totals = Totals::ZERO;
         for lane in &self.lanes {
+            let at_once = lane.at_once.load(Relaxed);
+            for sum in [
+                &mut totals.counts[Count::Matched as usize],
+                &mut totals.added[step(0)],
+            ] {
+                *sum = sum.wrapping_add(at_once);
+            }
             for (sum, count) in totals.counts.iter_mut().zip(&lane.counts) {
                 *sum = sum.wrapping_add(count.load(Relaxed));
             }

@@ -6,7 +6,10 @@ use crate::{
     elevator::{Allocation, Clock, Request},
     injection::InjectionId,
     ledger::Count,
-    policy::{filter::Forecast, limit::Window},
+    policy::{
+        filter::{Forecast, Io, Submission},
+        limit::Window,
+    },
     rule::{Order, Rule},
 };
 use kernel::{prelude::*, sync::Arc};
@@ -14,14 +17,20 @@ use kernel::{prelude::*, sync::Arc};
 /// The most rules of a plan: each has a bit in the set that is kept with a request.
 pub(crate) const MOST_RULES: usize = 64;
 
+/// More than the greatest number of an operation that a filter can name.
+const OPERATIONS: usize = 32;
+
 /// The rules for one disk, in the order in which they apply. Immutable, but for what each rule remembers.
 ///
 /// # Invariants
 ///
-/// No two rules have the same `bit`, and `places` has the place of each by the number of its bit.
+/// No two rules have the same `bit`, and `places` has the place of each by the number of its bit. No rule that is not in an entry
+/// of `by_operation` matches an operation of that number.
 pub(crate) struct Plan {
     rules: KVec<Rule>,
     places: [u8; MOST_RULES],
+    /// The rules that may match an operation, by its number in `enum req_op`; the last entry is for all greater numbers.
+    by_operation: [u64; OPERATIONS],
     /// All rules.
     all: u64,
     /// The rules that delay.
@@ -142,6 +151,7 @@ impl Plan {
         let mut plan = Self {
             rules: KVec::new(),
             places: [0; MOST_RULES],
+            by_operation: [0; OPERATIONS],
             all: 0,
             delaying: 0,
             limiting: 0,
@@ -181,7 +191,17 @@ impl Plan {
             self.all |= rule.bit;
             self.delaying |= if rule.delay.is_some() { rule.bit } else { 0 };
             self.limiting |= if rule.limit.is_some() { rule.bit } else { 0 };
+            for (number, set) in (0..).zip(&mut self.by_operation) {
+                // INVARIANT: The rule is left out only where it cannot match.
+                *set |= if rule.may_match(number) { rule.bit } else { 0 };
+            }
         }
+    }
+
+    /// The rules that may match an operation of this number.
+    #[inline]
+    fn for_operation(&self, number: u32) -> u64 {
+        self.by_operation[(number as usize).min(OPERATIONS - 1)]
     }
 
     fn rule_of(&self, injection: InjectionId) -> Option<&Rule> {
@@ -192,6 +212,14 @@ impl Plan {
     fn rule(&self, number: u32) -> Option<&Rule> {
         let place = self.places.get(number as usize)?;
         self.rules.get(usize::from(*place))
+    }
+
+    /// The rule that is all of a set, if it is one.
+    #[inline]
+    pub(crate) fn sole_rule(&self, set: u64) -> Option<&Rule> {
+        set.is_power_of_two()
+            .then(|| self.rule(set.trailing_zeros()))
+            .flatten()
     }
 
     /// The rules of a set.
@@ -249,6 +277,11 @@ impl Plan {
         endless & self.limiting & !self.delaying & self.set_of(Rule::takes_all)
     }
 
+    /// Whether these are all of the rules.
+    pub(crate) fn is_all(&self, set: u64) -> bool {
+        set == self.all
+    }
+
     fn set_of(&self, has: impl Fn(&Rule) -> bool) -> u64 {
         let rules = self.rules.iter().filter(|rule| has(rule));
         rules.fold(0, |set, rule| set | rule.bit)
@@ -292,11 +325,8 @@ impl Plan {
             return verdict;
         }
         verdict.held_by = limit_all;
-        if limit_all == self.all {
-            return verdict;
-        }
-        for rule in &self.rules {
-            if rule.bit & limit_all != 0 || !rule.matches(request) {
+        for rule in self.rules_of(self.for_operation(request.operation()) & !limit_all) {
+            if !rule.matches(request) {
                 continue;
             }
             if let Some(delay_ns) = rule.judge(clock, Some(hw_queue)) {
@@ -363,11 +393,13 @@ impl Plan {
         }
     }
 
-    /// Counts a request that these rules might have held, and that went at once; those in `matched` have not counted it yet.
+    /// Counts a request that these rules might have held, and that went at once; those in `unmatched` have not counted that it
+    /// matches.
     #[inline]
-    pub(crate) fn count_at_once(&self, set: u64, matched: u64, hw_queue: usize) {
+    pub(crate) fn count_at_once(&self, set: u64, unmatched: u64, hw_queue: usize) {
         for rule in self.rules.iter().filter(|rule| rule.bit & set != 0) {
-            rule.ledger.count_at_once(hw_queue, rule.bit & matched != 0);
+            rule.ledger
+                .count_at_once(hw_queue, rule.bit & unmatched == 0);
         }
     }
 
@@ -392,7 +424,7 @@ impl Plan {
             return Forecast::No;
         }
         let mut clock = Clock::new();
-        let rules = self.rules.iter();
+        let rules = self.rules_of(self.for_operation(submission.operation()));
         rules
             .filter(|rule| rule.term.is_open_by(&mut clock))
             .map(|rule| rule.forecast(submission))
@@ -411,6 +443,20 @@ impl Plan {
             }
         }
         self.charge(set, now_ns)
+    }
+
+    /// Has each of these limits count one I/O, if all have room for more in the windows of this time; else none, and
+    /// [`Plan::charge`] knows what to do.
+    #[inline]
+    pub(crate) fn charge_quickly(&self, set: u64, now_ns: u64) -> bool {
+        let refuses = |rule: &Rule| rule.bit & set != 0 && !rule.charge_quickly(now_ns);
+        let Some(refusing) = self.rules.iter().position(refuses) else {
+            return true;
+        };
+        let before = self.rules.iter().take(refusing);
+        let charged = before.filter(|rule| rule.bit & set != 0);
+        charged.for_each(|rule| rule.give_back_quickly(now_ns));
+        false
     }
 
     /// Has each of these limits count one I/O, or none of them. Either way the answer tells until when no other I/O is

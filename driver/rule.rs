@@ -134,6 +134,11 @@ impl Rule {
         self.filter.pid_namespace != 0
     }
 
+    /// Whether a request may match whose operation has this number in `enum req_op`.
+    pub(crate) fn may_match(&self, operation: u32) -> bool {
+        self.filter.operations.may_match(operation)
+    }
+
     /// Whether the request is one of those that this rule is about.
     #[inline]
     pub(crate) fn matches(&self, request: &Request) -> bool {
@@ -214,6 +219,20 @@ impl Rule {
         match &self.limit {
             Some(limit) => limit.ask(&self.state.window, now_ns, elevator::now_ns),
             None => Ok(()),
+        }
+    }
+
+    /// As [`Limit::charge_quickly`]. False if there is no limit.
+    #[inline]
+    pub(crate) fn charge_quickly(&self, now_ns: u64) -> bool {
+        let limit = self.limit.as_ref();
+        limit.is_some_and(|limit| limit.charge_quickly(&self.state.window, now_ns))
+    }
+
+    /// As [`Limit::give_back_quickly`].
+    pub(crate) fn give_back_quickly(&self, now_ns: u64) {
+        if let Some(limit) = &self.limit {
+            limit.give_back_quickly(&self.state.window, now_ns);
         }
     }
 

@@ -94,6 +94,15 @@ impl Inner {
     /// `runs` tells that the hardware queue is run after this anyway, so that what may go already needs no timer.
     #[inline]
     fn publish(&mut self, hw_queue: &HwQueue<Ioem>, runs: bool) {
+        if self.hold.is_quiet() {
+            self.publish_ready(hw_queue);
+        } else {
+            self.publish_all(hw_queue, runs);
+        }
+    }
+
+    /// The same after a change of what is followed, too.
+    fn publish_all(&mut self, hw_queue: &HwQueue<Ioem>, runs: bool) {
         let next_ns = self.hold.next_ns();
         // Relaxed: who runs the queue after an insertion does so in the same task, and `blk_mq_run_hw_queue` looks again
         // under `queue_lock`, which orders it with all other runs.
@@ -105,13 +114,13 @@ impl Inner {
             state.is_full.store(is_full, Relaxed);
         }
         self.publish_asks(state);
+        self.hold.note_quiet();
         if next_ns != 0 && next_ns != NEVER && next_ns != self.alarm_ns {
             self.set_alarm(hw_queue, next_ns, runs);
         }
     }
 
-    /// The same when no rule is followed: then nothing is held, nobody waits or is asked, and this is known since
-    /// [`HwState::follow`].
+    /// The same when nothing is held, and nothing was: then no time is waited for, and what is asked of who submits is known.
     #[inline]
     fn publish_ready(&self, hw_queue: &HwQueue<Ioem>) {
         let next_ns = if self.hold.has_ready() { 0 } else { NEVER };
@@ -126,6 +135,25 @@ impl Inner {
         } else {
             self.hold.pop()
         }
+    }
+
+    /// What is found at once where nothing is held and nothing was, so that nobody else has to be told of anything; `None` if more
+    /// is to be looked at. The result is what the dispatch gives.
+    #[inline]
+    fn pop_quickly(&mut self, hw_queue: &HwQueue<Ioem>) -> Option<Option<Request>> {
+        if self.hold.plan().is_some() {
+            if !self.hold.is_quiet() {
+                return None;
+            }
+            if self.hold.asking() > 0 {
+                let request = self.hold.pop_admitted()?;
+                self.publish_ready(hw_queue);
+                return Some(Some(request));
+            }
+        }
+        let request = self.hold.pop_ready();
+        self.publish_ready(hw_queue);
+        Some(request)
     }
 
     /// Whether as much is held as may be while others need tags.
@@ -195,7 +223,7 @@ impl HwState {
         let state = hw_queue.data();
         let mut inner = state.inner.lock();
         let old = inner.hold.follow(plan);
-        inner.publish(hw_queue, true);
+        inner.publish_all(hw_queue, true);
         drop(inner);
         state.room.notify_all();
         // It may be the last reference: memory is freed better without the lock.
@@ -208,7 +236,7 @@ impl HwState {
         let state = hw_queue.data();
         let mut inner = state.inner.lock();
         inner.hold.judge_again(now_ns());
-        inner.publish(hw_queue, true);
+        inner.publish_all(hw_queue, true);
         drop(inner);
         state.room.notify_all();
         hw_queue.run();
@@ -358,9 +386,7 @@ impl Elevator for Ioem {
     #[inline]
     fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request> {
         let mut inner = hw_queue.data().inner.lock();
-        if inner.hold.plan().is_none() {
-            let request = inner.hold.pop_ready();
-            inner.publish_ready(hw_queue);
+        if let Some(request) = inner.pop_quickly(hw_queue) {
             drop(inner);
             return request.map(released);
         }

@@ -121,6 +121,7 @@ impl Fifo {
     }
 
     /// The set of the first request.
+    #[inline]
     pub(crate) fn first_set(&self) -> Option<u64> {
         let (first, _) = self.ends?;
         // SAFETY: By the invariants the request is ours; the handle only looks.

@@ -4,16 +4,16 @@
 //!
 //! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
 
-use super::{Elevator, NoIo};
+use super::{
+    atomic::{AtomicBool, Relaxed},
+    Elevator, NoIo,
+};
 use crate::policy::device::Disk;
 use core::ptr::NonNull;
 use kernel::{
     bindings, new_mutex,
     prelude::*,
-    sync::{
-        atomic::{Atomic, Relaxed},
-        Arc, ArcBorrow, Mutex,
-    },
+    sync::{Arc, ArcBorrow, Mutex},
     time::{
         hrtimer::{
             AbsoluteMode, ArcHrTimerHandle, HasHrTimer, HrTimer, HrTimerCallback,
@@ -172,7 +172,7 @@ pub(crate) struct HwQueue<E: Elevator> {
     #[pin]
     timer: HrTimer<Self>,
     /// Whether its last processor is going offline.
-    is_leaving: Atomic<bool>,
+    is_leaving: AtomicBool,
     #[pin]
     data: E::HwQueue,
 }
@@ -191,7 +191,7 @@ impl<E: Elevator> HwQueue<E> {
         try_pin_init!(Self {
             hctx: hctx,
             timer <- HrTimer::new(),
-            is_leaving: Atomic::new(false),
+            is_leaving: AtomicBool::new(false),
             data <- E::new_hw_queue(),
         })
     }

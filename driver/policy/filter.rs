@@ -115,9 +115,14 @@ impl Operations {
     /// Whether an operation of this number, of which these conditions hold, is meant.
     #[inline]
     pub fn match_operation(&self, number: u32, conditions: impl Fn() -> Conditions) -> bool {
-        let number_is = self.numbers == 0 || (number < 32 && self.numbers & (1 << number) != 0);
-        // Looked at only where some are asked for.
-        number_is && (self.conditions.0 == 0 || conditions().include(self.conditions))
+        // Conditions are looked at only where some are asked for.
+        self.may_match(number) && (self.conditions.0 == 0 || conditions().include(self.conditions))
+    }
+
+    /// Whether an operation of this number is meant, if the conditions are as asked.
+    #[inline]
+    pub const fn may_match(&self, number: u32) -> bool {
+        self.numbers == 0 || (number < u32::BITS && self.numbers & (1 << number) != 0)
     }
 
     const fn is_any(&self) -> bool {

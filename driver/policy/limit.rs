@@ -88,7 +88,7 @@ impl Window {
     }
 
     const fn same_number(self, number: u64) -> bool {
-        self.0 >> 32 == number & 0xffff_ffff
+        (self.0 >> 32) as u32 == number as u32
     }
 
     const fn used(self) -> u32 {
@@ -163,6 +163,22 @@ impl Limit {
         self.look(shared, now_ns, &read_clock).map(|_| ())
     }
 
+    /// Counts one I/O if the window of this time is the present one and has room for more than that; false if it was not counted,
+    /// and [`Limit::charge`] knows what to do.
+    #[inline]
+    pub fn charge_quickly(&self, shared: &impl Shared, now_ns: u64) -> bool {
+        let window = Window::from_word(shared.load());
+        window.same_number(self.number(now_ns))
+            // A quota is at least 1, and what is used below it.
+            && window.used() < self.quota.get().wrapping_sub(1)
+            && shared.exchange(window.0, window.0.wrapping_add(1))
+    }
+
+    /// Takes back what [`Limit::charge_quickly`] has counted at this time.
+    pub fn give_back_quickly(&self, shared: &impl Shared, now_ns: u64) {
+        self.fresh(now_ns).give_back_to(shared);
+    }
+
     /// Counts one I/O, and tells before which time no other is admitted; or the same because this one is not.
     ///
     /// As for [`Limit::ask`].
@@ -211,8 +227,25 @@ mod tests {
     extern crate std;
     use super::*;
     use proptest::prelude::*;
+    use std::cell::Cell;
     use std::collections::BTreeMap;
     use std::vec::Vec;
+
+    /// A word that nobody else uses.
+    struct Word(Cell<u64>);
+
+    impl Shared for Word {
+        fn load(&self) -> u64 {
+            self.0.get()
+        }
+
+        fn exchange(&self, old: u64, new: u64) -> bool {
+            self.0.get() == old && {
+                self.0.set(new);
+                true
+            }
+        }
+    }
 
     #[test]
     fn a_window_admits_its_quota_and_names_the_next() {
@@ -306,6 +339,35 @@ mod tests {
                         prop_assert!(until > now);
                     }
                 }
+            }
+        }
+
+        /// Charging quickly, and in full where that refuses, is charging in full; and what is taken back was never there.
+        #[test]
+        fn charging_quickly_is_charging(
+            period_us in 1u32..50, quota in 1u32..6,
+            steps in prop::collection::vec((0u64..20_000, any::<bool>()), 1..300),
+        ) {
+            let limit = Limit::new(period_us, quota).unwrap();
+            let [plain, quick] = [0; 2].map(|_| Word(Cell::new(limit.fresh(0).to_word())));
+            let mut now_ns = 0;
+            for (step_ns, takes_back) in steps {
+                now_ns += step_ns;
+                let clock = || now_ns;
+                let before = quick.load();
+                let is_quick = limit.charge_quickly(&quick, now_ns);
+                if is_quick && takes_back {
+                    limit.give_back_quickly(&quick, now_ns);
+                    prop_assert_eq!(quick.load(), before);
+                    continue;
+                }
+                let charged = limit.charge(&plain, &mut { now_ns }, clock);
+                if is_quick {
+                    prop_assert_eq!(charged.map(|charge| charge.until_ns), Ok(0));
+                } else {
+                    prop_assert_eq!(limit.charge(&quick, &mut { now_ns }, clock), charged);
+                }
+                prop_assert_eq!(quick.load(), plain.load());
             }
         }
 
