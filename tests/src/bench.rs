@@ -10,6 +10,7 @@ mod lateness;
 mod limit;
 mod memory;
 mod merge;
+mod path;
 mod rivals;
 mod scaling;
 mod spare;
@@ -67,6 +68,10 @@ const PARTS: &[Part] = &[
     Part {
         name: "scaling",
         run: scaling::all,
+    },
+    Part {
+        name: "path",
+        run: path::all,
     },
 ];
 

@@ -4,8 +4,11 @@
 //!
 //! `bench FOLDER GUEST...`: each GUEST is a file of what one boot has printed, a line of JSON for each cell. A figure is judged in
 //! every boot, and has passed if it did in all; what is shown is the median of the boots, and their least and greatest.
+//!
+//! `bench path GUEST LOG...` prints how many instructions of an I/O are in which function: LOGs are QEMU's, of what that guest did.
 
 mod cells;
+mod path;
 mod plots;
 mod rows;
 mod svg;
@@ -28,12 +31,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all figures have passed.
 fn run(words: &[String]) -> Result<bool> {
-    let Some((folder, files)) = words.split_first() else {
-        bail!("a folder to write to, and files with what guests have printed");
-    };
-    let folder = Path::new(folder);
+    match words {
+        [word, guest, logs @ ..] if word == "path" => {
+            let logs: Vec<&Path> = logs.iter().map(Path::new).collect();
+            print!("{}", path::table(Path::new(guest), &logs)?);
+            Ok(true)
+        }
+        [folder, files @ ..] => judge(Path::new(folder), files),
+        [] => bail!("a folder to write to, and files with what guests have printed"),
+    }
+}
+
+/// Whether all figures have passed.
+fn judge(folder: &Path, files: &[String]) -> Result<bool> {
     fs::create_dir_all(folder)?;
     let mut cells = Cells::default();
     for (boot, file) in files.iter().enumerate() {

@@ -144,13 +144,13 @@ pub(super) fn idle(bench: &mut Bench) -> Result<()> {
 }
 
 /// Rules that delay nothing here.
-struct Rules {
-    name: &'static str,
+pub(super) struct Rules {
+    pub(super) name: &'static str,
     count: usize,
     settings: &'static [(&'static str, &'static str)],
 }
 
-const RULES: &[Rules] = &[
+pub(super) const RULES: &[Rules] = &[
     Rules {
         name: "none",
         count: 0,
@@ -174,7 +174,7 @@ const RULES: &[Rules] = &[
 ];
 
 impl Rules {
-    fn inject(&self, device: &str) -> Result<Vec<Injection>> {
+    pub(super) fn inject(&self, device: &str) -> Result<Vec<Injection>> {
         let settings = [&[("device", device)], self.settings].concat();
         (0..self.count)
             .map(|number| Injection::with_texts(&format!("rule{number}"), &settings))

@@ -24,7 +24,7 @@ pub(super) fn faults(mut actor: Actor) -> Result<()> {
             ..Kind::default()
         })?;
         inject(&disk)?;
-        let number = format!("--number_ios={}", 200 + actor.random.below(400));
+        let number = format!("--number_ios={}", 100 + actor.random.below(200));
         let options = [
             "--iodepth=32",
             "--size=1g",

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Which functions an I/O takes its way through: QEMU logs each instruction, and `tests/bench` counts them on the host.
+
+use super::{
+    Bench,
+    cost::{RULES, load_options, pass},
+    cpus::Cpus,
+    print,
+};
+use crate::{
+    disk::{Disk, Kind},
+    fio::Fio,
+    injection::Injection,
+    sys,
+};
+use anyhow::{Context, Result};
+use serde_json::json;
+use std::{fs, path::Path, thread::sleep, time::Duration};
+
+/// For how long QEMU logs: on the icount clock a million instructions.
+const LOGGED: Duration = Duration::from_millis(1);
+
+/// Where QEMU sees the folder in which the logs go.
+const FOLDER: &str = "/run/lab/monitor";
+
+/// The port that takes commands of QEMU's monitor.
+struct Monitor(String);
+
+impl Monitor {
+    fn find() -> Result<Self> {
+        for port in fs::read_dir("/sys/class/virtio-ports")?.flatten() {
+            if sys::read(port.path().join("name"))?.trim() == "monitor" {
+                return Ok(Self(format!("/dev/{}", port.file_name().to_string_lossy())));
+            }
+        }
+        anyhow::bail!("no port for the monitor: run the guest with --monitor")
+    }
+
+    fn command(&self, command: &str) -> Result<()> {
+        fs::write(&self.0, format!("{command}\n")).with_context(|| command.to_owned())
+    }
+
+    /// Has the instructions of the next moment logged to a file of this name.
+    fn log(&self, name: &str) -> Result<()> {
+        self.command(&format!("logfile {FOLDER}/{name}"))?;
+        self.command("log exec,nochain")?;
+        sleep(LOGGED);
+        self.command("log none")
+    }
+}
+
+/// Prints where each function of the kernel and its modules is.
+fn print_symbols() -> Result<()> {
+    for line in sys::read(Path::new("/proc/kallsyms"))?.lines() {
+        let mut words = line.split_whitespace();
+        if let (Some(address), Some("t" | "T"), Some(name)) =
+            (words.next(), words.next(), words.next())
+        {
+            let module = words.next().unwrap_or("");
+            print(
+                "symbol",
+                json!({"address": address, "name": name, "module": module}),
+                json!({}),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Reads with the plainest scheduler, then with ioem and the rules that let all pass.
+pub(super) fn all(bench: &mut Bench) -> Result<()> {
+    let monitor = Monitor::find()?;
+    print_symbols()?;
+    // Or a block of instructions would be one line.
+    monitor.command("one-insn-per-tb on")?;
+    let disk = Disk::new(&Kind::default())?;
+    let cpus = Cpus::of_queues(&disk)?;
+    for depth in [1, 32] {
+        let options = load_options(bench, &cpus, depth);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let load = Fio::start(&disk.path(), &options)?;
+        disk.set_scheduler("fifo")?;
+        pass(&disk, 500)?;
+        monitor.log(&format!("{depth}.fifo"))?;
+        disk.set_scheduler("ioem-mq")?;
+        for rules in RULES {
+            let injections: Vec<Injection> = rules.inject(disk.name())?;
+            pass(&disk, 500)?;
+            monitor.log(&format!("{depth}.{}", rules.name))?;
+            drop(injections);
+        }
+        drop(load);
+    }
+    monitor.command("one-insn-per-tb off")
+}
