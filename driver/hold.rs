@@ -262,18 +262,8 @@ impl Hold {
         let set = self.ready.first_set()?;
         if set != 0 {
             let plan = self.plan.as_ref()?;
-            let is_admitted = match plan.sole_rule(set) {
-                Some(rule) => rule.charge_quickly(now_ns()),
-                None => plan.charge_quickly(plan.limits_of(set), now_ns()),
-            };
-            if !is_admitted {
+            if !plan.admit_at_once(set, self.limit_all, self.hw_queue, now_ns()) {
                 return None;
-            }
-            match plan.sole_rule(set) {
-                Some(rule) => rule
-                    .ledger
-                    .count_at_once(self.hw_queue, set & self.limit_all == 0),
-                None => plan.count_at_once(set, self.limit_all, self.hw_queue),
             }
             self.asking = self.asking.wrapping_sub(1);
         }

@@ -69,7 +69,7 @@ impl Lines {
     /// As [`Lines::are_open`] at any time: nobody waits, and no line is known to be closed.
     #[inline]
     pub(crate) fn are_clear(&self) -> bool {
-        self.waiting == 0 && self.closed_until_ns == 0
+        u64::from(self.waiting) | self.closed_until_ns == 0
     }
 
     /// Adds a request, whose due time is set, to the line of these limits.

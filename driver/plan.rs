@@ -216,7 +216,7 @@ impl Plan {
 
     /// The rule that is all of a set, if it is one.
     #[inline]
-    pub(crate) fn sole_rule(&self, set: u64) -> Option<&Rule> {
+    fn sole_rule(&self, set: u64) -> Option<&Rule> {
         set.is_power_of_two()
             .then(|| self.rule(set.trailing_zeros()))
             .flatten()
@@ -445,10 +445,33 @@ impl Plan {
         self.charge(set, now_ns)
     }
 
-    /// Has each of these limits count one I/O, if all have room for more in the windows of this time; else none, and
-    /// [`Plan::charge`] knows what to do.
+    /// Has the limits of this set admit one I/O that goes at once, and counts it as [`Plan::count_at_once`], if all have room for
+    /// more than that in the windows of this time; else nothing is counted, and [`Plan::charge`] knows what to do.
     #[inline]
-    pub(crate) fn charge_quickly(&self, set: u64, now_ns: u64) -> bool {
+    pub(crate) fn admit_at_once(
+        &self,
+        set: u64,
+        unmatched: u64,
+        hw_queue: usize,
+        now_ns: u64,
+    ) -> bool {
+        // Most often it is one, and this is what a limit that does not bind costs.
+        if let Some(rule) = self.sole_rule(set) {
+            let admits = rule.charge_quickly(now_ns);
+            if admits {
+                rule.ledger.count_at_once(hw_queue, set & unmatched == 0);
+            }
+            return admits;
+        }
+        let admits = self.charge_quickly(self.limits_of(set), now_ns);
+        if admits {
+            self.count_at_once(set, unmatched, hw_queue);
+        }
+        admits
+    }
+
+    #[inline]
+    fn charge_quickly(&self, set: u64, now_ns: u64) -> bool {
         let refuses = |rule: &Rule| rule.bit & set != 0 && !rule.charge_quickly(now_ns);
         let Some(refusing) = self.rules.iter().position(refuses) else {
             return true;
