@@ -10,8 +10,9 @@ use crate::{
     trace::{Event, Step, Trace, times_between},
 };
 use anyhow::Result;
+use rustix::thread::set_current_timer_slack;
 use serde_json::json;
-use std::{thread::sleep, time::Duration};
+use std::{num::NonZeroU64, thread::sleep, time::Duration};
 
 /// Who delays.
 #[derive(Clone, Copy, PartialEq)]
@@ -41,12 +42,15 @@ impl By {
     }
 }
 
+/// How many users there are where arrivals are spread.
+const USERS: u64 = 32;
+
 /// How I/Os arrive.
 #[derive(Clone, Copy, PartialEq)]
 enum Arrivals {
     /// One at a time.
     Single,
-    /// At random times, as of many users, with up to 32 on their way.
+    /// At random times: those of 32 users, each of which has one on its way.
     Spread,
     /// 32 at once, and the next 32 when these have ended.
     Lockstep,
@@ -61,10 +65,10 @@ impl Arrivals {
         }
     }
 
-    /// How many arrive in a second, if they do not wait for each other: so many that 16 are on their way, but not more than the
-    /// guest's processors have time for.
+    /// How many arrive in a second, if they do not wait for each other: so many that 16 are on their way, but at most 1,000. Each takes
+    /// some 50 us of the processor, for which another one may have to wait.
     fn rate(self, delay_us: u64) -> Option<u64> {
-        (self == Self::Spread).then(|| (16_000_000 / delay_us).min(2_000))
+        (self == Self::Spread).then(|| (16_000_000 / delay_us).min(1_000))
     }
 
     /// How many are measured.
@@ -77,19 +81,28 @@ impl Arrivals {
     }
 
     fn options(self, delay_us: u64) -> Vec<String> {
-        let mut options = vec![format!("--number_ios={}", self.count(delay_us))];
-        if self == Self::Single {
-            options.push("--iodepth=1".to_owned());
-        } else {
-            options.push("--iodepth=32".to_owned());
-        }
-        if self == Self::Lockstep {
-            options
-                .extend(["--iodepth_batch=32", "--iodepth_batch_complete=32"].map(str::to_owned));
+        let users = if self == Self::Spread { USERS } else { 1 };
+        let mut options = vec![format!("--number_ios={}", self.count(delay_us) / users)];
+        match self {
+            Self::Single => options.push("--iodepth=1".to_owned()),
+            // One fio with as many I/Os would let all of them end before it waits for the time of the next.
+            Self::Spread => options.extend([
+                "--ioengine=psync".to_owned(),
+                "--thread".to_owned(),
+                format!("--numjobs={users}"),
+            ]),
+            Self::Lockstep => options.extend(
+                [
+                    "--iodepth=32",
+                    "--iodepth_batch=32",
+                    "--iodepth_batch_complete=32",
+                ]
+                .map(str::to_owned),
+            ),
         }
         if let Some(rate) = self.rate(delay_us) {
             options.extend([
-                format!("--rate_iops={rate}"),
+                format!("--rate_iops={}", rate / users),
                 "--rate_process=poisson".to_owned(),
             ]);
         }
@@ -97,10 +110,31 @@ impl Arrivals {
     }
 }
 
+/// While this lives, sleeps of this thread and of programs that it starts end on time.
+///
+/// By default the kernel may end one up to 50 us late, and does so when some other timer comes: then an I/O would arrive whenever
+/// another one is due, on the only processor.
+struct Punctual;
+
+impl Punctual {
+    fn new() -> Result<Self> {
+        set_current_timer_slack(Some(NonZeroU64::MIN))?;
+        Ok(Self)
+    }
+}
+
+impl Drop for Punctual {
+    fn drop(&mut self) {
+        let _ = set_current_timer_slack(None);
+    }
+}
+
 /// All delays, each by all that can, for all ways to arrive.
 pub(super) fn all(bench: &mut Bench) -> Result<()> {
     let kind = Kind::default();
-    let _cpus = Cpus::first(2)?;
+    // What is on another processor takes instructions of the same clock, and turns of many instructions.
+    let _cpus = Cpus::first(1)?;
+    let _punctual = Punctual::new()?;
     for delay_us in [100, 1_000, 10_000, 100_000] {
         for arrivals in [Arrivals::Single, Arrivals::Spread, Arrivals::Lockstep] {
             for by in [By::Ioem, By::DmDelay, By::Disk] {
@@ -156,7 +190,12 @@ fn measure(
     let trace = Trace::start_watching(vec![(from, from_device), (to, disk.device()?)])?;
     Fio::start(&path, &options)?.finish()?;
     let events: Vec<Event> = trace.stop()?;
-    Ok(times_between(&events, from, to))
+    let mut times_ns = times_between(&events, from, to);
+    if arrivals == Arrivals::Spread {
+        // All users begin at the same time, and those whose second or third time has come meanwhile have them together.
+        times_ns.drain(..4 * USERS as usize);
+    }
+    Ok(times_ns)
 }
 
 fn report(by: By, arrivals: Arrivals, delay_us: u64, times_ns: &[u64]) {
