@@ -14,9 +14,21 @@ use std::{
     fs,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread::sleep,
     time::Duration,
 };
+
+/// Held while a processor is offline, and while a disk's number of hardware queues changes.
+///
+/// Who does both at once hangs the kernel, with any scheduler and with none: a hardware queue whose processors are all offline is
+/// marked as inactive (`blk_mq_hctx_notify_offline`), and stays so when the disk uses it again for other processors
+/// (`blk_mq_alloc_and_init_hctx`), whose I/O then waits without end for it to become active.
+static HW_QUEUES: Mutex<()> = Mutex::new(());
+
+fn hw_queues_stay() -> MutexGuard<'static, ()> {
+    HW_QUEUES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Switches disks to other schedulers and back.
 pub(super) fn schedulers(mut actor: Actor) -> Result<()> {
@@ -59,6 +71,7 @@ pub(super) fn queues(mut actor: Actor) -> Result<()> {
                 *actor.random.choose(&[4, 5, 32, 64, 100, 256, 1_000]),
             ),
         };
+        let _stays = hw_queues_stay();
         // Only some disks and schedulers can.
         if sys::write(&file, value.to_string()).is_ok() {
             Counts::add(&actor.counts.resized);
@@ -79,11 +92,13 @@ pub(super) fn processors(mut actor: Actor) -> Result<()> {
     ensure!(count > 0, "no processor can be taken off");
     while actor.goes_on() {
         let file = processor(1 + actor.random.below(count));
+        let stays = hw_queues_stay();
         if sys::write(&file, "0").is_ok() {
             Counts::add(&actor.counts.offline);
         }
         actor.wait(200);
         sys::write(&file, "1")?;
+        drop(stays);
         actor.rest(500);
     }
     all_online()
