@@ -86,7 +86,8 @@ impl Trace {
     /// Begins to trace each of these steps of a disk of its own.
     pub(crate) fn start_watching(watched: Vec<(Step, u32)>) -> Result<Self> {
         sys::write(format!("{TRACING}/tracing_on"), "0")?;
-        sys::write(format!("{TRACING}/trace"), "")?;
+        // Truncating the file is what empties the trace.
+        fs::write(format!("{TRACING}/trace"), "")?;
         sys::write(format!("{TRACING}/trace_clock"), "mono")?;
         sys::write(format!("{TRACING}/buffer_size_kb"), "98304")?;
         for (step, device) in &watched {
