@@ -18,8 +18,10 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use std::{fs, path::Path, thread::sleep, time::Duration};
 
-/// For how long QEMU logs: on the icount clock a million instructions.
+/// For how long QEMU logs: on the icount clock a million instructions, if none waits.
 const LOGGED: Duration = Duration::from_millis(1);
+/// For how long with a delay of a millisecond.
+const LOGGED_DELAY: Duration = Duration::from_millis(10);
 
 /// Where QEMU sees the folder in which the logs go.
 const FOLDER: &str = "/run/lab/monitor";
@@ -42,10 +44,10 @@ impl Monitor {
     }
 
     /// Has the instructions of the next moment logged to a file of this name.
-    fn log(&self, name: &str) -> Result<()> {
+    fn log(&self, name: &str, time: Duration) -> Result<()> {
         self.command(&format!("logfile {FOLDER}/{name}"))?;
         self.command("log exec,nochain")?;
-        sleep(LOGGED);
+        sleep(time);
         self.command("log none")
     }
 }
@@ -68,7 +70,7 @@ fn print_symbols() -> Result<()> {
     Ok(())
 }
 
-/// Reads with the plainest scheduler, then with ioem and the rules that let all pass.
+/// Reads with the plainest scheduler, then with ioem, with the rules that let all pass, and with a delay.
 pub(super) fn all(bench: &mut Bench) -> Result<()> {
     let monitor = Monitor::find()?;
     print_symbols()?;
@@ -82,14 +84,18 @@ pub(super) fn all(bench: &mut Bench) -> Result<()> {
         let load = Fio::start(&disk.path(), &options)?;
         disk.set_scheduler("fifo")?;
         pass(&disk, 500)?;
-        monitor.log(&format!("{depth}.fifo"))?;
+        monitor.log(&format!("{depth}.fifo"), LOGGED)?;
         disk.set_scheduler("ioem-mq")?;
         for rules in RULES {
             let injections: Vec<Injection> = rules.inject(disk.name())?;
             pass(&disk, 500)?;
-            monitor.log(&format!("{depth}.{}", rules.name))?;
+            monitor.log(&format!("{depth}.{}", rules.name), LOGGED)?;
             drop(injections);
         }
+        let injection = Injection::new("delay", &[("delay_us", 1_000)])?;
+        pass(&disk, 50)?;
+        monitor.log(&format!("{depth}.delay"), LOGGED_DELAY)?;
+        injection.remove()?;
         drop(load);
     }
     monitor.command("one-insn-per-tb off")
