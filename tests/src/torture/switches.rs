@@ -131,10 +131,10 @@ pub(super) fn removals(mut actor: Actor) -> Result<()> {
         let injection = Injection::with_texts(&format!("removal{number}"), &settings)?;
         // Of fio, the start alone takes seconds where the kernel looks for mistakes.
         let readers = 1 + actor.random.below(8);
-        let readers: Vec<_> = (0..readers)
+        let mut readers: Vec<_> = (0..readers)
             .map(|_| read_once(&disk.path()))
             .collect::<Result<_>>()?;
-        // Others end all injections for a moment, which is good, too; then nothing is held.
+        // Others end all injections for a moment, which is good, too; then nothing is held, and those who read are done.
         let mut held = 0;
         for _ in 0..2_000 {
             // At the end, all injections are removed by who has started this.
@@ -143,7 +143,8 @@ pub(super) fn removals(mut actor: Actor) -> Result<()> {
                 Err(_) if !actor.goes_on() => break,
                 Err(error) => return Err(error),
             };
-            if held > 0 {
+            let is_reading = |reader: &mut Child| reader.try_wait().is_ok_and(|end| end.is_none());
+            if held > 0 || !readers.iter_mut().any(is_reading) {
                 break;
             }
             sleep(Duration::from_millis(10));
