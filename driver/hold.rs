@@ -47,14 +47,16 @@ pub(crate) struct Hold {
     lines: Lines,
     /// How many requests wait for anything.
     held: u32,
-    /// Whether none did when [`Hold::note_quiet`] was last called, nor has since.
+    /// Whether none did when [`Hold::note_quiet`] was last called, nor has since, and `share` is what it was then.
     is_quiet: bool,
     /// `held` by groups of submitters.
     held_by_group: [u32; GROUPS],
-    /// When the next rule of the plan ends, as of the time for which `share` is known.
+    /// When the next rule of the plan ends, as of when `share` was found out.
     next_end_ns: u64,
-    /// Whose I/O the plan holds, until `next_end_ns`.
+    /// Whose I/O the plan holds. Who finds something held, or a request that nothing holds, after `next_end_ns` finds it out anew.
     share: Share,
+    /// Whether that was found out anew, and who waits for room has not been told.
+    has_changed: bool,
 }
 
 impl Hold {
@@ -75,6 +77,7 @@ impl Hold {
             held_by_group: [0; GROUPS],
             next_end_ns: NEVER,
             share: Share::Nothing,
+            has_changed: false,
         }
     }
 
@@ -95,19 +98,13 @@ impl Hold {
         self.share
     }
 
-    /// When the next rule of the plan ends. While something is held, it changes when one has ended.
-    #[inline]
-    pub(crate) fn next_end_ns(&self) -> u64 {
-        self.next_end_ns
-    }
-
     /// How many requests wait for their time.
     #[inline]
     pub(crate) fn held(&self) -> u32 {
         self.held
     }
 
-    /// Whether nothing was held when that was last noted, nor has been since.
+    /// Whether nothing was held when that was last noted, nor has been since, and whose I/O is held is as it was.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         self.is_quiet
@@ -119,7 +116,7 @@ impl Hold {
     }
 
     /// How many requests will ask limits when it is their turn.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn asking(&self) -> u32 {
         self.asking
     }
@@ -167,6 +164,9 @@ impl Hold {
         let mut clock = Clock::new();
         let verdict = plan.judge(&request, &mut clock, self.hw_queue, self.limit_all);
         if verdict.held_by == 0 {
+            if self.held == 0 && self.next_end_ns != NEVER {
+                self.find_share_at(clock.now_ns());
+            }
             return self.ready.push_back(request);
         }
         request.put_set(verdict.held_by);
@@ -196,17 +196,31 @@ impl Hold {
 
     /// Finds out whose I/O would be held now, if none is.
     pub(crate) fn find_share(&mut self) {
-        // A rule that gets another end has everything judged again.
         if self.held == 0 && self.next_end_ns != NEVER {
             self.find_share_at(now_ns());
         }
     }
 
+    /// Finds out whose I/O is held at this time, if a rule has ended since that was last known. A rule that gets another end has
+    /// everything judged again.
     fn find_share_at(&mut self, now_ns: u64) {
-        if let Some(plan) = self.plan.as_ref().filter(|_| now_ns >= self.next_end_ns) {
-            self.next_end_ns = plan.next_end_ns(now_ns);
-            self.share = plan.share(&mut now_ns.into());
+        if now_ns >= self.next_end_ns {
+            self.learn_share(now_ns);
         }
+    }
+
+    fn learn_share(&mut self, now_ns: u64) {
+        let plan = self.plan.as_deref();
+        self.next_end_ns = plan.map_or(NEVER, |plan| plan.next_end_ns(now_ns));
+        self.share = plan.map_or(Share::Nothing, |plan| plan.share(&mut now_ns.into()));
+        self.has_changed = true;
+        // What is published depends on it.
+        self.is_quiet = false;
+    }
+
+    /// Whether it was found out anew whose I/O is held, since this was last called.
+    pub(crate) fn take_changed(&mut self) -> bool {
+        core::mem::take(&mut self.has_changed)
     }
 
     /// Takes a request that its set of rules holds from now on.
@@ -255,10 +269,25 @@ impl Hold {
         !self.ready.is_empty()
     }
 
+    /// The next request, if any, where that is found at once and tells nobody else anything: where nothing is held and nothing was
+    /// ([`Hold::is_quiet`]); `None` if more is to be looked at.
+    #[inline]
+    pub(crate) fn pop_quickly(&mut self) -> Option<Option<Request>> {
+        if self.plan.is_some() {
+            if !self.is_quiet {
+                return None;
+            }
+            if self.asking > 0 {
+                return self.pop_admitted().map(Some);
+            }
+        }
+        Some(self.ready.pop_front())
+    }
+
     /// The first of those that are ready, if that has no limits to ask, or they clearly admit it; `None` if more is to be looked
     /// at. While nothing is held.
     #[inline]
-    pub(crate) fn pop_admitted(&mut self) -> Option<Request> {
+    fn pop_admitted(&mut self) -> Option<Request> {
         let set = self.ready.first_set()?;
         if set != 0 {
             let plan = self.plan.as_ref()?;
@@ -267,12 +296,6 @@ impl Hold {
             }
             self.asking = self.asking.wrapping_sub(1);
         }
-        self.ready.pop_front()
-    }
-
-    /// The next request when no rule is followed, or nothing asks limits and nothing is held: then all may go.
-    #[inline]
-    pub(crate) fn pop_ready(&mut self) -> Option<Request> {
         self.ready.pop_front()
     }
 
@@ -463,10 +486,9 @@ impl Hold {
         }
         // What was known of limits is not known of others.
         self.lines = Lines::new();
+        self.learn_share(now_ns);
         let plan = self.plan.clone();
         let plan = plan.as_deref();
-        self.next_end_ns = plan.map_or(NEVER, |plan| plan.next_end_ns(now_ns));
-        self.share = plan.map_or(Share::Nothing, |plan| plan.share(&mut now_ns.into()));
         self.endless = plan.map_or(0, Plan::endless);
         self.limit_all = plan.map_or(0, |plan| plan.limit_all(self.endless));
         self.only_limits = plan.is_some_and(|plan| plan.is_all(self.limit_all));

@@ -41,7 +41,7 @@ pub(crate) struct Ledger {
 /// their own, so that no other hardware queue waits for them.
 #[repr(align(64))]
 struct Lane {
-    /// What has matched, and gone at once: the only one that most I/O changes.
+    /// What went at once, and was not counted as matched before: all that is counted of I/O that a rule for all only limits.
     at_once: AtomicU64,
     counts: [AtomicU64; COUNTS],
     added: [AtomicU64; STEPS],
@@ -87,11 +87,11 @@ impl Ledger {
         }
     }
 
-    /// Counts one I/O that might have been held, and went at once; as matched too, unless it was counted so before.
+    /// Counts one I/O that might have been held, and went at once; as matched too, unless it was `counted` so before.
     #[inline]
-    pub(crate) fn count_at_once(&self, hw_queue: usize, has_matched: bool) {
+    pub(crate) fn count_at_once(&self, hw_queue: usize, counted: bool) {
         if let Some(lane) = self.lanes.get(hw_queue) {
-            add_one(if has_matched {
+            add_one(if counted {
                 &lane.added[step(0)]
             } else {
                 &lane.at_once

@@ -20,7 +20,7 @@ pub(crate) const MOST_RULES: usize = 64;
 /// More than the greatest number of an operation that a filter can name.
 const OPERATIONS: usize = 32;
 
-/// The rules for one disk, in the order in which they apply. Immutable, but for what each rule remembers.
+/// The rules for one disk. Immutable, but for what each rule remembers.
 ///
 /// # Invariants
 ///
@@ -29,7 +29,7 @@ const OPERATIONS: usize = 32;
 pub(crate) struct Plan {
     rules: KVec<Rule>,
     places: [u8; MOST_RULES],
-    /// The rules that may match an operation, by its number in `enum req_op`; the last entry is for all greater numbers.
+    /// The rules that may match an operation, by its number in `enum req_op`; the last entry is for all numbers from there on.
     by_operation: [u64; OPERATIONS],
     /// All rules.
     all: u64,
@@ -393,13 +393,13 @@ impl Plan {
         }
     }
 
-    /// Counts a request that these rules might have held, and that went at once; those in `unmatched` have not counted that it
+    /// Counts a request that these rules might have held, and that went at once; those in `uncounted` have not counted that it
     /// matches.
     #[inline]
-    pub(crate) fn count_at_once(&self, set: u64, unmatched: u64, hw_queue: usize) {
+    pub(crate) fn count_at_once(&self, set: u64, uncounted: u64, hw_queue: usize) {
         for rule in self.rules.iter().filter(|rule| rule.bit & set != 0) {
             rule.ledger
-                .count_at_once(hw_queue, rule.bit & unmatched == 0);
+                .count_at_once(hw_queue, rule.bit & uncounted == 0);
         }
     }
 
@@ -451,7 +451,7 @@ impl Plan {
     pub(crate) fn admit_at_once(
         &self,
         set: u64,
-        unmatched: u64,
+        uncounted: u64,
         hw_queue: usize,
         now_ns: u64,
     ) -> bool {
@@ -459,17 +459,18 @@ impl Plan {
         if let Some(rule) = self.sole_rule(set) {
             let admits = rule.charge_quickly(now_ns);
             if admits {
-                rule.ledger.count_at_once(hw_queue, set & unmatched == 0);
+                rule.ledger.count_at_once(hw_queue, set & uncounted == 0);
             }
             return admits;
         }
         let admits = self.charge_quickly(self.limits_of(set), now_ns);
         if admits {
-            self.count_at_once(set, unmatched, hw_queue);
+            self.count_at_once(set, uncounted, hw_queue);
         }
         admits
     }
 
+    /// Has each of these limits count one I/O as [`Rule::charge_quickly`], or none of them.
     #[inline]
     fn charge_quickly(&self, set: u64, now_ns: u64) -> bool {
         let refuses = |rule: &Rule| rule.bit & set != 0 && !rule.charge_quickly(now_ns);

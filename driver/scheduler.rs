@@ -115,6 +115,10 @@ impl Inner {
         }
         self.publish_asks(state);
         self.hold.note_quiet();
+        // Of those who wait, some may not be held any more, whether or not there is room for the others.
+        if self.hold.take_changed() && self.waiting > 0 {
+            state.room.notify_all();
+        }
         if next_ns != 0 && next_ns != NEVER && next_ns != self.alarm_ns {
             self.set_alarm(hw_queue, next_ns, runs);
         }
@@ -129,31 +133,11 @@ impl Inner {
 
     /// The next request that may go, or any if the queue has to drain, by the rules that are followed.
     fn pop(&mut self, hw_queue: &HwQueue<Ioem>) -> Option<Request> {
-        let may_hold = self.hold.held() > 0 || self.hold.asking() > 0;
-        if may_hold && hw_queue.must_drain() {
+        if hw_queue.must_drain() {
             self.hold.pop_any()
         } else {
             self.hold.pop()
         }
-    }
-
-    /// What is found at once where nothing is held and nothing was, so that nobody else has to be told of anything; `None` if more
-    /// is to be looked at. The result is what the dispatch gives.
-    #[inline]
-    fn pop_quickly(&mut self, hw_queue: &HwQueue<Ioem>) -> Option<Option<Request>> {
-        if self.hold.plan().is_some() {
-            if !self.hold.is_quiet() {
-                return None;
-            }
-            if self.hold.asking() > 0 {
-                let request = self.hold.pop_admitted()?;
-                self.publish_ready(hw_queue);
-                return Some(Some(request));
-            }
-        }
-        let request = self.hold.pop_ready();
-        self.publish_ready(hw_queue);
-        Some(request)
     }
 
     /// Whether as much is held as may be while others need tags.
@@ -225,7 +209,6 @@ impl HwState {
         let old = inner.hold.follow(plan);
         inner.publish_all(hw_queue, true);
         drop(inner);
-        state.room.notify_all();
         // It may be the last reference: memory is freed better without the lock.
         drop(old);
         hw_queue.run();
@@ -238,7 +221,6 @@ impl HwState {
         inner.hold.judge_again(now_ns());
         inner.publish_all(hw_queue, true);
         drop(inner);
-        state.room.notify_all();
         hw_queue.run();
     }
 }
@@ -386,22 +368,18 @@ impl Elevator for Ioem {
     #[inline]
     fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request> {
         let mut inner = hw_queue.data().inner.lock();
-        if let Some(request) = inner.pop_quickly(hw_queue) {
+        if let Some(request) = inner.hold.pop_quickly() {
+            inner.publish_ready(hw_queue);
             drop(inner);
             return request.map(released);
         }
-        let next_end_ns = inner.hold.next_end_ns();
         let request = inner.pop(hw_queue);
         let wakes = inner.waiting > 0 && !inner.is_full(hw_queue);
         // After a request, the block layer asks for the next. After none, it would wait for 3 ms, also if the next request
         // became due since the clock was read.
         inner.publish(hw_queue, request.is_some());
-        // Of those who wait, some may not be held any more, whether or not there is room for the others.
-        let has_ended = inner.waiting > 0 && inner.hold.next_end_ns() != next_end_ns;
         drop(inner);
-        if has_ended {
-            hw_queue.data().room.notify_all();
-        } else if wakes {
+        if wakes {
             hw_queue.data().room.notify_one();
         }
         request.map(released)
@@ -447,7 +425,7 @@ fn find_room(hw_queue: &HwQueue<Ioem>, allocation: &mut Allocation<'_>) {
     }
     // Nobody else looks whether rules have ended while nothing is held.
     inner.hold.find_share();
-    inner.publish_asks(state);
+    inner.publish(hw_queue, false);
     // Of those who wait, each dispatch wakes one: if there is room for more, that one wakes the next.
     let wakes = has_waited && inner.waiting > 0 && !inner.is_full(hw_queue);
     drop(inner);

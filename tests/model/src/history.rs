@@ -8,7 +8,7 @@ use crate::{
     injection::{Injection, InjectionId},
     ledger::Ledger,
     orders::order,
-    plan::Plan,
+    plan::{Plan, Share},
     policy::{
         delay::{Delay, NS_PER_US},
         distribution::Shape,
@@ -72,7 +72,7 @@ impl Pair {
         self.reference.now_ns = now_ns;
     }
 
-    fn insert(&mut self, kind: Kind) {
+    fn insert(&mut self, kind: Kind) -> Result<(), String> {
         let request = hand_over(Owned::new(self.inserted, flags(kind)));
         assert!(!request.was_released());
         let before = self.hold.asking();
@@ -81,6 +81,13 @@ impl Pair {
         let asks = self.hold.asking() > before;
         self.reference.insert(self.inserted, kind, asks);
         self.inserted += 1;
+        let plan = self.plan.as_ref();
+        let now_ns = self.reference.now_ns;
+        let share = plan.map_or(Share::Nothing, |plan| plan.share(&mut now_ns.into()));
+        if self.hold.held() == 0 && self.hold.share() != share {
+            return Err("it is not known whose I/O is held".into());
+        }
+        Ok(())
     }
 
     fn insert_again(&mut self) {
@@ -147,7 +154,11 @@ impl Pair {
 
     fn pop(&mut self) -> Result<(), String> {
         let now_ns = self.reference.now_ns;
-        let popped = self.hold.pop();
+        // As the scheduler does.
+        let popped = match self.hold.pop_quickly() {
+            Some(popped) => popped,
+            None => self.hold.pop(),
+        };
         self.compare_asking();
         self.reference.expire();
         match popped {
@@ -189,7 +200,7 @@ impl Pair {
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
         match step {
-            Step::Insert(kind) => self.insert(*kind),
+            Step::Insert(kind) => self.insert(*kind)?,
             Step::InsertAgain => self.insert_again(),
             Step::Wait(time_ns) => self.wait_until(self.reference.now_ns + time_ns),
             Step::WaitForNext => {
@@ -206,6 +217,8 @@ impl Pair {
             }
             Step::End(injection) => self.end_at(*injection, 0),
         }
+        // As whatever changes what is held.
+        self.hold.note_quiet();
         self.compare()
     }
 
