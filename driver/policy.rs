@@ -13,6 +13,8 @@ pub mod filter;
 pub mod gate;
 pub mod histogram;
 pub mod limit;
+pub mod operations;
 pub mod parse;
 pub mod random;
+pub mod sectors;
 pub mod settings;

@@ -5,7 +5,7 @@
 //! C header: `block/blk-mq.h`.
 
 use super::{layouts::BlkMqAllocData, owner, request::conditions};
-use crate::policy::filter::{Conditions, Submission};
+use crate::policy::{filter::Submission, operations::Conditions};
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::bindings;
 

@@ -8,7 +8,7 @@ use super::{
     owner::{self, Remember},
     trace,
 };
-use crate::policy::filter::{Conditions, Io};
+use crate::policy::{filter::Io, operations::Conditions};
 use core::{marker::PhantomData, mem::ManuallyDrop, ptr::NonNull};
 use kernel::{bindings, warn_on};
 

@@ -234,7 +234,7 @@ impl Part {
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::super::filter::Conditions;
+    use super::super::operations::Conditions;
     use super::*;
     use std::string::ToString;
 

@@ -4,9 +4,9 @@
 
 use super::{
     device::Part,
-    parse::{long, words, ParseError},
+    operations::{Conditions, Operations},
+    sectors::Sectors,
 };
-use core::fmt;
 
 /// One I/O, as far as a filter looks at it.
 pub trait Io {
@@ -26,215 +26,6 @@ pub trait Io {
     fn is_in_cgroup(&self, id: u64) -> bool;
     /// The id of the PID namespace of who submitted it.
     fn pid_namespace(&self) -> u64;
-}
-
-/// What an operation can be besides, as bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conditions(u8);
-
-impl Conditions {
-    /// Nothing.
-    pub const NONE: Self = Self(0);
-    /// Somebody waits for it: reads, and writes that are synchronous or force something to the medium.
-    pub const SYNC: Self = Self(1);
-    /// It forces its data to the medium.
-    pub const FUA: Self = Self(2);
-    /// It is metadata of a file system.
-    pub const META: Self = Self(4);
-
-    /// Both.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Whether all of `wanted` are among these.
-    pub const fn include(self, wanted: Self) -> bool {
-        self.0 & wanted.0 == wanted.0
-    }
-}
-
-/// Operations, and conditions on them.
-///
-/// The words are those of the kernel's block error injection, which has `XYZ` for each `REQ_OP_XYZ`; lower case is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Operations {
-    /// A bit for each number of `enum req_op`; none is any.
-    numbers: u32,
-    conditions: Conditions,
-}
-
-/// The words for operations, and the numbers of `enum req_op`.
-const OPERATIONS: [(&str, u32); 11] = [
-    ("read", 0),
-    ("write", 1),
-    ("discard", 3),
-    ("secure_erase", 5),
-    ("write_zeroes", 9),
-    ("zone_append", 7),
-    ("zone_open", 11),
-    ("zone_close", 13),
-    ("zone_finish", 15),
-    ("zone_reset", 17),
-    ("zone_reset_all", 19),
-];
-
-const CONDITIONS: [(&str, Conditions); 3] = [
-    ("sync", Conditions::SYNC),
-    ("fua", Conditions::FUA),
-    ("meta", Conditions::META),
-];
-
-impl Operations {
-    /// Any operation.
-    pub const ANY: Self = Self {
-        numbers: 0,
-        conditions: Conditions::NONE,
-    };
-
-    /// Reads words such as `read write sync`.
-    ///
-    /// # Errors
-    ///
-    /// [`ParseError::Invalid`] for any other word.
-    pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
-        let mut new = Self::ANY;
-        for word in words(text) {
-            let is = |name: &str| name.as_bytes().eq_ignore_ascii_case(word);
-            if let Some((_, number)) = OPERATIONS.iter().find(|(name, _)| is(name)) {
-                new.numbers |= 1 << number;
-            } else if let Some((_, condition)) = CONDITIONS.iter().find(|(name, _)| is(name)) {
-                new.conditions = new.conditions.and(*condition);
-            } else {
-                return Err(ParseError::Invalid);
-            }
-        }
-        Ok(new)
-    }
-
-    /// Whether an operation of this number, of which these conditions hold, is meant.
-    #[inline]
-    pub fn match_operation(&self, number: u32, conditions: impl Fn() -> Conditions) -> bool {
-        // Conditions are looked at only where some are asked for.
-        self.may_match(number) && (self.conditions.0 == 0 || conditions().include(self.conditions))
-    }
-
-    /// Whether an operation of this number is meant, if the conditions are as asked.
-    #[inline]
-    pub const fn may_match(&self, number: u32) -> bool {
-        self.numbers == 0 || (number < u32::BITS && self.numbers & (1 << number) != 0)
-    }
-
-    const fn is_any(&self) -> bool {
-        self.numbers == 0 && self.conditions.0 == 0
-    }
-}
-
-impl fmt::Display for Operations {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let operations = OPERATIONS.iter();
-        let operations = operations.filter(|(_, number)| self.numbers & (1 << number) != 0);
-        let conditions = CONDITIONS.iter();
-        let conditions = conditions.filter(|(_, condition)| self.conditions.include(*condition));
-        let names = operations.map(|(name, _)| *name);
-        for (number, name) in names.chain(conditions.map(|(name, _)| *name)).enumerate() {
-            let space = if number > 0 { " " } else { "" };
-            write!(f, "{space}{name}")?;
-        }
-        Ok(())
-    }
-}
-
-/// The most ranges of sectors.
-const MOST_RANGES: usize = 16;
-
-/// Ranges of sectors, of 512 bytes, of the disk; none is all.
-///
-/// # Invariants
-///
-/// The first `count` ranges are not empty, end at or below 2^64 - 1, and do not overlap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sectors {
-    ranges: [Range; MOST_RANGES],
-    count: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Range {
-    start: u64,
-    /// The first sector behind it.
-    end: u64,
-}
-
-impl Sectors {
-    /// All sectors.
-    pub const ALL: Self = Self {
-        // INVARIANT: There is no range.
-        ranges: [Range { start: 0, end: 0 }; MOST_RANGES],
-        count: 0,
-    };
-
-    /// Reads words such as `2048+8`: a start and a length.
-    ///
-    /// # Errors
-    ///
-    /// [`ParseError::OutOfRange`] for too many, empty and endless ranges, [`ParseError::Invalid`] for ranges that overlap
-    /// and for other words.
-    pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
-        let mut new = Self::ALL;
-        for word in words(text) {
-            let plus = word.iter().position(|&byte| byte == b'+');
-            let plus = plus.ok_or(ParseError::Invalid)?;
-            let (start, length) = (long(&word[..plus]), long(&word[plus.saturating_add(1)..]));
-            // What is no number at all counts first.
-            if start == Err(ParseError::Invalid) || length == Err(ParseError::Invalid) {
-                return Err(ParseError::Invalid);
-            }
-            let (start, length) = (start?, length?);
-            let end = start.checked_add(length).ok_or(ParseError::OutOfRange)?;
-            if length == 0 {
-                return Err(ParseError::OutOfRange);
-            }
-            new.add(Range { start, end })?;
-        }
-        Ok(new)
-    }
-
-    fn add(&mut self, range: Range) -> Result<(), ParseError> {
-        if self.count > 0 && self.touch(range.start, range.end) {
-            return Err(ParseError::Invalid);
-        }
-        let slot = self.ranges.get_mut(self.count);
-        // INVARIANT: The caller has checked the range for itself, and it touches no other.
-        *slot.ok_or(ParseError::OutOfRange)? = range;
-        self.count = self.count.saturating_add(1);
-        Ok(())
-    }
-
-    fn ranges(&self) -> &[Range] {
-        &self.ranges[..self.count]
-    }
-
-    /// Whether a sector from `start` to before `end` is in one of the ranges.
-    fn touch(&self, start: u64, end: u64) -> bool {
-        let mut ranges = self.ranges().iter();
-        ranges.any(|range| start < range.end && range.start < end)
-    }
-}
-
-impl fmt::Display for Sectors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, range) in self.ranges().iter().enumerate() {
-            let space = if number > 0 { " " } else { "" };
-            write!(
-                f,
-                "{space}{}+{}",
-                range.start,
-                range.end.saturating_sub(range.start)
-            )?;
-        }
-        Ok(())
-    }
 }
 
 /// All conditions of an injection on one disk.
@@ -296,7 +87,7 @@ impl Filter {
     }
 
     fn has_place_or_size(&self) -> bool {
-        self.sectors.count > 0 || self.min_bytes > 0 || self.max_bytes > 0
+        !self.sectors.are_all() || self.min_bytes > 0 || self.max_bytes > 0
     }
 
     /// Whether the I/O matches.
@@ -320,7 +111,7 @@ impl Filter {
 
     #[inline]
     fn matches_sectors(&self, io: &impl Io) -> bool {
-        if self.sectors.count == 0 {
+        if self.sectors.are_all() {
             return true;
         }
         let start = io.first_sector();
@@ -349,7 +140,7 @@ impl Filter {
             return Forecast::No;
         }
         // The block layer takes FUA away where the disk does not know it.
-        let asks_for_fua = self.operations.conditions.include(Conditions::FUA);
+        let asks_for_fua = self.operations.ask_for(Conditions::FUA);
         let is_certain = self.part.is_all()
             && !self.has_place_or_size()
             && !submission.may_be_empty()
@@ -381,8 +172,6 @@ mod tests {
     extern crate std;
     use super::*;
     use proptest::prelude::*;
-    use std::string::ToString;
-    use std::vec::Vec;
 
     #[derive(Clone, Copy)]
     struct Plain {
@@ -598,77 +387,17 @@ mod tests {
         assert_eq!(Filter { cgroup: 7, ..ANY }.forecast(&meta), Forecast::No);
     }
 
-    #[test]
-    fn words_are_the_kernels_and_shown_in_order() {
-        for (text, shown) in [
-            ("READ", "read"),
-            ("sync write read", "read write sync"),
-            ("zone_reset_all write_zeroes", "write_zeroes zone_reset_all"),
-            ("meta fua", "fua meta"),
-            ("", ""),
-        ] {
-            assert_eq!(
-                Operations::parse(text.as_bytes()).unwrap().to_string(),
-                shown
-            );
-        }
-        for text in [
-            "flush",
-            "reads",
-            "read,write",
-            " read",
-            "read ",
-            "read  write",
-            "read\n",
-            "1",
-        ] {
-            assert_eq!(
-                Operations::parse(text.as_bytes()),
-                Err(ParseError::Invalid),
-                "{text:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn ranges_are_checked() {
-        use ParseError::{Invalid, OutOfRange};
-        let many = (0..17)
-            .map(|n| std::format!("{n}+1"))
-            .collect::<Vec<_>>()
-            .join(" ");
-        for (text, error) in [
-            ("0+8 4+8", Invalid),
-            ("4+8 0+5", Invalid),
-            ("1+1 1+1", Invalid),
-            ("8", Invalid),
-            ("+8", Invalid),
-            ("8+", Invalid),
-            ("0+8,9+1", Invalid),
-            ("0+8\n", Invalid),
-            ("0+0", OutOfRange),
-            ("-1+8", OutOfRange),
-            ("18446744073709551615+1", OutOfRange),
-            ("18446744073709551616+1", OutOfRange),
-            (&many, OutOfRange),
-        ] {
-            assert_eq!(Sectors::parse(text.as_bytes()), Err(error), "{text}");
-        }
-        assert_eq!(Sectors::parse(b"8+8 0+8").unwrap().to_string(), "8+8 0+8");
-        assert!(Sectors::parse(b"18446744073709551614+1").is_ok());
-    }
-
     proptest! {
         /// What is foretold comes true.
         #[test]
         fn forecasts_hold(
-            operations in 0u32..4, place in prop::option::of(0u64..100), size in prop::option::of(1u32..9),
+            operations in 0usize..4, place in prop::option::of(0u64..100), size in prop::option::of(1u32..9),
             cgroup in 0u64..3, pid_namespace in 0u64..3,
             operation in 0u32..4, sector in 0u64..100, bytes in 1u32..9, meta: bool,
             cgroups: [bool; 1], own in 1u64..3,
         ) {
             let filter = Filter {
-                operations: Operations { numbers: operations, conditions: Conditions::NONE },
+                operations: Operations::parse(["", "read", "write", "read write"][operations].as_bytes()).unwrap(),
                 sectors: place.map_or(Sectors::ALL, |n| Sectors::parse(std::format!("{n}+10").as_bytes()).unwrap()),
                 min_bytes: size.unwrap_or(0), cgroup, pid_namespace, ..ANY
             };

@@ -6,10 +6,12 @@ use super::{
     delay::Delay,
     device::{Devices, Disk},
     distribution::{show_decimal, Percentiles, Shape},
-    filter::{Filter, Operations, Sectors},
+    filter::Filter,
     gate::Gate,
     limit::Limit,
+    operations::Operations,
     parse::{line, long, number, percent, ParseError},
+    sectors::Sectors,
 };
 use core::fmt;
 

@@ -9,7 +9,8 @@
 use chaos_fuzz as _;
 use chaos_policy::policy::{
     device::Disk,
-    filter::{Conditions, Io},
+    filter::Io,
+    operations::Conditions,
     settings::{Attribute, Owner, Settings},
 };
 use libfuzzer_sys::fuzz_target;

@@ -12,8 +12,9 @@ use crate::{
     policy::{
         delay::{Delay, NS_PER_US},
         distribution::Shape,
-        filter::{Filter, Operations},
+        filter::Filter,
         limit::Limit,
+        operations::Operations,
     },
     reference::{Kind, Reference, Rule, INJECTIONS},
     rule::Order,

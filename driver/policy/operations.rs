@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! What is done to a disk: operations, and conditions on them.
+
+use super::parse::{words, ParseError};
+use core::fmt;
+
+/// What an operation can be besides, as bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conditions(u8);
+
+impl Conditions {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+    /// Somebody waits for it: reads, and writes that are synchronous or force something to the medium.
+    pub const SYNC: Self = Self(1);
+    /// It forces its data to the medium.
+    pub const FUA: Self = Self(2);
+    /// It is metadata of a file system.
+    pub const META: Self = Self(4);
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of `wanted` are among these.
+    pub const fn include(self, wanted: Self) -> bool {
+        self.0 & wanted.0 == wanted.0
+    }
+}
+
+/// Operations, and conditions on them.
+///
+/// The words are those of the kernel's block error injection, which has `XYZ` for each `REQ_OP_XYZ`; lower case is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operations {
+    /// A bit for each number of `enum req_op`; none is any.
+    numbers: u32,
+    conditions: Conditions,
+}
+
+/// The words for operations, and the numbers of `enum req_op`.
+const OPERATIONS: [(&str, u32); 11] = [
+    ("read", 0),
+    ("write", 1),
+    ("discard", 3),
+    ("secure_erase", 5),
+    ("write_zeroes", 9),
+    ("zone_append", 7),
+    ("zone_open", 11),
+    ("zone_close", 13),
+    ("zone_finish", 15),
+    ("zone_reset", 17),
+    ("zone_reset_all", 19),
+];
+
+const CONDITIONS: [(&str, Conditions); 3] = [
+    ("sync", Conditions::SYNC),
+    ("fua", Conditions::FUA),
+    ("meta", Conditions::META),
+];
+
+impl Operations {
+    /// Any operation.
+    pub const ANY: Self = Self {
+        numbers: 0,
+        conditions: Conditions::NONE,
+    };
+
+    /// Reads words such as `read write sync`.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError::Invalid`] for any other word.
+    pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
+        let mut new = Self::ANY;
+        for word in words(text) {
+            let is = |name: &str| name.as_bytes().eq_ignore_ascii_case(word);
+            if let Some((_, number)) = OPERATIONS.iter().find(|(name, _)| is(name)) {
+                new.numbers |= 1 << number;
+            } else if let Some((_, condition)) = CONDITIONS.iter().find(|(name, _)| is(name)) {
+                new.conditions = new.conditions.and(*condition);
+            } else {
+                return Err(ParseError::Invalid);
+            }
+        }
+        Ok(new)
+    }
+
+    /// Whether an operation of this number, of which these conditions hold, is meant.
+    #[inline]
+    pub fn match_operation(&self, number: u32, conditions: impl Fn() -> Conditions) -> bool {
+        // Conditions are looked at only where some are asked for.
+        self.may_match(number) && (self.conditions.0 == 0 || conditions().include(self.conditions))
+    }
+
+    /// Whether an operation of this number is meant, if the conditions are as asked.
+    #[inline]
+    pub const fn may_match(&self, number: u32) -> bool {
+        self.numbers == 0 || (number < u32::BITS && self.numbers & (1 << number) != 0)
+    }
+
+    /// Whether this condition is asked for.
+    pub const fn ask_for(&self, condition: Conditions) -> bool {
+        self.conditions.include(condition)
+    }
+
+    /// Whether any operation is meant, under any conditions.
+    pub const fn is_any(&self) -> bool {
+        self.numbers == 0 && self.conditions.0 == 0
+    }
+}
+
+impl fmt::Display for Operations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operations = OPERATIONS.iter();
+        let operations = operations.filter(|(_, number)| self.numbers & (1 << number) != 0);
+        let conditions = CONDITIONS.iter();
+        let conditions = conditions.filter(|(_, condition)| self.conditions.include(*condition));
+        let names = operations.map(|(name, _)| *name);
+        for (number, name) in names.chain(conditions.map(|(name, _)| *name)).enumerate() {
+            let space = if number > 0 { " " } else { "" };
+            write!(f, "{space}{name}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn words_are_the_kernels_and_shown_in_order() {
+        for (text, shown) in [
+            ("READ", "read"),
+            ("sync write read", "read write sync"),
+            ("zone_reset_all write_zeroes", "write_zeroes zone_reset_all"),
+            ("meta fua", "fua meta"),
+            ("", ""),
+        ] {
+            assert_eq!(
+                Operations::parse(text.as_bytes()).unwrap().to_string(),
+                shown
+            );
+        }
+        for text in [
+            "flush",
+            "reads",
+            "read,write",
+            " read",
+            "read ",
+            "read  write",
+            "read\n",
+            "1",
+        ] {
+            assert_eq!(
+                Operations::parse(text.as_bytes()),
+                Err(ParseError::Invalid),
+                "{text:?}"
+            );
+        }
+    }
+}
