@@ -15,10 +15,13 @@ use std::{thread::sleep, time::Duration};
 
 const QUEUES: &[u32] = &[1, 2, 4];
 const DEPTHS: &[u32] = &[1, 32, 256];
-/// How many I/Os a round measures: so many that it does not matter of how many submitted together it sees a part.
+/// How many I/Os a round measures, where the disk answers at once: so many that it hardly matters of how many submitted together it
+/// sees a part. With four jobs these are up to 128, or 4 at a depth of 1.
 const fn count(depth: u32) -> u64 {
-    if depth == 1 { 2_000 } else { 6_000 }
+    if depth == 1 { 8_000 } else { 20_000 }
 }
+/// The same where I/O waits, and idles meanwhile.
+const COUNT_DELAYED: u64 = 6_000;
 /// How many rounds are measured, after one that is discarded.
 const ROUNDS: usize = 3;
 
@@ -220,7 +223,7 @@ pub(super) fn delays(bench: &mut Bench) -> Result<()> {
             setting.disk.set_scheduler("ioem-mq")?;
             let injection = Injection::new("delay", &[("delay_us", 1_000)])?;
             let load = setting.load(bench, &setting.disk.path(), depth)?;
-            let costs = repeat(|| setting.cost(count(depth)))?;
+            let costs = repeat(|| setting.cost(COUNT_DELAYED))?;
             // fio waits for what it has submitted: let it go.
             injection.remove()?;
             drop(load);
@@ -229,7 +232,7 @@ pub(super) fn delays(bench: &mut Bench) -> Result<()> {
             setting.disk.set_scheduler("none")?;
             let delay = DmDelay::new(&setting.disk, 1)?;
             let load = setting.load(bench, &delay.path()?, depth)?;
-            let costs = repeat(|| setting.cost(count(depth)))?;
+            let costs = repeat(|| setting.cost(COUNT_DELAYED))?;
             drop(load);
             print("delay", cell("dm-delay"), rounds(costs));
         }

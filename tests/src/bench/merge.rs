@@ -31,7 +31,7 @@ pub(super) fn all(bench: &mut Bench) -> Result<()> {
         for scheduler in bench.schedulers() {
             let disk = Disk::new(&Kind {
                 queue_depth: 4,
-                completion_ns: 200_000,
+                completion_ns: 1_000_000,
                 ..Kind::default()
             })?;
             disk.set_scheduler(scheduler)?;
