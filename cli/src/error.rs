@@ -41,8 +41,9 @@ Exit codes:
   3  the driver's interface is not there: module not loaded, configfs not
      mounted, unknown version
   4  not permitted, most often because the user is not root
-  5  no such injection or device, a device without a blk-mq queue, or a name
-     that is taken
+  5  no such injection, cgroup or process; no such device, except for inject,
+     which says so and waits for one; a device without a blk-mq queue; or a
+     name that is taken
 With `inject ... -- COMMAND`, once the injection is made:
   N  what COMMAND exits with; 128+N when signal N killed it
   126  COMMAND cannot be run

@@ -221,13 +221,21 @@ fn picture(added_us: &[(u64, u64)]) -> Vec<String> {
         .max(1);
     let mut lines = vec![format!("  {:>7} {:>10}", "added", "I/Os")];
     let mut end = *first;
+    let mut empty = 0;
     while end <= *last {
         let found = added_us.iter().find(|(other, _)| *other == end);
         let count = found.map_or(0, |(_, count)| *count);
+        // Of many empty steps, the first is enough.
+        empty = if count == 0 { empty + 1 } else { 0 };
+        if empty == 2 {
+            lines.push(format!("  {:>7}", "..."));
+        }
         // What is there is seen, however little it is.
         let bar = (u128::from(count) * BAR as u128).div_ceil(u128::from(most));
         let bar = "#".repeat(usize::try_from(bar).unwrap_or(BAR));
-        lines.push(format!("  {:>7} {count:>10} {bar}", below(end)));
+        if empty < 2 {
+            lines.push(format!("  {:>7} {count:>10} {bar}", below(end)));
+        }
         let Some(next) = end.checked_mul(2) else {
             break;
         };
@@ -292,6 +300,17 @@ mod tests {
             ]
         );
         assert!(lines.iter().all(|line| line.len() <= 80));
+        let lines = picture(&[(1, 13), (8, 1), (1_048_576, 2)]);
+        let names: Vec<&str> = lines
+            .iter()
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "added", "<1us", "<2us", "...", "<8us", "<16us", "...", "<1s"
+            ]
+        );
         assert!(picture(&[]).is_empty());
     }
 }
