@@ -463,6 +463,12 @@ impl Plan {
             }
             return admits;
         }
+        self.all_admit_at_once(set, uncounted, hw_queue, now_ns)
+    }
+
+    /// [`Plan::admit_at_once`] of any number of rules; not inlined, so that it costs nothing where there is one or none.
+    #[inline(never)]
+    fn all_admit_at_once(&self, set: u64, uncounted: u64, hw_queue: usize, now_ns: u64) -> bool {
         let admits = self.charge_quickly(self.limits_of(set), now_ns);
         if admits {
             self.count_at_once(set, uncounted, hw_queue);

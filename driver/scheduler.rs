@@ -21,7 +21,10 @@ use kernel::{
     page::PAGE_SIZE,
     prelude::*,
     str::Formatter,
-    sync::{Arc, ArcBorrow, CondVar, SpinLock},
+    sync::{
+        lock::{spinlock::SpinLockBackend, Guard},
+        Arc, ArcBorrow, CondVar, SpinLock,
+    },
 };
 
 /// The scheduler.
@@ -368,20 +371,11 @@ impl Elevator for Ioem {
     #[inline]
     fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request> {
         let mut inner = hw_queue.data().inner.lock();
-        if let Some(request) = inner.hold.pop_quickly() {
-            inner.publish_ready(hw_queue);
-            drop(inner);
-            return request.map(released);
-        }
-        let request = inner.pop(hw_queue);
-        let wakes = inner.waiting > 0 && !inner.is_full(hw_queue);
-        // After a request, the block layer asks for the next. After none, it would wait for 3 ms, also if the next request
-        // became due since the clock was read.
-        inner.publish(hw_queue, request.is_some());
+        let Some(request) = inner.hold.pop_quickly() else {
+            return dispatch_held(hw_queue, inner);
+        };
+        inner.publish_ready(hw_queue);
         drop(inner);
-        if wakes {
-            hw_queue.data().room.notify_one();
-        }
         request.map(released)
     }
 
@@ -393,6 +387,24 @@ impl Elevator for Ioem {
             next_ns => next_ns <= now_ns() || hw_queue.must_drain(),
         }
     }
+}
+
+/// The next request where something is held or asks limits; not inlined, so that it costs nothing where nothing is.
+#[inline(never)]
+fn dispatch_held(
+    hw_queue: &HwQueue<Ioem>,
+    mut inner: Guard<'_, Inner, SpinLockBackend>,
+) -> Option<Request> {
+    let request = inner.pop(hw_queue);
+    let wakes = inner.waiting > 0 && !inner.is_full(hw_queue);
+    // After a request, the block layer asks for the next. After none, it would wait for 3 ms, also if the next request became due
+    // since the clock was read.
+    inner.publish(hw_queue, request.is_some());
+    drop(inner);
+    if wakes {
+        hw_queue.data().room.notify_one();
+    }
+    request.map(released)
 }
 
 /// Remembers that a request goes to the driver.

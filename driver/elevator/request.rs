@@ -79,14 +79,34 @@ impl Request {
     /// `request` must be valid, prepared by `blk_mq_rq_late_init` in the context of its submitter, and not yet inserted.
     #[inline]
     pub(super) unsafe fn prepare(request: *mut bindings::request, remember: Remember) {
-        let (process, namespace) = match remember {
-            Remember::Nothing => (0, 0),
-            Remember::Process => (owner::current_process() << 1, 0),
-            Remember::ProcessAndNamespace => (
-                owner::current_process() << 1,
-                owner::current_pid_namespace_id() as usize,
-            ),
+        match remember {
+            // SAFETY: By this function's requirements.
+            Remember::Nothing => unsafe { Self::put_submitter(request, 0, 0) },
+            // SAFETY: By this function's requirements.
+            _ => unsafe { Self::prepare_with_submitter(request, remember) },
+        }
+    }
+
+    /// [`Request::prepare`] when something is wanted; not inlined, as nearly always nothing is.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Request::prepare`].
+    #[inline(never)]
+    unsafe fn prepare_with_submitter(request: *mut bindings::request, remember: Remember) {
+        let namespace = match remember {
+            Remember::ProcessAndNamespace => owner::current_pid_namespace_id() as usize,
+            _ => 0,
         };
+        // SAFETY: By this function's requirements.
+        unsafe { Self::put_submitter(request, owner::current_process() << 1, namespace) };
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Request::prepare`].
+    #[inline]
+    unsafe fn put_submitter(request: *mut bindings::request, process: usize, namespace: usize) {
         // SAFETY: By this function's requirements; the fields belong to the scheduler since the allocation.
         unsafe {
             (*request).elv.priv_[0] = core::ptr::without_provenance_mut(process);
