@@ -53,7 +53,7 @@ pub(crate) struct Hold {
     held_by_group: [u32; GROUPS],
     /// When the next rule of the plan ends, as of when `share` was found out.
     next_end_ns: u64,
-    /// Whose I/O the plan holds. Who finds something held, or a request that nothing holds, after `next_end_ns` finds it out anew.
+    /// Whose I/O the plan holds. Who finds something held, or a new request, after `next_end_ns` finds it out anew.
     share: Share,
     /// Whether that was found out anew, and who waits for room has not been told.
     has_changed: bool,
@@ -158,15 +158,16 @@ impl Hold {
         if self.only_limits && self.lines.are_clear() {
             return self.ask_in_turn(request);
         }
+        let mut clock = Clock::new();
+        // Nobody else looks whether a rule has ended, when nothing is held by it or by others.
+        if self.held == 0 && self.next_end_ns != NEVER {
+            self.find_share_at(clock.now_ns());
+        }
         let Some(plan) = &self.plan else {
             return self.ready.push_back(request);
         };
-        let mut clock = Clock::new();
         let verdict = plan.judge(&request, &mut clock, self.hw_queue, self.limit_all);
         if verdict.held_by == 0 {
-            if self.held == 0 && self.next_end_ns != NEVER {
-                self.find_share_at(clock.now_ns());
-            }
             return self.ready.push_back(request);
         }
         request.put_set(verdict.held_by);
@@ -335,8 +336,8 @@ impl Hold {
             Err(closed) => {
                 self.enter(request, 0, now_ns);
                 self.close(limits, closed, now_ns);
-                // Nobody asks any more.
-                self.ready.pop_front()
+                // Nobody asks any more. Of those who did, some may ask other limits, and go, or be found to wait as well.
+                self.pop_due().or_else(|| self.ready.pop_front())
             }
         }
     }

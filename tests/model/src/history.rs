@@ -342,6 +342,71 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Plays a history, and panics at what goes wrong.
+fn happens(first: &[Rule], steps: &[Step]) {
+    let mut pair = Pair::new();
+    pair.follow(first);
+    let mut done = steps.iter().try_for_each(|step| pair.step(step));
+    done = done.and_then(|()| pair.finish());
+    if let Err(error) = done {
+        // What is left in it would be another failure.
+        std::mem::forget(pair);
+        panic!("{error}");
+    }
+}
+
+const fn limit(injection: usize, kind: Option<Kind>, period_ns: u64, quota: u32) -> Rule {
+    Rule {
+        injection,
+        kind,
+        delay_ns: 0,
+        limit: Some((period_ns, quota)),
+        sequence: 0,
+    }
+}
+
+/// A rule for all has ended, and what comes asks a limit.
+#[test]
+fn an_end_is_noticed_by_who_asks() {
+    let all = Rule {
+        delay_ns: 1_000,
+        limit: None,
+        ..limit(3, None, 0, 0)
+    };
+    let steps = [
+        Step::EndAfter(3, 1),
+        Step::Wait(1),
+        Step::Insert(Kind::Read),
+    ];
+    happens(&[limit(1, Some(Kind::Read), 2_000, 1), all], &steps);
+}
+
+/// One limit refuses, and others of those who asked it are refused by another one at the same time.
+#[test]
+fn a_refusal_is_of_all_who_cannot_go() {
+    let rules = [
+        limit(0, None, 40_000, 3),
+        limit(1, Some(Kind::Read), 2_000, 1),
+    ];
+    let [read, write] = [Kind::Read, Kind::Write].map(Step::Insert);
+    let steps = [
+        read.clone(),
+        write.clone(),
+        read.clone(),
+        Step::Pop,
+        Step::Pop,
+        Step::Pop,
+        Step::Wait(2_000),
+        Step::Pop,
+        // What is known of limits is forgotten.
+        Step::EndAfter(2, 0),
+        write,
+        read.clone(),
+        read,
+    ];
+    happens(&rules, &steps);
+}
+
 proptest! {
     /// Never early, in the order of time, no more than each window's quota, and each exactly once, whatever happens to the
     /// rules meanwhile.
@@ -349,13 +414,6 @@ proptest! {
     fn a_hardware_queue_does_what_the_reference_does(
         first in rules(), steps in prop::collection::vec(step(), 0..200),
     ) {
-        let mut pair = Pair::new();
-        pair.follow(&first);
-        let done = steps.iter().try_for_each(|step| pair.step(step)).and_then(|()| pair.finish());
-        if let Err(error) = done {
-            // What is left in it would be another failure.
-            std::mem::forget(pair);
-            panic!("{error}");
-        }
+        happens(&first, &steps);
     }
 }
