@@ -47,8 +47,10 @@ pub(crate) struct Hold {
     lines: Lines,
     /// How many requests wait for anything.
     held: u32,
-    /// Whether none did when [`Hold::note_quiet`] was last called, nor has since, and `share` is what it was then.
-    is_quiet: bool,
+    /// Whether all that is about them is as when [`Hold::settle`] was last called: which wait, for what, and `share`.
+    is_settled: bool,
+    /// When the first of them might go then; [`NEVER`] if none waited.
+    settled_ns: u64,
     /// `held` by groups of submitters.
     held_by_group: [u32; GROUPS],
     /// When the next rule of the plan ends, as of when `share` was found out.
@@ -73,7 +75,8 @@ impl Hold {
             delayed: TimeQueue::new(),
             lines: Lines::new(),
             held: 0,
-            is_quiet: false,
+            is_settled: false,
+            settled_ns: NEVER,
             held_by_group: [0; GROUPS],
             next_end_ns: NEVER,
             share: Share::Nothing,
@@ -104,15 +107,28 @@ impl Hold {
         self.held
     }
 
-    /// Whether nothing was held when that was last noted, nor has been since, and whose I/O is held is as it was.
+    /// Whether nothing is held, and nothing was when [`Hold::settle`] was last called.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
-        self.is_quiet
+        self.is_settled && self.held == 0
     }
 
-    /// Notes whether nothing is held.
-    pub(crate) fn note_quiet(&mut self) {
-        self.is_quiet = self.held == 0;
+    /// The earliest time at which [`Hold::pop`] may give a request, as [`Hold::next_ns`], if nothing about those that are held has
+    /// changed since [`Hold::settle`].
+    #[inline]
+    pub(crate) fn settled_next_ns(&self) -> Option<u64> {
+        let next_ns = if self.ready.is_empty() {
+            self.settled_ns
+        } else {
+            0
+        };
+        self.is_settled.then_some(next_ns)
+    }
+
+    /// Remembers what others have been told about those that are held.
+    pub(crate) fn settle(&mut self) {
+        self.settled_ns = self.held_next_ns();
+        self.is_settled = true;
     }
 
     /// How many requests will ask limits when it is their turn.
@@ -215,8 +231,7 @@ impl Hold {
         self.next_end_ns = plan.map_or(NEVER, |plan| plan.next_end_ns(now_ns));
         self.share = plan.map_or(Share::Nothing, |plan| plan.share(&mut now_ns.into()));
         self.has_changed = true;
-        // What is published depends on it.
-        self.is_quiet = false;
+        self.is_settled = false;
     }
 
     /// Whether it was found out anew whose I/O is held, since this was last called.
@@ -245,7 +260,7 @@ impl Hold {
         let group = &mut self.held_by_group[request.submitter() % GROUPS];
         *group = group.saturating_add(1);
         self.held = self.held.saturating_add(1);
-        self.is_quiet = false;
+        self.is_settled = false;
         let limits = self
             .plan
             .as_ref()
@@ -262,6 +277,7 @@ impl Hold {
         let group = &mut self.held_by_group[request.submitter() % GROUPS];
         *group = group.saturating_sub(1);
         self.held = self.held.saturating_sub(1);
+        self.is_settled = false;
     }
 
     /// Whether a request is among those that may go now.
@@ -275,7 +291,7 @@ impl Hold {
     #[inline]
     pub(crate) fn pop_quickly(&mut self) -> Option<Option<Request>> {
         if self.plan.is_some() {
-            if !self.is_quiet {
+            if !self.is_quiet() {
                 return None;
             }
             if self.asking > 0 {
@@ -346,6 +362,7 @@ impl Hold {
     fn close(&mut self, limits: u64, closed: Closed, now_ns: u64) {
         let place = self.lines.place_for(limits);
         self.lines.close(place, closed);
+        self.is_settled = false;
         self.hold_asking(now_ns);
     }
 
@@ -429,6 +446,7 @@ impl Hold {
         let admitted = plan.admit(limits, now_ns);
         let (Ok(closed) | Err(closed)) = admitted;
         self.lines.close(place, closed);
+        self.is_settled = false;
         admitted.ok()?;
         let request = self.lines.pop(place)?;
         // Whose delays were over before the limits let anybody through had to wait for them.
@@ -453,9 +471,16 @@ impl Hold {
     /// latter is put off as well (`blk_mq_delay_run_hw_queues` looks for a pending run before it changes its time).
     #[inline]
     pub(crate) fn next_ns(&self) -> u64 {
-        if !self.ready.is_empty() {
+        if self.ready.is_empty() {
+            self.held_next_ns()
+        } else {
             0
-        } else if self.held == 0 {
+        }
+    }
+
+    /// The same of those that are held.
+    fn held_next_ns(&self) -> u64 {
+        if self.held == 0 {
             NEVER
         } else {
             self.first_ns().min(self.next_end_ns)

@@ -97,10 +97,12 @@ impl Inner {
     /// `runs` tells that the hardware queue is run after this anyway, so that what may go already needs no timer.
     #[inline]
     fn publish(&mut self, hw_queue: &HwQueue<Ioem>, runs: bool) {
-        if self.hold.is_quiet() {
-            self.publish_ready(hw_queue);
-        } else {
-            self.publish_all(hw_queue, runs);
+        match self.hold.settled_next_ns() {
+            // Of what is held, the timer and others know.
+            Some(next_ns) if next_ns == 0 || next_ns == NEVER || next_ns == self.alarm_ns => {
+                hw_queue.data().next_ns.store(next_ns, Relaxed);
+            }
+            _ => self.publish_all(hw_queue, runs),
         }
     }
 
@@ -117,7 +119,7 @@ impl Inner {
             state.is_full.store(is_full, Relaxed);
         }
         self.publish_asks(state);
-        self.hold.note_quiet();
+        self.hold.settle();
         // Of those who wait, some may not be held any more, whether or not there is room for the others.
         if self.hold.take_changed() && self.waiting > 0 {
             state.room.notify_all();

@@ -219,7 +219,12 @@ impl Pair {
             Step::End(injection) => self.end_at(*injection, 0),
         }
         // As whatever changes what is held.
-        self.hold.note_quiet();
+        if let Some(next_ns) = self.hold.settled_next_ns() {
+            if next_ns != self.hold.next_ns() {
+                return Err("what is held has changed, and nobody is told".into());
+            }
+        }
+        self.hold.settle();
         self.compare()
     }
 
