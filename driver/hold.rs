@@ -175,7 +175,7 @@ impl Hold {
             return self.ask_in_turn(request);
         }
         let mut clock = Clock::new();
-        // Nobody else looks whether a rule has ended, when nothing is held by it or by others.
+        // While nothing is held, no dispatch looks whether a rule has ended.
         if self.held == 0 && self.next_end_ns != NEVER {
             self.find_share_at(clock.now_ns());
         }

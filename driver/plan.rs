@@ -493,14 +493,13 @@ impl Plan {
     /// admitted, as far as was seen.
     #[inline]
     pub(crate) fn charge(&self, set: u64, now_ns: &mut u64) -> Result<Closed, Closed> {
-        if !set.is_power_of_two() {
+        let Some(rule) = self.sole_rule(set) else {
             return self.charge_all(set, now_ns);
+        };
+        match rule.charge(now_ns) {
+            Ok(charge) => Ok(rule.closed(charge.until_ns)),
+            Err(until_ns) => Err(rule.closed(until_ns)),
         }
-        self.rule(set.trailing_zeros())
-            .map_or(Ok(Closed::NOT), |rule| match rule.charge(now_ns) {
-                Ok(charge) => Ok(rule.closed(charge.until_ns)),
-                Err(until_ns) => Err(rule.closed(until_ns)),
-            })
     }
 
     /// [`Plan::charge`] of any number of limits.

@@ -437,7 +437,7 @@ fn find_room(hw_queue: &HwQueue<Ioem>, allocation: &mut Allocation<'_>) {
         state.room.wait(&mut inner);
         inner.waiting = inner.waiting.saturating_sub(1);
     }
-    // Nobody else looks whether rules have ended while nothing is held.
+    // While nothing is held, no dispatch looks whether rules have ended.
     inner.hold.find_share();
     inner.publish(hw_queue, false);
     // Of those who wait, each dispatch wakes one: if there is room for more, that one wakes the next.
