@@ -60,7 +60,7 @@ pub(crate) use self::{
     owner::{cgroup_id, pid_namespace_id, Remember},
     queue::{DiskInfo, HwQueue, Queue},
     registration::Registration,
-    request::{Request, Requests},
+    request::Request,
     time_queue::TimeQueue,
 };
 
@@ -109,8 +109,11 @@ pub(crate) trait Elevator: Sized + 'static {
     /// Visits all disks that are on this scheduler, from [`Elevator::start_queue`] to [`Elevator::stop_queue`].
     fn for_each_queue(visit: impl FnMut(&Queue<Self>));
 
-    /// Takes requests that are ready for the driver as far as the block layer is concerned.
-    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Requests<'_>);
+    /// Takes requests that are ready for the driver as far as the block layer is concerned, in the order in which they came.
+    ///
+    /// One that the driver gave back comes alone (`blk_mq_requeue_work`): several together were plugged, and are new
+    /// (`blk_mq_dispatch_list`).
+    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Fifo);
 
     /// Gives the next request for the driver, if one may go now.
     fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request>;

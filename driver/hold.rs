@@ -148,12 +148,6 @@ impl Hold {
         Some((self.first_ns(), last))
     }
 
-    /// Takes a request that may go now.
-    #[inline]
-    pub(crate) fn push_ready(&mut self, request: Request) {
-        self.ready.push_back(request);
-    }
-
     /// Has a request that waits for the disk take I/O that borders on it; true if one has.
     ///
     /// Not when rules are followed: they are asked about each request, and once.
@@ -161,8 +155,38 @@ impl Hold {
         self.plan.is_none() && self.ready.merge(bio)
     }
 
+    /// Takes requests that arrive now. If the driver gave one back, it is alone.
+    #[inline]
+    pub(crate) fn insert(&mut self, mut requests: Fifo) {
+        if requests.first_was_released() {
+            return self.insert_again(requests);
+        }
+        if self.plan.is_none() {
+            return self.ready.append(requests);
+        }
+        if self.only_limits && self.lines.are_clear() {
+            return self.ask_in_turn(requests);
+        }
+        while let Some(request) = requests.pop_front() {
+            self.judge(request);
+        }
+    }
+
+    /// [`Hold::insert`] of what the driver gave back, which is neither delayed nor charged twice. What comes at the head for the first
+    /// time, the data of a flush, is.
+    #[cold]
+    fn insert_again(&mut self, mut requests: Fifo) {
+        while let Some(request) = requests.pop_front() {
+            if request.was_released() {
+                self.push_again(request);
+            } else {
+                self.judge(request);
+            }
+        }
+    }
+
     /// Takes a request that the driver gave back. It went before, so it is first; and it asks no limits.
-    pub(crate) fn push_again(&mut self, mut request: Request) {
+    fn push_again(&mut self, mut request: Request) {
         // Its completion on another processor may have used the field (`ipi_list`).
         request.put_set(0);
         self.ready.push_front(request);
@@ -170,10 +194,7 @@ impl Hold {
 
     /// Takes a request that arrives now.
     #[inline]
-    pub(crate) fn judge(&mut self, mut request: Request) {
-        if self.only_limits && self.lines.are_clear() {
-            return self.ask_in_turn(request);
-        }
+    fn judge(&mut self, mut request: Request) {
         let mut clock = Clock::new();
         // While nothing is held, no dispatch looks whether a rule has ended.
         if self.held == 0 && self.next_end_ns != NEVER {
@@ -201,14 +222,17 @@ impl Hold {
         self.enter(request, verdict.delay_ns, now_ns);
     }
 
-    /// Takes a request that arrives now, when all that is done to any is to ask limits, and nobody waits for one.
+    /// Takes requests that arrive now, when all that is done to any is to ask limits, and nobody waits for one.
     #[inline]
-    fn ask_in_turn(&mut self, mut request: Request) {
-        if !request.is_swap() {
-            request.put_set(self.limit_all);
+    fn ask_in_turn(&mut self, mut requests: Fifo) {
+        requests.put_sets(|request| {
+            if request.is_swap() {
+                return 0;
+            }
             self.asking = self.asking.wrapping_add(1);
-        }
-        self.ready.push_back(request);
+            self.limit_all
+        });
+        self.ready.append(requests);
     }
 
     /// Finds out whose I/O would be held now, if none is.

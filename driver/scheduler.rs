@@ -9,7 +9,7 @@ use crate::{
     config,
     elevator::{
         atomic::{AtomicBool, AtomicU32, AtomicU64, Relaxed},
-        now_ns, Allocation, Bio, Elevator, HwQueue, Queue, Remember, Request, Requests,
+        now_ns, Allocation, Bio, Elevator, Fifo, HwQueue, Queue, Remember, Request,
     },
     hold::{Hold, NEVER},
     plan::{Plan, Share},
@@ -346,26 +346,12 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Requests<'_>) {
+    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Fifo) {
         let mut inner = hw_queue.data().inner.lock();
+        inner.hold.insert(requests);
         if inner.hold.plan().is_some() {
-            for request in requests {
-                // Neither delayed nor charged twice. What comes at the head for the first time, the data of a flush, is.
-                if request.was_released() {
-                    inner.hold.push_again(request);
-                } else {
-                    inner.hold.judge(request);
-                }
-            }
             inner.publish(hw_queue, true);
         } else {
-            for request in requests {
-                if request.was_released() {
-                    inner.hold.push_again(request);
-                } else {
-                    inner.hold.push_ready(request);
-                }
-            }
             inner.publish_ready(hw_queue);
         }
     }
@@ -386,9 +372,15 @@ impl Elevator for Ioem {
         match hw_queue.data().next_ns.load(Relaxed) {
             0 => true,
             NEVER => false,
-            next_ns => next_ns <= now_ns() || hw_queue.must_drain(),
+            next_ns => is_due(hw_queue, next_ns),
         }
     }
+}
+
+/// Whether what is held until this time may go; not inlined, so that it costs nothing where nothing is.
+#[inline(never)]
+fn is_due(hw_queue: &HwQueue<Ioem>, next_ns: u64) -> bool {
+    next_ns <= now_ns() || hw_queue.must_drain()
 }
 
 /// The next request where something is held or asks limits; not inlined, so that it costs nothing where nothing is.

@@ -10,9 +10,9 @@ use kernel::{bindings, warn_on};
 ///
 /// # Invariants
 ///
-/// From `ends`' first request, following `queuelist.next`, come exactly the requests that this list owns, up to its last,
-/// whose `queuelist.next` means nothing. From the last, following `queuelist.prev`, come their `queuelist`s, up to the first's,
-/// whose `queuelist.prev` means nothing.
+/// From `ends`' first request, following `queuelist.next`, come the `queuelist`s of exactly the requests that this list owns, up to
+/// its last's, whose `next` means nothing; and from the last, following `prev`, the same, up to the first's, whose `prev` means
+/// nothing.
 pub(crate) struct Fifo {
     ends: Option<(NonNull<bindings::request>, NonNull<bindings::request>)>,
 }
@@ -20,8 +20,7 @@ pub(crate) struct Fifo {
 // SAFETY: The list owns its requests, which are `Send`.
 unsafe impl Send for Fifo {}
 
-/// The node by which a list links `request`: its `next` is the next request, which costs no conversion, and its `prev` is the
-/// node before, as C's lists have it.
+/// The node by which a list links `request`.
 ///
 /// # Safety
 ///
@@ -31,11 +30,65 @@ unsafe fn node(request: NonNull<bindings::request>) -> *mut bindings::list_head 
     unsafe { &raw mut (*request.as_ptr()).__bindgen_anon_1.queuelist }
 }
 
+/// The request that a list links by `node`.
+///
+/// # Safety
+///
+/// `node` must be the `queuelist` of a valid request.
+unsafe fn request_of(node: *mut bindings::list_head) -> NonNull<bindings::request> {
+    // SAFETY: By this function's requirements, the node lies in a request.
+    unsafe {
+        NonNull::new_unchecked(kernel::container_of!(
+            node,
+            bindings::request,
+            __bindgen_anon_1.queuelist
+        ))
+    }
+}
+
+/// Links two requests, so that one follows the other.
+///
+/// # Safety
+///
+/// Both must be valid and owned by a list.
+#[inline]
+unsafe fn link(before: NonNull<bindings::request>, after: NonNull<bindings::request>) {
+    // SAFETY: By this function's requirements.
+    unsafe {
+        (*node(before)).next = node(after);
+        (*node(after)).prev = node(before);
+    }
+}
+
 impl Fifo {
     /// An empty list.
     pub(crate) const fn new() -> Self {
         // INVARIANT: It owns nothing.
         Self { ends: None }
+    }
+
+    /// Takes all requests of one of C's lists, and leaves that empty.
+    ///
+    /// # Safety
+    ///
+    /// `list` must be valid, and its entries the `queuelist` of requests for which the invariants of [`Request`] hold from now on, with
+    /// this list as their only handle.
+    #[inline]
+    pub(super) unsafe fn take(list: NonNull<bindings::list_head>) -> Self {
+        let list = list.as_ptr();
+        // SAFETY: By this function's requirements. INVARIANT: C's lists are linked in this way.
+        unsafe {
+            let (first, last) = ((*list).next, (*list).prev);
+            if first == list {
+                return Self::new();
+            }
+            // As `INIT_LIST_HEAD`.
+            (*list).next = list;
+            (*list).prev = list;
+            Self {
+                ends: Some((request_of(first), request_of(last))),
+            }
+        }
     }
 
     /// Whether there is no request.
@@ -53,11 +106,25 @@ impl Fifo {
             None => Some((new, new)),
             Some((first, last)) => {
                 // SAFETY: By the invariants `last` is ours, and `new` is since `into_raw`.
-                unsafe {
-                    (*node(last)).next = new.as_ptr().cast();
-                    (*node(new)).prev = node(last);
-                }
+                unsafe { link(last, new) };
                 Some((first, new))
+            }
+        };
+    }
+
+    /// Appends all requests of another list.
+    #[inline]
+    pub(crate) fn append(&mut self, mut other: Self) {
+        let Some((others_first, others_last)) = other.ends.take() else {
+            return;
+        };
+        // INVARIANT: What followed each other still does, and the other's first follows our last.
+        self.ends = match self.ends {
+            None => Some((others_first, others_last)),
+            Some((first, last)) => {
+                // SAFETY: By the invariants `last` is ours, and so is what the other list owned.
+                unsafe { link(last, others_first) };
+                Some((first, others_last))
             }
         };
     }
@@ -70,10 +137,7 @@ impl Fifo {
             None => Some((new, new)),
             Some((first, last)) => {
                 // SAFETY: By the invariants `first` is ours, and `new` is since `into_raw`.
-                unsafe {
-                    (*node(new)).next = first.as_ptr().cast();
-                    (*node(first)).prev = node(new);
-                }
+                unsafe { link(new, first) };
                 Some((new, last))
             }
         };
@@ -87,9 +151,8 @@ impl Fifo {
         self.ends = if first == last {
             None
         } else {
-            // SAFETY: By the invariants `first` is ours, and since it is not the last, its link is a request of ours.
-            let second = unsafe { NonNull::new_unchecked((*node(first)).next.cast()) };
-            Some((second, last))
+            // SAFETY: By the invariants `first` is ours, and since it is not the last, its link is the node of a request of ours.
+            Some((unsafe { request_of((*node(first)).next) }, last))
         };
         // SAFETY: By the invariants the request was ours, and no other handle of it exists.
         Some(unsafe { Request::from_raw(first) })
@@ -112,6 +175,46 @@ impl Fifo {
             (*node(first)).prev = list;
             bio.merge_into(list)
         }
+    }
+
+    /// Looks at each request.
+    pub(super) fn for_each(&self, mut look: impl FnMut(&Request)) {
+        self.visit(|request| look(request));
+    }
+
+    /// Replaces the set of each request.
+    #[inline]
+    pub(crate) fn put_sets(&mut self, mut set_of: impl FnMut(&Request) -> u64) {
+        self.visit(|request| request.put_set(set_of(request)));
+    }
+
+    /// Visits each request, first to last. Only for who changes nothing or has borrowed the list mutably, and does not replace the
+    /// handles.
+    #[inline]
+    fn visit(&self, mut visit: impl FnMut(&mut Request)) {
+        let Some((mut request, last)) = self.ends else {
+            return;
+        };
+        loop {
+            // SAFETY: By the invariants the request is ours; the handle is not dropped.
+            visit(&mut ManuallyDrop::new(unsafe {
+                Request::from_raw(request)
+            }));
+            if request == last {
+                return;
+            }
+            // SAFETY: As in `pop_front`.
+            request = unsafe { request_of((*node(request)).next) };
+        }
+    }
+
+    /// Whether the first request went to the driver before, which gave it back.
+    #[inline]
+    pub(crate) fn first_was_released(&self) -> bool {
+        // SAFETY: By the invariants the request is ours; the handle only looks.
+        self.ends.is_some_and(|(first, _)| unsafe {
+            ManuallyDrop::new(Request::from_raw(first)).was_released()
+        })
     }
 
     /// When the first request is due.

@@ -4,12 +4,9 @@
 //!
 //! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
 
-use super::{
-    owner::{self, Remember},
-    trace,
-};
+use super::owner::{self, Remember};
 use crate::policy::{filter::Io, operations::Conditions};
-use core::{marker::PhantomData, mem::ManuallyDrop, ptr::NonNull};
+use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::{bindings, warn_on};
 
 // Times are kept in pointer-sized fields.
@@ -329,59 +326,5 @@ impl Io for Request {
 impl Drop for Request {
     fn drop(&mut self) {
         warn_on!(true);
-    }
-}
-
-/// The requests of one insertion, first to last.
-///
-/// # Invariants
-///
-/// `list` is a valid list whose entries are the `queuelist` of requests that the block layer is handing over, and nobody
-/// else uses it meanwhile.
-pub(crate) struct Requests<'a> {
-    list: NonNull<bindings::list_head>,
-    _borrow: PhantomData<&'a mut bindings::list_head>,
-}
-
-impl Requests<'_> {
-    /// # Safety
-    ///
-    /// The invariants of the type must hold for `list` while the result lives.
-    pub(super) unsafe fn from_raw(list: NonNull<bindings::list_head>) -> Self {
-        // INVARIANT: By this function's requirements.
-        Self {
-            list,
-            _borrow: PhantomData,
-        }
-    }
-}
-
-impl Iterator for Requests<'_> {
-    type Item = Request;
-
-    fn next(&mut self) -> Option<Request> {
-        let head = self.list.as_ptr();
-        // SAFETY: By the invariants the list and its entries are valid and ours. The entry is unlinked as `list_del` does.
-        let request = unsafe {
-            let node = (*head).next;
-            if node == head {
-                return None;
-            }
-            let next = (*node).next;
-            (*head).next = next;
-            (*next).prev = head;
-            kernel::container_of!(node, bindings::request, __bindgen_anon_1.queuelist)
-        };
-        // SAFETY: By the invariants the request is being handed over; it left the list, so that this is its only handle.
-        let request = unsafe { Request::from_raw(NonNull::new_unchecked(request)) };
-        trace::insert(&request);
-        Some(request)
-    }
-}
-
-impl Drop for Requests<'_> {
-    fn drop(&mut self) {
-        // The list's head is on the caller's stack: nothing may stay on it. Each of these warns as it is dropped.
-        self.for_each(drop);
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/trace/events/block.h`](srctree/include/trace/events/block.h)
 
-use super::Request;
+use super::{Fifo, Request};
 use kernel::{bindings, ffi, sync::rcu};
 
 // Lock classes and lockdep maps have no members unless a kernel is built to debug locks.
@@ -18,20 +18,24 @@ extern "C" {
     ) -> ffi::c_int;
 }
 
-/// Emits `block_rq_insert`; a load and a branch when nobody listens.
+/// Emits `block_rq_insert` for each of these; a load and a branch when nobody listens.
 #[inline]
-pub(super) fn insert(request: &Request) {
+pub(super) fn insert(requests: &Fifo) {
     // SAFETY: The tracepoint is in the kernel image and so always valid; its count is a word, which cannot tear. It is negative
     // while the tracepoint is being enabled.
     let enabled = unsafe {
         (&raw const __tracepoint_block_rq_insert.key.key.enabled.counter).read_volatile()
     };
     if enabled > 0 {
-        emit(request);
+        emit_all(requests);
     }
 }
 
 #[cold]
+fn emit_all(requests: &Fifo) {
+    requests.for_each(emit);
+}
+
 fn emit(request: &Request) {
     // In C this is `guard(srcu_fast_notrace)(&tracepoint_srcu)`, which exists as inline functions only. A list of probes is
     // freed by `call_srcu()` on that structure, whose readers are of the fast kind (`DEFINE_SRCU_FAST`): grace periods of

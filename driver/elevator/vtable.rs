@@ -7,7 +7,7 @@
 use super::{
     layouts::{BlkMqAllocData, ElevatorMqOps, ElevatorQueue, ElevatorType, ElvFsEntry},
     request::operation,
-    Allocation, Bio, Elevator, HwQueue, Queue, Request, Requests,
+    trace, Allocation, Bio, Elevator, Fifo, HwQueue, Queue, Request,
 };
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
@@ -224,7 +224,8 @@ impl<E: Elevator> VTable<E> {
         // SAFETY: By this function's requirements `hctx` is valid and started.
         let hw_queue = unsafe { Self::hw_queue_of(hctx) };
         // SAFETY: By this function's requirements the list is valid, and its requests become ours.
-        let requests = unsafe { Requests::from_raw(NonNull::new_unchecked(list)) };
+        let requests = unsafe { Fifo::take(NonNull::new_unchecked(list)) };
+        trace::insert(&requests);
         E::insert_requests(hw_queue, requests);
     }
 

@@ -12,6 +12,7 @@ pub(crate) mod block_layer;
 #[path = "../../../driver/elevator/clock.rs"]
 mod clock;
 #[path = "../../../driver/elevator/fifo.rs"]
+#[expect(dead_code, reason = "tracepoints, which are not here, use all of it")]
 mod fifo;
 mod layouts;
 mod owner;
@@ -20,7 +21,6 @@ mod owner;
 mod request;
 #[path = "../../../driver/elevator/time_queue.rs"]
 mod time_queue;
-mod trace;
 
 pub(crate) use self::{
     allocation::Allocation,
@@ -28,6 +28,6 @@ pub(crate) use self::{
     clock::{now_ns, random_seed, Clock},
     fifo::Fifo,
     owner::{cgroup_id, pid_namespace_id, Remember},
-    request::{Request, Requests},
+    request::Request,
     time_queue::TimeQueue,
 };

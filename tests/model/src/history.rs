@@ -3,7 +3,7 @@
 //! Histories of one hardware queue: what the driver's code holds and lets go, against [`Reference`].
 
 use crate::{
-    elevator::block_layer::{hand_over, Owned},
+    elevator::block_layer::{self, Owned},
     hold::{Hold, NEVER},
     injection::{Injection, InjectionId},
     ledger::Ledger,
@@ -25,7 +25,8 @@ use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Insert(Kind),
+    /// So many of a kind at once, as those that were plugged.
+    Insert(Kind, u64),
     /// The driver gives the last request back.
     InsertAgain,
     Wait(u64),
@@ -73,15 +74,23 @@ impl Pair {
         self.reference.now_ns = now_ns;
     }
 
-    fn insert(&mut self, kind: Kind) -> Result<(), String> {
-        let request = hand_over(Owned::new(self.inserted, flags(kind)));
-        assert!(!request.was_released());
+    fn insert(&mut self, kind: Kind, count: u64) -> Result<(), String> {
+        let numbers = self.inserted..self.inserted + count;
+        let requests = numbers
+            .clone()
+            .map(|number| Owned::new(number, flags(kind)));
         let before = self.hold.asking();
-        self.hold.judge(request);
+        block_layer::insert(requests, |requests| self.hold.insert(requests));
         self.compare_asking();
-        let asks = self.hold.asking() > before;
-        self.reference.insert(self.inserted, kind, asks);
-        self.inserted += 1;
+        // What one of a kind does, the next one does too.
+        let asking = self.hold.asking();
+        if asking > before && u64::from(asking - before) != count {
+            return Err(format!("{before} ask limits, then {asking}"));
+        }
+        for number in numbers {
+            self.reference.insert(number, kind, asking > before);
+        }
+        self.inserted += count;
         let plan = self.plan.as_ref();
         let now_ns = self.reference.now_ns;
         let share = plan.map_or(Share::Nothing, |plan| plan.share(&mut now_ns.into()));
@@ -95,9 +104,7 @@ impl Pair {
         if let Some(mut request) = self.dispatched.pop() {
             request.complete_elsewhere();
             self.reference.insert_again(request.number());
-            let request = hand_over(request);
-            assert!(request.was_released());
-            self.hold.push_again(request);
+            block_layer::insert([request], |requests| self.hold.insert(requests));
         }
     }
 
@@ -201,7 +208,7 @@ impl Pair {
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
         match step {
-            Step::Insert(kind) => self.insert(*kind)?,
+            Step::Insert(kind, count) => self.insert(*kind, *count)?,
             Step::InsertAgain => self.insert_again(),
             Step::Wait(time_ns) => self.wait_until(self.reference.now_ns + time_ns),
             Step::WaitForNext => {
@@ -335,7 +342,7 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
 fn step() -> impl Strategy<Value = Step> {
     let kind = prop_oneof![8 => Just(Kind::Read), 8 => Just(Kind::Write), 1 => Just(Kind::Swap)];
     prop_oneof![
-        24 => kind.prop_map(Step::Insert),
+        24 => (kind, prop_oneof![3 => Just(1), 1 => 2u64..5]).prop_map(|(kind, count)| Step::Insert(kind, count)),
         2 => Just(Step::InsertAgain),
         6 => (0u64..4_000).prop_map(Step::Wait),
         8 => Just(Step::WaitForNext),
@@ -381,7 +388,7 @@ fn an_end_is_noticed_by_who_asks() {
     let steps = [
         Step::EndAfter(3, 1),
         Step::Wait(1),
-        Step::Insert(Kind::Read),
+        Step::Insert(Kind::Read, 1),
     ];
     happens(&[limit(1, Some(Kind::Read), 2_000, 1), all], &steps);
 }
@@ -393,7 +400,7 @@ fn a_refusal_is_of_all_who_cannot_go() {
         limit(0, None, 40_000, 3),
         limit(1, Some(Kind::Read), 2_000, 1),
     ];
-    let [read, write] = [Kind::Read, Kind::Write].map(Step::Insert);
+    let [read, write] = [Kind::Read, Kind::Write].map(|kind| Step::Insert(kind, 1));
     let steps = [
         read.clone(),
         write.clone(),

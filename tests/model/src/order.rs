@@ -67,7 +67,7 @@ proptest! {
 
     /// At either end of a list, and among its last eight.
     #[test]
-    fn a_list_is_a_list(steps in prop::collection::vec(0u8..4, 0..100), places in prop::collection::vec(0u64..100, 100)) {
+    fn a_list_is_a_list(steps in prop::collection::vec(0u8..6, 0..100), places in prop::collection::vec(0u64..100, 100)) {
         let mut list = Fifo::new();
         let mut plain = VecDeque::new();
         for (count, step) in (0..).zip(steps) {
@@ -84,6 +84,23 @@ proptest! {
                     let place = places[count as usize];
                     let merged = submit_before(place, |bio| list.merge(bio));
                     prop_assert_eq!(merged, plain.iter().rev().take(8).any(|number| *number == place));
+                }
+                3 => {
+                    // Several at once, or none.
+                    let numbers = 100 * count..100 * count + places[count as usize] % 4;
+                    let mut others = Fifo::new();
+                    numbers.clone().for_each(|number| others.push_back(request(number, number)));
+                    list.append(others);
+                    plain.extend(numbers);
+                }
+                4 => {
+                    let mut numbers = VecDeque::new();
+                    list.put_sets(|request| {
+                        numbers.push_back(request.due_ns());
+                        count
+                    });
+                    prop_assert_eq!(&numbers, &plain);
+                    prop_assert_eq!(list.first_set(), plain.front().map(|_| count));
                 }
                 _ => prop_assert_eq!(list.pop_front().map(number), plain.pop_front()),
             }

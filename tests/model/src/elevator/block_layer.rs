@@ -2,7 +2,7 @@
 
 //! The block layer's part: makes requests, hands them over and takes them back.
 
-use super::{Bio, Remember, Request, Requests};
+use super::{Bio, Fifo, Remember, Request};
 use crate::bindings;
 use std::{
     ffi::c_void,
@@ -102,7 +102,7 @@ fn cleared_node() -> bindings::rb_node {
 }
 
 /// Hands requests over, in a list as the block layer's.
-pub(crate) fn insert(requests: impl IntoIterator<Item = Owned>, take: impl FnOnce(Requests<'_>)) {
+pub(crate) fn insert(requests: impl IntoIterator<Item = Owned>, take: impl FnOnce(Fifo)) {
     let mut head = bindings::list_head {
         next: null_mut(),
         prev: null_mut(),
@@ -123,7 +123,7 @@ pub(crate) fn insert(requests: impl IntoIterator<Item = Owned>, take: impl FnOnc
             (*head).prev = node;
             std::mem::forget(request);
         }
-        take(Requests::from_raw(NonNull::new_unchecked(head)));
+        take(Fifo::take(NonNull::new_unchecked(head)));
         assert!((*head).next == head && (*head).prev == head);
     }
 }
@@ -145,6 +145,6 @@ pub(crate) fn submit_before(number: u64, merge: impl FnOnce(Bio<'_>) -> bool) ->
 /// Hands one request over.
 pub(crate) fn hand_over(request: Owned) -> Request {
     let mut taken = None;
-    insert([request], |mut requests| taken = requests.next());
+    insert([request], |mut requests| taken = requests.pop_front());
     taken.unwrap()
 }
