@@ -26,6 +26,8 @@ const GROUPS: usize = 64;
 /// # Invariants
 ///
 /// While some request asks limits, no other waits in a line, no line is known to be closed, and none of its rules has an end.
+///
+/// While there is a plan, the set of a request that is ready is empty unless it asks limits.
 pub(crate) struct Hold {
     /// What is done to them; `None` is nothing.
     plan: Option<Arc<Plan>>,
@@ -155,7 +157,8 @@ impl Hold {
         self.plan.is_none() && self.ready.merge(bio)
     }
 
-    /// Takes requests that arrive now. If the driver gave one back, it is alone.
+    /// Takes requests that arrive now. If the driver gave one back, it is alone, and neither delayed nor charged twice. What comes at
+    /// the head for the first time, the data of a flush, is as any other.
     #[inline]
     pub(crate) fn insert(&mut self, mut requests: Fifo) {
         if requests.first_was_released() {
@@ -172,24 +175,13 @@ impl Hold {
         }
     }
 
-    /// [`Hold::insert`] of what the driver gave back, which is neither delayed nor charged twice. What comes at the head for the first
-    /// time, the data of a flush, is.
+    /// Takes what the driver gave back. It went before, so it is first; and it asks no limits.
     #[cold]
     fn insert_again(&mut self, mut requests: Fifo) {
-        while let Some(request) = requests.pop_front() {
-            if request.was_released() {
-                self.push_again(request);
-            } else {
-                self.judge(request);
-            }
+        while let Some(mut request) = requests.pop_front() {
+            request.put_set(0);
+            self.ready.push_front(request);
         }
-    }
-
-    /// Takes a request that the driver gave back. It went before, so it is first; and it asks no limits.
-    fn push_again(&mut self, mut request: Request) {
-        // Its completion on another processor may have used the field (`ipi_list`).
-        request.put_set(0);
-        self.ready.push_front(request);
     }
 
     /// Takes a request that arrives now.
@@ -204,10 +196,10 @@ impl Hold {
             return self.ready.push_back(request);
         };
         let verdict = plan.judge(&request, &mut clock, self.hw_queue, self.limit_all);
+        request.put_set(verdict.held_by);
         if verdict.held_by == 0 {
             return self.ready.push_back(request);
         }
-        request.put_set(verdict.held_by);
         let is_limited = plan.limits_of(verdict.held_by) != 0;
         let may_ask = verdict.delay_ns == 0 && verdict.held_by & !self.endless == 0;
         if may_ask && self.lines.are_open(&mut clock) {
@@ -410,7 +402,7 @@ impl Hold {
     pub(crate) fn pop_any(&mut self) -> Option<Request> {
         let Some(request) = self.delayed.pop().or_else(|| self.lines.pop_any()) else {
             let request = self.ready.pop_front()?;
-            if request.set() != 0 {
+            if self.asking > 0 && request.set() != 0 {
                 self.asking = self.asking.wrapping_sub(1);
                 if let Some(plan) = &self.plan {
                     plan.count_at_once(request.set(), self.limit_all, self.hw_queue);
@@ -515,6 +507,10 @@ impl Hold {
     pub(crate) fn follow(&mut self, plan: Option<Arc<Plan>>) -> Option<Arc<Plan>> {
         let now_ns = now_ns();
         self.hold_asking(now_ns);
+        if self.plan.is_none() {
+            // INVARIANT: Without a plan, nobody has looked at what was in the field before.
+            self.ready.put_sets(|_| 0);
+        }
         let old = core::mem::replace(&mut self.plan, plan);
         self.judge_again_after(old.as_deref(), now_ns);
         old

@@ -179,19 +179,24 @@ impl Fifo {
 
     /// Looks at each request.
     pub(super) fn for_each(&self, mut look: impl FnMut(&Request)) {
-        self.visit(|request| look(request));
+        // SAFETY: Nothing is changed.
+        unsafe { self.visit(|request| look(request)) };
     }
 
     /// Replaces the set of each request.
     #[inline]
     pub(crate) fn put_sets(&mut self, mut set_of: impl FnMut(&Request) -> u64) {
-        self.visit(|request| request.put_set(set_of(request)));
+        // SAFETY: The list is borrowed mutably, and each handle stays what it is.
+        unsafe { self.visit(|request| request.put_set(set_of(request))) };
     }
 
-    /// Visits each request, first to last. Only for who changes nothing or has borrowed the list mutably, and does not replace the
-    /// handles.
+    /// Visits each request, first to last.
+    ///
+    /// # Safety
+    ///
+    /// `visit` must not replace the handle, and may only change a request if the caller has borrowed the list mutably.
     #[inline]
-    fn visit(&self, mut visit: impl FnMut(&mut Request)) {
+    unsafe fn visit(&self, mut visit: impl FnMut(&mut Request)) {
         let Some((mut request, last)) = self.ends else {
             return;
         };

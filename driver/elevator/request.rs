@@ -25,9 +25,9 @@ const _: () = assert!(usize::BITS == u64::BITS);
 ///
 /// `elv.priv[0]` is the submitter's number, and its lowest bit is set once the request was released for the first time;
 /// `hash.pprev` is the id of the submitter's PID namespace, or 0. `fifo_time` is the request's arrival and `elv.priv[1]` the
-/// time it is due, in nanoseconds of [`super::now_ns`], once they were set. `hash.next` is a set of small numbers: empty when
-/// the request comes for the first time (`blk_mq_rq_late_init`), and anything when the driver gives it back, as a completion on
-/// another processor uses the field, too (`ipi_list`).
+/// time it is due, in nanoseconds of [`super::now_ns`], once they were set. `hash.next` is a set of small numbers once it was put.
+/// Before, it is mostly empty (`blk_mq_rq_late_init`), and anything when the driver gives the request back, even if it did not have it
+/// from the scheduler (as the paths of dm-multipath do not): a completion may use the field, too (`ipi_list`).
 #[must_use = "a request that is dropped is somebody's lost I/O"]
 pub(crate) struct Request(NonNull<bindings::request>);
 

@@ -25,8 +25,8 @@ use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// So many of a kind at once, as those that were plugged.
-    Insert(Kind, u64),
+    /// As requests that were plugged.
+    Insert(Batch),
     /// The driver gives the last request back.
     InsertAgain,
     Wait(u64),
@@ -40,6 +40,27 @@ enum Step {
     EndAfter(usize, u64),
     /// An injection ends now, and there is no memory for a plan without it.
     End(usize),
+}
+
+/// Requests that come together.
+#[derive(Clone, Debug)]
+struct Batch {
+    /// What all of them are, but the one after the first.
+    kind: Kind,
+    second: Kind,
+    count: u64,
+    /// Whether they were at the driver before without having been here, as with dm-multipath.
+    is_used: bool,
+}
+
+/// One request.
+fn one(kind: Kind) -> Step {
+    Step::Insert(Batch {
+        kind,
+        second: kind,
+        count: 1,
+        is_used: false,
+    })
 }
 
 /// The driver's code and the reference, side by side.
@@ -74,23 +95,32 @@ impl Pair {
         self.reference.now_ns = now_ns;
     }
 
-    fn insert(&mut self, kind: Kind, count: u64) -> Result<(), String> {
-        let numbers = self.inserted..self.inserted + count;
-        let requests = numbers
-            .clone()
-            .map(|number| Owned::new(number, flags(kind)));
+    fn insert(&mut self, batch: &Batch) -> Result<(), String> {
+        let kinds: Vec<_> = (0..batch.count)
+            .map(|place| [batch.kind, batch.second][usize::from(place == 1)])
+            .collect();
+        let requests = (self.inserted..).zip(&kinds).map(|(number, kind)| {
+            let mut request = Owned::new(number, flags(*kind));
+            if batch.is_used {
+                request.complete_elsewhere();
+            }
+            request
+        });
         let before = self.hold.asking();
         block_layer::insert(requests, |requests| self.hold.insert(requests));
         self.compare_asking();
-        // What one of a kind does, the next one does too.
+        // What one does, the next one does too, unless nothing is done to it.
         let asking = self.hold.asking();
-        if asking > before && u64::from(asking - before) != count {
+        let may_ask = |kind: &&Kind| **kind != Kind::Swap;
+        let all = kinds.iter().filter(may_ask).count() as u32;
+        if asking > before && asking - before != all {
             return Err(format!("{before} ask limits, then {asking}"));
         }
-        for number in numbers {
-            self.reference.insert(number, kind, asking > before);
+        for kind in kinds {
+            let asks = asking > before && kind != Kind::Swap;
+            self.reference.insert(self.inserted, kind, asks);
+            self.inserted += 1;
         }
-        self.inserted += count;
         let plan = self.plan.as_ref();
         let now_ns = self.reference.now_ns;
         let share = plan.map_or(Share::Nothing, |plan| plan.share(&mut now_ns.into()));
@@ -208,7 +238,7 @@ impl Pair {
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
         match step {
-            Step::Insert(kind, count) => self.insert(*kind, *count)?,
+            Step::Insert(batch) => self.insert(batch)?,
             Step::InsertAgain => self.insert_again(),
             Step::Wait(time_ns) => self.wait_until(self.reference.now_ns + time_ns),
             Step::WaitForNext => {
@@ -339,10 +369,23 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
     })
 }
 
-fn step() -> impl Strategy<Value = Step> {
+/// Of one kind, and perhaps a swap among them.
+fn batch() -> impl Strategy<Value = Step> {
     let kind = prop_oneof![8 => Just(Kind::Read), 8 => Just(Kind::Write), 1 => Just(Kind::Swap)];
+    let count = prop_oneof![3 => Just(1), 1 => 2u64..5];
+    (kind, any::<bool>(), count, 0..8).prop_map(|(kind, with_swap, count, used)| {
+        Step::Insert(Batch {
+            kind,
+            second: if with_swap { Kind::Swap } else { kind },
+            count,
+            is_used: used == 0,
+        })
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        24 => (kind, prop_oneof![3 => Just(1), 1 => 2u64..5]).prop_map(|(kind, count)| Step::Insert(kind, count)),
+        24 => batch(),
         2 => Just(Step::InsertAgain),
         6 => (0u64..4_000).prop_map(Step::Wait),
         8 => Just(Step::WaitForNext),
@@ -385,11 +428,7 @@ fn an_end_is_noticed_by_who_asks() {
         limit: None,
         ..limit(3, None, 0, 0)
     };
-    let steps = [
-        Step::EndAfter(3, 1),
-        Step::Wait(1),
-        Step::Insert(Kind::Read, 1),
-    ];
+    let steps = [Step::EndAfter(3, 1), Step::Wait(1), one(Kind::Read)];
     happens(&[limit(1, Some(Kind::Read), 2_000, 1), all], &steps);
 }
 
@@ -400,7 +439,7 @@ fn a_refusal_is_of_all_who_cannot_go() {
         limit(0, None, 40_000, 3),
         limit(1, Some(Kind::Read), 2_000, 1),
     ];
-    let [read, write] = [Kind::Read, Kind::Write].map(|kind| Step::Insert(kind, 1));
+    let [read, write] = [Kind::Read, Kind::Write].map(one);
     let steps = [
         read.clone(),
         write.clone(),

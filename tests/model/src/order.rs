@@ -4,7 +4,7 @@
 
 use crate::{
     elevator::{
-        block_layer::{hand_over, submit_before, Owned},
+        block_layer::{self, hand_over, submit_before, Owned},
         Fifo, Request, TimeQueue,
     },
     lines::Lines,
@@ -86,11 +86,10 @@ proptest! {
                     prop_assert_eq!(merged, plain.iter().rev().take(8).any(|number| *number == place));
                 }
                 3 => {
-                    // Several at once, or none.
+                    // Several at once, or none, as the block layer hands them over.
                     let numbers = 100 * count..100 * count + places[count as usize] % 4;
-                    let mut others = Fifo::new();
-                    numbers.clone().for_each(|number| others.push_back(request(number, number)));
-                    list.append(others);
+                    let others = numbers.clone().map(|number| Owned::dispatched(request(number, number)));
+                    block_layer::insert(others, |others| list.append(others));
                     plain.extend(numbers);
                 }
                 4 => {
