@@ -51,10 +51,23 @@ pub(crate) fn run(words: &[String]) -> bool {
         println!("# torture: {} s, seed {}", options.seconds, options.seed);
         let result = torture(&options, &counts);
         counts.report(&mut report, &options.bars, options.only.is_empty());
+        if let Some(watched) = watched() {
+            let name = "accesses watched for data races";
+            report.figure(name, ">= 10000", watched, watched >= 10_000);
+        }
         report.figure("seed", "any", options.seed, true);
         result
     });
     report.print(1, "torture", result)
+}
+
+/// How many accesses the kernel has watched for another one at the same time; none if it looks for no data races (KCSAN).
+fn watched() -> Option<u64> {
+    let told = sys::read("/sys/kernel/debug/kcsan").ok()?;
+    let count = told
+        .lines()
+        .find_map(|line| line.strip_prefix("setup_watchpoints:"));
+    count?.trim().parse().ok()
 }
 
 fn torture(options: &Options, counts: &Arc<Counts>) -> Result<()> {
