@@ -7,6 +7,7 @@ use crate::{
     fio::{Fio, RANDOM_READ},
     injection::Injection,
     report::Report,
+    scenarios::limit::judge_windows,
     sys,
     trace::{Event, Trace, issued_by_window, waits},
 };
@@ -75,16 +76,6 @@ fn per_second(counts: &[u64], seconds: u64) -> f64 {
     counts.iter().sum::<u64>() as f64 / seconds as f64
 }
 
-fn fullest(report: &mut Report, what: &str, counts: &[u64], quota: u64) {
-    let most = counts.iter().max().copied().unwrap_or_default();
-    report.figure(
-        &format!("fullest window of {what}"),
-        format!("<= {quota}"),
-        most,
-        most <= quota,
-    );
-}
-
 pub(crate) fn two_limits(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind {
         hw_queues: 2,
@@ -102,8 +93,8 @@ pub(crate) fn two_limits(report: &mut Report) -> Result<()> {
         format!("{iops:.1}"),
         (iops / 1e4 - 1.0).abs() <= 0.01,
     );
-    fullest(report, "1 ms", &short, 15);
-    fullest(report, "10 ms", &long, 100);
+    judge_windows(report, "windows of 1 ms", &short, 15);
+    judge_windows(report, "windows of 10 ms", &long, 100);
     Ok(())
 }
 
@@ -120,7 +111,7 @@ pub(crate) fn delay_and_limit(report: &mut Report) -> Result<()> {
         format!("{iops:.1}"),
         (iops / 5e3 - 1.0).abs() <= 0.01,
     );
-    fullest(report, "1 ms", &counts, 5);
+    judge_windows(report, "windows of 1 ms", &counts, 5);
     let waits = waits(&events);
     let early = waits.iter().filter(|wait| **wait < 2_000_000).count();
     report.figure(
