@@ -4,7 +4,7 @@
 //!
 //! Prints one line of JSON for each cell, and judges nothing: `tests/bench` does, on the host.
 
-mod cost;
+pub(crate) mod cost;
 mod cpus;
 mod lateness;
 mod limit;
@@ -85,6 +85,13 @@ struct Bench {
 }
 
 impl Bench {
+    fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            random: Random::new(seed),
+        }
+    }
+
     /// The schedulers in an order that the seed decides.
     fn schedulers(&mut self) -> Vec<&'static str> {
         let mut left = SCHEDULERS.to_vec();
@@ -126,10 +133,7 @@ pub(crate) fn run(words: &[String]) -> bool {
 fn measure(words: &[String]) -> Result<()> {
     let (seed, names) = words.split_first().context("bench SEED PART...")?;
     let seed = seed.parse()?;
-    let mut bench = Bench {
-        seed,
-        random: Random::new(seed),
-    };
+    let mut bench = Bench::new(seed);
     sys::load_module()?;
     sys::run(&["insmod", rivals::FIFO])?;
     for module in ["mq-deadline", "kyber-iosched", "bfq"] {

@@ -131,11 +131,6 @@ impl Outcome {
         self.number("/jobs/0/read/clat_ns/percentile/99.000000")
     }
 
-    /// Mean time of a read, from before its system call to its completion.
-    pub(crate) fn read_mean_ns(&self) -> Result<f64> {
-        self.number("/jobs/0/read/lat_ns/mean")
-    }
-
     /// I/O errors that fio has met.
     pub(crate) fn errors(&self) -> Result<f64> {
         self.number("/jobs/0/error")

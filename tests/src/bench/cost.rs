@@ -72,6 +72,43 @@ impl Setting {
     }
 }
 
+/// Reads without end on a disk that answers at once, for who compares what an I/O costs with some settings and with others.
+pub(crate) struct Steady {
+    setting: Setting,
+    _load: Fio,
+}
+
+impl Steady {
+    /// How many reads are on their way: what they cost differs least where many are submitted together.
+    const DEPTH: u32 = 32;
+
+    /// On a disk of one hardware queue and this scheduler.
+    pub(crate) fn new() -> Result<Self> {
+        sys::load_module()?;
+        let setting = Setting::new(1, false)?;
+        setting.disk.set_scheduler("ioem-mq")?;
+        let load = setting.load(&Bench::new(1), &setting.disk.path(), Self::DEPTH)?;
+        Ok(Self {
+            setting,
+            _load: load,
+        })
+    }
+
+    /// The disk's name.
+    pub(crate) fn disk(&self) -> &str {
+        self.setting.disk.name()
+    }
+
+    /// Instructions of a read, as the median of some rounds.
+    pub(crate) fn cost(&self) -> Result<f64> {
+        pass(&self.setting.disk, 200)?;
+        let round = |_| self.setting.cost(count(Self::DEPTH));
+        let mut costs = (0..ROUNDS).map(round).collect::<Result<Vec<_>>>()?;
+        costs.sort_by(f64::total_cmp);
+        Ok(costs[costs.len() / 2])
+    }
+}
+
 /// Lets so many I/Os pass.
 pub(super) fn pass(disk: &Disk, count: u64) -> Result<()> {
     let end = disk.stat(0)? + count;
