@@ -2,7 +2,7 @@
 
 //! What an I/O costs: on the icount clock a nanosecond is an instruction, of all that runs.
 
-use crate::{bench::cost::Steady, injection::Injection, report::Report, sys};
+use crate::{bench::cost::Steady, injection::Injection, report::Report};
 use anyhow::Result;
 
 /// Injections for the disk, which limit but never have to.
@@ -25,10 +25,8 @@ pub(crate) fn path_length(report: &mut Report) -> Result<()> {
         format!("{nothing:.0} and {elsewhere:.0}"),
         (elsewhere / nothing - 1.0).abs() <= 0.01,
     );
-    // 158 were measured on a real-time kernel, where interrupts are threads: what else runs differs more from run to run.
-    let most_of_limit = if sys::is_realtime() { 175.0 } else { 150.0 };
     for (what, count, settings, most) in [
-        ("a limit that never binds", 1, &[][..], most_of_limit),
+        ("a limit that never binds", 1, &[][..], 150.0),
         ("64 of them", 64, &[], 4_000.0),
         ("64 whose filter fails", 64, &[("op", "write")], 1_920.0),
     ] {
