@@ -222,14 +222,15 @@ pub(crate) fn judge_windows(report: &mut Report, windows: &str, counts: &[u64], 
 /// quotas would do so more often.
 fn fullest_and_late(counts: &[u64], quota: u64) -> (u64, usize) {
     let (mut fullest, mut late, mut missing) = (0, 0, 0);
-    for count in counts.iter().copied() {
-        let due = quota + missing;
-        if count > quota && count <= due {
+    for (place, count) in counts.iter().copied().enumerate() {
+        // That the trace began may have stopped him, too, in a window that is not here.
+        let before = if place == 0 { quota } else { missing };
+        if count > quota && count <= quota + before {
             late += 1;
         } else {
             fullest = fullest.max(count);
         }
-        missing = due.saturating_sub(count).min(quota);
+        missing = (quota + missing).saturating_sub(count).min(quota);
     }
     (fullest, late)
 }
@@ -291,7 +292,8 @@ mod tests {
     fn what_is_late_is_told_from_what_is_too_much() {
         assert_eq!(fullest_and_late(&[15, 1, 29, 15], 15), (15, 1));
         assert_eq!(fullest_and_late(&[15, 1, 30, 15], 15), (30, 0));
-        assert_eq!(fullest_and_late(&[16, 14], 15), (16, 0));
+        assert_eq!(fullest_and_late(&[24, 15], 15), (15, 1));
+        assert_eq!(fullest_and_late(&[15, 15, 16, 14], 15), (16, 0));
         assert_eq!(fullest_and_late(&[1, 15, 29, 15], 15), (15, 1));
         assert_eq!(fullest_and_late(&[0, 0, 31, 15], 15), (31, 0));
         assert_eq!(fullest_and_late(&[], 15), (0, 0));
