@@ -179,7 +179,7 @@ impl Fifo {
 
     /// Looks at each request.
     pub(super) fn for_each(&self, mut look: impl FnMut(&Request)) {
-        // SAFETY: Nothing is changed.
+        // SAFETY: Nothing is changed, no handle either.
         unsafe { self.visit(|request| look(request)) };
     }
 

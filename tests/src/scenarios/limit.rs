@@ -209,7 +209,7 @@ pub(crate) fn judge_windows(report: &mut Report, windows: &str, counts: &[u64], 
     );
     if late > 0 {
         let most = counts.len() / 1_000;
-        let name = "windows that also issued what the one before had admitted, left out there";
+        let name = "windows that also issued what an earlier one had admitted, left out there";
         report.figure(name, format!("<= {most}"), late, late <= most);
     }
 }
