@@ -21,6 +21,19 @@ pub(crate) const NEVER: u64 = u64::MAX;
 /// How many groups of submitters are told apart.
 const GROUPS: usize = 64;
 
+/// What others know of those that are held: what was so when [`Hold::settle`] was last called, and has not changed since.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Settled {
+    /// Nothing.
+    No,
+    /// Some are held.
+    Held,
+    /// None is.
+    Quiet,
+    /// None is, all that is done to any is to ask limits, and no line is known to be closed.
+    Asking,
+}
+
 /// All requests of a hardware queue that were inserted and not yet dispatched.
 ///
 /// # Invariants
@@ -49,8 +62,8 @@ pub(crate) struct Hold {
     lines: Lines,
     /// How many requests wait for anything.
     held: u32,
-    /// Whether all that is about them is as when [`Hold::settle`] was last called: which wait, for what, and `share`.
-    is_settled: bool,
+    /// What is known of them: which wait, for what, and `share`.
+    settled: Settled,
     /// When the first of them might go then; [`NEVER`] if none waited.
     settled_ns: u64,
     /// `held` by groups of submitters.
@@ -77,7 +90,7 @@ impl Hold {
             delayed: TimeQueue::new(),
             lines: Lines::new(),
             held: 0,
-            is_settled: false,
+            settled: Settled::No,
             settled_ns: NEVER,
             held_by_group: [0; GROUPS],
             next_end_ns: NEVER,
@@ -112,7 +125,7 @@ impl Hold {
     /// Whether nothing is held, and nothing was when [`Hold::settle`] was last called.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
-        self.is_settled && self.held == 0
+        self.settled >= Settled::Quiet
     }
 
     /// The earliest time at which [`Hold::pop`] may give a request, as [`Hold::next_ns`], if nothing about those that are held has
@@ -124,13 +137,19 @@ impl Hold {
         } else {
             0
         };
-        self.is_settled.then_some(next_ns)
+        (self.settled != Settled::No).then_some(next_ns)
     }
 
     /// Remembers what others have been told about those that are held.
     pub(crate) fn settle(&mut self) {
         self.settled_ns = self.held_next_ns();
-        self.is_settled = true;
+        self.settled = if self.held > 0 {
+            Settled::Held
+        } else if self.only_limits && self.lines.are_clear() {
+            Settled::Asking
+        } else {
+            Settled::Quiet
+        };
     }
 
     /// How many requests will ask limits when it is their turn.
@@ -160,16 +179,22 @@ impl Hold {
     /// Takes requests that arrive now. If the driver gave one back, it is alone, and neither delayed nor charged twice. What comes at
     /// the head for the first time, the data of a flush, is as any other.
     #[inline]
-    pub(crate) fn insert(&mut self, mut requests: Fifo) {
+    pub(crate) fn insert(&mut self, requests: Fifo) {
         if requests.first_was_released() {
             return self.insert_again(requests);
         }
         if self.plan.is_none() {
             return self.ready.append(requests);
         }
-        if self.only_limits && self.lines.are_clear() {
+        if self.settled == Settled::Asking {
             return self.ask_in_turn(requests);
         }
+        self.judge_all(requests);
+    }
+
+    /// [`Hold::insert`] where rules have to be asked; not inlined, so that it costs nothing where none have.
+    #[inline(never)]
+    fn judge_all(&mut self, mut requests: Fifo) {
         while let Some(request) = requests.pop_front() {
             self.judge(request);
         }
@@ -203,6 +228,10 @@ impl Hold {
         let is_limited = plan.limits_of(verdict.held_by) != 0;
         let may_ask = verdict.delay_ns == 0 && verdict.held_by & !self.endless == 0;
         if may_ask && self.lines.are_open(&mut clock) {
+            if self.only_limits {
+                // Those that come next need not be judged.
+                self.settled = Settled::No;
+            }
             self.asking = self.asking.wrapping_add(1);
             return self.ready.push_back(request);
         }
@@ -247,7 +276,7 @@ impl Hold {
         self.next_end_ns = plan.map_or(NEVER, |plan| plan.next_end_ns(now_ns));
         self.share = plan.map_or(Share::Nothing, |plan| plan.share(&mut now_ns.into()));
         self.has_changed = true;
-        self.is_settled = false;
+        self.settled = Settled::No;
     }
 
     /// Whether it was found out anew whose I/O is held, since this was last called.
@@ -276,7 +305,7 @@ impl Hold {
         let group = &mut self.held_by_group[request.submitter() % GROUPS];
         *group = group.saturating_add(1);
         self.held = self.held.saturating_add(1);
-        self.is_settled = false;
+        self.settled = Settled::No;
         let limits = self
             .plan
             .as_ref()
@@ -293,7 +322,7 @@ impl Hold {
         let group = &mut self.held_by_group[request.submitter() % GROUPS];
         *group = group.saturating_sub(1);
         self.held = self.held.saturating_sub(1);
-        self.is_settled = false;
+        self.settled = Settled::No;
     }
 
     /// Whether a request is among those that may go now.
@@ -378,7 +407,7 @@ impl Hold {
     fn close(&mut self, limits: u64, closed: Closed, now_ns: u64) {
         let place = self.lines.place_for(limits);
         self.lines.close(place, closed);
-        self.is_settled = false;
+        self.settled = Settled::No;
         self.hold_asking(now_ns);
     }
 
@@ -462,7 +491,7 @@ impl Hold {
         let admitted = plan.admit(limits, now_ns);
         let (Ok(closed) | Err(closed)) = admitted;
         self.lines.close(place, closed);
-        self.is_settled = false;
+        self.settled = Settled::No;
         admitted.ok()?;
         let request = self.lines.pop(place)?;
         // Whose delays were over before the limits let anybody through had to wait for them.

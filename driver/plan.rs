@@ -447,6 +447,8 @@ impl Plan {
 
     /// Has the limits of this set admit one I/O that goes at once, and counts it as [`Plan::count_at_once`], if all have room for
     /// more than that in the windows of this time; else nothing is counted, and [`Plan::charge`] knows what to do.
+    ///
+    /// The set is not empty, and of a request that this plan has judged: if there is one rule, it is that.
     #[inline]
     pub(crate) fn admit_at_once(
         &self,
@@ -455,20 +457,19 @@ impl Plan {
         hw_queue: usize,
         now_ns: u64,
     ) -> bool {
-        // Most often it is one, and this is what a limit that does not bind costs.
-        if let Some(rule) = self.sole_rule(set) {
-            let admits = rule.charge_quickly(now_ns);
-            if admits {
-                rule.ledger.count_at_once(hw_queue, set & uncounted == 0);
-            }
-            return admits;
+        match &self.rules[..] {
+            // Most often there is one, and this is what a limit that does not bind costs.
+            [rule] => rule.admits_at_once(uncounted, hw_queue, now_ns),
+            _ => self.all_admit_at_once(set, uncounted, hw_queue, now_ns),
         }
-        self.all_admit_at_once(set, uncounted, hw_queue, now_ns)
     }
 
     /// [`Plan::admit_at_once`] of any number of rules; not inlined, so that it costs nothing where there is one or none.
     #[inline(never)]
     fn all_admit_at_once(&self, set: u64, uncounted: u64, hw_queue: usize, now_ns: u64) -> bool {
+        if let Some(rule) = self.sole_rule(set) {
+            return rule.admits_at_once(uncounted, hw_queue, now_ns);
+        }
         let admits = self.charge_quickly(self.limits_of(set), now_ns);
         if admits {
             self.count_at_once(set, uncounted, hw_queue);

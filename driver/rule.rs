@@ -229,6 +229,17 @@ impl Rule {
         limit.is_some_and(|limit| limit.charge_quickly(&self.state.window, now_ns))
     }
 
+    /// Admits one I/O as [`Plan::admit_at_once`](crate::plan::Plan::admit_at_once), for this rule alone.
+    #[inline]
+    pub(crate) fn admits_at_once(&self, uncounted: u64, hw_queue: usize, now_ns: u64) -> bool {
+        let admits = self.charge_quickly(now_ns);
+        if admits {
+            self.ledger
+                .count_at_once(hw_queue, self.bit & uncounted == 0);
+        }
+        admits
+    }
+
     /// As [`Limit::give_back_quickly`].
     pub(crate) fn give_back_quickly(&self, now_ns: u64) {
         if let Some(limit) = &self.limit {

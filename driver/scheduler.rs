@@ -349,10 +349,10 @@ impl Elevator for Ioem {
     fn insert_requests(hw_queue: &HwQueue<Self>, requests: Fifo) {
         let mut inner = hw_queue.data().inner.lock();
         inner.hold.insert(requests);
-        if inner.hold.plan().is_some() {
-            inner.publish(hw_queue, true);
-        } else {
+        if inner.hold.plan().is_none() || inner.hold.is_quiet() {
             inner.publish_ready(hw_queue);
+        } else {
+            inner.publish(hw_queue, true);
         }
     }
 
