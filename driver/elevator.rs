@@ -26,7 +26,7 @@
 //!
 //! `update_nr_hwq_lock` → queue freeze → `q->elevator_lock` → `eq->sysfs_lock` → the scheduler's own configuration lock →
 //! [`Queue`]'s list of hardware queues → what a scheduler locks per hardware queue. `cpus_write_lock`, too, comes before the
-//! scheduler's own configuration lock.
+//! scheduler's own configuration lock. The disk's `rqos_state_mutex` comes after `q->elevator_lock`, and nothing after it.
 //!
 //! Locks from the third on may be wanted while a disk is frozen. Whoever holds one must therefore not wait for I/O: allocate
 //! under them only within [`NoIo`].
@@ -50,6 +50,7 @@ mod request;
 mod time_queue;
 mod trace;
 mod vtable;
+mod writeback;
 
 pub(crate) use self::{
     allocation::Allocation,

@@ -91,6 +91,11 @@ impl<E: Elevator> Queue<E> {
         })
     }
 
+    /// The block layer's queue.
+    pub(super) fn as_raw(&self) -> NonNull<bindings::request_queue> {
+        self.queue
+    }
+
     /// What the disk is called. It keeps these while it is registered, and a disk that is not has no scheduler.
     pub(crate) fn disk_info(&self) -> DiskInfo {
         // SAFETY: By the invariants the queue is valid, and whoever has a scheduler has a disk (`elevator_change` is reached

@@ -7,7 +7,7 @@
 use super::{
     layouts::{BlkMqAllocData, ElevatorMqOps, ElevatorQueue, ElevatorType, ElvFsEntry},
     request::operation,
-    trace, Allocation, Bio, Elevator, Fifo, HwQueue, Queue, Request,
+    trace, writeback, Allocation, Bio, Elevator, Fifo, HwQueue, Queue, Request,
 };
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
@@ -94,6 +94,7 @@ impl<E: Elevator> VTable<E> {
         // each scheduler does: each hardware queue is run for itself, all tags may be used by asynchronous I/O, and the
         // queue belongs to this elevator.
         unsafe {
+            writeback::unthrottle(data.as_raw());
             bindings::blk_queue_flag_clear(bindings::QUEUE_FLAG_SQ_SCHED, queue);
             (*queue).async_depth = (*queue).nr_requests;
             (*queue).elevator = eq.cast();
@@ -103,10 +104,14 @@ impl<E: Elevator> VTable<E> {
 
     /// # Safety
     ///
-    /// Called by the block layer only, after a successful `init_sched` and after `exit_hctx` of all hardware queues.
+    /// Called by the block layer only, after a successful `init_sched` and after `exit_hctx` of all hardware queues, with the queue
+    /// frozen.
     unsafe extern "C" fn exit_sched(eq: *mut ElevatorQueue) {
         // SAFETY: By this function's requirements `eq` is valid and carries our data.
-        E::stop_queue(unsafe { &*(*eq).elevator_data.cast::<Queue<E>>() });
+        let queue = unsafe { &*(*eq).elevator_data.cast::<Queue<E>>() };
+        E::stop_queue(queue);
+        // SAFETY: The queue is still as in `init_sched`, which has called the counterpart.
+        unsafe { writeback::throttle(queue.as_raw()) };
     }
 
     /// # Safety

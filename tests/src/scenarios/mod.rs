@@ -77,6 +77,11 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("others_2_queues", others::two_queues),
     scenario("others_after_a_lease", others::after_a_lease),
     scenario("others_by_place", others::by_place),
+    scenario("others_written_back", others::written_back),
+    scenario(
+        "others_throttling_comes_back",
+        others::throttling_comes_back,
+    ),
     scenario("others_in_a_crowd", others::in_a_crowd),
     scenario("others_with_shared_tags", others::with_shared_tags),
     scenario("counters_delays", counters::delays),

@@ -10,8 +10,13 @@ use crate::{
     report::Report,
     sys,
 };
-use anyhow::Result;
-use std::{thread::sleep, time::Duration};
+use anyhow::{Context, Result};
+use std::{
+    fs::File,
+    os::unix::fs::FileExt,
+    thread::{self, sleep},
+    time::Duration,
+};
 
 pub(crate) fn one_queue(report: &mut Report) -> Result<()> {
     measure(report, 1)
@@ -162,6 +167,93 @@ pub(crate) fn by_place(report: &mut Report) -> Result<()> {
     );
     injection.remove()?;
     drop(slow);
+    Ok(())
+}
+
+/// Buffered writes, of which the block layer lets only a few be on their way, of all who write, while reads of the disk take long
+/// (`wbt_lat_usec`, 2 ms).
+pub(crate) fn written_back(report: &mut Report) -> Result<()> {
+    const PAGES: u64 = 120;
+    let disk = Disk::on_ioem(&Kind {
+        memory: true,
+        partitions: true,
+        completion_ns: 4_000_000,
+        ..Kind::default()
+    })?;
+    let (one, two) = (format!("{}p1", disk.name()), format!("{}p2", disk.path()));
+    let reads = ["--iodepth=4", "--size=200m", "--time_based", "--runtime=60"];
+    let reads = Fio::start(&disk.path(), &[RANDOM_READ, &reads].concat())?;
+    let alone = written_in(3_000, &two)?;
+
+    let settings = [("device", &*one), ("op", "write"), ("delay_us", "60000000")];
+    let injection = Injection::with_texts("slow", &settings)?;
+    let writer = thread::spawn(move || write_back(&format!("/dev/{one}"), PAGES));
+    sleep(Duration::from_secs(1));
+    let held = injection.stat("held")?;
+    let meanwhile = written_in(3_000, &two)?;
+    // Ends all that is held, and the load.
+    injection.remove()?;
+    drop(reads);
+    writer.join().expect("it does not panic")?;
+
+    report.figure(
+        &format!("held of {PAGES} that are written back to one partition"),
+        PAGES,
+        held,
+        held == PAGES,
+    );
+    report.figure(
+        &format!("written back to another one meanwhile, {alone} alone"),
+        ">= 95 %",
+        format!(
+            "{meanwhile}, {:.1} %",
+            meanwhile as f64 / alone as f64 * 100.0
+        ),
+        meanwhile as f64 >= 0.95 * alone as f64,
+    );
+    Ok(())
+}
+
+/// How many pages are written back, few at a time, in this time.
+fn written_in(time_ms: u64, path: &str) -> Result<u64> {
+    const PAGES: u64 = 16;
+    let end_ns = sys::monotonic_ns() + time_ms * 1_000_000;
+    let mut written = 0;
+    while sys::monotonic_ns() < end_ns {
+        write_back(path, PAGES)?;
+        written += PAGES;
+    }
+    Ok(written)
+}
+
+/// Writes so many pages, none beside another, and waits until they are on the disk.
+fn write_back(path: &str, pages: u64) -> Result<()> {
+    let file = File::options().write(true).open(path)?;
+    for page in 0..pages {
+        file.write_all_at(&[1; 4096], page << 20)?;
+    }
+    file.sync_all().with_context(|| format!("writing {path}"))
+}
+
+/// What somebody has set stays, and what the block layer does by default comes back.
+pub(crate) fn throttling_comes_back(report: &mut Report) -> Result<()> {
+    let disk = Disk::new(&Kind::default())?;
+    sys::load_module()?;
+    let throttling = disk.attribute("queue/wbt_lat_usec");
+    let default = sys::read(&throttling)?;
+    for (set, expected) in [("-1", ["0", &default]), ("5000", ["5000", "5000"])] {
+        sys::write(&throttling, set)?;
+        for (scheduler, expected) in ["ioem", "none"].iter().zip(expected) {
+            disk.set_scheduler(scheduler)?;
+            let found = sys::read(&throttling)?;
+            report.figure(
+                &format!("wbt_lat_usec on {scheduler}, when {set} was set"),
+                expected,
+                &found,
+                found == expected,
+            );
+        }
+    }
     Ok(())
 }
 

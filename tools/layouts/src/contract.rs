@@ -9,7 +9,15 @@ use anyhow::{Result, bail, ensure};
 #[derive(Debug, Default)]
 pub struct Contract {
     pub(crate) structs: Vec<Struct>,
-    pub(crate) functions: Vec<Declaration>,
+    pub(crate) functions: Vec<Function>,
+}
+
+/// A function that is called.
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub(crate) declaration: Declaration,
+    /// Whether some kernels do without it, which then is not called.
+    pub(crate) is_optional: bool,
 }
 
 /// A structure, and those of its members that are used.
@@ -47,13 +55,20 @@ impl Contract {
                 );
                 contract.structs.push(found);
             } else {
-                let function = rest.declaration()?;
+                let is_optional = first.text == "optional";
+                if is_optional {
+                    rest.next()?;
+                }
+                let declaration = rest.declaration()?;
                 ensure!(
-                    function.is_function,
-                    "line {}: neither a structure nor a function: \"{function}\"",
+                    declaration.is_function,
+                    "line {}: neither a structure nor a function: \"{declaration}\"",
                     first.line,
                 );
-                contract.functions.push(function);
+                contract.functions.push(Function {
+                    declaration,
+                    is_optional,
+                });
             }
         }
         Ok(contract)
@@ -150,7 +165,7 @@ mod tests {
     fn all_kinds_are_parsed() {
         let contract = Contract::parse(
             "# A comment.\nstruct a { # another\n int b;\n void (*c)(struct d *,\n  int);\n}\n\
-             bindings e { void *f.g[2]; }\nbindings h;\nstruct i *j(void);",
+             bindings e { void *f.g[2]; }\nbindings h;\nstruct i *j(void);\noptional int k(int);",
         )
         .unwrap();
         let structs: Vec<_> = contract
@@ -159,7 +174,16 @@ mod tests {
             .map(|found| (&*found.name, found.in_bindings, found.members.len()))
             .collect();
         assert_eq!(structs, [("a", false, 2), ("e", true, 1), ("h", true, 0)]);
-        assert_eq!(contract.functions[0].to_string(), "struct i *j(void)");
+        let functions: Vec<_> = contract
+            .functions
+            .iter()
+            .map(|found| (found.declaration.to_string(), found.is_optional))
+            .collect();
+        let expected = [("struct i *j(void)", false), ("int k(int)", true)];
+        assert_eq!(
+            functions,
+            expected.map(|(text, is_optional)| (text.to_owned(), is_optional))
+        );
     }
 
     #[test]
@@ -201,6 +225,10 @@ mod tests {
             ),
             ("\nbindings", "the file ends in the middle of a description"),
             ("}", "line 1: \";\" is expected before \"}\""),
+            (
+                "optional struct a {}",
+                "line 1: \";\" is expected before \"{\"",
+            ),
         ] {
             assert_eq!(
                 Contract::parse(text).unwrap_err().to_string(),

@@ -3,7 +3,7 @@
 //! Compares a contract with a kernel, and writes the kernel's structures and functions in Rust.
 
 use crate::{
-    contract::{Contract, Struct},
+    contract::{Contract, Function, Struct},
     declaration::Declaration,
     kernel::{Id, Kernel, Member, next, rust_name},
 };
@@ -193,7 +193,9 @@ impl Generator<'_> {
         }
     }
 
-    fn function(&self, wanted: &Declaration) -> Result<String> {
+    /// Its declaration in Rust; nothing if the kernel does without it and may.
+    fn function(&self, wanted: &Function) -> Result<String> {
+        let (is_optional, wanted) = (wanted.is_optional, &wanted.declaration);
         let name = &wanted.name;
         let prototypes = self.kernel.functions(name)?;
         let mut found = None;
@@ -213,6 +215,7 @@ impl Generator<'_> {
                     "this kernel's {name} is \"{found}\", and the driver was written for \"{wanted}\""
                 )
             }
+            None if is_optional => Ok(String::new()),
             None => bail!("this kernel has no function {name}"),
         }
     }

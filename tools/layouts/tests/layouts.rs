@@ -155,6 +155,25 @@ fn generated(different: &Different) -> Result<String, Vec<String>> {
 }
 
 #[test]
+fn an_optional_function_may_be_absent_and_not_differ() {
+    let generated = |declaration: &str, no_attach: bool| {
+        let contract = format!("{CONTRACT}\noptional {declaration};");
+        let contract = contract.replace("\nint attach(struct type *);\n", "\n");
+        let different = Different {
+            no_attach,
+            ..Different::default()
+        };
+        let kernel = Kernel::from_bytes(&kernel(&different)).unwrap();
+        generate(&Contract::parse(&contract).unwrap(), &kernel)
+    };
+    let has_attach = |text: String| text.contains("fn attach(");
+    let declaration = "int attach(struct type *)";
+    assert!(has_attach(generated(declaration, false).unwrap()));
+    assert!(!has_attach(generated(declaration, true).unwrap()));
+    assert!(generated("void attach(struct type *)", false).is_err());
+}
+
+#[test]
 fn a_kernel_that_fits_is_generated_with_its_offsets() {
     let text = generated(&Different::default()).unwrap();
     for line in [
