@@ -11,7 +11,7 @@
 use crate::{
     elevator::{now_ns, Bio, Clock, Fifo, Request, TimeQueue},
     lines::Lines,
-    plan::{Closed, Plan, Share},
+    plan::{has_waited, Closed, Plan, Share},
 };
 use kernel::sync::Arc;
 
@@ -150,6 +150,17 @@ impl Hold {
         } else {
             Settled::Quiet
         };
+    }
+
+    /// Whether what is known of those that are held is so.
+    #[cfg(test)]
+    pub(crate) fn is_known_rightly(&self) -> bool {
+        match self.settled {
+            Settled::No => true,
+            Settled::Held => self.held > 0,
+            Settled::Quiet => self.held == 0,
+            Settled::Asking => self.held == 0 && self.only_limits && self.lines.are_clear(),
+        }
     }
 
     /// How many requests will ask limits when it is their turn.
@@ -552,7 +563,7 @@ impl Hold {
         self.judge_again_after(plan.as_deref(), now_ns);
     }
 
-    /// Judges all that is held again, from its own arrival; `old` has judged it before.
+    /// Judges all that is held again, from its own arrival, which of those who only asked limits is now; `old` has judged it before.
     fn judge_again_after(&mut self, old: Option<&Plan>, now_ns: u64) {
         let mut held = Fifo::new();
         while let Some(request) = self.delayed.pop().or_else(|| self.lines.pop_any()) {
@@ -574,7 +585,8 @@ impl Hold {
                 (Some(again), _) => again.judge(&mut request, self.hw_queue),
                 (None, Some(old)) => {
                     let added_ns = now_ns.saturating_sub(request.arrival_ns());
-                    old.count_left(request.set(), self.hw_queue, added_ns, true);
+                    let early = has_waited(&request, now_ns);
+                    old.count_left(request.set(), self.hw_queue, added_ns, early);
                     request.put_set(0);
                 }
                 (None, None) => {}

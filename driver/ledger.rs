@@ -34,7 +34,8 @@ const COUNTS: usize = 6;
 
 /// Counters of one injection and one disk, for each hardware queue its own.
 pub(crate) struct Ledger {
-    lanes: KVec<Lane>,
+    /// For many hardware queues they are more than pages in a row that can be relied on.
+    lanes: KVVec<Lane>,
 }
 
 /// Counters of one hardware queue. Only who has this queue's lock writes, so that no addition is lost; on cache lines of
@@ -58,7 +59,7 @@ pub(crate) struct Totals {
 impl Ledger {
     /// Counters for this many hardware queues, at zero.
     pub(crate) fn new(hw_queues: u32) -> Result<Arc<Self>> {
-        let mut lanes = KVec::new();
+        let mut lanes = KVVec::with_capacity(hw_queues as usize, GFP_KERNEL)?;
         for _ in 0..hw_queues {
             let lane = Lane {
                 at_once: AtomicU64::new(0),

@@ -95,6 +95,7 @@ impl Again<'_> {
             now_ns,
         } = *self;
         let before = request.set();
+        let early = has_waited(request, now_ns);
         let mut held_by = before & common.choice & active;
         let redraw = before & old.delaying & !(common.delay & active) != 0;
         let mut delay_ns = 0u64;
@@ -128,10 +129,12 @@ impl Again<'_> {
         request.set_due_ns(from_ns.saturating_add(delay_ns));
         request.put_set(held_by);
         let added_ns = now_ns.saturating_sub(request.arrival_ns());
-        for rule in old.rules_of(before & !(held_by & common.injection)) {
-            rule.ledger.count(hw_queue, Count::Early);
-            rule.ledger.count_left(hw_queue, added_ns);
-        }
+        old.count_left(
+            before & !(held_by & common.injection),
+            hw_queue,
+            added_ns,
+            early,
+        );
         for rule in plan.rules_of(held_by & !(before & common.injection)) {
             rule.ledger.count(hw_queue, Count::Entered);
         }
@@ -530,6 +533,11 @@ impl Plan {
         }
         Ok(closed)
     }
+}
+
+/// Whether a request that is let go now has waited for anything, or would: who only asked limits until now has and would not.
+pub(crate) fn has_waited(request: &Request, now_ns: u64) -> bool {
+    request.arrival_ns() < now_ns || request.due_ns() > now_ns
 }
 
 /// Until when some of a set of limits admits nothing.

@@ -6,7 +6,7 @@ use crate::{
     elevator::block_layer::{self, Owned},
     hold::{Hold, NEVER},
     injection::{Injection, InjectionId},
-    ledger::Ledger,
+    ledger::{Count, Ledger},
     orders::order,
     plan::{Plan, Share},
     policy::{
@@ -255,13 +255,18 @@ impl Pair {
             }
             Step::End(injection) => self.end_at(*injection, 0),
         }
+        if !self.hold.is_known_rightly() {
+            return Err("what is known of those that are held is not so".into());
+        }
         // As whatever changes what is held.
-        if let Some(next_ns) = self.hold.settled_next_ns() {
-            if next_ns != self.hold.next_ns() {
+        let has_changed = self.hold.take_changed();
+        match self.hold.settled_next_ns() {
+            Some(next_ns) if has_changed || next_ns != self.hold.next_ns() => {
                 return Err("what is held has changed, and nobody is told".into());
             }
+            Some(_) => {}
+            None => self.hold.settle(),
         }
-        self.hold.settle();
         self.compare()
     }
 
@@ -456,6 +461,20 @@ fn a_refusal_is_of_all_who_cannot_go() {
         read,
     ];
     happens(&rules, &steps);
+}
+
+/// A rule goes before those that only have to ask its limit had to wait for it.
+#[test]
+fn who_only_asks_is_not_let_go_early() {
+    let mut pair = Pair::new();
+    pair.follow(&[limit(0, None, 40_000, 100)]);
+    for step in [one(Kind::Read), one(Kind::Write), Step::Follow(Vec::new())] {
+        pair.step(&step).unwrap();
+    }
+    let totals = pair.ledgers[0].totals();
+    let counts = [Count::Matched, Count::Left, Count::Early].map(|count| totals.of(count));
+    pair.finish().unwrap();
+    assert_eq!(counts, [2, 2, 0]);
 }
 
 proptest! {

@@ -44,9 +44,16 @@ pub(crate) const GFP_KERNEL: Flags = Flags;
 #[derive(Default)]
 pub(crate) struct KVec<T>(Vec<T>);
 
+/// The same where the kernel's memory need not be in one piece.
+pub(crate) type KVVec<T> = KVec<T>;
+
 impl<T> KVec<T> {
     pub(crate) const fn new() -> Self {
         Self(Vec::new())
+    }
+
+    pub(crate) fn with_capacity(capacity: usize, _: Flags) -> Result<Self, AllocError> {
+        Ok(Self(Vec::with_capacity(capacity)))
     }
 
     pub(crate) fn push(&mut self, value: T, _: Flags) -> Result<(), AllocError> {
