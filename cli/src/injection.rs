@@ -11,6 +11,7 @@ use crate::{
     idle::idle,
     interface::{Roots, try_read},
     lease::Lease,
+    made::Made,
     output::print_or,
     resolve,
     settings::Settings,
@@ -23,6 +24,7 @@ use std::{
     ffi::{OsStr, OsString},
     io::{self, Write},
     path::Path,
+    sync::Arc,
 };
 use walkdir::WalkDir;
 
@@ -84,11 +86,9 @@ fn named(roots: &Roots, devices: &str) -> BTreeSet<String> {
 pub fn inject(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) -> Result<()> {
     roots.require_known_version()?;
     let settings = request.checked(roots)?;
-    let name = make(roots, request, &settings)?;
-    let end = Step::RemoveDirectory(roots.injection(OsStr::new(&name)));
+    let (name, made) = make(roots, request, &settings)?;
     print_or(out, &format!("{name}\n"), || {
-        let ended = end.run().map_err(|error| end.refused(&error));
-        ended.err().into_iter().collect()
+        made.end().err().into_iter().collect()
     })?;
     hints(roots, &name, &settings);
     Ok(())
@@ -105,21 +105,15 @@ pub fn inject_for(roots: &Roots, request: &Request<'_>, command: &[OsString]) ->
     let lease = Lease::new(settings.number(DURATION));
     settings.set(DURATION, Value::Number(lease.first_ms()));
     let signals = command::Signals::new()?;
-    let name = make(roots, request, &settings)?;
+    let (name, made) = make(roots, request, &settings)?;
     hints(roots, &name, &settings);
-    let directory = roots.injection(OsStr::new(&name));
-    let renewal = lease.renew(directory.join(DURATION));
-    let end = || {
-        let step = Step::RemoveDirectory(directory.clone());
-        match step.run() {
-            // Somebody else may have ended it.
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(step.refused(&error)),
-            _ => Ok(()),
-        }
-    };
-    let result = signals.run(command, end);
-    drop(renewal);
-    result
+    let made = Arc::new(made);
+    let renewal = lease.renew(Arc::clone(&made));
+    signals.run(command, || {
+        drop(renewal);
+        // Somebody else may have ended it.
+        made.end().map(drop)
+    })
 }
 
 /// Prints the commands that make an injection.
@@ -184,8 +178,8 @@ enum Refusal {
     Other(anyhow::Error),
 }
 
-/// Makes an injection and returns its name.
-fn make(roots: &Roots, request: &Request<'_>, settings: &Settings) -> Result<String> {
+/// Makes an injection, and returns its name too.
+fn make(roots: &Roots, request: &Request<'_>, settings: &Settings) -> Result<(String, Made)> {
     let mut names = names(request);
     loop {
         // Names that are made up do not end.
@@ -195,29 +189,34 @@ fn make(roots: &Roots, request: &Request<'_>, settings: &Settings) -> Result<Str
             Err(Refusal::Taken) if request.name.is_none() => {}
             Err(Refusal::Taken) => return Err(taken(&name)),
             Err(Refusal::Other(error)) => return Err(error),
-            Ok(()) => return Ok(name),
+            Ok(made) => return Ok((name, made)),
         }
     }
 }
 
 /// Takes the steps that make an injection, or none of them.
-fn take(directory: &Path, steps: &[Step]) -> Result<(), Refusal> {
-    for (taken, step) in steps.iter().enumerate() {
-        let Err(error) = step.run() else { continue };
-        let made = taken > 0;
-        if !made && error.kind() == io::ErrorKind::AlreadyExists {
-            return Err(Refusal::Taken);
+fn take(directory: &Path, steps: &[Step]) -> Result<Made, Refusal> {
+    let made = Made::new(directory).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Refusal::Taken,
+        _ => Refusal::Other(Step::MakeDirectory(directory.to_owned()).refused(&error)),
+    })?;
+    // The first of them has made the directory.
+    for step in steps.iter().skip(1) {
+        let Err(error) = made.run(step) else { continue };
+        if !made.is_there() {
+            return Err(Refusal::Other(failure(
+                Exit::Failure,
+                format!(
+                    "somebody removed {} while it was being made; try again",
+                    directory.display()
+                ),
+            )));
         }
         let mut failures = vec![why(step, &error)];
-        if made {
-            let undo = Step::RemoveDirectory(directory.to_owned());
-            if let Err(error) = undo.run() {
-                failures.push(undo.refused(&error));
-            }
-        }
-        return all_of(failures).map_err(Refusal::Other);
+        failures.extend(made.end().err());
+        return all_of(failures).map(|()| made).map_err(Refusal::Other);
     }
-    Ok(())
+    Ok(made)
 }
 
 /// Says why the driver did not take a setting, where the number of the error alone does not.

@@ -2,11 +2,12 @@
 
 //! A lease that is renewed for as long as this program lives, so that an injection ends soon after it, whatever kills it.
 
+use crate::{attributes::DURATION, made::Made};
 use std::{
-    fs::OpenOptions,
-    io::Write,
-    path::PathBuf,
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -50,28 +51,22 @@ impl Lease {
         self.next_ms().unwrap_or(1)
     }
 
-    /// Renews the lease in this file until the result is dropped, or the end has come, or there is no such file any more.
-    pub(crate) fn renew(self, file: PathBuf) -> Renewal {
+    /// Renews the lease of this injection until the result is dropped, or the end has come, or the injection has ended.
+    pub(crate) fn renew(self, made: Arc<Made>) -> Renewal {
         let (stop, stopped) = channel();
-        let thread = thread::spawn(move || self.keep(&file, &stopped));
+        let thread = thread::spawn(move || self.keep(&made, &stopped));
         Renewal {
             stop: Some(stop),
             thread: Some(thread),
         }
     }
 
-    fn keep(&self, file: &PathBuf, stopped: &Receiver<()>) {
+    fn keep(&self, made: &Made, stopped: &Receiver<()>) {
         while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
             let Some(next_ms) = self.next_ms() else {
                 return;
             };
-            // In one piece, as the driver takes it.
-            let text = format!("{next_ms}\n");
-            let opened = OpenOptions::new().write(true).truncate(true).open(file);
-            if opened
-                .and_then(|mut file| file.write_all(text.as_bytes()))
-                .is_err()
-            {
+            if made.set(DURATION, &next_ms.to_string()).is_err() {
                 return;
             }
         }
@@ -111,9 +106,11 @@ mod tests {
     #[test]
     fn it_is_renewed_until_it_is_dropped_or_over() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("duration_ms");
-        fs::write(&file, "first\n").unwrap();
-        let renewal = Lease::new(Some(600)).renew(file.clone());
+        let directory = folder.path().join("x");
+        let file = directory.join("duration_ms");
+        let made = Arc::new(Made::new(&directory).unwrap());
+        made.set("duration_ms", "first").unwrap();
+        let renewal = Lease::new(Some(600)).renew(made);
         thread::sleep(Duration::from_millis(1_000));
         let text = fs::read_to_string(&file).unwrap();
         // Renewed once, for what was left.
@@ -122,8 +119,5 @@ mod tests {
             "{text}"
         );
         drop(renewal);
-        let missing = Lease::new(None).renew(folder.path().join("missing"));
-        drop(missing);
-        assert!(!folder.path().join("missing").exists());
     }
 }

@@ -6,13 +6,16 @@
 
 use crate::error;
 use anyhow::{Context, Result};
-use rustix::fs::{OFlags, statfs};
+use rustix::fs::{OFlags, StatFs, fstatfs, statfs};
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{DirBuilderExt, OpenOptionsExt},
+    os::{
+        fd::AsFd,
+        unix::{
+            ffi::OsStrExt,
+            fs::{DirBuilderExt, OpenOptionsExt},
+        },
     },
     path::{Path, PathBuf},
     thread::sleep,
@@ -146,8 +149,17 @@ fn set(file: &Path, value: &str) -> io::Result<()> {
         }
         result => result?,
     };
+    write_whole(&mut opened, value)
+}
+
+/// Writes a value and a newline in one piece.
+///
+/// # Errors
+///
+/// If not all of it is taken at once.
+pub(crate) fn write_whole(file: &mut File, value: &str) -> io::Result<()> {
     let text = format!("{value}\n");
-    if opened.write(text.as_bytes())? == text.len() {
+    if file.write(text.as_bytes())? == text.len() {
         Ok(())
     } else {
         Err(io::ErrorKind::WriteZero.into())
@@ -187,9 +199,18 @@ fn is_stand_in(directory: &Path) -> bool {
 ///
 /// If there is no such path.
 pub fn is_configfs(path: &Path) -> io::Result<bool> {
+    Ok(is_of_configfs(&statfs(path)?))
+}
+
+/// Whether an open file is in configfs.
+pub(crate) fn is_configfs_file(file: impl AsFd) -> io::Result<bool> {
+    Ok(is_of_configfs(&fstatfs(file)?))
+}
+
+fn is_of_configfs(file_system: &StatFs) -> bool {
     /// `CONFIGFS_MAGIC` of `fs/configfs/mount.c`.
     const MAGIC: u32 = 0x6265_6570;
-    Ok(u32::try_from(statfs(path)?.f_type) == Ok(MAGIC))
+    u32::try_from(file_system.f_type) == Ok(MAGIC)
 }
 
 /// Repeats what the kernel answers with EBUSY, for as long as `patience` lasts.

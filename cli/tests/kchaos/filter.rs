@@ -196,65 +196,6 @@ fn swap_is_what_the_system_needs() {
 }
 
 #[test]
-fn an_injection_lasts_as_long_as_its_command() {
-    let tree = Tree::new();
-    let list = tree.path("config/ioem/x/duration_ms").display().to_string();
-    let inject = "inject ioem delay --delay 1ms --name x --";
-    assert_eq!(
-        stdout(&mut tree.kchaos(&format!("{inject} cat {list}"))),
-        "1500\n"
-    );
-    assert!(!tree.path("config/ioem/x").exists());
-    for (command, code) in [("false", 1), ("/no/such/program", 127), ("/", 126)] {
-        stderr(&mut tree.kchaos(&format!("{inject} {command}")), code);
-        assert!(!tree.path("config/ioem/x").exists());
-    }
-    let message = stderr(
-        &mut tree.kchaos(&format!(
-            "{} true",
-            inject.replace("--name", "--dry-run --name")
-        )),
-        2,
-    );
-    assert!(message.contains("leave one out"), "{message}");
-}
-
-#[test]
-fn a_command_that_is_missing_is_no_injection_without_an_end() {
-    let tree = Tree::new();
-    let before = tree.content();
-    let inject = "inject ioem delay --delay 5ms --name x --";
-    let mut empty = tree.kchaos(inject);
-    empty.arg("");
-    for command in [&mut tree.kchaos(inject), &mut empty] {
-        let message = stderr(command, 2);
-        assert!(message.contains("no command after --"), "{message}");
-    }
-    assert_eq!(tree.content(), before);
-}
-
-#[test]
-fn a_signal_reaches_the_command_and_ends_the_injection() {
-    let tree = Tree::new();
-    let child = std::process::Command::new(crate::tree::KCHAOS)
-        .args("inject ioem delay --delay 1ms --name x -- sleep 100".split(' '))
-        .env("KCHAOS_CONFIGFS", tree.path("config"))
-        .env("KCHAOS_SYSFS", tree.path("sys"))
-        .env("KCHAOS_PROC", tree.path("proc"))
-        .stderr(std::process::Stdio::null())
-        .spawn();
-    let mut child = child.unwrap();
-    while tree.path("config/ioem/x/enabled").metadata().is_err() || file(&tree, "enabled") != "1" {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(143));
-    assert!(!tree.path("config/ioem/x").exists());
-}
-
-#[test]
 fn the_number_of_requests_is_raised_and_given_back() {
     let tree = Tree::new();
     tree.write("sys/devices/vda/queue/nr_requests", "256\n");

@@ -2,8 +2,8 @@
 
 //! `kchaos inject`
 
-use crate::tree::{Tree, stderr, stdout};
-use std::{collections::BTreeMap, fs, os::unix::ffi::OsStrExt};
+use crate::tree::{KCHAOS, Tree, stderr, stdout};
+use std::{collections::BTreeMap, fs};
 
 fn files(tree: &Tree, name: &str) -> BTreeMap<String, String> {
     fs::read_dir(tree.path("config/ioem").join(name))
@@ -179,31 +179,23 @@ fn arguments_that_make_no_sense_are_told_what_would() {
     assert_eq!(tree.content(), before);
 }
 
-/// A path can be lengthened until the kernel takes `enabled`, `delay_us` and `jitter_us` in it, but not `correlation`.
+/// A file can be kept from growing beyond what the first settings need.
 #[test]
 fn nothing_is_left_when_a_later_setting_is_refused() {
-    /// The longest path that a system call takes.
-    const LONGEST: usize = 4095;
     let tree = Tree::new();
     let before = tree.content();
-    let mut configfs = tree.path("config").into_os_string();
-    let rest = "/ioem/x/jitter_us".len();
-    while configfs.as_bytes().len() + rest + 2 <= LONGEST {
-        configfs.push("/.");
-    }
     let arguments = "inject ioem delay --delay 1ms --jitter 1ms --name x";
-    let mut command = tree.kchaos(&format!("{arguments} --correlation 5%"));
-    let message = stderr(command.env("KCHAOS_CONFIGFS", &configfs), 1);
-    assert!(message.contains("cannot write 5 to "), "{message}");
-    assert!(
-        message.contains("/correlation: File name too long"),
-        "{message}"
-    );
+    let run = |more: &str| {
+        let mut command = tree.command("prlimit");
+        command.args(["--fsize=5", KCHAOS]);
+        command.args(arguments.split(' ').chain(more.split_whitespace()));
+        command
+    };
+    let message = stderr(&mut run("--distribution normal"), 1);
+    assert!(message.contains("cannot write normal to "), "{message}");
+    assert!(message.contains("/distribution: "), "{message}");
     assert_eq!(tree.content(), before);
-    tree.kchaos(arguments)
-        .env("KCHAOS_CONFIGFS", &configfs)
-        .assert()
-        .success();
+    run("").assert().success();
 }
 
 #[test]

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! An injection that this program made: only that one is written and ended, whatever has its name meanwhile.
+
+use crate::step::{Step, is_configfs_file, write_whole};
+use anyhow::Result;
+use rustix::{
+    fs::{Mode, OFlags, Stat, fstat, lstat, open, openat},
+    io::Errno,
+};
+use std::{
+    fs::{self, File},
+    io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+/// The directory of an injection, held open.
+///
+/// What is opened by way of it is in this directory and in no other of the same name, and after its removal nothing can be. As
+/// long as it is held, no other can have its number.
+#[derive(Debug)]
+pub(crate) struct Made {
+    directory: PathBuf,
+    handle: OwnedFd,
+}
+
+impl Made {
+    /// Makes an injection that does nothing yet.
+    pub(crate) fn new(directory: &Path) -> io::Result<Self> {
+        fs::create_dir(directory)?;
+        // It only names the directory: nothing is kept busy by it.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match open(directory, flags, Mode::empty()) {
+            Ok(handle) => Ok(Self {
+                directory: directory.to_owned(),
+                handle,
+            }),
+            Err(error) => {
+                // The first failure is the one to be told.
+                let _ = fs::remove_dir(directory);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Takes a step that writes one of its files, and any other as it is.
+    pub(crate) fn run(&self, step: &Step) -> io::Result<()> {
+        match step {
+            Step::Set { file, value } if file.parent() == Some(&self.directory) => {
+                self.set(file.file_name().unwrap_or_default(), value)
+            }
+            step => step.run(),
+        }
+    }
+
+    /// Writes one of its files, in one piece: the driver takes each write as a whole value.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::NotFound`] if it has ended.
+    pub(crate) fn set(&self, file: impl AsRef<Path>, value: &str) -> io::Result<()> {
+        let open = |flags| {
+            let flags = flags | OFlags::WRONLY | OFlags::TRUNC | OFlags::CLOEXEC;
+            openat(
+                &self.handle,
+                file.as_ref(),
+                flags,
+                Mode::from_raw_mode(0o666),
+            )
+        };
+        let opened = match open(OFlags::empty()) {
+            // In a folder that stands in for configfs, files are made by whoever writes them first.
+            Err(Errno::NOENT) if is_configfs_file(&self.handle).is_ok_and(|is| !is) => {
+                open(OFlags::CREATE)?
+            }
+            result => result?,
+        };
+        write_whole(&mut File::from(opened), value)
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn is_there(&self) -> bool {
+        let identity = |stat: Stat| (stat.st_dev, stat.st_ino);
+        match (fstat(&self.handle), lstat(&self.directory)) {
+            (Ok(own), Ok(named)) => identity(own) == identity(named),
+            _ => false,
+        }
+    }
+
+    /// Ends it, and returns whether it had not ended before.
+    ///
+    /// Directories can only be removed by name. What is left is that somebody removes this one and makes another between the look
+    /// and the removal, which are next to each other.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses.
+    pub(crate) fn end(&self) -> Result<bool> {
+        if !self.is_there() {
+            return Ok(false);
+        }
+        let step = Step::RemoveDirectory(self.directory.clone());
+        match step.run() {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(step.refused(&error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_made_is_written_and_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("x");
+        let made = Made::new(&directory).unwrap();
+        made.set("quota", "15").unwrap();
+        assert_eq!(fs::read_to_string(directory.join("quota")).unwrap(), "15\n");
+        assert!(made.is_there());
+        fs::remove_dir_all(&directory).unwrap();
+        assert!(!made.is_there());
+
+        let stranger = Made::new(&directory).unwrap();
+        let error = made.set("quota", "16").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(!made.is_there());
+        assert!(!made.end().unwrap());
+        assert!(fs::read_dir(&directory).unwrap().next().is_none());
+        assert!(stranger.end().unwrap());
+        assert!(!directory.exists());
+    }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! `kchaos inject ... -- COMMAND`
+
+use crate::tree::{Tree, stderr, stdout};
+
+#[test]
+fn an_injection_lasts_as_long_as_its_command() {
+    let tree = Tree::new();
+    let list = tree.path("config/ioem/x/duration_ms").display().to_string();
+    let inject = "inject ioem delay --delay 1ms --name x --";
+    assert_eq!(
+        stdout(&mut tree.kchaos(&format!("{inject} cat {list}"))),
+        "1500\n"
+    );
+    assert!(!tree.path("config/ioem/x").exists());
+    for (command, code) in [("false", 1), ("/no/such/program", 127), ("/", 126)] {
+        stderr(&mut tree.kchaos(&format!("{inject} {command}")), code);
+        assert!(!tree.path("config/ioem/x").exists());
+    }
+    let message = stderr(
+        &mut tree.kchaos(&format!(
+            "{} true",
+            inject.replace("--name", "--dry-run --name")
+        )),
+        2,
+    );
+    assert!(message.contains("leave one out"), "{message}");
+}
+
+#[test]
+fn a_command_that_is_missing_is_no_injection_without_an_end() {
+    let tree = Tree::new();
+    let before = tree.content();
+    let inject = "inject ioem delay --delay 5ms --name x --";
+    let mut empty = tree.kchaos(inject);
+    empty.arg("");
+    for command in [&mut tree.kchaos(inject), &mut empty] {
+        let message = stderr(command, 2);
+        assert!(message.contains("no command after --"), "{message}");
+    }
+    assert_eq!(tree.content(), before);
+}
+
+#[test]
+fn a_signal_reaches_the_command_and_ends_the_injection() {
+    let tree = Tree::new();
+    let child = std::process::Command::new(crate::tree::KCHAOS)
+        .args("inject ioem delay --delay 1ms --name x -- sleep 100".split(' '))
+        .env("KCHAOS_CONFIGFS", tree.path("config"))
+        .env("KCHAOS_SYSFS", tree.path("sys"))
+        .env("KCHAOS_PROC", tree.path("proc"))
+        .stderr(std::process::Stdio::null())
+        .spawn();
+    let mut child = child.unwrap();
+    while tree.path("config/ioem/x/enabled").metadata().is_err()
+        || tree.read("config/ioem/x/enabled") != "1\n"
+    {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert!(!tree.path("config/ioem/x").exists());
+}
+
+#[test]
+fn another_injection_of_its_name_is_left_alone() {
+    let tree = Tree::new();
+    let directory = tree.path("config/ioem/x").display().to_string();
+    // Long enough for a renewal.
+    let script = format!(
+        "rm -r {directory} && mkdir {directory} && echo 77 > {directory}/duration_ms && sleep 1"
+    );
+    let mut command = tree.kchaos("inject ioem delay --delay 1ms --name x -- sh -c");
+    command.arg(script).assert().success();
+    assert_eq!(tree.read("config/ioem/x/duration_ms"), "77\n");
+}
