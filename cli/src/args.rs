@@ -171,7 +171,8 @@ pub struct Task {
     /// What the injection is to be.
     #[command(flatten)]
     pub settings: Settings,
-    /// Run this, end the injection when it ends, and exit as it does; if kchaos is killed, the injection ends within 2 s
+    /// Run this, end the injection when it ends, and exit as it does; if kchaos is killed, the injection ends within 2 s;
+    /// not with --for
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }

@@ -60,7 +60,7 @@ pub const ATTRIBUTES: [Attribute; 20] = [
     Attribute::number("seed", Unit::Number, 0..=u64::MAX, 0, Section::Effect, "Draw the same random numbers each time; 0 draws others each time"),
     Attribute::number("period_us", PERIOD, 1..=HOUR_US, 1_000_000, Section::Effect, "Length of a limit's period"),
     Attribute::number("quota", Unit::Number, 0..=MOST, 0, Section::Effect, "I/Os let through in each period, per device; 0 is no limit"),
-    Attribute::number(DURATION, FOR, 0..=MOST, 0, Section::Time, "End by itself after this time; 0 is no end"),
+    Attribute::number(DURATION, FOR, 0..=MOST, 0, Section::Time, "End by itself after this time; 0 is no end; not with -- COMMAND"),
     Attribute::number(ENABLED, Unit::Number, 0..=1, 1, Section::Time, "0 prepares the injection without starting it"),
 ];
 

@@ -10,7 +10,7 @@ use crate::{
     guard,
     idle::idle,
     interface::{Roots, try_read},
-    lease::Lease,
+    lease,
     made::Made,
     output::print_or,
     resolve,
@@ -37,6 +37,8 @@ pub struct Request<'a> {
     pub name: Option<&'a str>,
     /// The settings, with names as people write them.
     pub settings: &'a Settings,
+    /// The command that it is made for; empty if there is none.
+    pub command: &'a [OsString],
     /// Whether the system's own disks may be slowed down without an end.
     pub force: bool,
 }
@@ -46,11 +48,12 @@ impl Request<'_> {
     fn checked(&self, roots: &Roots) -> Result<Settings> {
         let settings = resolve::resolved(roots, self.settings)?;
         if !self.force && settings.number(DURATION).unwrap_or(0) == 0 {
-            guard::check(
-                roots,
-                &reached(roots, &settings),
-                "add --for 30s, so that it ends by itself, choose others with --device, or add --force",
-            )?;
+            let remedy = if self.command.is_empty() {
+                "add --for 30s, so that it ends by itself, choose others with --device, or add --force"
+            } else {
+                "choose others with --device, or add --force"
+            };
+            guard::check(roots, &reached(roots, &settings), remedy)?;
         }
         for sentence in idle(&settings) {
             note(&sentence);
@@ -94,22 +97,21 @@ pub fn inject(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) -> Resu
     Ok(())
 }
 
-/// Makes an injection, runs a command, and ends the injection when the command has ended. Returns the command's exit code.
+/// Makes an injection, runs its command, and ends the injection when the command has ended. Returns the command's exit code.
 ///
 /// # Errors
 ///
 /// If the injection cannot be made or ended, or the command cannot be run.
-pub fn inject_for(roots: &Roots, request: &Request<'_>, command: &[OsString]) -> Result<u8> {
+pub fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     roots.require_known_version()?;
     let mut settings = request.checked(roots)?;
-    let lease = Lease::new(settings.number(DURATION));
-    settings.set(DURATION, Value::Number(lease.first_ms()));
+    settings.set(DURATION, Value::Number(lease::LENGTH_MS));
     let signals = command::Signals::new()?;
     let (name, made) = make(roots, request, &settings)?;
     hints(roots, &name, &settings);
     let made = Arc::new(made);
-    let renewal = lease.renew(Arc::clone(&made));
-    signals.run(command, || {
+    let renewal = lease::renew(Arc::clone(&made));
+    signals.run(request.command, || {
         drop(renewal);
         // Somebody else may have ended it.
         made.end().map(drop)
@@ -413,6 +415,7 @@ mod tests {
             effect: "limit",
             name,
             settings: &settings,
+            command: &[],
             force: false,
         };
         let names: Vec<String> = names(&request(None)).take(2).collect();

@@ -39,6 +39,7 @@ pub mod units;
 
 use anyhow::Result;
 use args::{Arguments, Fault, Inject, Verb};
+use attributes::DURATION;
 use clap::{Command, Subcommand};
 use clap_complete::Shell;
 use error::{Exit, failure};
@@ -78,10 +79,18 @@ fn run_inject(roots: &Roots, inject: &Inject, out: &mut dyn Write) -> Result<u8>
         effect,
         name: inject.name.as_deref(),
         settings: &task.settings,
+        command: &task.command,
         force: inject.force,
     };
+    if !task.command.is_empty() && task.settings.number(DURATION).is_some() {
+        return Err(failure(
+            Exit::Usage,
+            "an injection for a command lasts as long as the command, so --for has no meaning with \
+             -- COMMAND; leave --for out, or end the command too: -- timeout 30s COMMAND",
+        ));
+    }
     match (inject.dry_run.dry_run, task.command.is_empty()) {
-        (false, false) => return injection::inject_for(roots, &request, &task.command),
+        (false, false) => return injection::inject_for(roots, &request),
         (false, true) => injection::inject(roots, &request, out)?,
         (true, true) => injection::print_inject(roots, &request, out)?,
         (true, false) => {

@@ -77,3 +77,30 @@ fn another_injection_of_its_name_is_left_alone() {
     command.arg(script).assert().success();
     assert_eq!(tree.read("config/ioem/x/duration_ms"), "77\n");
 }
+
+#[test]
+fn a_time_and_a_command_are_not_taken_together() {
+    let tree = Tree::new();
+    let before = tree.content();
+    for time in ["--for 30s", "--duration-ms 30000", "--for 0s"] {
+        let inject = format!("inject ioem delay --delay 1ms {time} -- true");
+        let message = stderr(&mut tree.kchaos(&inject), 2);
+        assert!(message.contains("-- timeout 30s COMMAND"), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+    }
+    assert_eq!(tree.content(), before);
+}
+
+#[test]
+fn a_command_on_a_disk_that_the_system_needs_is_told_what_it_can_have() {
+    let tree = Tree::new();
+    let swaps = "Filename Type Size Used Priority\n/dev/vda1 partition 1 0 -2\n";
+    tree.write("proc/swaps", swaps);
+    let inject = "inject ioem delay --delay 1ms --device vda";
+    let message = stderr(&mut tree.kchaos(&format!("{inject} -- true")), 2);
+    assert!(
+        message.contains("--force") && !message.contains("--for 30s"),
+        "{message}"
+    );
+    stdout(&mut tree.kchaos(&format!("{inject} --force -- true")));
+}
