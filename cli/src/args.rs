@@ -173,6 +173,9 @@ pub struct Task {
     pub settings: Settings,
     /// Run this, end the injection when it ends, and exit as it does; if kchaos is killed, the injection ends within 2 s;
     /// not with --for
+    ///
+    /// If the injection ends before COMMAND does, such as by `kchaos recover` or `kchaos detach`, a warning tells so when COMMAND
+    /// has ended. The exit code is that of COMMAND all the same.
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }

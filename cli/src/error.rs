@@ -45,7 +45,8 @@ Exit codes:
      which says so and waits for one; a device without a blk-mq queue; or a
      name that is taken
 With `inject ... -- COMMAND`, once the injection is made:
-  N  what COMMAND exits with; 128+N when signal N killed it
+  N  what COMMAND exits with; 128+N when signal N killed it; also if the
+     injection ended before COMMAND did, of which only a warning tells
   126  COMMAND cannot be run
   127  there is no COMMAND";
 

@@ -16,6 +16,7 @@ use crate::{
     resolve,
     settings::Settings,
     step::Step,
+    witness::Witness,
 };
 use anyhow::Result;
 use rustix::io::Errno;
@@ -63,7 +64,7 @@ impl Request<'_> {
 }
 
 /// The disks whose I/O an injection can reach: those that it names, which may be attached later, or all that are on ioem.
-fn reached(roots: &Roots, settings: &Settings) -> Vec<String> {
+pub(crate) fn reached(roots: &Roots, settings: &Settings) -> Vec<String> {
     match settings.text(DEVICE) {
         Some(devices) => named(roots, devices).into_iter().collect(),
         None => {
@@ -108,12 +109,18 @@ pub fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     settings.set(DURATION, Value::Number(lease::LENGTH_MS));
     let signals = command::Signals::new()?;
     let (name, made) = make(roots, request, &settings)?;
-    hints(roots, &name, &settings);
     let made = Arc::new(made);
     let renewal = lease::renew(Arc::clone(&made));
+    hints(roots, &name, &settings);
+    let witness = Witness::new(roots, &made, &settings);
     signals.run(request.command, || {
-        drop(renewal);
-        // Somebody else may have ended it.
+        if let Some(why) = witness.end(renewal.stop()) {
+            let program = request.command.first().map(|word| word.to_string_lossy());
+            note(&format!(
+                "the injection {name} had ended before {} did: part of it ran without; {why}",
+                program.unwrap_or_default()
+            ));
+        }
         made.end().map(drop)
     })
 }

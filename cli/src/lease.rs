@@ -4,12 +4,13 @@
 
 use crate::{attributes::DURATION, made::Made};
 use std::{
+    io,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long an injection goes on without a renewal.
@@ -18,38 +19,46 @@ pub(crate) const LENGTH_MS: u64 = 1_500;
 /// How long until the next renewal: a late one or two do no harm.
 const PAUSE: Duration = Duration::from_millis(400);
 
-/// Renews the lease of this injection until the result is dropped, or the injection has ended.
+/// Renews the lease of this injection, which has just begun, until the result is stopped or the injection has ended.
 pub(crate) fn renew(made: Arc<Made>) -> Renewal {
+    let begun = Instant::now();
     let (stop, stopped) = channel();
-    let thread = thread::spawn(move || keep(&made, &stopped));
-    Renewal {
-        stop: Some(stop),
-        thread: Some(thread),
-    }
+    let thread = thread::spawn(move || keep(&made, &stopped, begun));
+    Renewal { stop, thread }
 }
 
-fn keep(made: &Made, stopped: &Receiver<()>) {
+/// Returns whether the lease ran out meanwhile; in doubt it did, since it begins somewhere in the time that a write takes.
+fn keep(made: &Made, stopped: &Receiver<()>, begun: Instant) -> bool {
+    let length = Duration::from_millis(LENGTH_MS);
+    let mut renewed = begun;
+    let mut lapsed = false;
     while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-        if made.set(DURATION, &LENGTH_MS.to_string()).is_err() {
-            return;
+        let now = Instant::now();
+        match made.set(DURATION, &LENGTH_MS.to_string()) {
+            Ok(()) => {
+                lapsed |= renewed.elapsed() > length;
+                renewed = now;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return lapsed,
+            // Such as a lack of memory, which may be over next time.
+            Err(_) => {}
         }
     }
+    lapsed || renewed.elapsed() > length
 }
 
 /// A lease that is renewed while this lives.
 #[derive(Debug)]
 pub(crate) struct Renewal {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    stop: Sender<()>,
+    thread: JoinHandle<bool>,
 }
 
-impl Drop for Renewal {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // It has nothing to say.
-            let _ = thread.join();
-        }
+impl Renewal {
+    /// Renews it no more, and returns whether it ever ran out.
+    pub(crate) fn stop(self) -> bool {
+        drop(self.stop);
+        self.thread.join().unwrap_or(true)
     }
 }
 
@@ -59,7 +68,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn it_is_renewed_until_it_is_dropped() {
+    fn it_is_renewed_until_it_is_stopped() {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("x");
         let file = directory.join(DURATION);
@@ -68,7 +77,7 @@ mod tests {
         let renewal = renew(Arc::clone(&made));
         thread::sleep(Duration::from_millis(1_000));
         assert_eq!(fs::read_to_string(&file).unwrap(), "1500\n");
-        drop(renewal);
+        assert!(!renewal.stop());
         made.set(DURATION, "last").unwrap();
         thread::sleep(Duration::from_millis(600));
         assert_eq!(fs::read_to_string(&file).unwrap(), "last\n");

@@ -36,6 +36,7 @@ pub mod status;
 pub mod step;
 pub mod unit;
 pub mod units;
+mod witness;
 
 use anyhow::Result;
 use args::{Arguments, Fault, Inject, Verb};

@@ -79,6 +79,19 @@ impl Made {
         write_whole(&mut File::from(opened), value)
     }
 
+    /// The text of one of its files, without its newline.
+    ///
+    /// # Errors
+    ///
+    /// As [`Made::set`].
+    pub(crate) fn read(&self, file: &str) -> io::Result<String> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let opened = openat(&self.handle, file, flags, Mode::empty())?;
+        Ok(io::read_to_string(File::from(opened))?
+            .trim_end()
+            .to_owned())
+    }
+
     /// Whether it has not ended.
     pub(crate) fn is_there(&self) -> bool {
         let identity = |stat: Stat| (stat.st_dev, stat.st_ino);
@@ -120,6 +133,7 @@ mod tests {
         let made = Made::new(&directory).unwrap();
         made.set("quota", "15").unwrap();
         assert_eq!(fs::read_to_string(directory.join("quota")).unwrap(), "15\n");
+        assert_eq!(made.read("quota").unwrap(), "15");
         assert!(made.is_there());
         fs::remove_dir_all(&directory).unwrap();
         assert!(!made.is_there());

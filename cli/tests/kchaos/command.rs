@@ -104,3 +104,51 @@ fn a_command_on_a_disk_that_the_system_needs_is_told_what_it_can_have() {
     );
     stdout(&mut tree.kchaos(&format!("{inject} --force -- true")));
 }
+
+/// What is said when `script` runs during the injection x of vdb; the exit code has to be the script's.
+fn said_after(tree: &Tree, script: &str) -> String {
+    tree.disk("vdb", "none [ioem]");
+    let mut command =
+        tree.kchaos("inject ioem delay --delay 1ms --device vdb --name x -- sh -e -u -c");
+    let script = format!("cd {}; {script}; exit 7", tree.path("").display());
+    stderr(command.arg(script), 7)
+}
+
+#[test]
+fn an_injection_that_ended_before_its_command_is_told() {
+    let expected = "kchaos: the injection x had ended before sh did: part of it ran without; ";
+    for (script, reason) in [
+        ("rm -r config/ioem/x", "somebody removed it\n"),
+        (
+            "rm -r config/ioem/x; mkdir config/ioem/x",
+            "somebody removed it\n",
+        ),
+        (
+            "kill -STOP $PPID; sleep 2; kill -CONT $PPID; sleep 0.1",
+            "kchaos was stopped, or had no processor, for longer than the lease of 1500 ms\n",
+        ),
+        ("echo 0 > config/ioem/x/enabled", "it was switched off\n"),
+        (
+            "echo 0 > config/ioem/enabled",
+            "all injections were switched off\n",
+        ),
+        (
+            "echo none > sys/block/vdb/queue/scheduler",
+            "vdb is not on ioem any more\n",
+        ),
+    ] {
+        let said = said_after(&Tree::new(), script);
+        assert_eq!(said, format!("{expected}{reason}"), "{script}");
+    }
+}
+
+#[test]
+fn an_injection_that_ended_with_its_command_is_not_told() {
+    assert_eq!(said_after(&Tree::new(), "sleep 1"), "");
+    // That it does nothing was said at the beginning, and is as it was asked for.
+    let tree = Tree::new();
+    let inject = "inject ioem delay --delay 1ms --device vda --enabled 0 -- true";
+    let output = tree.kchaos(inject).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!said.contains("had ended"), "{said}");
+}

@@ -45,6 +45,16 @@ fn the_exit_codes_are_in_it() {
 }
 
 #[test]
+fn what_a_command_is_run_with_is_told() {
+    let text = help("inject ioem delay --help", "100");
+    assert!(text.contains("not with --for"), "{text}");
+    assert!(
+        text.contains("If the injection ends before COMMAND does"),
+        "{text}"
+    );
+}
+
+#[test]
 fn each_flag_is_told_with_what_it_accepts() {
     let text = help("inject ioem delay --help", "100");
     for attribute in &kchaos::attributes::ATTRIBUTES {
