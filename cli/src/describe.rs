@@ -27,7 +27,7 @@ impl Described<'_> {
     }
 
     /// The text, unless it is empty.
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         match self.value(name) {
             Some(Value::Text(text)) if !text.is_empty() => Some(text),
             _ => None,
@@ -50,8 +50,17 @@ impl Described<'_> {
         self.words_about(self.filter().or_else(|| Some("of all I/O".to_owned())))
     }
 
+    /// Whether it does anything to any I/O while it is at work.
+    pub(crate) fn has_effect(&self) -> bool {
+        !self.effects().is_empty() && self.number("probability") != Some(0)
+    }
+
+    fn effects(&self) -> Vec<String> {
+        [self.delay(), self.limit()].into_iter().flatten().collect()
+    }
+
     fn words_about(&self, filter: Option<String>) -> String {
-        let effects: Vec<String> = [self.delay(), self.limit()].into_iter().flatten().collect();
+        let effects = self.effects();
         if effects.is_empty() {
             return "nothing yet".to_owned();
         }

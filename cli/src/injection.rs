@@ -5,11 +5,14 @@
 use crate::{
     attributes::{CGROUP, DEVICE, DURATION, ENABLED, Value},
     block::Block,
-    ceiling, command, device,
+    ceiling, command,
+    describe::Described,
+    device,
     error::{Exit, all_of, failure, note, refused},
     guard,
     idle::idle,
-    interface::{Roots, try_read},
+    inspect::{Seen, State},
+    interface::Roots,
     lease,
     made::Made,
     output::print_or,
@@ -332,15 +335,20 @@ pub fn all(roots: &Roots) -> Result<Vec<OsString>> {
 pub(crate) fn endless(roots: &Roots, disk: &str) -> Vec<String> {
     // Without the driver there are none.
     let names = all(roots).unwrap_or_default();
+    let all_enabled = roots.enabled().unwrap_or(true);
+    let acts = |seen: &Seen| {
+        let described = Described(&seen.values);
+        let devices = described.text(DEVICE);
+        seen.state == State::On
+            && described.has_effect()
+            && described.number(DURATION).is_none()
+            && devices.is_none_or(|devices| named(roots, devices).contains(disk))
+    };
+    let names = names.iter().filter(|name| {
+        // Of one that cannot be read, nobody knows that it does nothing.
+        Seen::read(roots, name, all_enabled).map_or(true, |seen| seen.as_ref().is_some_and(acts))
+    });
     names
-        .into_iter()
-        .filter(|name| {
-            let text = |file| try_read(&roots.injection(name).join(file)).unwrap_or_default();
-            let devices = text(DEVICE);
-            text(ENABLED) != "0"
-                && ["", "0"].contains(&text(DURATION).as_str())
-                && (devices.is_empty() || named(roots, &devices).contains(disk))
-        })
         .map(|name| name.to_string_lossy().into_owned())
         .collect()
 }

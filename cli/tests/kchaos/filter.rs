@@ -159,12 +159,21 @@ fn a_disk_that_the_system_needs_is_left_alone() {
     // It may be attached later, and then there would be nobody to ask.
     let message = stderr(&mut tree.kchaos(&format!("{delay} --device vda1")), 2);
     assert!(message.contains("--for 30s"), "{message}");
+    let idle = ("stats", "active 0\nremaining_ms 0");
+    let delay_1ms = ("delay_us", "1000");
     for (name, files) in [
-        ("all", vec![("enabled", "1")]),
-        ("named", vec![("device", "vdb vda1"), ("duration_ms", "0")]),
-        ("other", vec![("device", "vdb")]),
-        ("short", vec![("duration_ms", "30000")]),
-        ("waits", vec![("enabled", "0")]),
+        ("all", vec![("enabled", "1"), delay_1ms]),
+        ("empty", vec![("enabled", "1"), ("delay_us", "0")]),
+        (
+            "named",
+            vec![("device", "vdb vda1"), ("duration_ms", "0"), ("quota", "1")],
+        ),
+        ("never", vec![("probability", "0"), delay_1ms]),
+        ("other", vec![("device", "vdb"), delay_1ms]),
+        ("over", vec![("duration_ms", "5"), delay_1ms, idle]),
+        ("short", vec![("duration_ms", "30000"), delay_1ms]),
+        ("used", vec![("times", "5"), delay_1ms, idle]),
+        ("waits", vec![("enabled", "0"), delay_1ms]),
     ] {
         tree.injection(name, &files);
     }
@@ -174,6 +183,14 @@ fn a_disk_that_the_system_needs_is_left_alone() {
         .assert()
         .success()
         .stderr(predicates::str::contains(said));
+    // When all are switched off, none acts.
+    stdout(&mut tree.kchaos("detach vda"));
+    tree.write("config/ioem/enabled", "0\n");
+    tree.kchaos("attach vda --force")
+        .assert()
+        .success()
+        .stderr("");
+    tree.write("config/ioem/enabled", "1\n");
 
     let message = stderr(&mut tree.kchaos(delay), 2);
     assert!(message.contains("--for 30s"), "{message}");
