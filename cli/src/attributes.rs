@@ -28,6 +28,9 @@ pub const DEVICE: &str = "device";
 /// The attribute that says whose cgroup's I/O is affected.
 pub const CGROUP: &str = "cgroup";
 
+/// The attribute that says in whose PID namespace those are whose I/O is affected.
+pub const PID_NS: &str = "pid_ns";
+
 const DELAY: Unit = Unit::microseconds("delay");
 const JITTER: Unit = Unit::microseconds("jitter");
 const PERIOD: Unit = Unit::microseconds("period");
@@ -45,7 +48,7 @@ pub const ATTRIBUTES: [Attribute; 20] = [
     Attribute::text(DEVICE, Form::Devices, Section::Filter, "Only I/O to these: a disk, a partition of it, or the mount point or any file of what is on it"),
     Attribute::text("op", Form::Operations, Section::Filter, "Only these operations; of the conditions sync, fua and meta, all that are named must hold"),
     Attribute::text(CGROUP, Form::Cgroup, Section::Filter, "Only I/O of this cgroup (v2) and those below it, buffered writes included"),
-    Attribute::text("pid_ns", Form::Process, Section::Filter, "Only I/O that processes of this process's PID namespace submit"),
+    Attribute::text(PID_NS, Form::Process, Section::Filter, "Only I/O that processes of this process's PID namespace submit"),
     Attribute::text("sectors", Form::Sectors, Section::Filter, "Only I/O that touches these ranges of the disk, in sectors of 512 bytes"),
     Attribute::number("min_bytes", Unit::Bytes, 0..=MOST, 0, Section::Filter, "Only I/O of at least so many bytes; 0 is any, 4k is 4096, 1m is 1048576"),
     Attribute::number("max_bytes", Unit::Bytes, 0..=MOST, 0, Section::Filter, "Only I/O of at most so many bytes; 0 is any"),

@@ -7,7 +7,7 @@ use crate::{
     disk::{Disk, IOEM, NONE, active_scheduler},
     error::{all_of, note, refused},
     guard, injection,
-    interface::Roots,
+    interface::{LOAD, Roots},
     memory::Memory,
     output::print_or,
 };
@@ -80,6 +80,14 @@ pub fn attach(roots: &Roots, args: &Attach, out: &mut dyn Write) -> Result<()> {
         )?;
     }
     if args.devices.dry_run.dry_run {
+        let needs_module = |disk: &Disk| disk.active != IOEM && !disk.can_have_ioem;
+        // Where configfs is not mounted, schedulers tell; where a folder stands in for sysfs, this does.
+        if disks.iter().any(needs_module) && roots.require_interface().is_err() {
+            note(&format!(
+                "unless the kernel finds the module chaos_driver installed, these commands would \
+                 fail now: it is not loaded; {LOAD}"
+            ));
+        }
         let mut steps = disks
             .iter()
             .flat_map(|disk| disk.attach_steps(roots, requests));

@@ -41,6 +41,11 @@ pub(crate) fn active(text: &str) -> Option<&str> {
     }
 }
 
+/// Whether ioem is among the schedulers that the file `queue/scheduler` names.
+fn names_ioem(text: &str) -> bool {
+    text.split([' ', '[', ']']).any(|word| word == IOEM)
+}
+
 /// The scheduler of the disk that sysfs calls `name`, if it can have any.
 pub(crate) fn active_scheduler(roots: &Roots, name: &str) -> Option<String> {
     let text = try_read(&scheduler_of(roots, name)).ok()?;
@@ -60,6 +65,8 @@ pub(crate) struct Disk {
     pub(crate) memory: PathBuf,
     /// The scheduler that it has.
     pub(crate) active: String,
+    /// Whether the kernel says that it can have ioem.
+    pub(crate) can_have_ioem: bool,
     /// How many requests it can have.
     pub(crate) requests: Option<u64>,
 }
@@ -105,6 +112,7 @@ impl Disk {
             requests_file: requests_file(roots, name),
             memory: roots.state.join(name),
             active,
+            can_have_ioem: names_ioem(&text),
             requests: requests(roots, name),
         })
     }
@@ -276,5 +284,9 @@ mod tests {
         assert_eq!(active("none\n"), None);
         assert_eq!(active(""), None);
         assert_eq!(active("none mq-deadline"), None);
+        for text in ["ioem", "none ioem [kyber]", "none [ioem]"] {
+            assert!(names_ioem(text), "{text}");
+        }
+        assert!(!names_ioem("none [kyber] ioem2"));
     }
 }

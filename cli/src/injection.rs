@@ -3,7 +3,7 @@
 //! Making and ending injections.
 
 use crate::{
-    attributes::{CGROUP, DEVICE, DURATION, ENABLED, Value},
+    attributes::{CGROUP, DEVICE, DURATION, ENABLED, PID_NS, Value},
     block::Block,
     ceiling, command,
     describe::Described,
@@ -262,10 +262,7 @@ fn why(step: &Step, error: &io::Error) -> anyhow::Error {
                 ),
             )
         }
-        ("pid_ns", Some(Errno::SRCH)) => (
-            Exit::Name,
-            format!("there is no process {value}; `ps -e` shows those there are"),
-        ),
+        (PID_NS, Some(Errno::SRCH)) => return resolve::no_process(value),
         (_, Some(Errno::NOSPC)) => (
             Exit::Failure,
             "no more than 64 injections act on one disk; end others with `kchaos recover`"
@@ -449,7 +446,7 @@ mod tests {
                 "echo +io > /c/cgroup.subtree_control",
             ),
             (CGROUP, "/c/a", Errno::INVAL, "/c/a is no cgroup"),
-            ("pid_ns", "12", Errno::SRCH, "no process 12"),
+            (PID_NS, "12", Errno::SRCH, "no process 12"),
             (DEVICE, "sda", Errno::NOSPC, "no more than 64 injections"),
             (DEVICE, "sda", Errno::INVAL, "cannot write sda to "),
         ] {

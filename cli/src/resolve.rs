@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Turns the devices and cgroups that people name into what the driver calls them.
+//! Turns the devices and cgroups that people name into what the driver calls them, and looks for processes.
 
 use crate::{
-    attributes::{CGROUP, DEVICE, Value},
+    attributes::{CGROUP, DEVICE, PID_NS, Value},
     block::{self, Found, is_number},
     disk::Disk,
     error::{Exit, failure, note},
@@ -26,7 +26,7 @@ const MOST_MINOR: u64 = 1_048_575;
 ///
 /// # Errors
 ///
-/// [`Exit::Name`] if there is none.
+/// [`Exit::Name`] if there is none, or no such process.
 pub(crate) fn resolved(roots: &Roots, settings: &Settings) -> Result<Settings> {
     let mut resolved = settings.clone();
     if let Some(devices) = settings.text(DEVICE) {
@@ -42,7 +42,26 @@ pub(crate) fn resolved(roots: &Roots, settings: &Settings) -> Result<Settings> {
     if let Some(path) = settings.text(CGROUP) {
         resolved.set(CGROUP, Value::Text(cgroup(roots, path)?));
     }
+    if let Some(process) = settings.text(PID_NS) {
+        check_process(roots, process)?;
+    }
     Ok(resolved)
+}
+
+/// Checks that there is this process, as far as the kernel tells of processes.
+fn check_process(roots: &Roots, process: &str) -> Result<()> {
+    if roots.proc.join("self").exists() && !roots.proc.join(process).exists() {
+        return Err(no_process(process));
+    }
+    Ok(())
+}
+
+/// The failure that says that there is no such process.
+pub(crate) fn no_process(process: &str) -> anyhow::Error {
+    failure(
+        Exit::Name,
+        format!("there is no process {process}; `ps -e` shows those there are"),
+    )
 }
 
 /// What the driver calls a device.

@@ -77,9 +77,36 @@ fn commands_are_printed_without_a_module_too() {
 }
 
 #[test]
+fn a_device_is_attached_by_commands_that_need_the_module_too() {
+    let tree = Tree::new();
+    tree.disk("vdb", "none [ioem]");
+    tree.disk("vdc", "[none] ioem");
+    tree.kchaos("attach vda --dry-run")
+        .assert()
+        .success()
+        .stderr("");
+    fs::remove_dir_all(tree.path("config/ioem")).unwrap();
+    for (disks, is_told) in [("vda", true), ("vdb vdc", false), ("vdc vda", true)] {
+        let mut command = tree.kchaos(&format!("attach {disks} --dry-run"));
+        let output = command.assert().success().get_output().clone();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let expected = "these commands would fail now: it is not loaded";
+        assert_eq!(said.contains(expected), is_told, "{disks}: {said}");
+        assert!(!is_told || said.contains("modprobe"), "{disks}: {said}");
+        assert!(!output.stdout.is_empty(), "{disks}");
+    }
+}
+
+#[test]
 fn what_cannot_be_done_is_not_printed() {
     let tree = Tree::new();
-    for (arguments, exit) in [("recover nope", 5), ("attach nope", 5), ("detach nope", 5)] {
+    let inject = "inject ioem delay --delay 1ms --pid-ns 99999";
+    for (arguments, exit) in [
+        ("recover nope", 5),
+        ("attach nope", 5),
+        ("detach nope", 5),
+        (inject, 5),
+    ] {
         tree.kchaos(&format!("{arguments} --dry-run"))
             .assert()
             .code(exit)

@@ -41,6 +41,7 @@ fn each_flag_is_written_as_the_driver_takes_it() {
         ("--duration-ms 5", "duration_ms", "5"),
     ] {
         let tree = Tree::new();
+        tree.write("proc/12/comm", "sh\n");
         stdout(&mut tree.kchaos(&format!("inject ioem delay --delay 1ms --name x {flags}")));
         assert_eq!(file(&tree, name), expected, "{flags}");
         assert_eq!(file(&tree, "enabled"), "1");
@@ -77,6 +78,7 @@ fn what_makes_no_sense_is_refused_with_what_would() {
         ("--percentiles 50:200", "leave one out"),
         ("--for 10", "10s"),
         ("--pid-ns 0", "--pid-ns"),
+        ("--pid-ns 99999", "there is no process 99999; `ps -e`"),
         ("--cgroup /nowhere", "no cgroup"),
     ] {
         let arguments = format!("inject ioem delay --delay 1ms --name x {flags}");
