@@ -85,6 +85,8 @@ pub enum Verb {
     /// Give devices back the scheduler that they had
     Detach(Devices),
     /// Print the versions of this program and of the driver's interface
+    ///
+    /// The exit code is 0 even if the interface is not there, or not for this user to see: then its line tells why.
     Version,
     /// Print what a shell needs to complete the words of this program
     #[command(after_help = help::COMPLETIONS)]

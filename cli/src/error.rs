@@ -34,7 +34,7 @@ pub enum Exit {
 /// The exit codes as `--help` shows them.
 pub const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
+  0  done; for version, also if all that it can tell is its own
   1  something failed, or the kernel refused it
   2  the arguments make no sense, a value is out of range, or the disk has /,
      /usr or active swap: see --force

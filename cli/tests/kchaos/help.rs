@@ -45,6 +45,11 @@ fn the_exit_codes_are_in_it() {
 }
 
 #[test]
+fn that_version_fails_for_no_interface_is_not_told() {
+    assert!(help("version --help", "80").contains("exit code is 0"));
+}
+
+#[test]
 fn what_a_command_is_run_with_is_told() {
     let text = help("inject ioem delay --help", "100");
     assert!(text.contains("not with --for"), "{text}");
