@@ -8,7 +8,12 @@ To slow a disk down:
   kchaos inject ioem delay --delay 10ms --jitter 2ms
 and to have it back as it was:
   kchaos recover --all
-  kchaos detach /dev/sdb";
+  kchaos detach /dev/sdb
+
+All options of each command, with what they accept and examples:
+  kchaos inject ioem delay --help
+  kchaos inject ioem limit --help
+  kchaos attach --help, and so on";
 
 pub(crate) const ENVIRONMENT: &str = "\
 Environment:

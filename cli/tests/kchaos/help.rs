@@ -45,6 +45,19 @@ fn the_exit_codes_are_in_it() {
 }
 
 #[test]
+fn where_everything_is_told_is_told() {
+    let text = help("help", "80");
+    for expected in [
+        "kchaos inject ioem delay --help",
+        "kchaos inject ioem limit --help",
+        "kchaos attach --help",
+        "KCHAOS_CONFIGFS",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
 fn that_version_fails_for_no_interface_is_not_told() {
     assert!(help("version --help", "80").contains("exit code is 0"));
 }
