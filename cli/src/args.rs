@@ -58,6 +58,8 @@ pub enum Verb {
     #[command(after_long_help = format!("{}\n\n{EXIT_CODES}", help::INJECT))]
     Inject(Inject),
     /// End injections
+    ///
+    /// One that cannot be ended does not keep the others from ending; the exit code is that of the first failure.
     #[command(group = ArgGroup::new("which").args(["names", "all"]).required(true))]
     Recover {
         /// The injections to end
@@ -81,8 +83,12 @@ pub enum Verb {
     #[command(long_about = help::STATUS)]
     Status(Status),
     /// Switch devices to ioem, so that injections reach them
+    ///
+    /// If one of them cannot be switched, none is.
     Attach(Attach),
     /// Give devices back the scheduler that they had
+    ///
+    /// One that cannot be switched does not keep the others from being given back; the exit code is that of the first failure.
     Detach(Devices),
     /// Print the versions of this program and of the driver's interface
     ///

@@ -58,6 +58,25 @@ fn where_everything_is_told_is_told() {
 }
 
 #[test]
+fn all_or_nothing_is_told_of_each_verb_that_takes_several() {
+    for (verb, expected) in [
+        ("attach", "If one of them cannot be switched, none is."),
+        (
+            "detach",
+            "One that cannot be switched does not keep the others",
+        ),
+        (
+            "recover",
+            "One that cannot be ended does not keep the others",
+        ),
+    ] {
+        let text = help(&format!("{verb} --help"), "200");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(expected), "{verb}: {text}");
+    }
+}
+
+#[test]
 fn that_version_fails_for_no_interface_is_not_told() {
     assert!(help("version --help", "80").contains("exit code is 0"));
 }
