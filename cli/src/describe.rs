@@ -150,8 +150,10 @@ impl Described<'_> {
         if let Some(share) = self.shown("probability") {
             words.push(format!("{share} of them"));
         }
-        if let Some(times) = self.number("times") {
-            words.push(format!("{times} times"));
+        match self.number("times") {
+            Some(1) => words.push("once".to_owned()),
+            Some(times) => words.push(format!("{times} times")),
+            None => {}
         }
         (!words.is_empty()).then(|| words.join(", "))
     }
@@ -224,6 +226,12 @@ mod tests {
             ]),
             "delay 10ms"
         );
+    }
+
+    #[test]
+    fn one_time_is_once() {
+        let once = [("delay_us", "10000"), ("times", "1")];
+        assert_eq!(words(&once), "delay 10ms, once");
     }
 
     #[test]
