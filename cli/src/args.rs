@@ -4,7 +4,7 @@
 
 use crate::{
     advice::advise,
-    attributes::{ATTRIBUTES, Attribute, Kind, Value},
+    attributes::{ATTRIBUTES, Attribute, Kind, LIMIT, Value},
     error::EXIT_CODES,
     help,
     interface::Roots,
@@ -154,7 +154,7 @@ pub enum Effect {
     /// Let only so many I/Os through in each period
     #[command(mut_group("quota", |group| group.required(true)))]
     #[command(
-        mut_arg("--quota", first),
+        mut_arg("--quota", quota_of_limit),
         mut_arg("--period", first),
         mut_arg("--period-us", first)
     )]
@@ -171,6 +171,14 @@ pub enum Effect {
 /// Shows an argument before the others of its section.
 fn first(argument: Arg) -> Arg {
     argument.display_order(0)
+}
+
+/// The argument without which there is no limit.
+fn quota_of_limit(argument: Arg) -> Arg {
+    first(argument)
+        .value_parser(|text: &str| LIMIT.parse(text))
+        .help(LIMIT.help)
+        .long_help(format!("{} [{}]", LIMIT.help, LIMIT.range()))
 }
 
 /// What an injection is to be, and what it is made for.

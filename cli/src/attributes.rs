@@ -67,6 +67,16 @@ pub const ATTRIBUTES: [Attribute; 20] = [
     Attribute::number(ENABLED, Unit::Number, 0..=1, 1, Section::Time, "0 prepares the injection without starting it"),
 ];
 
+/// `quota` for those who ask for a limit, to whom 0, which is none, is a slip.
+pub(crate) const LIMIT: Attribute = Attribute::number(
+    "quota",
+    Unit::Number,
+    1..=MOST,
+    1,
+    Section::Effect,
+    "I/Os let through in each period, per device",
+);
+
 /// The attribute of that name.
 pub fn attribute(name: &str) -> Option<&'static Attribute> {
     ATTRIBUTES.iter().find(|attribute| attribute.name == name)
@@ -288,33 +298,31 @@ impl Attribute {
         }
     }
 
+    /// What is accepted.
+    pub(crate) fn range(&self) -> String {
+        match &self.kind {
+            Kind::Number { unit, range, .. } => match unit {
+                Unit::Number | Unit::Bytes | Unit::Percent { .. } => unit.range(range),
+                Unit::Time(time) => time.range(range),
+            },
+            Kind::Text(form) => form.accepted(),
+        }
+    }
+
     /// What is accepted, and what it is otherwise.
     pub fn accepted(&self) -> String {
-        match &self.kind {
-            Kind::Number {
-                unit,
-                range,
-                default,
-            } => {
-                let (range, default) = match unit {
-                    Unit::Number | Unit::Bytes => (unit.range(range), default.to_string()),
-                    Unit::Percent { .. } => (unit.range(range), unit.show(*default)),
-                    Unit::Time(time) => (time.range(range), unit.show(*default)),
-                };
-                format!("[{range}; default {default}]")
-            }
-            Kind::Text(form) => {
-                let default = match form.default() {
-                    "" => "any",
-                    default => default,
-                };
-                let default = match form {
-                    Form::Percentiles => "none",
-                    _ => default,
-                };
-                format!("[{}; default {default}]", form.accepted())
-            }
-        }
+        let default = match &self.kind {
+            Kind::Number { unit, default, .. } => match unit {
+                Unit::Number | Unit::Bytes => default.to_string(),
+                Unit::Percent { .. } | Unit::Time(_) => unit.show(*default),
+            },
+            Kind::Text(Form::Percentiles) => "none".to_owned(),
+            Kind::Text(form) => match form.default() {
+                "" => "any".to_owned(),
+                default => default.to_owned(),
+            },
+        };
+        format!("[{}; default {default}]", self.range())
     }
 }
 

@@ -107,6 +107,18 @@ fn each_flag_is_told_with_what_it_accepts() {
 }
 
 #[test]
+fn a_limit_has_a_quota() {
+    for (verb, expected) in [
+        ("delay", "0 is no limit [0 to 4294967295; default 0]"),
+        ("limit", "per device [1 to 4294967295]"),
+    ] {
+        let text = help(&format!("inject ioem {verb} --help"), "100");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
 fn a_verb_shows_its_own_flags_first() {
     for (verb, first, then) in [
         ("delay", "--delay", "--quota"),

@@ -163,7 +163,12 @@ fn arguments_that_make_no_sense_are_told_what_would() {
         ),
         ("limit --period 1ms", vec!["--quota <NUMBER>"]),
         ("limit --quota 1 --period 0s", vec!["from 1us to 1h"]),
-        ("limit --quota 4294967296", vec!["from 0 to 4294967295"]),
+        ("limit --quota 4294967296", vec!["from 1 to 4294967295"]),
+        ("limit --quota 0", vec!["'0'", "from 1 to 4294967295"]),
+        (
+            "delay --delay 1ms --quota 4294967296",
+            vec!["from 0 to 4294967295"],
+        ),
         ("limit --quota 1 --name ../x", vec!["'../x'", "no /"]),
         (
             "limit --quota 1 --name enabled",
@@ -279,8 +284,11 @@ fn options_that_do_nothing_are_told_and_others_are_not() {
             "--probability 0 lets all I/O go as usual",
         ),
         ("delay --delay 0s", "it has neither a delay nor a limit"),
-        ("limit --quota 0", "it has neither a delay nor a limit"),
-        ("limit --quota 0 --jitter 1ms", ""),
+        (
+            "delay --delay 0s --quota 0",
+            "it has neither a delay nor a limit",
+        ),
+        ("delay --delay 0s --quota 0 --jitter 1ms", ""),
         (
             "delay --delay 1ms --enabled 0",
             "does nothing until it is switched on: echo 1 > ",
