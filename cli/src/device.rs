@@ -12,7 +12,11 @@ use crate::{
     output::print_or,
 };
 use anyhow::Result;
-use std::{fs, io::Write, path::PathBuf};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
 use walkdir::WalkDir;
 
 /// A device on ioem.
@@ -97,11 +101,17 @@ pub fn attach(roots: &Roots, args: &Attach, out: &mut dyn Write) -> Result<()> {
         .iter()
         .map(|disk| Memory::read(&disk.memory))
         .collect();
+    let new_folders = missing_folders(&roots.state);
     let undo = |count| {
         let disks = disks.iter().zip(&before).take(count);
-        disks
+        let failures = disks
             .filter_map(|(disk, memory)| give_back(roots, disk, requests, memory.as_ref()).err())
-            .collect::<Vec<_>>()
+            .collect::<Vec<_>>();
+        for folder in &new_folders {
+            // If something is in it, such as the memory of a disk that could not be given back, it stays.
+            let _ = fs::remove_dir(folder);
+        }
+        failures
     };
     for (place, disk) in disks.iter().enumerate() {
         if let Err(error) = disk.switch(&disk.attach_steps(roots, requests), IOEM) {
@@ -115,6 +125,12 @@ pub fn attach(roots: &Roots, args: &Attach, out: &mut dyn Write) -> Result<()> {
         .map(|disk| attached_line(disk, requests))
         .collect();
     print_or(out, &lines.concat(), || undo(disks.len()))
+}
+
+/// A folder and those above it, as far as they are not there; the deepest comes first.
+fn missing_folders(folder: &Path) -> Vec<PathBuf> {
+    let folders = folder.ancestors().take_while(|folder| !folder.exists());
+    folders.map(Path::to_owned).collect()
 }
 
 /// What became of a disk that was attached.
