@@ -38,7 +38,7 @@ pub fn attached(roots: &Roots) -> Vec<Attached> {
         .filter_map(|entry| {
             let name = entry.ok()?.file_name().to_str()?.to_owned();
             (active_scheduler(roots, &name)? == IOEM).then(|| Attached {
-                remembered: Memory::read(&roots.state.join(&name)),
+                remembered: Memory::read(&roots.state.join(&name)).ok().flatten(),
                 name,
             })
         })
@@ -99,7 +99,7 @@ pub fn attach(roots: &Roots, args: &Attach, out: &mut dyn Write) -> Result<()> {
     }
     let before: Vec<Option<Memory>> = disks
         .iter()
-        .map(|disk| Memory::read(&disk.memory))
+        .map(|disk| Memory::read(&disk.memory).ok().flatten())
         .collect();
     let new_folders = missing_folders(&roots.state);
     let undo = |count| {
@@ -196,6 +196,25 @@ pub fn detach(
     Ok(printed?)
 }
 
+/// What is remembered of a disk on ioem; if there is nothing, people are told.
+fn remembered(disk: &Disk) -> Option<Memory> {
+    let name = &disk.name;
+    let read = Memory::read(&disk.memory);
+    match &read {
+        Ok(Some(_)) => {}
+        Ok(None) => note(&format!(
+            "nobody remembers which scheduler {name} had before ioem, so it gets none"
+        )),
+        Err(about) => note(&format!(
+            "{}, where it is remembered what {name} had before ioem, is broken: it {about}; so {name} \
+             gets none; choose another: echo SCHEDULER > {}",
+            disk.memory.display(),
+            disk.scheduler.display()
+        )),
+    }
+    read.ok().flatten()
+}
+
 /// Gives a disk back, and returns what is to be printed.
 fn detach_disk(disk: &Disk, dry_run: bool) -> Result<Vec<u8>> {
     let name = &disk.name;
@@ -207,14 +226,9 @@ fn detach_disk(disk: &Disk, dry_run: bool) -> Result<Vec<u8>> {
         }
         return Ok(text);
     }
-    let memory = Memory::read(&disk.memory).unwrap_or_else(|| {
-        note(&format!(
-            "nobody remembers which scheduler {name} had before ioem, so it gets none"
-        ));
-        Memory {
-            scheduler: NONE.to_owned(),
-            requests: None,
-        }
+    let memory = remembered(disk).unwrap_or_else(|| Memory {
+        scheduler: NONE.to_owned(),
+        requests: None,
     });
     let steps = disk.detach_steps(&memory);
     if dry_run {

@@ -58,7 +58,7 @@ pub(crate) struct Disk {
     /// What sysfs calls it.
     pub(crate) name: String,
     /// Where its scheduler is read and set.
-    scheduler: PathBuf,
+    pub(crate) scheduler: PathBuf,
     /// Where it is read and set how many requests it can have.
     requests_file: PathBuf,
     /// Where it is remembered what it had before ioem.
@@ -144,8 +144,9 @@ impl Disk {
         let mut steps = Vec::new();
         if self.active == IOEM {
             // How many requests `none` can have is the hardware's, and comes back with it.
-            let memory = Memory::read(&self.memory)
-                .filter(|memory| memory.scheduler != NONE && memory.requests.is_none());
+            let memory = Memory::read(&self.memory).ok().flatten();
+            let memory =
+                memory.filter(|memory| memory.scheduler != NONE && memory.requests.is_none());
             steps.extend(memory.map(|memory| {
                 Step::Save {
                     file: self.memory.clone(),

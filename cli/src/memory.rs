@@ -3,7 +3,7 @@
 //! What is remembered of a disk before ioem, so that it can be given back.
 
 use crate::interface::try_read;
-use std::{fmt, path::Path};
+use std::{fmt, io, path::Path};
 
 /// What a disk had before ioem, in one line such as `kyber` or `kyber 256`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +15,22 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// What the file remembers; `None` if it did not come from this program.
-    pub(crate) fn read(file: &Path) -> Option<Self> {
-        Self::parse(&try_read(file).ok()?)
+    /// What the file remembers; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in words that follow "it": it cannot be read, or did not come from this program.
+    pub(crate) fn read(file: &Path) -> Result<Option<Self>, String> {
+        /// Nothing that this program writes is longer.
+        const MOST_SHOWN: usize = 60;
+        match try_read(file) {
+            Ok(text) => Self::parse(&text).map(Some).ok_or_else(|| {
+                let shown: String = text.chars().take(MOST_SHOWN).collect();
+                format!("says {shown:?}")
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("cannot be read: {error}")),
+        }
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
@@ -52,7 +65,7 @@ mod tests {
     fn a_memory_is_one_plain_word_and_perhaps_a_number() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("vda");
-        assert_eq!(Memory::read(&file), None);
+        assert_eq!(Memory::read(&file), Ok(None));
         for (text, expected) in [
             ("mq-deadline\n", Some(("mq-deadline", None))),
             ("kyber 256\n", Some(("kyber", Some(256)))),
@@ -62,7 +75,10 @@ mod tests {
             ("kyber 1 2", None),
         ] {
             fs::write(&file, text).unwrap();
-            let read = Memory::read(&file);
+            let read = Memory::read(&file).unwrap_or_else(|about| {
+                assert_eq!(about, format!("says {text:?}"));
+                None
+            });
             let parts = read
                 .as_ref()
                 .map(|memory| (memory.scheduler.as_str(), memory.requests));

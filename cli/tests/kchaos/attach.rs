@@ -86,6 +86,42 @@ fn detaching_without_memory_gives_none() {
 }
 
 #[test]
+fn a_memory_that_is_broken_is_told() {
+    for (text, expected) in [
+        ("a; rm b\n", "says \"a; rm b\""),
+        ("", "says \"\""),
+        ("kyber many\x1b[2J\n", "says \"kyber many\\u{1b}[2J\""),
+    ] {
+        let tree = Tree::new();
+        tree.disk("vdb", "none [ioem]");
+        tree.write("run/kchaos/vdb", text);
+        let assert = tree.kchaos("detach vdb").assert().success();
+        let said = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+        let memory = tree.path("run/kchaos/vdb");
+        let scheduler = tree.path("sys/block/vdb/queue/scheduler");
+        for expected in [
+            &*format!("kchaos: {}, where", memory.display()),
+            &*format!("is broken: it {expected}; "),
+            "so vdb gets none",
+            &*format!("echo SCHEDULER > {}", scheduler.display()),
+        ] {
+            assert!(said.contains(expected), "{expected}: {said}");
+        }
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(!said.contains("nobody remembers"), "{said}");
+        // What is broken is of no use any more.
+        assert!(!memory.exists());
+    }
+    let tree = Tree::new();
+    tree.disk("vdb", "none [ioem]");
+    fs::create_dir_all(tree.path("run/kchaos/vdb")).unwrap();
+    let assert = tree.kchaos("detach vdb --dry-run").assert().success();
+    assert.stderr(predicates::str::contains(
+        "it cannot be read: Is a directory",
+    ));
+}
+
+#[test]
 fn detaching_what_is_not_attached_changes_nothing() {
     let tree = Tree::new();
     let before = tree.content();
