@@ -14,10 +14,16 @@ use crate::{
 };
 use clap::{
     Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, Error, FromArgMatches, Parser, Subcommand,
+    builder::{PossibleValue, TypedValueParser},
     error::ErrorKind,
 };
 use clap_complete::Shell;
-use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    ops::RangeInclusive,
+    path::PathBuf,
+    time::Duration,
+};
 
 /// Slows disks down on purpose, to see what is on them cope with a bad day.
 #[derive(Debug, Parser)]
@@ -351,6 +357,32 @@ impl FromArgMatches for Settings {
     }
 }
 
+/// Reads the value of an attribute whose values have words that shells can complete.
+#[derive(Clone)]
+struct Completed {
+    attribute: &'static Attribute,
+    words: &'static [&'static str],
+}
+
+impl TypedValueParser for Completed {
+    type Value = Value;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Value, Error> {
+        let attribute = self.attribute;
+        let parse = |text: &str| attribute.parse(text);
+        parse.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.words.iter().map(PossibleValue::new)))
+    }
+}
+
 /// The flags that set an attribute: its own name, and for a time one that takes units.
 fn flags(attribute: &'static Attribute) -> Vec<Arg> {
     let flag = |name: &str| {
@@ -398,6 +430,13 @@ fn flags(attribute: &'static Attribute) -> Vec<Arg> {
                 ArgAction::Append
             } else {
                 ArgAction::Set
+            };
+            let own = match form.known_words() {
+                [] => own,
+                // The help has them in a sentence.
+                words => own
+                    .value_parser(Completed { attribute, words })
+                    .hide_possible_values(true),
             };
             vec![
                 own.value_name(form.value_name())

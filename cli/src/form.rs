@@ -89,6 +89,15 @@ impl Form {
         }
     }
 
+    /// All words that a value can be made of; none if nobody can tell them beforehand.
+    pub(crate) fn known_words(self) -> &'static [&'static str] {
+        match self {
+            Self::Operations => &OPERATIONS,
+            Self::Distribution => &DISTRIBUTIONS,
+            Self::Devices | Self::Cgroup | Self::Process | Self::Sectors | Self::Percentiles => &[],
+        }
+    }
+
     /// What is accepted, for the help.
     pub fn accepted(self) -> String {
         match self {

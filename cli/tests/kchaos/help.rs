@@ -199,8 +199,9 @@ fn a_shell_completes_the_words() {
     let complete = |words: &str| {
         let script = format!(
             "source {}; COMP_WORDS=({words} ''); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
-             _kchaos kchaos '' x; echo ${{COMPREPLY[*]}}",
-            tree.path("completions").display()
+             _kchaos kchaos '' {}; echo ${{COMPREPLY[*]}}",
+            tree.path("completions").display(),
+            words.split(' ').next_back().unwrap()
         );
         let output = std::process::Command::new("bash")
             .args(["-c", &script])
@@ -212,6 +213,8 @@ fn a_shell_completes_the_words() {
         ("kchaos", "recover"),
         ("kchaos inject ioem", "delay"),
         ("kchaos inject ioem delay", "--percentiles"),
+        ("kchaos inject ioem delay --distribution", "paretonormal"),
+        ("kchaos inject ioem limit --op", "write"),
     ] {
         let found = complete(words);
         let found: Vec<&str> = found.split_whitespace().collect();
