@@ -15,7 +15,11 @@ mod rivals;
 mod scaling;
 mod spare;
 
-use crate::{random::Random, sys};
+use crate::{
+    disk::{Disk, Kind},
+    random::Random,
+    sys,
+};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
@@ -74,6 +78,14 @@ const PARTS: &[Part] = &[
         run: path::all,
     },
 ];
+
+/// A disk for who compares what schedulers cost or do. bfq and ioem have the block layer throttle no writeback, which costs
+/// instructions of each I/O; here it does so for none.
+fn disk(kind: &Kind) -> Result<Disk> {
+    let disk = Disk::new(kind)?;
+    sys::write(disk.attribute("queue/wbt_lat_usec"), "0")?;
+    Ok(disk)
+}
 
 /// The schedulers that are compared: this one, the floor, and the kernel's own.
 const SCHEDULERS: &[&str] = &["none", "fifo", "ioem", "mq-deadline", "kyber", "bfq"];

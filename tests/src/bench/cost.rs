@@ -2,7 +2,7 @@
 
 //! What an I/O costs, in instructions of all that runs because of it: fio, the kernel, the scheduler, interrupts.
 
-use super::{Bench, cpus::Cpus, print, rivals::DmDelay, spare::Spare};
+use super::{Bench, cpus::Cpus, disk, print, rivals::DmDelay, spare::Spare};
 use crate::{
     disk::{Disk, Kind},
     fio::Fio,
@@ -35,7 +35,7 @@ struct Setting {
 
 impl Setting {
     fn new(hw_queues: u32, waits: bool) -> Result<Self> {
-        let disk = Disk::new(&Kind {
+        let disk = disk(&Kind {
             hw_queues,
             ..Kind::default()
         })?;
@@ -326,7 +326,7 @@ pub(super) fn held(bench: &mut Bench) -> Result<()> {
 
 /// I/Os a second on a disk that takes 100 us for each, until a processor is all that is needed.
 pub(super) fn throughput(bench: &mut Bench) -> Result<()> {
-    let disk = Disk::new(&Kind {
+    let disk = disk(&Kind {
         completion_ns: 100_000,
         queue_depth: 256,
         ..Kind::default()

@@ -2,11 +2,8 @@
 
 //! How many I/Os of a sequential stream become one request.
 
-use super::{Bench, print};
-use crate::{
-    disk::{Disk, Kind},
-    fio::Fio,
-};
+use super::{Bench, disk, print};
+use crate::{disk::Kind, fio::Fio};
 use anyhow::Result;
 use serde_json::json;
 
@@ -29,7 +26,7 @@ const STREAMS: &[(&str, &[&str], usize)] = &[
 pub(super) fn all(bench: &mut Bench) -> Result<()> {
     for (stream, options, place) in STREAMS {
         for scheduler in bench.schedulers() {
-            let disk = Disk::new(&Kind {
+            let disk = disk(&Kind {
                 queue_depth: 4,
                 completion_ns: 1_000_000,
                 ..Kind::default()

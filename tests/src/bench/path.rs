@@ -6,14 +6,9 @@ use super::{
     Bench,
     cost::{RULES, load_options, pass},
     cpus::Cpus,
-    print,
+    disk, print,
 };
-use crate::{
-    disk::{Disk, Kind},
-    fio::Fio,
-    injection::Injection,
-    sys,
-};
+use crate::{disk::Kind, fio::Fio, injection::Injection, sys};
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::{fs, path::Path, thread::sleep, time::Duration};
@@ -76,7 +71,7 @@ pub(super) fn all(bench: &mut Bench) -> Result<()> {
     print_symbols()?;
     // Or a block of instructions would be one line.
     monitor.command("one-insn-per-tb on")?;
-    let disk = Disk::new(&Kind::default())?;
+    let disk = disk(&Kind::default())?;
     let cpus = Cpus::of_queues(&disk)?;
     for depth in [1, 32] {
         let options = load_options(bench, &cpus, depth);

@@ -6,7 +6,7 @@ use super::{
     Bench,
     cost::{load_options, pass},
     cpus::Cpus,
-    print,
+    disk, print,
 };
 use crate::{
     disk::{Disk, Kind},
@@ -22,13 +22,13 @@ const PAIRS: u32 = 9;
 
 pub(super) fn all(bench: &mut Bench) -> Result<()> {
     let cpus = Cpus::first(2)?;
-    let disk = |hw_queues| {
-        Disk::new(&Kind {
+    let of_queues = |hw_queues| {
+        disk(&Kind {
             hw_queues,
             ..Kind::default()
         })
     };
-    let disks = [disk(1)?, disk(2)?];
+    let disks = [of_queues(1)?, of_queues(2)?];
     let options = load_options(bench, &cpus, 32);
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     for pair in 0..=PAIRS {
