@@ -8,6 +8,7 @@ KBUILD_PATH ?= /lib/modules/$(shell uname -r)/build
 IS_RUNNING := $(filter $(shell uname -r),$(shell cat "$(KBUILD_PATH)/include/config/kernel.release" 2>/dev/null))
 BTF ?= $(firstword $(wildcard $(KBUILD_PATH)/vmlinux $(if $(IS_RUNNING),/sys/kernel/btf/vmlinux)) $(KBUILD_PATH)/vmlinux)
 PREFIX ?= /usr/local
+INSTALL_MOD_PATH ?= $(DESTDIR)
 CARGO ?= cargo
 # For `make torture`: for how long, and which choice of actions.
 SECONDS ?= 120
@@ -55,9 +56,13 @@ demo:
 bench:
 	@tests/bench/run
 
-install: all
+# What was built, be it by `tools/lab build`: where the headers lack Rust's metadata, nothing else can, and root may have no cargo.
+# kbuild leaves out depmod where there is no System.map, as with Debian's headers.
+install:
+	@tools/check-installable "$(KBUILD_PATH)"
 	install -D -m 755 target/release/kchaos "$(DESTDIR)$(PREFIX)/bin/kchaos"
-	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" modules_install
+	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" INSTALL_MOD_PATH="$(INSTALL_MOD_PATH)" modules_install
+	depmod -b "$(INSTALL_MOD_PATH)/" "$$(cat "$(KBUILD_PATH)/include/config/kernel.release")"
 
 clean:
 	-test ! -e "$(KBUILD_PATH)/Makefile" || $(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" clean
