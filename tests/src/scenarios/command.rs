@@ -5,12 +5,15 @@
 use super::lease::{completed_ms, start_reads};
 use crate::{
     disk::{Disk, Kind},
+    injection::Injection,
     report::Report,
     sys,
     trace::Trace,
 };
 use anyhow::{Context, Result};
 use std::{
+    fs,
+    io::Read,
     process::{Command, Stdio},
     thread::sleep,
     time::Duration,
@@ -76,4 +79,40 @@ pub(crate) fn ends(report: &mut Report) -> Result<()> {
         gone,
     );
     Ok(())
+}
+
+/// Somebody ends it while the command runs, and makes another one of the same name.
+pub(crate) fn anothers_of_its_name(report: &mut Report) -> Result<()> {
+    let _disk = Disk::on_ioem(&Kind::default())?;
+    let mut owner = Command::new("kchaos")
+        .args("inject ioem delay --delay 1ms --name lease -- sleep 3".split(' '))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("starting kchaos")?;
+    sleep(Duration::from_secs(1));
+    let directory = format!("{}/lease", sys::IOEM);
+    fs::remove_dir(&directory)?;
+    let other = Injection::new("lease", &[("delay_us", 2_000)])?;
+    let mut told = String::new();
+    if let Some(mut stderr) = owner.stderr.take() {
+        stderr.read_to_string(&mut told)?;
+    }
+    owner.wait()?;
+    for (file, expected) in [("duration_ms", "0"), ("delay_us", "2000")] {
+        let found = sys::read(format!("{directory}/{file}"))?;
+        report.figure(
+            &format!("another one of its name: {file}"),
+            expected,
+            &found,
+            found == expected,
+        );
+    }
+    report.figure(
+        "that it ended before the command",
+        "is told",
+        told.trim(),
+        told.contains("had ended before sleep did"),
+    );
+    other.remove()
 }

@@ -73,6 +73,10 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("lease_renewed", lease::renewed),
     scenario("command_killed", command::killed),
     scenario("command_ends", command::ends),
+    scenario(
+        "command_anothers_of_its_name",
+        command::anothers_of_its_name,
+    ),
     scenario("others_1_queue", others::one_queue),
     scenario("others_2_queues", others::two_queues),
     scenario("others_after_a_lease", others::after_a_lease),

@@ -14,9 +14,11 @@ use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 const README: &str = include_str!("../../../README.md");
 const INTERFACE: &str = include_str!("../../../driver/interface.md");
 
-/// The indented lines without their comments; what builds something was run before there was a guest.
+/// The indented lines without their comments; what builds something, or runs a guest, was run before there was this one.
 fn commands(text: &'static str) -> impl Iterator<Item = &'static str> {
-    text.lines()
+    text.split("\n\n")
+        .filter(|paragraph| !paragraph.starts_with("    tools/lab"))
+        .flat_map(str::lines)
         .filter_map(|line| line.strip_prefix("    "))
         .map(|line| line.split(" #").next().unwrap_or_default().trim())
         .filter(|command| !command.is_empty() && !command.starts_with("make"))
