@@ -11,7 +11,7 @@
 use crate::{
     elevator::{now_ns, Bio, Clock, Fifo, Request, TimeQueue},
     lines::Lines,
-    plan::{has_waited, Closed, Plan, Share},
+    plan::{Closed, Plan, Share},
 };
 use kernel::sync::Arc;
 
@@ -451,12 +451,8 @@ impl Hold {
             return Some(request);
         };
         let now_ns = now_ns();
-        // In a line it may have waited for more than its delay.
-        let limits = self
-            .plan
-            .as_ref()
-            .map_or(0, |plan| plan.limits_of(request.set()));
-        let early = request.due_ns() > now_ns || limits != 0;
+        let plan = self.plan.as_ref();
+        let early = plan.is_some_and(|plan| plan.is_early(&request, now_ns));
         Some(self.let_go(request, now_ns, early))
     }
 
@@ -585,7 +581,7 @@ impl Hold {
                 (Some(again), _) => again.judge(&mut request, self.hw_queue),
                 (None, Some(old)) => {
                     let added_ns = now_ns.saturating_sub(request.arrival_ns());
-                    let early = has_waited(&request, now_ns);
+                    let early = old.is_early(&request, now_ns);
                     old.count_left(request.set(), self.hw_queue, added_ns, early);
                     request.put_set(0);
                 }

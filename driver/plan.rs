@@ -95,7 +95,7 @@ impl Again<'_> {
             now_ns,
         } = *self;
         let before = request.set();
-        let early = has_waited(request, now_ns);
+        let early = old.is_early(request, now_ns);
         let mut held_by = before & common.choice & active;
         let redraw = before & old.delaying & !(common.delay & active) != 0;
         let mut delay_ns = 0u64;
@@ -396,6 +396,13 @@ impl Plan {
         }
     }
 
+    /// Whether a request that this plan holds, and that goes now whatever its limits say, goes before its time. In a line it may have
+    /// waited for more than its delay; but who only asked limits until now has not.
+    pub(crate) fn is_early(&self, request: &Request, now_ns: u64) -> bool {
+        let is_limited = self.limits_of(request.set()) != 0;
+        request.due_ns() > now_ns || (is_limited && request.arrival_ns() < now_ns)
+    }
+
     /// Counts a request that these rules might have held, and that went at once; those in `uncounted` have not counted that it
     /// matches.
     #[inline]
@@ -533,11 +540,6 @@ impl Plan {
         }
         Ok(closed)
     }
-}
-
-/// Whether a request that is let go now has waited for anything, or would: who only asked limits until now has and would not.
-pub(crate) fn has_waited(request: &Request, now_ns: u64) -> bool {
-    request.arrival_ns() < now_ns || request.due_ns() > now_ns
 }
 
 /// Until when some of a set of limits admits nothing.

@@ -10,7 +10,7 @@
 use core::ptr::NonNull;
 use kernel::bindings;
 
-/// Ends the throttling that the block layer does by default, and keeps it from being begun. What somebody has asked for by
+/// Ends the throttling that the block layer does by default, and keeps it from being begun. What somebody has changed by
 /// `wbt_lat_usec` stays.
 ///
 /// # Safety
@@ -28,7 +28,8 @@ pub(super) unsafe fn unthrottle(queue: NonNull<bindings::request_queue>) {
     }
 }
 
-/// Has the block layer throttle writeback again, if it would by default.
+/// Has the block layer throttle writeback again, if it would by default: not if blk-iocost is at work on the disk, which has ended it,
+/// too, and begins it itself when it stops (`ioc_qos_write`). That alone sets `QUEUE_FLAG_RQ_ALLOC_TIME`, at the same times.
 ///
 /// # Safety
 ///
@@ -36,9 +37,13 @@ pub(super) unsafe fn unthrottle(queue: NonNull<bindings::request_queue>) {
 #[cfg_attr(not(CONFIG_BLK_WBT), expect(unused_variables))]
 pub(super) unsafe fn throttle(queue: NonNull<bindings::request_queue>) {
     #[cfg(CONFIG_BLK_WBT)]
-    // SAFETY: As in `unthrottle`.
+    // SAFETY: As in `unthrottle`. blk-iocost changes its flag while the queue is frozen.
     unsafe {
-        bindings::blk_queue_flag_clear(bindings::QUEUE_FLAG_DISABLE_WBT_DEF, queue.as_ptr());
-        super::layouts::wbt_enable_default((*queue.as_ptr()).disk);
+        let queue = queue.as_ptr();
+        bindings::blk_queue_flag_clear(bindings::QUEUE_FLAG_DISABLE_WBT_DEF, queue);
+        let by_iocost = 1 << bindings::QUEUE_FLAG_RQ_ALLOC_TIME;
+        if (*queue).queue_flags & by_iocost == 0 {
+            super::layouts::wbt_enable_default((*queue).disk);
+        }
     }
 }

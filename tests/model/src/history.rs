@@ -463,18 +463,48 @@ fn a_refusal_is_of_all_who_cannot_go() {
     happens(&rules, &steps);
 }
 
-/// A rule goes before those that only have to ask its limit had to wait for it.
-#[test]
-fn who_only_asks_is_not_let_go_early() {
+/// How many match, and how many leave early, of two that are inserted and then released by `steps`.
+fn counts(rule: Rule, steps: &[Step]) -> [u64; 2] {
     let mut pair = Pair::new();
-    pair.follow(&[limit(0, None, 40_000, 100)]);
-    for step in [one(Kind::Read), one(Kind::Write), Step::Follow(Vec::new())] {
-        pair.step(&step).unwrap();
+    pair.follow(&[rule]);
+    for step in [one(Kind::Read), one(Kind::Write)].iter().chain(steps) {
+        pair.step(step).unwrap();
     }
-    let totals = pair.ledgers[0].totals();
-    let counts = [Count::Matched, Count::Left, Count::Early].map(|count| totals.of(count));
     pair.finish().unwrap();
-    assert_eq!(counts, [2, 2, 0]);
+    let totals = pair.ledgers[0].totals();
+    [Count::Matched, Count::Early].map(|count| totals.of(count))
+}
+
+/// Early is who is let go before his delay is over, or while he waits for a limit: not who only asks one, or could have gone.
+#[test]
+fn early_is_before_the_time() {
+    let asks = limit(0, None, 40_000, 100);
+    let waits = limit(0, None, 40_000, 1);
+    let delays = Rule {
+        limit: None,
+        delay_ns: 1_000,
+        ..asks.clone()
+    };
+    let end = || Step::Follow(Vec::new());
+    for (rule, steps, early) in [
+        (asks.clone(), vec![end()], 0),
+        (asks, vec![Step::PopAny], 0),
+        (
+            waits.clone(),
+            vec![Step::Pop, Step::Pop, Step::Wait(1), end()],
+            1,
+        ),
+        (
+            waits,
+            vec![Step::Pop, Step::Pop, Step::Wait(1), Step::PopAny],
+            1,
+        ),
+        (delays.clone(), vec![end()], 2),
+        (delays.clone(), vec![Step::Wait(1_000), end()], 0),
+        (delays, vec![Step::Wait(999), Step::PopAny], 1),
+    ] {
+        assert_eq!(counts(rule, &steps), [2, early], "{steps:?}");
+    }
 }
 
 proptest! {

@@ -14,6 +14,7 @@ use anyhow::{Context, Result};
 use std::{
     fs::File,
     os::unix::fs::FileExt,
+    path::Path,
     thread::{self, sleep},
     time::Duration,
 };
@@ -237,21 +238,36 @@ fn write_back(path: &str, pages: u64) -> Result<()> {
 
 /// What somebody has set stays, and what the block layer does by default comes back.
 pub(crate) fn throttling_comes_back(report: &mut Report) -> Result<()> {
+    const COST: &str = "/sys/fs/cgroup/io.cost.qos";
     let disk = Disk::new(&Kind::default())?;
     sys::load_module()?;
     let throttling = disk.attribute("queue/wbt_lat_usec");
     let default = sys::read(&throttling)?;
-    for (set, expected) in [("-1", ["0", &default]), ("5000", ["5000", "5000"])] {
-        sys::write(&throttling, set)?;
+    let number = sys::read(disk.attribute("dev"))?;
+    let mut cases = vec![("nothing", ["0", &default])];
+    if Path::new(COST).exists() {
+        // It has ended the throttling itself.
+        cases.push(("io.cost.qos", ["0", "0"]));
+    }
+    cases.push(("5000", ["5000", "5000"]));
+    for (set, expected) in cases {
+        match set {
+            "nothing" => {}
+            "io.cost.qos" => sys::write(COST, format!("{number} enable=1"))?,
+            latency_us => sys::write(&throttling, latency_us)?,
+        }
         for (scheduler, expected) in ["ioem", "none"].iter().zip(expected) {
             disk.set_scheduler(scheduler)?;
             let found = sys::read(&throttling)?;
             report.figure(
-                &format!("wbt_lat_usec on {scheduler}, when {set} was set"),
+                &format!("wbt_lat_usec on {scheduler}, {set} set"),
                 expected,
                 &found,
                 found == expected,
             );
+        }
+        if set == "io.cost.qos" {
+            sys::write(COST, format!("{number} enable=0"))?;
         }
     }
     Ok(())
