@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The directory of an injection, held open.
+/// The directory of an injection, held open from just after it was made: what has its name at that moment is taken for it.
 ///
 /// What is opened by way of it is in this directory and in no other of the same name, and after its removal nothing can be. As
 /// long as it is held, no other can have its number.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Whether an injection was at work until the command that it was made for had ended: a test that ran without it is not to look
-//! as if it had passed.
+//! Whether an injection was at work when the command that it was made for had ended: a test that ran without it is not to look as
+//! if it had passed. What was switched off and on again in between is not noticed.
 
 use crate::{
     attributes::ENABLED, device, injection::reached, interface::Roots, lease, made::Made,
@@ -35,7 +35,7 @@ impl<'a> Witness<'a> {
         }
     }
 
-    /// Why the injection is not at work any more, or was not all the time; `lapsed` says that its lease had not been renewed in
+    /// Why the injection is not at work any more; `lapsed` says that its lease had not been renewed in
     /// time. To be asked before this program ends it.
     pub(crate) fn end(&self, lapsed: bool) -> Option<String> {
         if !self.made.is_there() {
