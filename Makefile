@@ -57,12 +57,13 @@ bench:
 	@tests/bench/run
 
 # What was built, be it by `tools/lab build`: where the headers lack Rust's metadata, nothing else can, and root may have no cargo.
-# kbuild leaves out depmod where there is no System.map, as with Debian's headers.
+# kbuild leaves out depmod where there is no System.map, as with Debian's headers; for a package that is made, its installation does it.
 install:
 	@tools/check-installable "$(KBUILD_PATH)"
 	install -D -m 755 target/release/kchaos "$(DESTDIR)$(PREFIX)/bin/kchaos"
-	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" INSTALL_MOD_PATH="$(INSTALL_MOD_PATH)" modules_install
-	depmod -b "$(INSTALL_MOD_PATH)/" "$$(cat "$(KBUILD_PATH)/include/config/kernel.release")"
+	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" INSTALL_MOD_PATH="$(INSTALL_MOD_PATH)" DEPMOD=true modules_install
+	test -n "$(INSTALL_MOD_PATH)" || \
+		PATH="$$PATH:/usr/sbin:/sbin" depmod "$$(cat "$(KBUILD_PATH)/include/config/kernel.release")"
 
 clean:
 	-test ! -e "$(KBUILD_PATH)/Makefile" || $(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" clean
