@@ -63,11 +63,8 @@ impl PidNamespace {
         let keeper = Command::new("unshare")
             .args(["-p", "-f", "sleep", "1000"])
             .spawn()?;
-        let children = format!("/proc/{0}/task/{0}/children", keeper.id());
         for _ in 0..100 {
-            let text = sys::read(&children)?;
-            if let Some(pid) = text.split_whitespace().next() {
-                let pid = pid.parse()?;
+            if let Some(pid) = child_of(keeper.id())? {
                 return Ok(Self { keeper, pid });
             }
             sleep(Duration::from_millis(10));
@@ -80,6 +77,23 @@ impl PidNamespace {
         let pid = self.pid.to_string();
         ["nsenter", "-t", &pid, "-p"].map(str::to_owned).to_vec()
     }
+}
+
+/// The process that has this parent, if one has; not every kernel has lists of children.
+fn child_of(parent: u32) -> Result<Option<u32>> {
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().parse();
+        let (Ok(pid), Ok(stat)) = (name, fs::read_to_string(entry.path().join("stat"))) else {
+            continue;
+        };
+        // After the name in parentheses: the state, and the parent.
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        if fields.split_whitespace().nth(1) == Some(&parent.to_string()) {
+            return Ok(Some(pid));
+        }
+    }
+    Ok(None)
 }
 
 impl Drop for PidNamespace {
