@@ -15,8 +15,12 @@ use anyhow::Result;
 const DELAY_US: u64 = 1_000;
 const JITTER_US: u64 = 800;
 
-/// Each test draws so many times that its sample is worth this many independent draws.
-const WORTH: f64 = 10_000.0;
+/// Each test draws so many times at least. What a sample of n tells of the correlation c is off by sqrt((1 - c²) / n), here below
+/// 0.0085: one in two thousand is off by the 0.03 that are allowed.
+const LEAST: f64 = 14_000.0;
+
+/// And so many times that its sample is worth this many independent draws, for its distribution.
+const WORTH: f64 = 5_000.0;
 
 pub(crate) fn correlation_0(report: &mut Report) -> Result<()> {
     measure(report, 0)
@@ -47,7 +51,8 @@ fn measure(report: &mut Report, percent: u64) -> Result<()> {
     injection.set("jitter_us", JITTER_US.to_string())?;
     let correlation = percent as f64 / 100.0;
     // A DAR(1) sample of n is worth n (1 - c) / (1 + c).
-    let count = (WORTH * (1.0 + correlation) / (1.0 - correlation)) as u64;
+    let worth_each = (1.0 - correlation) / (1.0 + correlation);
+    let count = LEAST.max(WORTH / worth_each) as u64;
     let delays: Vec<f64> = latencies(&disk, count)?
         .iter()
         .map(|latency| latency - path_ns)
@@ -59,7 +64,7 @@ fn measure(report: &mut Report, percent: u64) -> Result<()> {
     );
     // Kolmogorov's distribution: one sample in a thousand is beyond 1.95 / sqrt(n); and the path's own time varies by some
     // microseconds around its mean.
-    let bound = 1.95 / WORTH.sqrt() + 5e3 / (high - low);
+    let bound = 1.95 / (count as f64 * worth_each).sqrt() + 5e3 / (high - low);
     let distance = distance_from_uniform(&delays, low, high);
     report.figure(
         &format!(
