@@ -9,8 +9,8 @@
 //!   [`reference`] does, which looks at everything each time: never early, in order, no window over its quota, each request
 //!   once, no sleep too long, no useless wake-up. By `cargo test --package chaos-model`.
 //! * The same with the address sanitizer, which sees each access to a request that was dispatched and ended, and each request
-//!   that was lost. By `tests/model/run address`. Miri, which would also see the rules of references, comes with nightly
-//!   compilers only, and this project is built with stable ones.
+//!   that was lost. By `tests/model/run address`. A few of them under Miri, which also sees the rules of references and where
+//!   each pointer came from. By `tests/model/run miri`; that takes a nightly compiler, and no other command does.
 //! * [`races`]: no window that hardware queues share admits more than its quota, what several limits give back neither loses
 //!   nor makes room, and as many I/Os are affected as were asked for; in all orders of the threads' steps, as far as three
 //!   interruptions make them, and with old values where nothing orders a load. By `tests/model/run loom`.

@@ -58,19 +58,6 @@ fn below(quantile: impl Fn(f64) -> f64, x: f64) -> f64 {
     low
 }
 
-fn normal(p: f64) -> f64 {
-    let (mut low, mut high) = (-4.0, 4.0);
-    for _ in 0..50 {
-        let middle = f64::midpoint(low, high);
-        if normal_below(middle) <= p {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    low
-}
-
 pub(crate) fn shape_normal(report: &mut Report) -> Result<()> {
     measure(report, "normal", &normal_below)
 }
@@ -80,7 +67,11 @@ pub(crate) fn shape_pareto(report: &mut Report) -> Result<()> {
 }
 
 pub(crate) fn shape_paretonormal(report: &mut Report) -> Result<()> {
-    // A table of what is slow to work out.
+    // Tables of what is slow to work out; the normal quantile is off by no more than a thousandth.
+    let shares: Vec<f64> = (0..8_000)
+        .map(|n| normal_below(f64::from(n) / 1_000.0 - 4.0))
+        .collect();
+    let normal = |p: f64| shares.partition_point(|share| *share <= p) as f64 / 1_000.0 - 4.0;
     let table: Vec<f64> = (0..4_096)
         .map(|n| f64::from(n) / 4_096.0)
         .map(|p| 0.25 * normal(p) + 0.75 * pareto(p))

@@ -96,6 +96,7 @@ impl Drop for Owned {
 fn cleared_node() -> bindings::rb_node {
     bindings::rb_node {
         __rb_parent_color: 0,
+        parent: null_mut(),
         rb_right: null_mut(),
         rb_left: null_mut(),
     }

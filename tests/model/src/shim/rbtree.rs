@@ -14,6 +14,8 @@ use std::ptr::null_mut;
 #[derive(Clone, Copy)]
 pub(crate) struct rb_node {
     pub(crate) __rb_parent_color: usize,
+    /// The same as a pointer, as Miri does not follow an address.
+    pub(crate) parent: *mut rb_node,
     pub(crate) rb_right: *mut rb_node,
     pub(crate) rb_left: *mut rb_node,
 }
@@ -29,12 +31,18 @@ fn rank(node: *mut rb_node) -> usize {
 
 unsafe fn parent(node: *mut rb_node) -> *mut rb_node {
     // SAFETY: By the caller, `node` is in a tree.
-    std::ptr::with_exposed_provenance_mut(unsafe { (*node).__rb_parent_color })
+    unsafe {
+        assert_eq!((*node).__rb_parent_color, (*node).parent.addr());
+        (*node).parent
+    }
 }
 
 unsafe fn set_parent(node: *mut rb_node, parent: *mut rb_node) {
     // SAFETY: By the caller, `node` is in a tree.
-    unsafe { (*node).__rb_parent_color = parent.expose_provenance() };
+    unsafe {
+        (*node).__rb_parent_color = parent.addr();
+        (*node).parent = parent;
+    }
 }
 
 /// Puts `new` where `old` is below `parent`, or as the root.
@@ -91,7 +99,8 @@ pub(crate) unsafe fn rb_link_node(
     // SAFETY: As in C, the caller has found `link` below `parent`.
     unsafe {
         *node = rb_node {
-            __rb_parent_color: parent.expose_provenance(),
+            __rb_parent_color: parent.addr(),
+            parent,
             rb_right: null_mut(),
             rb_left: null_mut(),
         };
