@@ -10,6 +10,7 @@ use crate::{
     sys,
 };
 use anyhow::{Context, Result};
+use std::{thread::sleep, time::Duration};
 
 const NAME: &str = "chaos_driver";
 
@@ -80,6 +81,9 @@ fn round(disk: &Disk) -> Result<()> {
 
 pub(crate) fn rounds(report: &mut Report) -> Result<()> {
     const ROUNDS: u64 = 200;
+    /// What the kernel frees after a grace period (`kfree_rcu`) it collects for 5 seconds first (`KFREE_DRAIN_JIFFIES`): on a
+    /// quiet machine these are hundreds of objects.
+    const DEFERRED: Duration = Duration::from_secs(12);
     // One disk for all rounds: null_blk itself leaves some names behind with each disk.
     let disk = Disk::new(&Kind {
         hw_queues: 2,
@@ -88,10 +92,12 @@ pub(crate) fn rounds(report: &mut Report) -> Result<()> {
     for _ in 0..20 {
         round(&disk)?;
     }
+    sleep(DEFERRED);
     let (slabs_before, vmalloc_before) = (slabs()?, vmalloc_kib()?);
     for _ in 0..ROUNDS {
         round(&disk)?;
     }
+    sleep(DEFERRED);
     let (slabs_after, vmalloc_after) = (slabs()?, vmalloc_kib()?);
     // One object left by each round would show as this many.
     let (name, growth) = memory::worst_growth(&slabs_before, &slabs_after)?;
