@@ -12,12 +12,14 @@ mod hold;
 mod injection;
 mod ledger;
 mod lines;
+mod memory;
 mod plan;
 // The host's tests and tools use it as a crate of its own.
 #[allow(unreachable_pub)]
 mod policy;
 mod rule;
 mod scheduler;
+mod turns;
 
 use elevator::Registration;
 use kernel::{configfs::Subsystem, prelude::*};

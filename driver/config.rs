@@ -5,13 +5,13 @@
 //! Everything here is under one mutex; its place in the lock order is told in [`crate::elevator`].
 
 use crate::{
-    elevator::{now_ns, Clock, DiskInfo, NoIo, Queue},
+    elevator::{now_ns, DiskInfo, NoIo, Queue},
     injection::{Injection, InjectionId},
     ledger::{Ledger, Totals},
     plan::Plan,
     policy::settings::{Attribute, Settings},
     rule::Order,
-    scheduler::{tags_to_hold, HwState, Ioem},
+    scheduler::{HwState, Ioem},
 };
 use core::ops::{Deref, DerefMut};
 use kernel::{
@@ -290,18 +290,14 @@ impl Config {
         Ok(())
     }
 
-    /// For each disk that an injection delays, how many I/Os a second its tags and the mean delay allow at most.
+    /// For each disk whose requests an injection delays, how many I/Os a second its tags and the mean delay allow at most.
     pub(crate) fn ceilings(&self, id: InjectionId) -> impl Iterator<Item = (&[u8], u64)> {
         self.disks.iter().filter_map(move |disk| {
             let plan = disk.plan.as_deref()?;
             let delay_ns = plan.mean_delay_ns(id).filter(|delay_ns| *delay_ns > 0)?;
-            let tags = disk.queue.tags();
-            let tags = u32::try_from(tags).unwrap_or(u32::MAX);
-            let tags = tags_to_hold(tags, plan.share(&mut Clock::new()));
-            Some((
-                disk.info.name(),
-                u64::from(tags).saturating_mul(1_000_000_000) / delay_ns,
-            ))
+            let iops = disk.queue.tags().saturating_mul(1_000_000_000) / delay_ns;
+            plan.holds_requests_of(id)
+                .then_some((disk.info.name(), iops))
         })
     }
 
@@ -436,6 +432,7 @@ impl Disk {
             injection: injection.id,
             filter,
             gate: settings.gate(),
+            way: settings.way(),
             delay: settings.delay(),
             limit: settings.limit(),
             seed: settings.seed(),

@@ -14,6 +14,7 @@ use crate::{
     config::{self, Config, Stats},
     injection::{InjectionId, OwnerFiles},
     ledger::{Count, Totals},
+    memory,
     policy::{
         histogram::end_us,
         parse::{line, number, ParseError},
@@ -51,6 +52,7 @@ impl Root {
             attributes: [
                 version: 0,
                 enabled: 1,
+                memory_kib: 2,
             ],
         };
         Subsystem::new(c"ioem", files, try_pin_init!(Self {}))
@@ -85,10 +87,11 @@ impl GroupOperations for Root {
                 distribution: 15,
                 percentiles: 16,
                 duration_ms: 17,
-                cgroup: 18,
-                pid_ns: 19,
-                stats: 20,
-                ceiling: 21,
+                hold: 18,
+                cgroup: 19,
+                pid_ns: 20,
+                stats: 21,
+                ceiling: 22,
             ],
         };
         // Ends the injection if there is no memory for its directory.
@@ -121,6 +124,21 @@ impl AttributeOperations<1> for Root {
     fn store(_root: &Self, page: &[u8]) -> Result {
         let enabled = number(line(whole(page)?), 0, 1)? == 1;
         config::lock().set_enabled(enabled)
+    }
+}
+
+/// `memory_kib`: how much memory held completions may take.
+#[vtable]
+impl AttributeOperations<2> for Root {
+    type Data = Self;
+
+    fn show(_root: &Self, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
+        show(page, &memory::most_kib())
+    }
+
+    fn store(_root: &Self, page: &[u8]) -> Result {
+        memory::set_most_kib(number(line(whole(page)?), 0, u32::MAX)?);
+        Ok(())
     }
 }
 
@@ -250,13 +268,15 @@ impl<'a> Lines<'a> {
 }
 
 /// The counts that people see, and their names.
-fn named_counts(totals: &Totals) -> [(&'static str, u64); 5] {
+fn named_counts(totals: &Totals) -> [(&'static str, u64); 7] {
     [
         ("matched", totals.of(Count::Matched)),
         ("delayed", totals.of(Count::Delayed)),
         ("limited", totals.of(Count::Limited)),
         ("held", totals.held()),
         ("released_early", totals.of(Count::Early)),
+        ("no_memory", totals.of(Count::NoMemory)),
+        ("over_memory", totals.of(Count::OverMemory)),
     ]
 }
 

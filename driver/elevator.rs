@@ -12,10 +12,11 @@
 //!
 //! | function | context |
 //! |---|---|
-//! | [`Elevator::start_queue`], [`Elevator::new_hw_queue`], [`Elevator::start_hw_queue`], [`Elevator::stop_queue`] | process, may sleep; the queue is frozen, quiesced and its `elevator_lock` held; allocations cause no I/O |
+//! | [`Elevator::start_queue`], [`Elevator::new_hw_queue`], [`Elevator::start_hw_queue`], [`Elevator::stop_hw_queue`], [`Elevator::stop_queue`] | process, may sleep; the queue is frozen, quiesced and its `elevator_lock` held; allocations cause no I/O |
 //! | [`Elevator::bio_merge`] | the submitter, no locks, its reference of the queue held; it must not take long |
-//! | [`Elevator::limit_depth`] | the submitter, no locks, its reference of the queue held; may sleep as the block layer does for a tag a few lines later, unless [`Allocation::may_wait`] denies it |
-//! | [`Elevator::remember`] | the submitter, no locks; it must not take long |
+//! | [`Elevator::is_idle`], [`Elevator::asks_for_pid_namespace`] | the submitter, no locks; it must not take long |
+//! | [`Elevator::release`] | a worker of the block layer, no locks |
+//! | [`Elevator::alarm`] | hard interrupt: it must neither lock nor take long |
 //! | [`Elevator::show_held`] | process, may sleep; `eq->sysfs_lock` is held |
 //! | [`Elevator::for_each_queue`] | process, may sleep; `cpus_write_lock` is held |
 //! | [`Elevator::insert_requests`] | process or kblockd, must not sleep: it may run from `schedule()` |
@@ -35,30 +36,31 @@
 
 use kernel::prelude::*;
 
-mod allocation;
 pub(crate) mod atomic;
 mod bio;
 mod clock;
 mod cpus;
+mod entry;
 mod fifo;
 mod layouts;
 mod no_io;
 mod owner;
+mod parked;
 mod queue;
 mod registration;
 mod request;
 mod time_queue;
 mod trace;
 mod vtable;
-mod writeback;
 
 pub(crate) use self::{
-    allocation::Allocation,
     bio::Bio,
     clock::{now_ns, random_seed, Clock},
+    entry::Entry,
     fifo::Fifo,
     no_io::NoIo,
-    owner::{cgroup_id, pid_namespace_id, Remember},
+    owner::{cgroup_id, pid_namespace_id},
+    parked::{Parked, Parking},
     queue::{DiskInfo, HwQueue, Queue},
     registration::Registration,
     request::Request,
@@ -91,18 +93,26 @@ pub(crate) trait Elevator: Sized + 'static {
     /// The disk leaves this scheduler. No request is left, and the hardware queues are gone.
     fn stop_queue(queue: &Queue<Self>);
 
-    /// To how few of its `tags` a hardware queue's requests are limited, if at all.
-    fn least_tags(tags: u32) -> u32;
+    /// The disk leaves this scheduler, or changes its hardware queues: no request is left, none will come, and nothing else is
+    /// called for this one. All completions that are held have to go.
+    fn stop_hw_queue(hw_queue: &HwQueue<Self>);
 
     /// Puts I/O that is being submitted into a request that this hardware queue has, if it can; true if it has. Then there is no
     /// request of its own for it.
     fn bio_merge(hw_queue: &HwQueue<Self>, bio: Bio<'_>) -> bool;
 
-    /// May keep a request from being made now, or from getting some of the tags, so that other requests find theirs.
-    fn limit_depth(hw_queue: &HwQueue<Self>, allocation: &mut Allocation<'_>);
+    /// Whether a request that is made now may pass the scheduler by, as if there were none.
+    fn is_idle(hw_queue: &HwQueue<Self>) -> bool;
 
-    /// What a request that is made now has to remember of who submits it.
-    fn remember(hw_queue: &HwQueue<Self>) -> Remember;
+    /// Whether a request that is made now has to remember the PID namespace of its submitter.
+    fn asks_for_pid_namespace(hw_queue: &HwQueue<Self>) -> bool;
+
+    /// The time has come that [`HwQueue::wake_at`] was asked for.
+    fn alarm(hw_queue: &HwQueue<Self>);
+
+    /// Takes completions that have arrived ([`HwQueue::take_arrivals`]) and ends those that are due: after the first that arrives,
+    /// and whenever [`HwQueue::kick`] asks for it. Not twice at once for a hardware queue.
+    fn release(hw_queue: &HwQueue<Self>);
 
     /// Writes text about what is held; how many bytes.
     fn show_held(queue: &Queue<Self>, page: &mut [u8; kernel::page::PAGE_SIZE]) -> usize;
@@ -114,7 +124,7 @@ pub(crate) trait Elevator: Sized + 'static {
     ///
     /// One that the driver gave back comes alone (`blk_mq_requeue_work`): several together were plugged, and are new
     /// (`blk_mq_dispatch_list`).
-    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Fifo);
+    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Fifo<Request>);
 
     /// Gives the next request for the driver, if one may go now.
     fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request>;

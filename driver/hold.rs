@@ -1,25 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The requests that one hardware queue holds, and which of them may go.
+//! What one hardware queue holds of one kind, requests or completions, and which of them may go.
 //!
-//! A request waits for its delays in the order of time, then for every limit that matches it to admit it. What no rule
-//! touches waits for nothing, and nobody waits for a limit that is not his.
+//! An entry waits for its delays in the order of time, then for every limit that matches it to admit it. What no rule
+//! touches waits for nothing, and no entry waits for a limit that is not its own.
 //!
-//! Most limits admit most requests at once. As long as nobody waits for a limit, a request that has no delay goes among those
+//! Most limits admit most requests at once. As long as no entry waits for a limit, a request that has no delay goes among those
 //! that may go now, and its limits are asked when it is its turn: it is held only when one of them refuses.
 
 use crate::{
-    elevator::{now_ns, Bio, Clock, Fifo, Request, TimeQueue},
+    elevator::{now_ns, Bio, Clock, Entry, Fifo, Parked, Parking, Request, TimeQueue},
+    ledger::Count,
     lines::Lines,
-    plan::{Closed, Plan, Share},
+    plan::{Closed, Plan, Verdict},
+    policy::filter::Io,
 };
 use kernel::sync::Arc;
 
+/// What can be held.
+pub(crate) trait Held: Entry + Io {
+    /// Whether it is a completion.
+    const IS_COMPLETION: bool;
+}
+
+impl Held for Request {
+    const IS_COMPLETION: bool = false;
+}
+
+impl Held for Parked {
+    const IS_COMPLETION: bool = true;
+}
+
+/// Why the completion of a request is not held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotParked {
+    /// There is no memory at once.
+    NoMemory,
+    /// Held completions have all the memory that they may take.
+    Full,
+}
+
+/// Has completions held.
+pub(crate) trait Park {
+    /// Has the completion of a request held that [can be parked](Request::can_be_parked).
+    fn park(&mut self, request: &mut Request, order: &Parking) -> Result<(), NotParked>;
+}
+
 /// The time of [`Hold::next_ns`] when nothing is held.
 pub(crate) const NEVER: u64 = u64::MAX;
-
-/// How many groups of submitters are told apart.
-const GROUPS: usize = 64;
 
 /// What others know of those that are held: what was so when [`Hold::settle`] was last called, and has not changed since.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,20 +62,21 @@ enum Settled {
     Asking,
 }
 
-/// All requests of a hardware queue that were inserted and not yet dispatched.
+/// All requests of a hardware queue that were inserted and not yet dispatched; or all completions that have arrived and did not go
+/// yet.
 ///
 /// # Invariants
 ///
 /// While some request asks limits, no other waits in a line, no line is known to be closed, and none of its rules has an end.
 ///
 /// While there is a plan, the set of a request that is ready is empty unless it asks limits.
-pub(crate) struct Hold {
+pub(crate) struct Hold<E: Held> {
     /// What is done to them; `None` is nothing.
     plan: Option<Arc<Plan>>,
     /// The hardware queue's number, for what is counted.
     hw_queue: usize,
     /// May go now: no rule touches them, or the driver gave them back, or they only have to ask limits.
-    ready: Fifo,
+    ready: Fifo<E>,
     /// How many of those have to ask limits: those whose set is not empty. There are not as many requests as this can count.
     asking: u32,
     /// The plan's [`Plan::endless`].
@@ -57,26 +86,20 @@ pub(crate) struct Hold {
     /// Whether these are all of the plan's rules.
     only_limits: bool,
     /// Wait for their delays, and no limit matches them.
-    delayed: TimeQueue,
+    delayed: TimeQueue<E>,
     /// Wait for their delays and then for limits.
-    lines: Lines,
-    /// How many requests wait for anything.
+    lines: Lines<E>,
+    /// How many entries wait for anything.
     held: u32,
-    /// What is known of them: which wait, for what, and `share`.
+    /// What is known of them: which wait, and for what.
     settled: Settled,
     /// When the first of them might go then; [`NEVER`] if none waited.
     settled_ns: u64,
-    /// `held` by groups of submitters.
-    held_by_group: [u32; GROUPS],
-    /// When the next rule of the plan ends, as of when `share` was found out.
+    /// When the next rule of the plan ends. While nothing is held, it may be one that has ended already.
     next_end_ns: u64,
-    /// Whose I/O the plan holds. Who finds something held, or a new request, after `next_end_ns` finds it out anew.
-    share: Share,
-    /// Whether that was found out anew, and who waits for room has not been told.
-    has_changed: bool,
 }
 
-impl Hold {
+impl<E: Held> Hold<E> {
     /// Holds nothing, and follows no rule.
     pub(crate) const fn new() -> Self {
         Self {
@@ -92,10 +115,7 @@ impl Hold {
             held: 0,
             settled: Settled::No,
             settled_ns: NEVER,
-            held_by_group: [0; GROUPS],
             next_end_ns: NEVER,
-            share: Share::Nothing,
-            has_changed: false,
         }
     }
 
@@ -110,13 +130,7 @@ impl Hold {
         self.plan.as_deref()
     }
 
-    /// Whose I/O is held.
-    #[inline]
-    pub(crate) fn share(&self) -> Share {
-        self.share
-    }
-
-    /// How many requests wait for their time.
+    /// How many entries wait for their time.
     #[inline]
     pub(crate) fn held(&self) -> u32 {
         self.held
@@ -169,17 +183,20 @@ impl Hold {
         self.asking
     }
 
-    /// Whether requests of the submitter of this number, or one that shares its group, wait.
-    pub(crate) fn holds_of(&self, submitter: usize) -> bool {
-        self.held_by_group[submitter % GROUPS] > 0
-    }
-
     /// When the first and the last of the held requests may go.
     pub(crate) fn first_and_last_ns(&self) -> Option<(u64, u64)> {
         let last = self.delayed.last_due_ns().max(self.lines.last_ns())?;
         Some((self.first_ns(), last))
     }
 
+    /// Looks at each entry that waits.
+    pub(crate) fn for_each(&self, mut look: impl FnMut(&E)) {
+        self.delayed.for_each(&mut look);
+        self.lines.for_each(&mut look);
+    }
+}
+
+impl Hold<Request> {
     /// Has a request that waits for the disk take I/O that borders on it; true if one has.
     ///
     /// Not when rules are followed: they are asked about each request, and once.
@@ -190,7 +207,7 @@ impl Hold {
     /// Takes requests that arrive now. If the driver gave one back, it is alone, and neither delayed nor charged twice. What comes at
     /// the head for the first time, the data of a flush, is as any other.
     #[inline]
-    pub(crate) fn insert(&mut self, requests: Fifo) {
+    pub(crate) fn insert(&mut self, requests: Fifo<Request>, park: &mut impl Park) {
         if requests.first_was_released() {
             return self.insert_again(requests);
         }
@@ -200,20 +217,20 @@ impl Hold {
         if self.settled == Settled::Asking {
             return self.ask_in_turn(requests);
         }
-        self.judge_all(requests);
+        self.judge_all(requests, park);
     }
 
     /// [`Hold::insert`] where rules have to be asked; not inlined, so that it costs nothing where none have.
     #[inline(never)]
-    fn judge_all(&mut self, mut requests: Fifo) {
+    fn judge_all(&mut self, mut requests: Fifo<Request>, park: &mut impl Park) {
         while let Some(request) = requests.pop_front() {
-            self.judge(request);
+            self.judge(request, park);
         }
     }
 
     /// Takes what the driver gave back. It went before, so it is first; and it asks no limits.
     #[cold]
-    fn insert_again(&mut self, mut requests: Fifo) {
+    fn insert_again(&mut self, mut requests: Fifo<Request>) {
         while let Some(mut request) = requests.pop_front() {
             request.put_set(0);
             self.ready.push_front(request);
@@ -222,16 +239,15 @@ impl Hold {
 
     /// Takes a request that arrives now.
     #[inline]
-    fn judge(&mut self, mut request: Request) {
+    fn judge(&mut self, mut request: Request, park: &mut impl Park) {
         let mut clock = Clock::new();
-        // While nothing is held, no dispatch looks whether a rule has ended.
-        if self.held == 0 && self.next_end_ns != NEVER {
-            self.find_share_at(clock.now_ns());
-        }
         let Some(plan) = &self.plan else {
             return self.ready.push_back(request);
         };
-        let verdict = plan.judge(&request, &mut clock, self.hw_queue, self.limit_all);
+        let mut verdict = plan.judge(&request, &mut clock, self.hw_queue, self.limit_all);
+        if verdict.parked_by != 0 {
+            park_or_hold(plan, &mut request, &mut verdict, self.hw_queue, park);
+        }
         request.put_set(verdict.held_by);
         if verdict.held_by == 0 {
             return self.ready.push_back(request);
@@ -248,15 +264,15 @@ impl Hold {
         }
         let now_ns = clock.now_ns();
         if is_limited {
-            // INVARIANT: Nobody asks when somebody waits in a line, or he might go before those who came earlier.
+            // INVARIANT: Nobody asks when an entry waits in a line, or it might go before those that came earlier.
             self.hold_asking(now_ns);
         }
         self.enter(request, verdict.delay_ns, now_ns);
     }
 
-    /// Takes requests that arrive now, when all that is done to any is to ask limits, and nobody waits for one.
+    /// Takes requests that arrive now, when all that is done to any is to ask limits, and no request waits for one.
     #[inline]
-    fn ask_in_turn(&mut self, mut requests: Fifo) {
+    fn ask_in_turn(&mut self, mut requests: Fifo<Request>) {
         requests.put_sets(|request| {
             if request.is_swap() {
                 return 0;
@@ -267,76 +283,166 @@ impl Hold {
         self.ready.append(requests);
     }
 
-    /// Finds out whose I/O would be held now, if none is.
-    pub(crate) fn find_share(&mut self) {
-        if self.held == 0 && self.next_end_ns != NEVER {
-            self.find_share_at(now_ns());
+    /// Has the completions of held requests held, too, where a new rule of the plan says so. Of those whose completion is held
+    /// already, this is found out when they arrive.
+    pub(crate) fn park_held(&mut self, park: &mut impl Park) {
+        let Some(plan) = self.plan.clone() else {
+            return;
+        };
+        if plan.parks_nothing_new() {
+            return;
+        }
+        let mut held = Fifo::new();
+        while let Some((request, has_ticket)) = self.pop_held() {
+            if has_ticket {
+                plan.turns().leave(plan.limits_of(request.set()));
+            }
+            held.push_back(request);
+        }
+        while let Some(mut request) = held.pop_front() {
+            if request.can_be_parked() {
+                let mut verdict = plan.judge_new(&request, self.hw_queue);
+                if verdict.parked_by != 0 {
+                    park_or_hold(&plan, &mut request, &mut verdict, self.hw_queue, park);
+                    if verdict.held_by != 0 {
+                        let due_ns = request.due_ns().saturating_add(verdict.delay_ns);
+                        request.set_due_ns(due_ns);
+                        request.put_set(request.set() | verdict.held_by);
+                        plan.count(verdict.held_by, self.hw_queue, Count::Entered);
+                    }
+                }
+            }
+            let _ = self.hold(request);
         }
     }
+}
 
-    /// Finds out whose I/O is held at this time, if a rule has ended since that was last known. A rule that gets another end has
-    /// everything judged again.
-    fn find_share_at(&mut self, now_ns: u64) {
-        if now_ns >= self.next_end_ns {
-            self.learn_share(now_ns);
+/// Has the completion of a request held by the rules that say so. If that cannot be, they hold the request; but without memory, it
+/// goes.
+fn park_or_hold(
+    plan: &Plan,
+    request: &mut Request,
+    verdict: &mut Verdict,
+    hw_queue: usize,
+    park: &mut impl Park,
+) {
+    let set = verdict.parked_by;
+    let why = if !request.can_be_parked() {
+        NotParked::Full
+    } else if verdict.parked_ns == 0 && plan.admit_at_once(set, 0, hw_queue, now_ns()) {
+        // All that they do is to limit, and there is room: its completion need not be held.
+        return;
+    } else {
+        let order = Parking {
+            set,
+            delay_ns: verdict.parked_ns,
+            epoch: plan.epoch(),
+        };
+        match park.park(request, &order) {
+            Ok(()) => return,
+            Err(why) => {
+                plan.count(set, hw_queue, why.counted_as());
+                why
+            }
+        }
+    };
+    if why == NotParked::Full {
+        verdict.held_by |= set;
+        verdict.delay_ns = verdict.delay_ns.saturating_add(verdict.parked_ns);
+    }
+}
+
+impl NotParked {
+    fn counted_as(self) -> Count {
+        match self {
+            Self::NoMemory => Count::NoMemory,
+            Self::Full => Count::OverMemory,
         }
     }
+}
 
-    fn learn_share(&mut self, now_ns: u64) {
-        let plan = self.plan.as_deref();
-        self.next_end_ns = plan.map_or(NEVER, |plan| plan.next_end_ns(now_ns));
-        self.share = plan.map_or(Share::Nothing, |plan| plan.share(&mut now_ns.into()));
-        self.has_changed = true;
-        self.settled = Settled::No;
-    }
-
-    /// Whether it was found out anew whose I/O is held, since this was last called.
-    pub(crate) fn take_changed(&mut self) -> bool {
-        core::mem::take(&mut self.has_changed)
-    }
-
-    /// Takes a request that its set of rules holds from now on.
-    fn enter(&mut self, mut request: Request, delay_ns: u64, now_ns: u64) {
-        if self.held == 0 {
-            self.find_share_at(now_ns);
+impl Hold<Parked> {
+    /// Takes a completion that has arrived, and was judged when its request was inserted.
+    pub(crate) fn arrive(&mut self, mut parked: Parked) {
+        let Some(plan) = &self.plan else {
+            return self.ready.push_back(parked);
+        };
+        let may_end = parked.set() & !self.endless;
+        if parked.epoch() != plan.epoch() || plan.has_ended(may_end, parked.arrival_ns()) {
+            plan.judge_arrival(&mut parked, self.hw_queue);
         }
+        if parked.set() == 0 {
+            return self.ready.push_back(parked);
+        }
+        self.enter_judged(parked);
+    }
+}
+
+impl<E: Held> Hold<E> {
+    /// Takes an entry that its set of rules holds from now on.
+    fn enter(&mut self, mut entry: E, delay_ns: u64, now_ns: u64) {
         if let Some(plan) = &self.plan {
-            plan.count_matched(request.set() & self.limit_all, self.hw_queue);
-            plan.count_entered(request.set(), self.hw_queue);
+            plan.count(entry.set() & self.limit_all, self.hw_queue, Count::Matched);
         }
-        request.set_arrival_ns(now_ns);
-        request.set_due_ns(now_ns.saturating_add(delay_ns));
-        self.hold(request);
+        entry.set_arrival_ns(now_ns);
+        entry.set_due_ns(now_ns.saturating_add(delay_ns));
+        self.enter_judged(entry);
     }
 
-    /// Takes a request that is judged, and held by some rule.
-    fn hold(&mut self, mut request: Request) {
+    /// The same of one whose arrival and due time are known.
+    fn enter_judged(&mut self, entry: E) {
+        if let Some(plan) = &self.plan {
+            // While nothing is held, no dispatch looks whether a rule has ended.
+            if self.held == 0 && entry.arrival_ns() >= self.next_end_ns {
+                self.next_end_ns = plan.next_end_ns(entry.arrival_ns());
+            }
+            plan.count(entry.set(), self.hw_queue, Count::Entered);
+        }
+        let (arrival_ns, is_due) = (entry.arrival_ns(), entry.due_ns() <= entry.arrival_ns());
+        if let Some(place) = self.hold(entry).filter(|_| is_due) {
+            // Those that came before on any hardware queue go first.
+            self.queue_up(place, arrival_ns);
+        }
+    }
+
+    /// Takes an entry that is judged, and held by some rule; the line, if it waits in one.
+    fn hold(&mut self, mut entry: E) -> Option<usize> {
         // Below NEVER, which would mean that nothing is held.
-        request.set_due_ns(request.due_ns().min(NEVER - 1));
-        let group = &mut self.held_by_group[request.submitter() % GROUPS];
-        *group = group.saturating_add(1);
+        entry.set_due_ns(entry.due_ns().min(NEVER - 1));
         self.held = self.held.saturating_add(1);
         self.settled = Settled::No;
-        let limits = self
-            .plan
-            .as_ref()
-            .map_or(0, |plan| plan.limits_of(request.set()));
-        if limits == 0 {
-            self.delayed.push(request);
-        } else {
-            self.lines.push(request, limits);
+        let plan = self.plan.as_ref();
+        let limits = plan.map_or(0, |plan| plan.limits_of(entry.set()));
+        if limits != 0 {
+            return Some(self.lines.push(entry, limits));
         }
+        self.delayed.push(entry);
+        None
     }
 
-    /// Forgets a request that was just taken out of `delayed` or `lines`.
-    fn forget(&mut self, request: &Request) {
-        let group = &mut self.held_by_group[request.submitter() % GROUPS];
-        *group = group.saturating_sub(1);
+    /// Has all of a line that are due queue up.
+    fn queue_up(&mut self, place: usize, now_ns: u64) {
+        let plan = self.plan.as_deref();
+        self.lines.queue_up(place, now_ns, |set| {
+            plan.map_or(0, |plan| plan.turns().draw(plan.limits_of(set)))
+        });
+    }
+
+    /// Takes any entry that waits, and whether it has a ticket.
+    fn pop_held(&mut self) -> Option<(E, bool)> {
+        let delayed = self.delayed.pop().map(|entry| (entry, false));
+        let popped = delayed.or_else(|| self.lines.pop_any())?;
+        self.forget();
+        Some(popped)
+    }
+
+    /// Forgets an entry that was just taken out of `delayed` or `lines`.
+    fn forget(&mut self) {
         self.held = self.held.saturating_sub(1);
         self.settled = Settled::No;
     }
 
-    /// Whether a request is among those that may go now.
+    /// Whether an entry is among those that may go now.
     #[inline]
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
@@ -345,7 +451,7 @@ impl Hold {
     /// The next request, if any, where that is found at once and tells nobody else anything: where nothing is held and nothing was
     /// ([`Hold::is_quiet`]); `None` if more is to be looked at.
     #[inline]
-    pub(crate) fn pop_quickly(&mut self) -> Option<Option<Request>> {
+    pub(crate) fn pop_quickly(&mut self) -> Option<Option<E>> {
         if self.plan.is_some() {
             if !self.is_quiet() {
                 return None;
@@ -360,7 +466,7 @@ impl Hold {
     /// The first of those that are ready, if that has no limits to ask, or they clearly admit it; `None` if more is to be looked
     /// at. While nothing is held.
     #[inline]
-    fn pop_admitted(&mut self) -> Option<Request> {
+    fn pop_admitted(&mut self) -> Option<E> {
         let set = self.ready.first_set()?;
         if set != 0 {
             let plan = self.plan.as_ref()?;
@@ -374,7 +480,7 @@ impl Hold {
 
     /// The next request, if one may go now.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Request> {
+    pub(crate) fn pop(&mut self) -> Option<E> {
         if self.held > 0 {
             // Those who waited are older than those who need not.
             if let Some(request) = self.pop_due() {
@@ -389,7 +495,7 @@ impl Hold {
 
     /// The next request that may go now, when some have to ask limits.
     #[inline]
-    fn pop_asking(&mut self) -> Option<Request> {
+    fn pop_asking(&mut self) -> Option<E> {
         let request = self.ready.pop_front()?;
         let Some(plan) = self.plan.as_ref().filter(|_| request.set() != 0) else {
             return Some(request);
@@ -397,7 +503,13 @@ impl Hold {
         self.asking = self.asking.wrapping_sub(1);
         let limits = plan.limits_of(request.set());
         let mut now_ns = now_ns();
-        match plan.charge(limits, &mut now_ns) {
+        // Those that wait on other hardware queues came before it.
+        let admitted = if plan.turns().any_waits_for(limits) {
+            Err(Closed::NOT)
+        } else {
+            plan.charge(limits, &mut now_ns)
+        };
+        match admitted {
             Ok(closed) => {
                 plan.count_at_once(request.set(), self.limit_all, self.hw_queue);
                 if closed.until_ns > 0 {
@@ -439,8 +551,8 @@ impl Hold {
     }
 
     /// The next request, whether or not it may go.
-    pub(crate) fn pop_any(&mut self) -> Option<Request> {
-        let Some(request) = self.delayed.pop().or_else(|| self.lines.pop_any()) else {
+    pub(crate) fn pop_any(&mut self) -> Option<E> {
+        let Some((request, has_ticket)) = self.pop_held() else {
             let request = self.ready.pop_front()?;
             if self.asking > 0 && request.set() != 0 {
                 self.asking = self.asking.wrapping_sub(1);
@@ -453,11 +565,13 @@ impl Hold {
         let now_ns = now_ns();
         let plan = self.plan.as_ref();
         let early = plan.is_some_and(|plan| plan.is_early(&request, now_ns));
+        if has_ticket {
+            plan.inspect(|plan| plan.turns().leave(plan.limits_of(request.set())));
+        }
         Some(self.let_go(request, now_ns, early))
     }
 
-    fn let_go(&mut self, request: Request, now_ns: u64, early: bool) -> Request {
-        self.forget(&request);
+    fn let_go(&mut self, request: E, now_ns: u64, early: bool) -> E {
         if let Some(plan) = &self.plan {
             let added_ns = now_ns.saturating_sub(request.arrival_ns());
             plan.count_left(request.set(), self.hw_queue, added_ns, early);
@@ -466,7 +580,7 @@ impl Hold {
     }
 
     /// The next request whose delays are over, if the limits that match it admit it.
-    fn pop_due(&mut self) -> Option<Request> {
+    fn pop_due(&mut self) -> Option<E> {
         let mut now_ns = now_ns();
         if now_ns >= self.next_end_ns {
             self.judge_again(now_ns);
@@ -480,6 +594,7 @@ impl Hold {
             }
             if delayed_ns <= line_ns {
                 let request = self.delayed.pop()?;
+                self.forget();
                 return Some(self.let_go(request, now_ns, false));
             }
             let (place, _) = line?;
@@ -490,22 +605,26 @@ impl Hold {
         }
     }
 
-    /// The first request of a line, if the limits admit it.
-    fn ask_line(&mut self, place: usize, now_ns: &mut u64) -> Option<Request> {
+    /// The first entry of a line, if it is its turn and the limits admit it.
+    fn ask_line(&mut self, place: usize, now_ns: &mut u64) -> Option<E> {
+        self.queue_up(place, *now_ns);
         let plan = self.plan.as_ref()?;
-        let limits = plan.limits_of(self.lines.first_set(place)?);
+        let (set, ticket) = self.lines.first_queued(place)?;
+        let limits = plan.limits_of(set);
         let was_closed = self.lines.closed(place);
-        let admitted = plan.admit(limits, now_ns);
+        let admitted = plan.admit(limits, ticket, now_ns);
         let (Ok(closed) | Err(closed)) = admitted;
         self.lines.close(place, closed);
         self.settled = Settled::No;
         admitted.ok()?;
-        let request = self.lines.pop(place)?;
+        let entry = self.lines.pop(place)?;
+        plan.turns().leave(limits);
         // Whose delays were over before the limits let anybody through had to wait for them.
-        if request.due_ns() < was_closed.until_ns {
+        if entry.due_ns() < was_closed.until_ns {
             plan.count_limited(was_closed.by, self.hw_queue);
         }
-        Some(request)
+        self.forget();
+        Some(entry)
     }
 
     /// When the first of those that are held may go.
@@ -559,38 +678,41 @@ impl Hold {
         self.judge_again_after(plan.as_deref(), now_ns);
     }
 
-    /// Judges all that is held again, from its own arrival, which of those who only asked limits is now; `old` has judged it before.
+    /// Judges all that is held again, from its own arrival, which of those that only asked limits is now; `old` has judged it before.
     fn judge_again_after(&mut self, old: Option<&Plan>, now_ns: u64) {
         let mut held = Fifo::new();
-        while let Some(request) = self.delayed.pop().or_else(|| self.lines.pop_any()) {
-            self.forget(&request);
-            held.push_back(request);
+        while let Some((entry, has_ticket)) = self.pop_held() {
+            if has_ticket {
+                old.inspect(|old| old.turns().leave(old.limits_of(entry.set())));
+            }
+            held.push_back(entry);
         }
         // What was known of limits is not known of others.
-        self.lines = Lines::new();
-        self.learn_share(now_ns);
+        self.lines.reset();
+        self.settled = Settled::No;
         let plan = self.plan.clone();
         let plan = plan.as_deref();
+        self.next_end_ns = plan.map_or(NEVER, |plan| plan.next_end_ns(now_ns));
         self.endless = plan.map_or(0, Plan::endless);
         self.limit_all = plan.map_or(0, |plan| plan.limit_all(self.endless));
         self.only_limits = plan.is_some_and(|plan| plan.is_all(self.limit_all));
         let again = plan.zip(old);
         let again = again.map(|(plan, old)| plan.again(old, now_ns));
-        while let Some(mut request) = held.pop_front() {
+        while let Some(mut entry) = held.pop_front() {
             match (&again, old) {
-                (Some(again), _) => again.judge(&mut request, self.hw_queue),
+                (Some(again), _) => again.judge(&mut entry, self.hw_queue),
                 (None, Some(old)) => {
-                    let added_ns = now_ns.saturating_sub(request.arrival_ns());
-                    let early = old.is_early(&request, now_ns);
-                    old.count_left(request.set(), self.hw_queue, added_ns, early);
-                    request.put_set(0);
+                    let added_ns = now_ns.saturating_sub(entry.arrival_ns());
+                    let early = old.is_early(&entry, now_ns);
+                    old.count_left(entry.set(), self.hw_queue, added_ns, early);
+                    entry.put_set(0);
                 }
                 (None, None) => {}
             }
-            if request.set() == 0 {
-                self.ready.push_back(request);
+            if entry.set() == 0 {
+                self.ready.push_back(entry);
             } else {
-                self.hold(request);
+                let _ = self.hold(entry);
             }
         }
     }

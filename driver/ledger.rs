@@ -27,10 +27,14 @@ pub(crate) enum Count {
     Left,
     /// Was let go before its time.
     Early,
+    /// Its completion was not held, since there was no memory at once.
+    NoMemory,
+    /// Its request was held and not its completion, since held completions have all the memory that they may take.
+    OverMemory,
 }
 
 /// How many [`Count`]s there are.
-const COUNTS: usize = 6;
+const COUNTS: usize = 8;
 
 /// Counters of one injection and one disk, for each hardware queue its own.
 pub(crate) struct Ledger {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Requests that wait for limits: a line for each set of limits, so that nobody waits behind one who waits for another limit.
+//! What waits for limits: a line for each set of limits, so that nobody waits behind an I/O that waits for another limit.
+//!
+//! An entry first waits in its line for its delays to be over. Then it queues up for the limits: it draws a ticket, by which the
+//! plan knows how many came before it, on whatever hardware queue ([`crate::turns`]).
 
 use crate::{
-    elevator::{Clock, Request, TimeQueue},
+    elevator::{Clock, Entry, Fifo, TimeQueue},
     plan::Closed,
 };
 
@@ -14,34 +17,52 @@ const LINES: usize = 16;
 ///
 /// # Invariants
 ///
-/// The bit of a line is set in `waiting` if and only if its queue is not empty.
-pub(crate) struct Lines {
-    lines: [Line; LINES],
+/// The bit of a line is set in `waiting` if and only if it is not empty.
+pub(crate) struct Lines<E: Entry> {
+    lines: [Line<E>; LINES],
     waiting: u16,
     /// Before this time some line may be closed.
     closed_until_ns: u64,
 }
 
-/// Requests that the same limits match, in the order of their due times.
-struct Line {
+/// Entries that the same limits match.
+struct Line<E: Entry> {
     /// The limits, as a set of rules; 0 if the line was never used.
     limits: u64,
-    queue: TimeQueue,
+    /// Those whose delays are over, in the order of their tickets.
+    queued: Fifo<E>,
+    /// Those whose delays are not known to be over, in the order of their due times.
+    delayed: TimeQueue<E>,
     /// Until when some of the limits is known to admit nothing.
     closed: Closed,
 }
 
-impl Line {
+impl<E: Entry> Line<E> {
     const fn new() -> Self {
         Self {
             limits: 0,
-            queue: TimeQueue::new(),
+            queued: Fifo::new(),
+            delayed: TimeQueue::new(),
             closed: Closed::NOT,
         }
     }
+
+    fn is_empty(&self) -> bool {
+        self.queued.is_empty() && self.delayed.is_empty()
+    }
+
+    /// When the first entry is or was due.
+    fn first_due_ns(&self) -> Option<u64> {
+        let queued = self.queued.first_due_ns();
+        queued.or_else(|| self.delayed.first_due_ns())
+    }
+
+    fn last_due_ns(&self) -> Option<u64> {
+        self.delayed.last_due_ns().max(self.queued.last_due_ns())
+    }
 }
 
-impl Lines {
+impl<E: Entry> Lines<E> {
     /// No line.
     pub(crate) const fn new() -> Self {
         Self {
@@ -49,6 +70,15 @@ impl Lines {
             waiting: 0,
             closed_until_ns: 0,
         }
+    }
+
+    /// Forgets what is known of limits. All lines are empty.
+    pub(crate) fn reset(&mut self) {
+        for line in &mut self.lines {
+            line.limits = 0;
+            line.closed = Closed::NOT;
+        }
+        self.closed_until_ns = 0;
     }
 
     /// Whether nobody waits, and nobody who comes at the time of this clock has to.
@@ -72,24 +102,41 @@ impl Lines {
         u64::from(self.waiting) | self.closed_until_ns == 0
     }
 
-    /// Adds a request, whose due time is set, to the line of these limits.
-    pub(crate) fn push(&mut self, request: Request, limits: u64) {
+    /// Adds an entry, whose due time is set, to the line of these limits; which one that is.
+    pub(crate) fn push(&mut self, entry: E, limits: u64) -> usize {
         let place = self.place_for(limits);
-        self.lines[place].queue.push(request);
-        // INVARIANT: The queue is not empty.
+        self.lines[place].delayed.push(entry);
+        // INVARIANT: The line is not empty.
         self.waiting |= 1 << place;
+        place
+    }
+
+    /// Has all entries of a line that are due at this time queue up, with the tickets that `draw` gives for their sets.
+    pub(crate) fn queue_up(&mut self, place: usize, now_ns: u64, mut draw: impl FnMut(u64) -> u32) {
+        let line = &mut self.lines[place];
+        while line
+            .delayed
+            .first_due_ns()
+            .is_some_and(|due_ns| due_ns <= now_ns)
+        {
+            let Some(mut entry) = line.delayed.pop() else {
+                return;
+            };
+            entry.set_ticket(draw(entry.set()));
+            line.queued.push_back(entry);
+        }
     }
 
     /// The line of these limits, made of an empty one if need be; or the last.
     pub(crate) fn place_for(&mut self, limits: u64) -> usize {
-        let find = |wanted: &dyn Fn(&Line) -> bool| self.lines.iter().position(wanted);
+        let find = |wanted: &dyn Fn(&Line<E>) -> bool| self.lines.iter().position(wanted);
         let place = find(&|line| line.limits == limits)
-            .or_else(|| find(&|line| line.queue.is_empty()))
+            .or_else(|| find(&|line| line.is_empty()))
             .unwrap_or(LINES - 1);
         let line = &mut self.lines[place];
-        if line.limits != limits && line.queue.is_empty() {
-            *line = Line::new();
+        if line.limits != limits && line.is_empty() {
             line.limits = limits;
+            line.closed = Closed::NOT;
         }
         place
     }
@@ -103,7 +150,7 @@ impl Lines {
             let place = waiting.trailing_zeros() as usize % LINES;
             waiting &= waiting.wrapping_sub(1);
             let line = &self.lines[place];
-            let time_ns = line.queue.first_due_ns()?.max(line.closed.until_ns);
+            let time_ns = line.first_due_ns()?.max(line.closed.until_ns);
             if first.is_none_or(|(_, before_ns)| time_ns < before_ns) {
                 first = Some((place, time_ns));
             }
@@ -115,13 +162,15 @@ impl Lines {
     pub(crate) fn last_ns(&self) -> Option<u64> {
         let lines = self.lines.iter();
         lines
-            .filter_map(|line| Some(line.queue.last_due_ns()?.max(line.closed.until_ns)))
+            .filter_map(|line| Some(line.last_due_ns()?.max(line.closed.until_ns)))
             .max()
     }
 
-    /// The set of rules that hold the first request of a line.
-    pub(crate) fn first_set(&self, place: usize) -> Option<u64> {
-        self.lines[place].queue.first_set()
+    /// The set of rules that hold the first entry of a line that has queued up, and its ticket.
+    pub(crate) fn first_queued(&self, place: usize) -> Option<(u64, u32)> {
+        self.lines[place]
+            .queued
+            .first(|entry| (entry.set(), entry.ticket()))
     }
 
     /// Until when a line was last known to be closed, and by which rule.
@@ -138,22 +187,40 @@ impl Lines {
         }
     }
 
-    /// Takes the first request of a line.
-    pub(crate) fn pop(&mut self, place: usize) -> Option<Request> {
-        let queue = &mut self.lines[place].queue;
-        let request = queue.pop();
-        if queue.is_empty() {
-            // INVARIANT: The queue is empty.
+    /// Takes the first entry of a line that has queued up.
+    pub(crate) fn pop(&mut self, place: usize) -> Option<E> {
+        let line = &mut self.lines[place];
+        let entry = line.queued.pop_front();
+        if line.is_empty() {
+            // INVARIANT: The line is empty.
             self.waiting &= !(1 << place);
         }
-        request
+        entry
     }
 
-    /// Takes a request of any line.
-    pub(crate) fn pop_any(&mut self) -> Option<Request> {
+    /// Takes an entry of any line, and whether it had queued up.
+    pub(crate) fn pop_any(&mut self) -> Option<(E, bool)> {
         if self.waiting == 0 {
             return None;
         }
-        self.pop(self.waiting.trailing_zeros() as usize % LINES)
+        let place = self.waiting.trailing_zeros() as usize % LINES;
+        if let Some(entry) = self.pop(place) {
+            return Some((entry, true));
+        }
+        let line = &mut self.lines[place];
+        let entry = line.delayed.pop()?;
+        if line.is_empty() {
+            // INVARIANT: The line is empty.
+            self.waiting &= !(1 << place);
+        }
+        Some((entry, false))
+    }
+
+    /// Looks at each entry.
+    pub(crate) fn for_each(&self, mut look: impl FnMut(&E)) {
+        for line in &self.lines {
+            line.queued.for_each(&mut look);
+            line.delayed.for_each(&mut look);
+        }
     }
 }

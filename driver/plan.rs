@@ -3,15 +3,15 @@
 //! What the injections do to the I/O of one disk, worked out when a setting changes and not for each I/O.
 
 use crate::{
-    elevator::{Allocation, Clock, Request},
+    elevator::{Clock, Entry, Parked, Request},
+    hold::Held,
     injection::InjectionId,
     ledger::Count,
-    policy::{
-        filter::{Forecast, Io, Submission},
-        limit::Window,
-    },
+    policy::{filter::Io, limit::Window},
     rule::{Order, Rule},
+    turns::Turns,
 };
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use kernel::{prelude::*, sync::Arc};
 
 /// The most rules of a plan: each has a bit in the set that is kept with a request.
@@ -20,7 +20,10 @@ pub(crate) const MOST_RULES: usize = 64;
 /// More than the greatest number of an operation that a filter can name.
 const OPERATIONS: usize = 32;
 
-/// The rules for one disk. Immutable, but for what each rule remembers.
+/// The number of the next plan. Nothing else is ordered by it.
+static NEXT_EPOCH: AtomicU64 = AtomicU64::new(1);
+
+/// The rules for one disk. Immutable, but for what each rule remembers, and whose turn it is.
 ///
 /// # Invariants
 ///
@@ -31,12 +34,16 @@ pub(crate) struct Plan {
     places: [u8; MOST_RULES],
     /// The rules that may match an operation, by its number in `enum req_op`; the last entry is for all numbers from there on.
     by_operation: [u64; OPERATIONS],
+    /// Its number among all plans: later ones have greater numbers.
+    epoch: u64,
     /// All rules.
     all: u64,
     /// The rules that delay.
     delaying: u64,
     /// The rules that limit.
     limiting: u64,
+    /// Of those that wait for limits.
+    turns: Turns,
     /// Whether some rule asks for the PID namespace of who submits.
     pub(crate) asks_for_pid_namespace: bool,
 }
@@ -47,20 +54,22 @@ pub(crate) struct Verdict {
     pub(crate) held_by: u64,
     /// How long, together, in nanoseconds.
     pub(crate) delay_ns: u64,
+    /// The rules that hold its completion.
+    pub(crate) parked_by: u64,
+    /// How long, together, in nanoseconds.
+    pub(crate) parked_ns: u64,
 }
 
-/// Whose I/O is held.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Share {
-    /// Nobody's.
-    Nothing,
-    /// That of some, and others go on.
-    Some,
-    /// Everybody's, but for the few that none can hold.
-    All,
+impl Verdict {
+    const NONE: Self = Self {
+        held_by: 0,
+        delay_ns: 0,
+        parked_by: 0,
+        parked_ns: 0,
+    };
 }
 
-/// What two plans for the same disk have in common, as sets of rules.
+/// What a plan has in common with an earlier one for the same disk, as sets of rules.
 #[derive(Clone, Copy)]
 struct Common {
     /// Of the same injection.
@@ -71,7 +80,7 @@ struct Common {
     delay: u64,
 }
 
-/// A plan that is about to judge requests again, and what is the same for all of them.
+/// A plan that is about to judge again, and what is the same for all that is held.
 pub(crate) struct Again<'a> {
     plan: &'a Plan,
     old: &'a Plan,
@@ -82,62 +91,19 @@ pub(crate) struct Again<'a> {
 }
 
 impl Again<'_> {
-    /// Judges a held request again, whose set and due time come from the old plan, and gives it new ones.
-    ///
-    /// A rule that is as before is not asked again: who draws often enough draws a short delay at last. Only where a delay
-    /// is taken away from a sum, all of the sum's draws are made anew.
-    pub(crate) fn judge(&self, request: &mut Request, hw_queue: usize) {
-        let Self {
-            plan,
-            old,
-            common,
-            active,
-            now_ns,
-        } = *self;
-        let before = request.set();
-        let early = old.is_early(request, now_ns);
-        let mut held_by = before & common.choice & active;
-        let redraw = before & old.delaying & !(common.delay & active) != 0;
-        let mut delay_ns = 0u64;
-        for rule in plan.rules.iter().filter(|rule| rule.bit & active != 0) {
-            let added_ns = if common.choice & rule.bit == 0 {
-                // An injection that knew the request before has counted it.
-                let knows = common.injection & rule.bit != 0;
-                rule.matches(request)
-                    .then(|| rule.judge(&mut now_ns.into(), (!knows).then_some(hw_queue)))
-                    .flatten()
-            } else if held_by & rule.bit == 0 {
-                None
-            } else if redraw || common.delay & rule.bit == 0 {
-                rule.hold_for()
-            } else {
-                Some(0)
-            };
-            match added_ns {
-                Some(added_ns) => {
-                    held_by |= rule.bit;
-                    delay_ns = delay_ns.saturating_add(added_ns);
-                }
-                None => held_by &= !rule.bit,
-            }
-        }
-        let from_ns = if redraw || before & old.delaying == 0 {
-            request.arrival_ns()
-        } else {
-            request.due_ns()
-        };
-        request.set_due_ns(from_ns.saturating_add(delay_ns));
-        request.put_set(held_by);
-        let added_ns = now_ns.saturating_sub(request.arrival_ns());
-        old.count_left(
-            before & !(held_by & common.injection),
-            hw_queue,
-            added_ns,
-            early,
-        );
-        for rule in plan.rules_of(held_by & !(before & common.injection)) {
-            rule.ledger.count(hw_queue, Count::Entered);
-        }
+    /// Judges a held entry again, whose set and due time come from the old plan, and gives it new ones.
+    pub(crate) fn judge<E: Held>(&self, entry: &mut E, hw_queue: usize) {
+        let (before, now_ns) = (entry.set(), self.now_ns);
+        let early = self.old.is_early(entry, now_ns);
+        let delayed = before & self.old.delaying;
+        self.plan
+            .judge_again(entry, self.common, self.active, delayed, now_ns, hw_queue);
+        let (held_by, known) = (entry.set(), self.common.injection);
+        let added_ns = now_ns.saturating_sub(entry.arrival_ns());
+        self.old
+            .count_left(before & !(held_by & known), hw_queue, added_ns, early);
+        self.plan
+            .count(held_by & !(before & known), hw_queue, Count::Entered);
     }
 }
 
@@ -155,14 +121,17 @@ impl Plan {
             rules: KVec::new(),
             places: [0; MOST_RULES],
             by_operation: [0; OPERATIONS],
+            epoch: NEXT_EPOCH.fetch_add(1, Relaxed),
             all: 0,
             delaying: 0,
             limiting: 0,
+            turns: Turns::new(),
             asks_for_pid_namespace: false,
         };
         for order in orders {
             let before = old.and_then(|old| old.rule_of(order.injection));
-            plan.rules.push(Rule::new(order, before)?, GFP_KERNEL)?;
+            plan.rules
+                .push(Rule::new(order, before, plan.epoch)?, GFP_KERNEL)?;
         }
         if plan.rules.is_empty() {
             return Ok(None);
@@ -290,23 +259,19 @@ impl Plan {
         rules.fold(0, |set, rule| set | rule.bit)
     }
 
-    /// Whether some rule delays.
-    pub(crate) fn delays(&self) -> bool {
-        self.delaying != 0
+    /// Its number among all plans.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
-    /// Whose I/O is held at this time.
-    pub(crate) fn share(&self, clock: &mut Clock) -> Share {
-        let mut share = Share::Nothing;
-        for rule in &self.rules {
-            if rule.term.is_open_by(clock) {
-                if rule.takes_all() {
-                    return Share::All;
-                }
-                share = Share::Some;
-            }
-        }
-        share
+    /// Whether some rule of a set has ended at this time.
+    pub(crate) fn has_ended(&self, set: u64, now_ns: u64) -> bool {
+        self.rules_of(set).any(|rule| !rule.term.is_open(now_ns))
+    }
+
+    /// Whether an injection holds requests of this disk.
+    pub(crate) fn holds_requests_of(&self, injection: InjectionId) -> bool {
+        self.rule_of(injection).is_some_and(Rule::holds_requests)
     }
 
     /// Judges a request that arrives now at the hardware queue of this number, whose lock is held. Of the rules in `limit_all`
@@ -319,25 +284,106 @@ impl Plan {
         hw_queue: usize,
         limit_all: u64,
     ) -> Verdict {
-        let mut verdict = Verdict {
-            held_by: 0,
-            delay_ns: 0,
-        };
+        let mut verdict = Verdict::NONE;
         // Who waits for memory waits for this: as in blk-throttle, it is never held.
         if request.is_swap() {
             return verdict;
         }
         verdict.held_by = limit_all;
         for rule in self.rules_of(self.for_operation(request.operation()) & !limit_all) {
-            if !rule.matches(request) {
-                continue;
-            }
-            if let Some(delay_ns) = rule.judge(clock, Some(hw_queue)) {
-                verdict.held_by |= rule.bit;
-                verdict.delay_ns = verdict.delay_ns.saturating_add(delay_ns);
-            }
+            rule.add_to(&mut verdict, request, clock, Some(hw_queue));
         }
         verdict
+    }
+
+    /// Whether no rule of this plan that holds completions is newer than all earlier plans.
+    pub(crate) fn parks_nothing_new(&self) -> bool {
+        self.newly_parking() == 0
+    }
+
+    fn newly_parking(&self) -> u64 {
+        self.set_of(|rule| rule.choice_since == self.epoch && !rule.holds_requests())
+    }
+
+    /// What the new rules that hold completions say about a request that is held already.
+    pub(crate) fn judge_new(&self, request: &Request, hw_queue: usize) -> Verdict {
+        let mut verdict = Verdict::NONE;
+        for rule in self.rules_of(self.newly_parking() & !request.set()) {
+            // As in `judge_again`.
+            let is_new = rule.known_since == self.epoch;
+            let counted = is_new.then_some(hw_queue);
+            rule.add_to(&mut verdict, request, &mut Clock::new(), counted);
+        }
+        verdict
+    }
+
+    /// Judges again, whose set and due time come from another plan, and gives it new ones.
+    ///
+    /// A rule that is as before is not asked again: who draws often enough draws a short delay at last. Only where a delay
+    /// is taken away from a sum, all of the sum's draws are made anew. A rule that knew it goes on holding it as it is;
+    /// a new one takes requests, or completions, as it would have.
+    fn judge_again<E: Held>(
+        &self,
+        entry: &mut E,
+        common: Common,
+        active: u64,
+        delayed: u64,
+        now_ns: u64,
+        hw_queue: usize,
+    ) {
+        let before = entry.set();
+        let mut held_by = before & common.choice & active;
+        let redraw = delayed & !(common.delay & active) != 0;
+        let mut delay_ns = 0u64;
+        for rule in self.rules.iter().filter(|rule| rule.bit & active != 0) {
+            let added_ns = if common.choice & rule.bit == 0 {
+                // An injection that knew it before has counted it.
+                let knows = common.injection & rule.bit != 0;
+                let takes =
+                    knows && before & rule.bit != 0 || rule.holds_requests() != E::IS_COMPLETION;
+                (takes && rule.matches(entry))
+                    .then(|| rule.judge(&mut now_ns.into(), (!knows).then_some(hw_queue)))
+                    .flatten()
+            } else if held_by & rule.bit == 0 {
+                None
+            } else if redraw || common.delay & rule.bit == 0 {
+                rule.hold_for()
+            } else {
+                Some(0)
+            };
+            match added_ns {
+                Some(added_ns) => {
+                    held_by |= rule.bit;
+                    delay_ns = delay_ns.saturating_add(added_ns);
+                }
+                None => held_by &= !rule.bit,
+            }
+        }
+        let from_ns = if redraw || delayed == 0 {
+            entry.arrival_ns()
+        } else {
+            entry.due_ns()
+        };
+        entry.set_due_ns(from_ns.saturating_add(delay_ns));
+        entry.put_set(held_by);
+    }
+
+    /// Judges a completion that arrives now, and that an earlier plan has judged when its request was inserted.
+    #[cold]
+    pub(crate) fn judge_arrival(&self, parked: &mut Parked, hw_queue: usize) {
+        let common = self.since(parked.epoch());
+        let delay_ns = parked.due_ns().saturating_sub(parked.arrival_ns());
+        // Which of the earlier plan's rules have delayed it is not known any more, but only all of them together.
+        let delayed = if delay_ns > 0 { parked.set() } else { 0 };
+        let now_ns = parked.arrival_ns();
+        self.judge_again(
+            parked,
+            common,
+            self.active(now_ns),
+            delayed,
+            now_ns,
+            hw_queue,
+        );
     }
 
     /// What there is to know for judging requests again that `old` has judged before, at this time.
@@ -345,31 +391,19 @@ impl Plan {
         Again {
             plan: self,
             old,
-            common: self.common(old),
+            common: self.since(old.epoch),
             active: self.active(now_ns),
             now_ns,
         }
     }
 
-    fn common(&self, old: &Self) -> Common {
-        let mut common = Common {
-            injection: 0,
-            choice: 0,
-            delay: 0,
-        };
-        for rule in &self.rules {
-            let before = old.rule_of(rule.injection);
-            // The bit is the same: see `give_bits`.
-            let Some(before) = before else { continue };
-            common.injection |= rule.bit;
-            if rule.same_choice(before) {
-                common.choice |= rule.bit;
-                if rule.delay == before.delay {
-                    common.delay |= rule.bit;
-                }
-            }
+    /// What this has in common with the plan of that number.
+    fn since(&self, epoch: u64) -> Common {
+        Common {
+            injection: self.set_of(|rule| rule.known_since <= epoch),
+            choice: self.set_of(|rule| rule.choice_since <= epoch),
+            delay: self.set_of(|rule| rule.delay_since <= epoch),
         }
-        common
     }
 
     /// The rules that do something at this time.
@@ -377,11 +411,11 @@ impl Plan {
         self.set_of(|rule| rule.term.is_open(now_ns))
     }
 
-    /// Counts a request that these rules hold from now on.
+    /// Counts an I/O for these rules.
     #[inline]
-    pub(crate) fn count_entered(&self, set: u64, hw_queue: usize) {
+    pub(crate) fn count(&self, set: u64, hw_queue: usize, what: Count) {
         for rule in self.rules_of(set) {
-            rule.ledger.count(hw_queue, Count::Entered);
+            rule.ledger.count(hw_queue, what);
         }
     }
 
@@ -398,7 +432,7 @@ impl Plan {
 
     /// Whether a request that this plan holds, and that goes now whatever its limits say, goes before its time. In a line it may have
     /// waited for more than its delay; but who only asked limits until now has not.
-    pub(crate) fn is_early(&self, request: &Request, now_ns: u64) -> bool {
+    pub(crate) fn is_early<E: Held>(&self, request: &E, now_ns: u64) -> bool {
         let is_limited = self.limits_of(request.set()) != 0;
         request.due_ns() > now_ns || (is_limited && request.arrival_ns() < now_ns)
     }
@@ -413,14 +447,6 @@ impl Plan {
         }
     }
 
-    /// Counts a request that matches these rules.
-    #[inline]
-    pub(crate) fn count_matched(&self, set: u64, hw_queue: usize) {
-        for rule in self.rules_of(set) {
-            rule.ledger.count(hw_queue, Count::Matched);
-        }
-    }
-
     /// Counts a request that had to wait for the limit of the rule of this number.
     pub(crate) fn count_limited(&self, number: u32, hw_queue: usize) {
         if let Some(rule) = self.rule(number) {
@@ -428,24 +454,22 @@ impl Plan {
         }
     }
 
-    /// Whether a request that is about to be made will be held.
-    pub(crate) fn forecast(&self, submission: &Allocation<'_>) -> Forecast {
-        if submission.swaps_out() {
-            return Forecast::No;
-        }
-        let mut clock = Clock::new();
-        let rules = self.rules_of(self.for_operation(submission.operation()));
-        rules
-            .filter(|rule| rule.term.is_open_by(&mut clock))
-            .map(|rule| rule.forecast(submission))
-            .max()
-            .unwrap_or(Forecast::No)
+    /// Of those that wait for limits.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
-    /// Asks these limits to admit one I/O at `now_ns`, which is brought up to date where a limit has seen a later time.
+    /// Asks these limits to admit one I/O with a ticket at `now_ns`, which is brought up to date where a limit has seen a later time.
     ///
     /// As [`Plan::charge`], for one who was refused before and may well be again.
-    pub(crate) fn admit(&self, set: u64, now_ns: &mut u64) -> Result<Closed, Closed> {
+    pub(crate) fn admit(&self, set: u64, ticket: u32, now_ns: &mut u64) -> Result<Closed, Closed> {
+        let before = self.turns.before(set, ticket);
+        if before > 0 {
+            for rule in self.rules_of(set) {
+                rule.await_turn(before, *now_ns)
+                    .map_err(|until_ns| rule.closed(until_ns))?;
+            }
+        }
         // Most refusals need no counting and taking back: ask before.
         if !set.is_power_of_two() {
             for rule in self.rules_of(set) {
@@ -456,7 +480,7 @@ impl Plan {
     }
 
     /// Has the limits of this set admit one I/O that goes at once, and counts it as [`Plan::count_at_once`], if all have room for
-    /// more than that in the windows of this time; else nothing is counted, and [`Plan::charge`] knows what to do.
+    /// more than that in the windows of this time, and nobody waits for one; else nothing is counted, and [`Plan::charge`] knows what to do.
     ///
     /// The set is not empty, and of a request that this plan has judged: if there is one rule, it is that.
     #[inline]
@@ -467,6 +491,9 @@ impl Plan {
         hw_queue: usize,
         now_ns: u64,
     ) -> bool {
+        if self.turns.any_waits_for(self.limits_of(set)) {
+            return false;
+        }
         match &self.rules[..] {
             // Most often there is one, and this is what a limit that does not bind costs.
             [rule] => rule.admits_at_once(uncounted, hw_queue, now_ns),

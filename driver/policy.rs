@@ -18,3 +18,4 @@ pub mod parse;
 pub mod random;
 pub mod sectors;
 pub mod settings;
+pub mod way;

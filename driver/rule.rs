@@ -10,13 +10,14 @@ use crate::{
     },
     injection::{InjectionId, Term},
     ledger::{Count, Ledger},
-    plan::Closed,
+    plan::{Closed, Verdict},
     policy::{
         delay::Delay,
-        filter::{Filter, Forecast, Submission},
+        filter::{Filter, Io},
         gate::Gate,
         limit::{Charge, Limit, Shared, Window},
         random::{Draw, STEP},
+        way::Way,
     },
 };
 use kernel::{prelude::*, sync::Arc};
@@ -29,8 +30,15 @@ pub(crate) struct Rule {
     pub(crate) injection: InjectionId,
     /// A power of two, by which requests remember that this rule holds them.
     pub(crate) bit: u64,
+    /// The first plan of those that had a rule of this injection without interruption.
+    pub(crate) known_since: u64,
+    /// The first of those whose rule has chosen the same I/O.
+    pub(crate) choice_since: u64,
+    /// The first of those whose rule has delayed it in the same way.
+    pub(crate) delay_since: u64,
     filter: Filter,
     gate: Gate,
+    way: Way,
     pub(crate) delay: Option<Delay>,
     pub(crate) limit: Option<Limit>,
     state: Arc<State>,
@@ -43,6 +51,7 @@ pub(crate) struct Order<'a> {
     pub(crate) injection: InjectionId,
     pub(crate) filter: Filter,
     pub(crate) gate: Gate,
+    pub(crate) way: Way,
     pub(crate) delay: Option<Delay>,
     pub(crate) limit: Option<Limit>,
     /// Where the sequence of draws begins.
@@ -70,22 +79,34 @@ struct State {
 }
 
 impl Rule {
-    pub(crate) fn new(order: Order<'_>, before: Option<&Self>) -> Result<Self> {
+    /// The rule of the plan of this number, after the one that the plan before it had.
+    pub(crate) fn new(order: Order<'_>, before: Option<&Self>, epoch: u64) -> Result<Self> {
         let state = match before.and_then(|before| before.state_to_keep(&order)) {
             Some(state) => state,
             None => State::new(&order, before)?,
         };
-        Ok(Self {
+        let mut rule = Self {
             injection: order.injection,
             bit: 0,
+            known_since: before.map_or(epoch, |before| before.known_since),
+            choice_since: epoch,
+            delay_since: epoch,
             filter: order.filter,
             gate: order.gate,
+            way: order.way,
             delay: order.delay,
             limit: order.limit,
             state,
             term: order.term.clone(),
             ledger: order.ledger.clone(),
-        })
+        };
+        if let Some(before) = before.filter(|before| rule.same_choice(before)) {
+            rule.choice_since = before.choice_since;
+            if rule.delay == before.delay {
+                rule.delay_since = before.delay_since;
+            }
+        }
+        Ok(rule)
     }
 
     /// The state, unless its count is one of other windows, or its sequence another one.
@@ -106,6 +127,7 @@ impl Rule {
 
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.same_choice(other)
+            && self.way == other.way
             && self.delay == other.delay
             && self.limit == other.limit
             && Arc::ptr_eq(&self.state, &other.state)
@@ -120,7 +142,16 @@ impl Rule {
             && self.state.sequence == other.state.sequence
     }
 
-    /// Whether every request is held, but for the few that none can hold.
+    /// Whether it holds requests, and not completions.
+    pub(crate) fn holds_requests(&self) -> bool {
+        match self.way {
+            Way::Auto => self.takes_all(),
+            Way::Request => true,
+            Way::Completion => false,
+        }
+    }
+
+    /// Whether it is about every I/O, but for the few that none can hold.
     pub(crate) fn takes_all(&self) -> bool {
         self.filter.matches_all() && !self.chooses_among_matching()
     }
@@ -139,10 +170,34 @@ impl Rule {
         self.filter.operations.may_match(operation)
     }
 
-    /// Whether the request is one of those that this rule is about.
+    /// Whether the I/O is one of those that this rule is about.
     #[inline]
-    pub(crate) fn matches(&self, request: &Request) -> bool {
-        self.filter.matches(request)
+    pub(crate) fn matches(&self, io: &impl Io) -> bool {
+        self.filter.matches(io)
+    }
+
+    /// Adds what this says about a request that arrives now; counted for a hardware queue, if one is given.
+    #[inline]
+    pub(crate) fn add_to(
+        &self,
+        verdict: &mut Verdict,
+        request: &Request,
+        clock: &mut Clock,
+        hw_queue: Option<usize>,
+    ) {
+        if !self.matches(request) {
+            return;
+        }
+        let Some(delay_ns) = self.judge(clock, hw_queue) else {
+            return;
+        };
+        let (set, sum_ns) = if self.holds_requests() {
+            (&mut verdict.held_by, &mut verdict.delay_ns)
+        } else {
+            (&mut verdict.parked_by, &mut verdict.parked_ns)
+        };
+        *set |= self.bit;
+        *sum_ns = sum_ns.saturating_add(delay_ns);
     }
 
     /// For how long this holds a request that it matches; `None` if it does not. It may be for no time, until a limit has been
@@ -205,12 +260,19 @@ impl Rule {
         delay.at(self.state.last.load(Relaxed))
     }
 
-    pub(crate) fn forecast(&self, submission: &impl Submission) -> Forecast {
-        let forecast = self.filter.forecast(submission);
-        if self.chooses_among_matching() {
-            forecast.min(Forecast::Perhaps)
+    /// Whether it is the turn of one before whom so many wait; if not, when to ask again.
+    ///
+    /// In the first half of a window, it is the turn of those before whom fewer wait than the window has room for. In the second
+    /// half it is everybody's, or what a hardware queue that comes late has left would be lost.
+    pub(crate) fn await_turn(&self, before: u32, now_ns: u64) -> Result<(), u64> {
+        let Some(limit) = &self.limit else {
+            return Ok(());
+        };
+        let middle_ns = limit.middle_ns(now_ns);
+        if before < limit.room(&self.state.window, now_ns) || now_ns >= middle_ns {
+            Ok(())
         } else {
-            forecast
+            Err(middle_ns)
         }
     }
 

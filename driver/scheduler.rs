@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The I/O scheduler `ioem`: a first-in, first-out queue in which injections hold requests back.
+//! The I/O scheduler `ioem`: a first-in, first-out queue in which injections hold requests back, or their completions.
 //!
-//! State is per hardware queue, under a lock that no interrupt takes: the timer only has the queue run. `has_work` reads one
-//! word.
+//! State is per hardware queue, under a lock that no interrupt takes: the timer only queues work. `has_work` reads one word.
 
 use crate::{
     config,
     elevator::{
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Relaxed},
-        now_ns, Allocation, Bio, Elevator, Fifo, HwQueue, Queue, Remember, Request,
+        atomic::{AtomicBool, AtomicU64, Relaxed},
+        now_ns, Bio, Elevator, Fifo, HwQueue, Parked, Parking, Queue, Request,
     },
-    hold::{Hold, NEVER},
-    plan::{Plan, Share},
-    policy::filter::Forecast,
+    hold::{Hold, NotParked, Park, NEVER},
+    memory::Allowance,
+    plan::Plan,
 };
 use kernel::{
     fmt::Write,
-    new_condvar, new_spinlock,
+    new_spinlock,
     page::PAGE_SIZE,
     prelude::*,
     str::Formatter,
     sync::{
         lock::{spinlock::SpinLockBackend, Guard},
-        Arc, ArcBorrow, CondVar, SpinLock,
+        Arc, ArcBorrow, SpinLock,
     },
 };
 
@@ -35,69 +34,55 @@ pub(crate) enum Ioem {}
 pub(crate) struct HwState {
     #[pin]
     inner: SpinLock<Inner>,
-    /// A copy of [`Hold::next_ns`], for who may not lock. Written under the lock.
+    /// When the first of the requests may go, for who may not lock: a copy of [`Hold::next_ns`], or [`IDLE`]. Written under the
+    /// lock.
     next_ns: AtomicU64,
-    /// What the plan asks of who submits: [`SOME`] and what follows. Written under the lock.
-    asks: AtomicU32,
-    /// Whether so much is held that those whose I/O would be, too, have to leave tags to others. Written under the lock.
-    is_full: AtomicBool,
-    /// Here wait submitters whose I/O would be held, while as much is held as may be.
-    #[pin]
-    room: CondVar,
+    /// When the first of the completions may go, in the same way.
+    parked_ns: AtomicU64,
+    /// Whether the plan asks for PID namespaces. Written under the lock.
+    asks_for_pid_namespace: AtomicBool,
 }
 
-/// Those whose I/O is held leave tags to others.
-const SOME: u32 = 1;
-/// Everybody's I/O is held, and leaves some tags.
-const ALL: u32 = 2;
-/// The plan asks for PID namespaces.
-const PID_NAMESPACE: u32 = 4;
+/// The value of `next_ns` when nothing is held, and nothing would be: no plan is followed. No time is as late as that.
+const IDLE: u64 = NEVER - 1;
+
+/// How many completions are ended at a time, before others get their turn.
+const BATCH: usize = 64;
 
 /// What is protected by the lock of a hardware queue.
 struct Inner {
-    hold: Hold,
-    /// When the timer was last asked to run the queue.
+    requests: Hold<Request>,
+    completions: Hold<Parked>,
+    /// The memory that completions take, those included that have not arrived yet.
+    allowance: Allowance,
+    /// When the timer was last asked to wake.
     alarm_ns: u64,
-    /// How many wait at `room`.
-    waiting: u32,
 }
 
-/// How many of a hardware queue's tags may be held, so that others find some: half. If everybody's I/O is held, all but a few,
-/// for what is never held: swap, and commands to the disk that the scheduler does not see but that need a tag.
-///
-/// Who finds that many held waits here and not for a tag: the block layer wakes one who waits for a tag whenever one gets
-/// free, also for a tag that he may not have, and those whose I/O nobody holds would pay for that with each of their I/Os.
-pub(crate) const fn tags_to_hold(tags: u32, share: Share) -> u32 {
-    let of_others = match share {
-        Share::Nothing => 0,
-        Share::Some => tags.div_ceil(2),
-        Share::All => tags.div_ceil(16),
-    };
-    at_least_one(tags.saturating_sub(of_others))
+/// Has completions of a hardware queue's requests held.
+struct Parker<'a> {
+    hw_queue: &'a HwQueue<Ioem>,
+    allowance: &'a mut Allowance,
 }
 
-/// How many tags those have whose I/O will be held: some more than can be held, as a request is held only some time after it
-/// has got its tag, and many may be on their way.
-const fn tags_to_take(tags: u32, share: Share) -> u32 {
-    let of_others = tags.saturating_sub(tags_to_hold(tags, share)).div_ceil(2);
-    at_least_one(tags.saturating_sub(of_others))
-}
-
-const fn at_least_one(tags: u32) -> u32 {
-    if tags == 0 {
-        1
-    } else {
-        tags
+impl Park for Parker<'_> {
+    fn park(&mut self, request: &mut Request, order: &Parking) -> Result<(), NotParked> {
+        if !self.allowance.has_room() {
+            return Err(NotParked::Full);
+        }
+        let parked = self.hw_queue.park(request, order);
+        self.allowance.take(parked.ok_or(NotParked::NoMemory)?);
+        Ok(())
     }
 }
 
 impl Inner {
-    /// Makes known when the next request may go. Everything that changes what is held ends with this.
+    /// Makes known when the next request may go. Everything that changes which requests are held ends with this.
     ///
     /// `runs` tells that the hardware queue is run after this anyway, so that what may go already needs no timer.
     #[inline]
     fn publish(&mut self, hw_queue: &HwQueue<Ioem>, runs: bool) {
-        match self.hold.settled_next_ns() {
+        match self.requests.settled_next_ns() {
             // Of what is held, the timer and others know.
             Some(next_ns) if next_ns == 0 || next_ns == NEVER || next_ns == self.alarm_ns => {
                 hw_queue.data().next_ns.store(next_ns, Relaxed);
@@ -106,103 +91,95 @@ impl Inner {
         }
     }
 
-    /// The same after a change of what is followed, too.
+    /// The same after a change of what is followed, or of which completions are held.
     fn publish_all(&mut self, hw_queue: &HwQueue<Ioem>, runs: bool) {
-        let next_ns = self.hold.next_ns();
         // Relaxed: who runs the queue after an insertion does so in the same task, and `blk_mq_run_hw_queue` looks again
         // under `queue_lock`, which orders it with all other runs.
         let state = hw_queue.data();
-        state.next_ns.store(next_ns, Relaxed);
-        let is_full = self.hold.held() > 0 && self.is_full(hw_queue);
-        // As for `publish_asks`.
-        if is_full != state.is_full.load(Relaxed) {
-            state.is_full.store(is_full, Relaxed);
-        }
-        self.publish_asks(state);
-        self.hold.settle();
-        // Of those who wait, some may not be held any more, whether or not there is room for the others.
-        if self.hold.take_changed() && self.waiting > 0 {
-            state.room.notify_all();
-        }
-        if next_ns != 0 && next_ns != NEVER && next_ns != self.alarm_ns {
-            self.set_alarm(hw_queue, next_ns, runs);
+        let next_ns = self.requests.next_ns();
+        let parked_ns = self.completions.next_ns();
+        state.next_ns.store(self.or_idle(next_ns), Relaxed);
+        state.parked_ns.store(parked_ns, Relaxed);
+        self.requests.settle();
+        self.completions.settle();
+        self.set_alarm(hw_queue, next_ns, parked_ns, runs);
+    }
+
+    /// [`Inner::publish`] when no request is held, and none was: then no time is waited for.
+    #[inline]
+    fn publish_ready(&self, hw_queue: &HwQueue<Ioem>) {
+        let next_ns = if self.requests.has_ready() { 0 } else { NEVER };
+        hw_queue
+            .data()
+            .next_ns
+            .store(self.or_idle(next_ns), Relaxed);
+    }
+
+    #[inline]
+    fn or_idle(&self, next_ns: u64) -> u64 {
+        if next_ns == NEVER && self.requests.plan().is_none() {
+            IDLE
+        } else {
+            next_ns
         }
     }
 
-    /// The same when nothing is held, and nothing was: then no time is waited for, and what is asked of who submits is known.
-    #[inline]
-    fn publish_ready(&self, hw_queue: &HwQueue<Ioem>) {
-        let next_ns = if self.hold.has_ready() { 0 } else { NEVER };
-        hw_queue.data().next_ns.store(next_ns, Relaxed);
+    /// Asks the timer to wake for the first request or completion, whichever that is.
+    fn set_alarm(&mut self, hw_queue: &HwQueue<Ioem>, next_ns: u64, parked_ns: u64, runs: bool) {
+        let wanted = |ns: u64| ns != 0 && ns != NEVER;
+        if !wanted(next_ns) && !wanted(parked_ns) {
+            return;
+        }
+        let mut alarm_ns = NEVER;
+        let now_ns = now_ns();
+        if wanted(next_ns) && !(runs && next_ns <= now_ns) {
+            alarm_ns = next_ns;
+        }
+        if wanted(parked_ns) {
+            alarm_ns = alarm_ns.min(parked_ns);
+        }
+        if alarm_ns != NEVER && alarm_ns != self.alarm_ns {
+            self.alarm_ns = alarm_ns;
+            hw_queue.wake_at(alarm_ns);
+        }
     }
 
     /// The next request that may go, or any if the queue has to drain, by the rules that are followed.
     fn pop(&mut self, hw_queue: &HwQueue<Ioem>) -> Option<Request> {
         if hw_queue.must_drain() {
-            self.hold.pop_any()
+            self.requests.pop_any()
         } else {
-            self.hold.pop()
+            self.requests.pop()
         }
     }
 
-    /// Whether as much is held as may be while others need tags.
-    fn is_full(&self, hw_queue: &HwQueue<Ioem>) -> bool {
-        self.hold.held() >= tags_to_hold(hw_queue.tags(), self.hold.share())
-    }
-
-    /// Whether so many tags are in use that who is held would wait for one, in the queue of those whose I/O is not: plugged
-    /// requests, or those on their way here, may be many, and nobody has counted them as held yet.
-    ///
-    /// Not when nothing is held: who waits at `room` goes on when something is dispatched that was.
-    fn is_crowded(&self, hw_queue: &HwQueue<Ioem>) -> bool {
-        if self.hold.held() == 0 {
-            return false;
+    /// Takes completions that may go now, some at a time, and whether more may.
+    fn pop_completions(&mut self, hw_queue: &HwQueue<Ioem>) -> (Fifo<Parked>, bool) {
+        hw_queue.take_arrivals(|parked| self.completions.arrive(parked));
+        let mut done = Fifo::new();
+        let now_ns = now_ns();
+        for _ in 0..BATCH {
+            let Some(parked) = self.completions.pop() else {
+                return (done, false);
+            };
+            self.leave(&parked, now_ns);
+            done.push_back(parked);
         }
-        let (tags, share) = (hw_queue.tags(), self.hold.share());
-        // Of what other hardware queues hold, only the tags are known here.
-        let most = if hw_queue.shares_tags() {
-            tags_to_hold(tags, share)
-        } else {
-            tags_to_take(tags, share)
-        };
-        hw_queue.tags_in_use() >= most
+        (done, true)
     }
 
-    /// Makes known what the plan asks of who submits.
-    #[inline]
-    fn publish_asks(&self, state: &HwState) {
-        let asks = self.asks();
-        // The line is shared with who submits: written only when it changes.
-        if asks != state.asks.load(Relaxed) {
-            state.asks.store(asks, Relaxed);
-        }
+    /// Counts a completion that goes.
+    fn leave(&mut self, parked: &Parked, now_ns: u64) {
+        self.allowance.give_back(parked.size());
+        // No task is moved to another processor while it has this lock.
+        parked.count_time(now_ns);
     }
+}
 
-    /// What the plan asks of who submits.
-    fn asks(&self) -> u32 {
-        let Some(plan) = self.hold.plan() else {
-            return 0;
-        };
-        // Limits that let everything through take no tags.
-        let of_tags = match self.hold.share() {
-            Share::Nothing => 0,
-            _ if self.hold.held() == 0 && !plan.delays() => 0,
-            Share::Some => SOME,
-            Share::All => ALL,
-        };
-        of_tags
-            | if plan.asks_for_pid_namespace {
-                PID_NAMESPACE
-            } else {
-                0
-            }
-    }
-
-    fn set_alarm(&mut self, hw_queue: &HwQueue<Ioem>, next_ns: u64, runs: bool) {
-        if !runs || next_ns > now_ns() {
-            self.alarm_ns = next_ns;
-            hw_queue.wake_at(next_ns);
-        }
+/// Tells the submitters. Without locks.
+fn complete(mut done: Fifo<Parked>) {
+    while let Some(parked) = done.pop_front() {
+        parked.complete();
     }
 }
 
@@ -211,11 +188,12 @@ impl HwState {
     pub(crate) fn follow(hw_queue: &HwQueue<Ioem>, plan: Option<Arc<Plan>>) {
         let state = hw_queue.data();
         let mut inner = state.inner.lock();
-        let old = inner.hold.follow(plan);
+        let (requests, completions) = inner.follow(hw_queue, plan);
         inner.publish_all(hw_queue, true);
         drop(inner);
-        // It may be the last reference: memory is freed better without the lock.
-        drop(old);
+        // They may be the last references: memory is freed better without the lock.
+        drop((requests, completions));
+        hw_queue.kick();
         hw_queue.run();
     }
 
@@ -223,25 +201,40 @@ impl HwState {
     pub(crate) fn judge_again(hw_queue: &HwQueue<Ioem>) {
         let state = hw_queue.data();
         let mut inner = state.inner.lock();
-        inner.hold.judge_again(now_ns());
+        let now_ns = now_ns();
+        inner.requests.judge_again(now_ns);
+        inner.completions.judge_again(now_ns);
         inner.publish_all(hw_queue, true);
         drop(inner);
+        hw_queue.kick();
         hw_queue.run();
+    }
+
+    /// When the first of what is held may go, of requests and of completions; `None` if none is.
+    fn first_ns(&self) -> [u64; 2] {
+        [&self.next_ns, &self.parked_ns].map(|word| word.load(Relaxed))
     }
 }
 
 impl Inner {
-    /// Whether a request that is about to be made would most likely be held.
-    fn will_hold(&self, allocation: &Allocation<'_>) -> bool {
-        let Some(plan) = self.hold.plan() else {
-            return false;
+    /// Has both kinds follow another plan; the old ones.
+    fn follow(
+        &mut self,
+        hw_queue: &HwQueue<Ioem>,
+        plan: Option<Arc<Plan>>,
+    ) -> (Option<Arc<Plan>>, Option<Arc<Plan>>) {
+        let asks = plan
+            .as_ref()
+            .is_some_and(|plan| plan.asks_for_pid_namespace);
+        hw_queue.data().asks_for_pid_namespace.store(asks, Relaxed);
+        let completions = self.completions.follow(plan.clone());
+        let requests = self.requests.follow(plan);
+        let mut parker = Parker {
+            hw_queue,
+            allowance: &mut self.allowance,
         };
-        match plan.forecast(allocation) {
-            Forecast::No => false,
-            Forecast::Yes => true,
-            // Not what it is about, but who submits it is known, and that some of his I/O is held.
-            Forecast::Perhaps => self.hold.holds_of(allocation.submitter()),
-        }
+        self.requests.park_held(&mut parker);
+        (requests, completions)
     }
 }
 
@@ -255,16 +248,16 @@ impl Elevator for Ioem {
         try_pin_init!(HwState {
             inner <- new_spinlock!(
                 Inner {
-                    hold: Hold::new(),
+                    requests: Hold::new(),
+                    completions: Hold::new(),
+                    allowance: Allowance::new(),
                     alarm_ns: 0,
-                    waiting: 0,
                 },
                 "ioem_hw_queue"
             ),
             next_ns: AtomicU64::new(NEVER),
-            asks: AtomicU32::new(0),
-            is_full: AtomicBool::new(false),
-            room <- new_condvar!("ioem_room"),
+            parked_ns: AtomicU64::new(NEVER),
+            asks_for_pid_namespace: AtomicBool::new(false),
         })
     }
 
@@ -274,51 +267,48 @@ impl Elevator for Ioem {
 
     fn start_hw_queue(queue: &Queue<Self>, hw_queue: &HwQueue<Self>) {
         let number = hw_queue.number();
-        hw_queue.data().inner.lock().hold.set_hw_queue(number);
+        let mut inner = hw_queue.data().inner.lock();
+        inner.requests.set_hw_queue(number);
+        inner.completions.set_hw_queue(number);
+        drop(inner);
         let config = config::lock();
         HwState::follow(hw_queue, config.plan_of(queue));
+    }
+
+    fn stop_hw_queue(hw_queue: &HwQueue<Self>) {
+        let mut done = Fifo::new();
+        let mut inner = hw_queue.data().inner.lock();
+        hw_queue.take_arrivals(|parked| inner.completions.arrive(parked));
+        let now_ns = now_ns();
+        while let Some(parked) = inner.completions.pop_any() {
+            inner.leave(&parked, now_ns);
+            done.push_back(parked);
+        }
+        drop(inner);
+        complete(done);
     }
 
     fn stop_queue(queue: &Queue<Self>) {
         config::lock().detach(queue);
     }
 
-    fn least_tags(tags: u32) -> u32 {
-        // The block layer wakes who waits for a tag when an eighth of this number got free, or 8 tags. If everybody's I/O is
-        // held, that many have to be left to what is not, or it would wait for a tag while some are free.
-        let left = tags.saturating_sub(tags_to_take(tags, Share::All));
-        at_least_one(tags_to_hold(tags, Share::Some).min(left.saturating_mul(8)))
-    }
-
     #[inline]
     fn bio_merge(hw_queue: &HwQueue<Self>, bio: Bio<'_>) -> bool {
         let state = hw_queue.data();
         // Relaxed: who sees a change late merges less. Mostly nothing waits, which has to cost nothing.
-        state.next_ns.load(Relaxed) == 0 && state.inner.lock().hold.merge(bio)
+        state.next_ns.load(Relaxed) == 0 && state.inner.lock().requests.merge(bio)
     }
 
     #[inline]
-    fn limit_depth(hw_queue: &HwQueue<Self>, allocation: &mut Allocation<'_>) {
-        let state = hw_queue.data();
+    fn is_idle(hw_queue: &HwQueue<Self>) -> bool {
         // Relaxed: who sees a change late is as good as one who came before.
-        let asks = state.asks.load(Relaxed);
-        if asks & (SOME | ALL) == 0 {
-            return;
-        }
-        if asks & ALL == 0 || state.is_full.load(Relaxed) {
-            find_room(hw_queue, allocation);
-        } else if !allocation.swaps_out() {
-            allocation.limit_to(tags_to_take(hw_queue.tags(), Share::All));
-        }
+        hw_queue.data().next_ns.load(Relaxed) == IDLE
     }
 
     #[inline]
-    fn remember(hw_queue: &HwQueue<Self>) -> Remember {
-        match hw_queue.data().asks.load(Relaxed) {
-            0 => Remember::Nothing,
-            asks if asks & PID_NAMESPACE != 0 => Remember::ProcessAndNamespace,
-            _ => Remember::Process,
-        }
+    fn asks_for_pid_namespace(hw_queue: &HwQueue<Self>) -> bool {
+        // Relaxed: as above.
+        hw_queue.data().asks_for_pid_namespace.load(Relaxed)
     }
 
     fn for_each_queue(visit: impl FnMut(&Queue<Self>)) {
@@ -330,12 +320,21 @@ impl Elevator for Ioem {
         let mut length = 0;
         queue.for_each_hw_queue(|hw_queue| {
             let inner = hw_queue.data().inner.lock();
-            let (held, times) = (inner.hold.held(), inner.hold.first_and_last_ns());
+            let held = inner
+                .requests
+                .held()
+                .saturating_add(inner.completions.held());
+            let times = [
+                inner.requests.first_and_last_ns(),
+                inner.completions.first_and_last_ns(),
+            ];
             drop(inner);
+            let times = times.iter().flatten();
+            let first_ns = times.clone().map(|(first_ns, _)| *first_ns).min();
+            let last_ns = times.map(|(_, last_ns)| *last_ns).max();
             let now_ns = now_ns();
-            let in_us = |time_ns: u64| time_ns.saturating_sub(now_ns) / 1_000;
-            let (first, last) = times.unwrap_or((0, 0));
-            let (first, last) = (in_us(first), in_us(last));
+            let in_us = |time_ns: Option<u64>| time_ns.unwrap_or(0).saturating_sub(now_ns) / 1_000;
+            let (first, last) = (in_us(first_ns), in_us(last_ns));
             let number = hw_queue.number();
             // What does not fit is left out, line by line.
             if writeln!(text, "{number} {held} {first} {last}").is_ok() {
@@ -346,10 +345,21 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Fifo) {
+    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Fifo<Request>) {
         let mut inner = hw_queue.data().inner.lock();
-        inner.hold.insert(requests);
-        if inner.hold.plan().is_none() || inner.hold.is_quiet() {
+        let Inner {
+            requests: held,
+            allowance,
+            ..
+        } = &mut *inner;
+        held.insert(
+            requests,
+            &mut Parker {
+                hw_queue,
+                allowance,
+            },
+        );
+        if held.plan().is_none() || held.is_quiet() {
             inner.publish_ready(hw_queue);
         } else {
             inner.publish(hw_queue, true);
@@ -359,7 +369,7 @@ impl Elevator for Ioem {
     #[inline]
     fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request> {
         let mut inner = hw_queue.data().inner.lock();
-        let Some(request) = inner.hold.pop_quickly() else {
+        let Some(request) = inner.requests.pop_quickly() else {
             return dispatch_held(hw_queue, inner);
         };
         inner.publish_ready(hw_queue);
@@ -371,8 +381,31 @@ impl Elevator for Ioem {
     fn has_work(hw_queue: &HwQueue<Self>) -> bool {
         match hw_queue.data().next_ns.load(Relaxed) {
             0 => true,
-            NEVER => false,
+            IDLE | NEVER => false,
             next_ns => is_due(hw_queue, next_ns),
+        }
+    }
+
+    fn alarm(hw_queue: &HwQueue<Self>) {
+        let [next_ns, parked_ns] = hw_queue.data().first_ns();
+        // Also if none is due yet: the alarm was for a request then, and the worker asks for the next.
+        if parked_ns != NEVER {
+            hw_queue.kick();
+        }
+        if next_ns <= now_ns() {
+            hw_queue.run();
+        }
+    }
+
+    fn release(hw_queue: &HwQueue<Self>) {
+        let mut inner = hw_queue.data().inner.lock();
+        let (done, has_more) = inner.pop_completions(hw_queue);
+        // Requests that are due are the block layer's business.
+        inner.publish_all(hw_queue, true);
+        drop(inner);
+        complete(done);
+        if has_more {
+            hw_queue.kick();
         }
     }
 }
@@ -390,14 +423,10 @@ fn dispatch_held(
     mut inner: Guard<'_, Inner, SpinLockBackend>,
 ) -> Option<Request> {
     let request = inner.pop(hw_queue);
-    let wakes = inner.waiting > 0 && !inner.is_full(hw_queue);
     // After a request, the block layer asks for the next. After none, it would wait for 3 ms, also if the next request became due
     // since the clock was read.
     inner.publish(hw_queue, request.is_some());
     drop(inner);
-    if wakes {
-        hw_queue.data().room.notify_one();
-    }
     request.map(released)
 }
 
@@ -406,36 +435,4 @@ fn dispatch_held(
 fn released(mut request: Request) -> Request {
     request.set_released();
     request
-}
-
-/// Keeps the submitter of a request that would be held from taking a tag that another one needs.
-fn find_room(hw_queue: &HwQueue<Ioem>, allocation: &mut Allocation<'_>) {
-    let state = hw_queue.data();
-    let mut inner = state.inner.lock();
-    let mut has_waited = false;
-    while inner.will_hold(allocation) {
-        let (tags, share) = (hw_queue.tags(), inner.hold.share());
-        allocation.limit_to(tags_to_take(tags, share));
-        // When the queue has to drain, all that is held goes, and this must not be what is waited for.
-        if hw_queue.must_drain() || !(inner.is_full(hw_queue) || inner.is_crowded(hw_queue)) {
-            break;
-        }
-        if !allocation.may_wait() {
-            allocation.limit_to(tags_to_hold(tags, share));
-            break;
-        }
-        has_waited = true;
-        inner.waiting = inner.waiting.saturating_add(1);
-        state.room.wait(&mut inner);
-        inner.waiting = inner.waiting.saturating_sub(1);
-    }
-    // While nothing is held, no dispatch looks whether rules have ended.
-    inner.hold.find_share();
-    inner.publish(hw_queue, false);
-    // Of those who wait, each dispatch wakes one: if there is room for more, that one wakes the next.
-    let wakes = has_waited && inner.waiting > 0 && !inner.is_full(hw_queue);
-    drop(inner);
-    if wakes {
-        state.room.notify_one();
-    }
 }

@@ -243,8 +243,8 @@ fn interval(text: &str) -> Result<Duration, String> {
 /// Devices to switch to ioem.
 #[derive(Args, Debug)]
 pub struct Attach {
-    /// How many requests each can have: with a delay, a device does at most so many I/Os in that time [4 to 2048; default: as
-    /// ioem begins]
+    /// How many requests each can have: with a delay that holds requests, a device does at most so
+    /// many I/Os in that time [4 to 2048; default: as ioem begins]
     #[arg(long, value_name = "NUMBER", value_parser = requests)]
     pub nr_requests: Option<u64>,
     /// Also switch disks that have /, /usr or active swap

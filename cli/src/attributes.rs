@@ -44,7 +44,7 @@ const FOR: Unit = Unit::Time(Time {
 ///
 /// An attribute that the driver gains is a line here.
 #[rustfmt::skip]
-pub const ATTRIBUTES: [Attribute; 20] = [
+pub const ATTRIBUTES: [Attribute; 21] = [
     Attribute::text(DEVICE, Form::Devices, Section::Filter, "Only I/O to these: a disk, a partition of it, or the mount point or any file of what is on it"),
     Attribute::text("op", Form::Operations, Section::Filter, "Only these operations; of the conditions sync, fua and meta, all that are named must hold"),
     Attribute::text(CGROUP, Form::Cgroup, Section::Filter, "Only I/O of this cgroup (v2) and those below it, buffered writes included"),
@@ -63,6 +63,7 @@ pub const ATTRIBUTES: [Attribute; 20] = [
     Attribute::number("seed", Unit::Number, 0..=u64::MAX, 0, Section::Effect, "Draw the same random numbers each time; 0 draws others each time"),
     Attribute::number("period_us", PERIOD, 1..=HOUR_US, 1_000_000, Section::Effect, "Length of a limit's period"),
     Attribute::number("quota", Unit::Number, 0..=MOST, 0, Section::Effect, "I/Os let through in each period, per device; 0 is no limit"),
+    Attribute::text("hold", Form::Way, Section::Effect, "What is held: the request, so that the disk is slow, or the completion, so that only this I/O is; auto: the request if all I/O of a disk is affected, else the completion"),
     Attribute::number(DURATION, FOR, 0..=MOST, 0, Section::Time, "End by itself after this time; 0 is no end; not with -- COMMAND"),
     Attribute::number(ENABLED, Unit::Number, 0..=1, 1, Section::Time, "0 prepares the injection without starting it"),
 ];
@@ -489,6 +490,7 @@ mod tests {
             ("correlation", Value::Number(1_250), json!(12.5)),
             ("op", Value::Text("read".to_owned()), json!("read")),
             ("seed", Value::Number(u64::MAX), json!(u64::MAX)),
+            ("hold", named("hold").default(), json!("auto")),
         ] {
             assert_eq!(named(name).json(&value), expected);
         }

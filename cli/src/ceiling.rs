@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! How many I/Os a second a delay allows at most, since a disk can only have so many requests at a time.
+//! How many I/Os a second a delay that holds requests allows at most, since a disk can only have so
+//! many of them at a time.
 
 use crate::{
     interface::{Roots, try_read},
@@ -14,7 +15,8 @@ const LOW: u64 = 1_000;
 /// The most requests that a hardware queue can have.
 const MOST_REQUESTS: u64 = 2_048;
 
-/// Each disk that the injection delays, and the most I/Os a second there.
+/// Each disk that the injection delays by holding requests, and the most I/Os a second there. Held
+/// completions leave the disk its requests, so that there is no ceiling.
 pub(crate) fn read(roots: &Roots, name: &OsStr) -> Vec<(String, u64)> {
     parse(&try_read(&roots.injection(name).join("ceiling")).unwrap_or_default())
 }

@@ -40,7 +40,8 @@ impl Described<'_> {
         Some(attribute(name)?.show(&value))
     }
 
-    /// The effect, whose I/O it is, and how long it lasts: `delay 10ms ± 2ms, of reads on sda1, for 30s`.
+    /// The effect, whose I/O it is, how long it lasts, and what is held, if that was told:
+    /// `delay 10ms ± 2ms, of reads on sda1, for 30s, holds requests`.
     pub(crate) fn words(&self) -> String {
         self.words_about(self.filter())
     }
@@ -69,6 +70,7 @@ impl Described<'_> {
             filter,
             self.chance(),
             self.time(),
+            self.way(),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         parts.join(", ")
@@ -161,6 +163,11 @@ impl Described<'_> {
     fn time(&self) -> Option<String> {
         self.shown("duration_ms").map(|time| format!("for {time}"))
     }
+
+    fn way(&self) -> Option<String> {
+        let way = self.text("hold").filter(|way| *way != "auto")?;
+        Some(format!("holds {way}s"))
+    }
 }
 
 /// Percentiles as the flag takes them: their file has microseconds.
@@ -229,6 +236,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_held_is_told_if_it_is_not_as_usual() {
+        let held = |way| words(&[("quota", "5"), ("hold", way)]);
+        assert_eq!(held("auto"), "limit to 5 in each 1s");
+        assert_eq!(held("request"), "limit to 5 in each 1s, holds requests");
+        assert_eq!(
+            held("completion"),
+            "limit to 5 in each 1s, holds completions"
+        );
+        assert_eq!(words(&[("hold", "request")]), "nothing yet");
+    }
+
+    #[test]
     fn one_time_is_once() {
         let once = [("delay_us", "10000"), ("times", "1")];
         assert_eq!(words(&once), "delay 10ms, once");
@@ -272,12 +291,13 @@ mod tests {
             ("probability", "0.1"),
             ("times", "5"),
             ("duration_ms", "30000"),
+            ("hold", "completion"),
         ];
         assert_eq!(
             words(&all),
             "delay 10ms ± 2ms (normal) correlated by 25% and limit to 15 in each 1ms, of sync reads of 4KiB \
              or more by cgroup /sys/fs/cgroup/a on sda1 and sdb at sectors 0+8, one in 3, 0.1% of them, 5 \
-             times, for 30s"
+             times, for 30s, holds completions"
         );
         assert_eq!(
             words(&[("percentiles", "50:200 99:5000")]),

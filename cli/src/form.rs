@@ -28,6 +28,9 @@ pub(crate) const CONDITIONS: [&str; 3] = ["sync", "fua", "meta"];
 /// How delays can spread.
 const DISTRIBUTIONS: [&str; 4] = ["uniform", "normal", "pareto", "paretonormal"];
 
+/// How I/O can be held.
+const WAYS: [&str; 3] = ["auto", "request", "completion"];
+
 /// The most words that a list of devices has.
 pub(crate) const MOST_DEVICES: usize = 8;
 
@@ -57,6 +60,8 @@ pub enum Form {
     Distribution,
     /// Percentiles of delays.
     Percentiles,
+    /// A way to hold I/O.
+    Way,
 }
 
 impl Form {
@@ -64,7 +69,7 @@ impl Form {
     pub fn is_list(self) -> bool {
         match self {
             Self::Devices | Self::Operations | Self::Sectors | Self::Percentiles => true,
-            Self::Cgroup | Self::Process | Self::Distribution => false,
+            Self::Cgroup | Self::Process | Self::Distribution | Self::Way => false,
         }
     }
 
@@ -72,6 +77,7 @@ impl Form {
     pub fn default(self) -> &'static str {
         match self {
             Self::Distribution => DISTRIBUTIONS[0],
+            Self::Way => WAYS[0],
             _ => "",
         }
     }
@@ -86,6 +92,7 @@ impl Form {
             Self::Sectors => "START+LENGTH,...",
             Self::Distribution => "NAME",
             Self::Percentiles => "PERCENT:TIME,...",
+            Self::Way => "WAY",
         }
     }
 
@@ -94,6 +101,7 @@ impl Form {
         match self {
             Self::Operations => &OPERATIONS,
             Self::Distribution => &DISTRIBUTIONS,
+            Self::Way => &WAYS,
             Self::Devices | Self::Cgroup | Self::Process | Self::Sectors | Self::Percentiles => &[],
         }
     }
@@ -115,6 +123,7 @@ impl Form {
                 "up to {MOST_WORDS} such as 50:200us,99:5ms,99.9:80ms, 0 to 100% and 0s to 1h, \
                  rising; repeatable"
             ),
+            Self::Way => WAYS.join(", "),
         }
     }
 
@@ -130,8 +139,9 @@ impl Form {
             Self::Cgroup => cgroup(text),
             Self::Process => process(text),
             Self::Sectors => sectors(text),
-            Self::Distribution => distribution(text),
+            Self::Distribution => one_of(&DISTRIBUTIONS, text),
             Self::Percentiles => percentiles(text),
+            Self::Way => one_of(&WAYS, text),
         }
     }
 }
@@ -189,12 +199,12 @@ fn process(text: &str) -> Result<String, String> {
     }
 }
 
-fn distribution(text: &str) -> Result<String, String> {
+fn one_of(names: &[&str], text: &str) -> Result<String, String> {
     let name = text.to_ascii_lowercase();
-    if DISTRIBUTIONS.contains(&name.as_str()) {
+    if names.contains(&name.as_str()) {
         Ok(name)
     } else {
-        Err(format!("it has to be one of {}", DISTRIBUTIONS.join(", ")))
+        Err(format!("it has to be one of {}", names.join(", ")))
     }
 }
 
@@ -304,6 +314,8 @@ mod tests {
                 "0+18446744073709551615",
             ),
             (Form::Distribution, "Normal", "normal"),
+            (Form::Way, "Request", "request"),
+            (Form::Way, "AUTO", "auto"),
             (
                 Form::Percentiles,
                 "50:200us,99:5ms,99.9%:80000",
@@ -345,6 +357,8 @@ mod tests {
                 "17 ranges; 16 are accepted",
             ),
             (Form::Distribution, "gauss", "uniform, normal, pareto"),
+            (Form::Way, "requests", "one of auto, request, completion"),
+            (Form::Way, "", "one of auto, request, completion"),
             (Form::Percentiles, "99", "\"99\" is no percentile"),
             (
                 Form::Percentiles,

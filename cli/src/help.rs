@@ -71,8 +71,8 @@ with --watch too, one line each time:
 \"active\" is true in the state \"on\". Each step of \"added_us\", the time from
 arrival to release, begins at half of \"below_us\". The \"devices\" of an injection
 are there if it reached several; \"ceiling_iops\" has the disks that it delays
-now. From the second line of --watch on, numbers that only grow also have their
-growth, such as \"matched_per_second\".";
+now by holding requests. From the second line of --watch on, numbers that only
+grow also have their growth, such as \"matched_per_second\".";
 
 pub(crate) const DELAY_USAGE: &str = "\
 kchaos inject ioem delay --delay <TIME> [OPTIONS] [-- <COMMAND>...]

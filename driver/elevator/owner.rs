@@ -8,7 +8,7 @@
 //! [`include/linux/pid_namespace.h`](srctree/include/linux/pid_namespace.h)
 
 use super::layouts::{bio_blkcg_css, CgroupNamespace, NsCommon};
-use core::ptr::NonNull;
+use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{bindings, prelude::*, str::CString, sync::rcu};
 
 /// A file or directory of the file system of cgroups, held.
@@ -158,21 +158,61 @@ pub(super) unsafe fn bio_is_in_cgroup(bio: *mut bindings::bio, id: u64) -> bool 
     }
 }
 
-/// Whether the current task is in the cgroup of this id, or one below it. `None` for a thread of the kernel, whose I/O is
-/// mostly for others.
-pub(super) fn current_is_in_cgroup(id: u64) -> Option<bool> {
-    // SAFETY: The current task is valid while it runs.
-    let task = unsafe { bindings::get_current() };
-    // SAFETY: As above; only the task itself writes its flags.
-    if unsafe { (*task).flags } & bindings::PF_KTHREAD != 0 {
-        return None;
+/// The cgroups that the I/O of a bio is accounted to: its own, and those above it.
+pub(super) struct Lineage<'a> {
+    cgroup: *const bindings::cgroup,
+    _bio: PhantomData<&'a bindings::bio>,
+}
+
+impl Lineage<'_> {
+    /// # Safety
+    ///
+    /// `bio` must be valid and submitted, or null, while the result is used.
+    pub(super) unsafe fn of(bio: *mut bindings::bio) -> Self {
+        // SAFETY: By this function's requirements. A submitted bio holds its `bi_blkg`, which holds its css, and this its cgroup.
+        let cgroup = unsafe {
+            let css = if bio.is_null() {
+                core::ptr::null_mut()
+            } else {
+                bio_blkcg_css(bio)
+            };
+            if css.is_null() {
+                core::ptr::null_mut()
+            } else {
+                (*css).cgroup
+            }
+        };
+        Self {
+            cgroup,
+            _bio: PhantomData,
+        }
     }
-    let _guard = rcu::read_lock();
-    // SAFETY: A task always has a `css_set`, which is freed after a grace period (`put_css_set_locked`), and which holds
-    // its cgroups.
-    unsafe {
-        let set = (&raw const (*task).cgroups).read_volatile();
-        NonNull::new((*set).dfl_cgrp).map(|cgroup| is_below(cgroup, id))
+
+    /// How many they are.
+    pub(super) fn len(&self) -> u32 {
+        if self.cgroup.is_null() {
+            return 0;
+        }
+        // SAFETY: The cgroup is valid: see `of`. The root's level is 0.
+        u32::try_from(unsafe { (*self.cgroup).level }).map_or(0, |level| level.saturating_add(1))
+    }
+
+    /// Their ids, from the root on; 0 for one that somebody has removed, which no filter names.
+    pub(super) fn ids(&self) -> impl Iterator<Item = u64> {
+        let cgroup = self.cgroup;
+        (0..self.len() as usize).map(move |level| {
+            // SAFETY: As in `is_below`.
+            unsafe {
+                let ancestors = (&raw const (*cgroup).__bindgen_anon_1.__bindgen_anon_1)
+                    .cast::<*mut bindings::cgroup>();
+                let ancestor = ancestors.add(level).read();
+                if is_removed(ancestor) {
+                    0
+                } else {
+                    (*(*ancestor).kn).id
+                }
+            }
+        })
     }
 }
 
@@ -216,22 +256,4 @@ pub(super) fn current_pid_namespace_id() -> u64 {
         let namespace = bindings::task_active_pid_ns(bindings::get_current());
         NonNull::new(namespace).map_or(0, |namespace| namespace_id(namespace))
     }
-}
-
-/// What a request remembers of who submits it.
-#[derive(Clone, Copy)]
-pub(crate) enum Remember {
-    /// Nothing.
-    Nothing,
-    /// The number of the process.
-    Process,
-    /// The number of the process, and the id of its PID namespace.
-    ProcessAndNamespace,
-}
-
-/// The number of the current process, all of whose threads share it, those that io_uring has made for it included.
-pub(super) fn current_process() -> usize {
-    // SAFETY: The current task is valid while it runs, and keeps the number of its process.
-    let number = unsafe { (*bindings::get_current()).tgid };
-    usize::try_from(number).unwrap_or(0)
 }

@@ -6,12 +6,13 @@
 
 use super::{
     atomic::{AtomicBool, Relaxed},
-    Elevator, NoIo,
+    parked::{self, Arrivals},
+    Elevator, NoIo, Parked, Parking, Request,
 };
 use crate::policy::device::Disk;
 use core::ptr::NonNull;
 use kernel::{
-    bindings, new_mutex,
+    bindings, impl_has_work, new_mutex, new_work,
     prelude::*,
     sync::{Arc, ArcBorrow, Mutex},
     time::{
@@ -21,6 +22,7 @@ use kernel::{
         },
         Delta, Instant, Monotonic,
     },
+    workqueue::{RawWorkItem, Work, WorkItem},
 };
 
 /// A disk that is on the scheduler `E`, or is about to be.
@@ -89,11 +91,6 @@ impl<E: Elevator> Queue<E> {
             queue: queue,
             hw_queues <- new_mutex!(KVec::new(), "elevator_hw_queues"),
         })
-    }
-
-    /// The block layer's queue.
-    pub(super) fn as_raw(&self) -> NonNull<bindings::request_queue> {
-        self.queue
     }
 
     /// What the disk is called. It keeps these while it is registered, and a disk that is not has no scheduler.
@@ -176,6 +173,10 @@ pub(crate) struct HwQueue<E: Elevator> {
     hctx: NonNull<bindings::blk_mq_hw_ctx>,
     #[pin]
     timer: HrTimer<Self>,
+    /// Completions that are to be held from now on.
+    arrivals: Arrivals,
+    #[pin]
+    work: Work<Self>,
     /// Whether its last processor is going offline.
     is_leaving: AtomicBool,
     #[pin]
@@ -196,6 +197,8 @@ impl<E: Elevator> HwQueue<E> {
         try_pin_init!(Self {
             hctx: hctx,
             timer <- HrTimer::new(),
+            arrivals: Arrivals::new(),
+            work <- new_work!("elevator_release"),
             is_leaving: AtomicBool::new(false),
             data <- E::new_hw_queue(),
         })
@@ -220,48 +223,77 @@ impl<E: Elevator> HwQueue<E> {
         u32::from(kind) == bindings::hctx_type_HCTX_TYPE_POLL
     }
 
-    /// How many requests it can have.
-    #[inline]
-    pub(crate) fn tags(&self) -> u32 {
-        // SAFETY: By the invariants `hctx` is valid, and it does not outlive its queue. A single aligned load cannot tear.
-        unsafe {
-            let queue = (*self.hctx.as_ptr()).queue;
-            (&raw const (*queue).nr_requests).read_volatile()
-        }
-    }
-
-    /// Whether it has its tags together with the disk's other hardware queues.
-    pub(crate) fn shares_tags(&self) -> bool {
-        // SAFETY: As for `tags`; it does not change while there is a scheduler.
-        unsafe { !(*(*self.hctx.as_ptr()).queue).sched_shared_tags.is_null() }
-    }
-
-    /// How many of its tags are in use, those of others included if it shares them. Submitters only.
-    pub(crate) fn tags_in_use(&self) -> u32 {
-        // SAFETY: By the invariants `hctx` is valid, and has tags of a scheduler while it has one. The function only counts bits,
-        // which may change meanwhile.
-        unsafe {
-            let tags = (*self.hctx.as_ptr()).sched_tags;
-            bindings::sbitmap_weight(&raw const (*tags).bitmap_tags.sb)
-        }
-    }
-
-    /// Tells the tags how few of them [`super::Allocation::limit_to`] leaves. With the queue frozen.
-    pub(super) fn set_least_tags(&self) {
-        // SAFETY: By the invariants `hctx` is valid, and has tags of a scheduler while it has one; since the queue is
-        // frozen, nobody uses them.
-        unsafe {
-            let tags = (*self.hctx.as_ptr()).sched_tags;
-            let least = E::least_tags(self.tags());
-            bindings::sbitmap_queue_min_shallow_depth(&raw mut (*tags).bitmap_tags, least);
-        }
-    }
-
     /// Has the block layer ask the scheduler for requests, soon and in another context. Any context.
     pub(crate) fn run(&self) {
         // SAFETY: By the invariants `hctx` is valid. When run asynchronously, the function only queues work; it checks by
         // itself whether the queue is quiesced.
         unsafe { bindings::blk_mq_run_hw_queue(self.hctx.as_ptr(), true) };
+    }
+
+    /// Has the completion of a request held; how many bytes of memory that takes, or `None` if it cannot be held or there is no
+    /// memory. The request must be one of this hardware queue.
+    pub(crate) fn park(&self, request: &mut Request, order: &Parking) -> Option<usize> {
+        // SAFETY: This lives until `exit_hctx`, before which all requests are freed. The callers are asked to have seen that it can
+        // be parked.
+        unsafe { request.park(core::ptr::from_ref(self).cast(), order) }
+    }
+
+    /// The block layer has finished a request of this hardware queue. Any context.
+    ///
+    /// # Safety
+    ///
+    /// `request` must be valid, prepared, and about to be finished.
+    #[inline]
+    pub(super) unsafe fn finish(&self, request: *mut bindings::request) {
+        // SAFETY: By this function's requirements.
+        if let Some((record, is_flush)) = unsafe { Request::take_record(request) } {
+            // SAFETY: The record was the request's.
+            let parked = unsafe { parked::finish(record, is_flush, Self::flushed) };
+            parked.into_iter().for_each(|parked| self.arrive(parked));
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called by the block layer only, at the end of a flush sequence, as [`parked::finish`] has asked for.
+    unsafe extern "C" fn flushed(bio: *mut bindings::bio) {
+        // SAFETY: By this function's requirements. The record has the address of this hardware queue, which lives as long as the
+        // bio's request, which is freed after this.
+        unsafe {
+            let (queue, parked) = parked::flushed(bio);
+            (*queue.cast::<Self>()).arrive(parked);
+        }
+    }
+
+    fn arrive(&self, parked: Parked) {
+        if self.arrivals.push(parked) {
+            self.kick();
+        }
+    }
+
+    /// Takes the completions that have arrived, in their order.
+    pub(crate) fn take_arrivals(&self, each: impl FnMut(Parked)) {
+        self.arrivals.take(each);
+    }
+
+    /// Has [`Elevator::release`] called, soon and in another context. Any context.
+    ///
+    /// By the block layer's own workers, which have a thread left when there is no memory for another one: those who free memory
+    /// may wait for what is released.
+    pub(crate) fn kick(&self) {
+        // SAFETY: Every `HwQueue` is in an `Arc`, and whoever has a reference of it keeps it.
+        let this = Arc::from(unsafe { ArcBorrow::from_raw(core::ptr::from_ref(self)) });
+        // SAFETY: The closure gets the initialized work of this object, and queues it as it has to; what is queued already
+        // is not queued again.
+        let queued = unsafe { this.__enqueue(|work| bindings::kblockd_schedule_work(work) != 0) };
+        // If it was queued already, the reference comes back.
+        drop(queued);
+    }
+
+    /// Waits until nobody is in [`Elevator::release`], nor will be, unless somebody calls [`HwQueue::kick`] again.
+    pub(super) fn flush(&self) {
+        // SAFETY: The work is initialized. May sleep: this is for `exit_hctx`.
+        unsafe { bindings::cancel_work_sync(Work::raw_get(&raw const self.work)) };
     }
 
     /// Whether what the processor `cpu` submits comes to this hardware queue.
@@ -349,12 +381,24 @@ impl<E: Elevator> HrTimerCallback for HwQueue<E> {
         this: ArcBorrow<'_, Self>,
         _context: HrTimerCallbackContext<'_, Self>,
     ) -> HrTimerRestart {
-        // Hard interrupt context: only the run is queued. No lock is taken here, so that schedulers may use plain ones. In a
+        // Hard interrupt context: only work is queued. No lock is taken here, so that schedulers may use plain ones. In a
         // real-time kernel it is a thread, since the mode is not one of the hard ones, and must be: there, running takes locks
         // that sleep.
-        HwQueue::run(&this);
+        E::alarm(&this);
         HrTimerRestart::NoRestart
     }
+}
+
+impl<E: Elevator> WorkItem for HwQueue<E> {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        E::release(&this);
+    }
+}
+
+impl_has_work! {
+    impl{E: Elevator} HasWork<Self> for HwQueue<E> { self.work }
 }
 
 kernel::impl_has_hr_timer! {

@@ -4,10 +4,16 @@
 //!
 //! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
 
-use super::owner::{self, Remember};
+use super::{entry::Entry, owner, parked::Record};
 use crate::policy::{filter::Io, operations::Conditions};
 use core::{mem::ManuallyDrop, ptr::NonNull};
-use kernel::{bindings, warn_on};
+use kernel::{bindings, ffi, warn_on};
+
+/// In `rq_flags`: the scheduler is told when the request is inserted, and when it is finished.
+const USE_SCHED: u32 = 1 << bindings::rqf_flags___RQF_USE_SCHED;
+
+/// In `elv.priv[0]`: the request went to the driver.
+const RELEASED: usize = 1;
 
 // Times are kept in pointer-sized fields.
 const _: () = assert!(usize::BITS == u64::BITS);
@@ -23,11 +29,12 @@ const _: () = assert!(usize::BITS == u64::BITS);
 /// fields `queuelist`, `rb_node`, `hash`, `elv` and `fifo_time` are the scheduler's alone; `state`, `tag`, `ref` and
 /// `deadline` are never its business.
 ///
-/// `elv.priv[0]` is the submitter's number, and its lowest bit is set once the request was released for the first time;
-/// `hash.pprev` is the id of the submitter's PID namespace, or 0. `fifo_time` is the request's arrival and `elv.priv[1]` the
-/// time it is due, in nanoseconds of [`super::now_ns`], once they were set. `hash.next` is a set of small numbers once it was put.
-/// Before, it is mostly empty (`blk_mq_rq_late_init`), and anything when the driver gives the request back, even if it did not have it
-/// from the scheduler (as the paths of dm-multipath do not): a completion may use the field, too (`ipi_list`).
+/// `elv.priv[0]` is the address of a [`Record`] if the completion is to be held, else 0, and its lowest bit is set once the
+/// request was released for the first time; `hash.pprev` is the id of the submitter's PID namespace, or 0. `fifo_time` is the
+/// request's arrival and `elv.priv[1]` the time it is due, in nanoseconds of [`super::now_ns`], once they were set. `hash.next`
+/// is a set of small numbers once it was put. Before, it is mostly empty (`blk_mq_rq_late_init`), and anything when the driver
+/// gives the request back, even if it did not have it from the scheduler (as the paths of dm-multipath do not): a completion
+/// may use the field, too (`ipi_list`).
 #[must_use = "a request that is dropped is somebody's lost I/O"]
 pub(crate) struct Request(NonNull<bindings::request>);
 
@@ -35,26 +42,13 @@ pub(crate) struct Request(NonNull<bindings::request>);
 unsafe impl Send for Request {}
 
 impl Request {
-    /// # Safety
-    ///
-    /// The invariants of the type must hold for `request`, from now on by this handle.
-    pub(super) unsafe fn from_raw(request: NonNull<bindings::request>) -> Self {
-        // INVARIANT: By this function's requirements.
-        Self(request)
-    }
-
-    /// Gives up ownership.
-    pub(super) fn into_raw(self) -> NonNull<bindings::request> {
-        ManuallyDrop::new(self).0
-    }
-
     pub(super) fn as_raw(&self) -> NonNull<bindings::request> {
         self.0
     }
 
     /// Gives the request to the block layer, with the list node in the state in which it came.
     pub(super) fn into_dispatched(self) -> *mut bindings::request {
-        let request = self.into_raw().as_ptr();
+        let request = Entry::into_raw(self).as_ptr();
         // SAFETY: By the invariants the request is valid and its list node ours until the caller has it.
         unsafe {
             let node = &raw mut (*request).__bindgen_anon_1.queuelist;
@@ -68,46 +62,85 @@ impl Request {
         request
     }
 
-    /// Forgets what an earlier user of this request's memory left in the scheduler's fields, and remembers what the scheduler
-    /// wants to know of who submits it.
+    /// Forgets what an earlier user of this request's memory left in the scheduler's fields, and remembers in which PID
+    /// namespace its submitter is.
     ///
     /// # Safety
     ///
     /// `request` must be valid, prepared by `blk_mq_rq_late_init` in the context of its submitter, and not yet inserted.
     #[inline]
-    pub(super) unsafe fn prepare(request: *mut bindings::request, remember: Remember) {
-        match remember {
-            // SAFETY: By this function's requirements.
-            Remember::Nothing => unsafe { Self::put_submitter(request, 0, 0) },
-            // SAFETY: By this function's requirements.
-            _ => unsafe { Self::prepare_with_submitter(request, remember) },
+    pub(super) unsafe fn prepare(request: *mut bindings::request, namespace: u64) {
+        // SAFETY: By this function's requirements; the fields belong to the scheduler since the allocation.
+        unsafe {
+            (*request).elv.priv_[0] = core::ptr::null_mut();
+            (*request).__bindgen_anon_2.hash.pprev =
+                core::ptr::without_provenance_mut(namespace as usize);
         }
     }
 
-    /// [`Request::prepare`] when something is wanted; not inlined, as nearly always nothing is.
+    /// Has the block layer issue the request without the scheduler, as it does without any (`blk_mq_submit_bio`), unless the
+    /// disk is busy: then the request comes to the scheduler all the same.
     ///
-    /// # Safety
-    ///
-    /// As for [`Request::prepare`].
-    #[inline(never)]
-    unsafe fn prepare_with_submitter(request: *mut bindings::request, remember: Remember) {
-        let namespace = match remember {
-            Remember::ProcessAndNamespace => owner::current_pid_namespace_id() as usize,
-            _ => 0,
-        };
-        // SAFETY: By this function's requirements.
-        unsafe { Self::put_submitter(request, owner::current_process() << 1, namespace) };
-    }
-
     /// # Safety
     ///
     /// As for [`Request::prepare`].
     #[inline]
-    unsafe fn put_submitter(request: *mut bindings::request, process: usize, namespace: usize) {
-        // SAFETY: By this function's requirements; the fields belong to the scheduler since the allocation.
+    pub(super) unsafe fn bypass(request: *mut bindings::request) {
+        // SAFETY: By this function's requirements; the flags are the submitter's until the request is inserted.
+        unsafe { (*request).rq_flags &= !USE_SCHED };
+    }
+
+    /// Whether there is a record of its completion.
+    #[inline]
+    pub(super) fn has_record(&self) -> bool {
+        // SAFETY: By the invariants the field is ours, and `prepare` has initialized it.
+        unsafe { (*self.0.as_ptr()).elv.priv_[0].addr() & !RELEASED != 0 }
+    }
+
+    /// Remembers a record of its completion, and has the block layer tell when it finishes the request.
+    pub(super) fn set_record(&mut self, record: NonNull<Record>) {
+        // SAFETY: By the invariants the fields are ours. What has the flag is finished by the scheduler that prepared it: this one,
+        // as it cannot change while there is a request.
         unsafe {
-            (*request).elv.priv_[0] = core::ptr::without_provenance_mut(process);
-            (*request).__bindgen_anon_2.hash.pprev = core::ptr::without_provenance_mut(namespace);
+            let request = self.0.as_ptr();
+            let released = (*request).elv.priv_[0].addr() & RELEASED;
+            (*request).elv.priv_[0] = record
+                .as_ptr()
+                .cast::<ffi::c_void>()
+                .map_addr(|at| at | released);
+            (*request).rq_flags |= USE_SCHED;
+        }
+    }
+
+    /// Takes the record of a finished request, if there is one, and whether the request is in a flush sequence.
+    ///
+    /// # Safety
+    ///
+    /// `request` must be valid, prepared, and about to be finished.
+    #[inline]
+    pub(super) unsafe fn take_record(
+        request: *mut bindings::request,
+    ) -> Option<(NonNull<Record>, bool)> {
+        // SAFETY: By this function's requirements; the field has what `prepare` or `set_record` has put there.
+        unsafe {
+            let word = (*request).elv.priv_[0];
+            let record = NonNull::new(word.map_addr(|at| at & !RELEASED))?;
+            (*request).elv.priv_[0] = core::ptr::without_provenance_mut(word.addr() & RELEASED);
+            let is_flush = (*request).rq_flags & (1 << bindings::rqf_flags___RQF_FLUSH_SEQ) != 0;
+            Some((record.cast(), is_flush))
+        }
+    }
+
+    /// The device in whose statistics the request is counted; null if none.
+    pub(super) fn counted_for(&self) -> *mut bindings::block_device {
+        const IO_STAT: u32 = 1 << bindings::rqf_flags___RQF_IO_STAT;
+        // SAFETY: By the invariants the request is valid.
+        unsafe {
+            let request = self.0.as_ptr();
+            if (*request).rq_flags & IO_STAT == 0 {
+                return core::ptr::null_mut();
+            }
+            (*request).part
         }
     }
 
@@ -115,41 +148,17 @@ impl Request {
     #[inline]
     pub(crate) fn was_released(&self) -> bool {
         // SAFETY: By the invariants the field is ours, and `prepare` has initialized it.
-        unsafe { (*self.0.as_ptr()).elv.priv_[0].addr() & 1 != 0 }
+        unsafe { (*self.0.as_ptr()).elv.priv_[0].addr() & RELEASED != 0 }
     }
 
     /// Remembers that the request went to the driver.
     #[inline]
     pub(crate) fn set_released(&mut self) {
-        // SAFETY: By the invariants the field is ours. The pointer is never followed.
+        // SAFETY: By the invariants the field is ours.
         unsafe {
             let field = &mut (*self.0.as_ptr()).elv.priv_[0];
-            *field = core::ptr::without_provenance_mut(field.addr() | 1);
+            *field = field.map_addr(|at| at | RELEASED);
         }
-    }
-
-    /// The number of the process that submitted it; 0 if it was not to be remembered.
-    #[inline]
-    pub(crate) fn submitter(&self) -> usize {
-        // SAFETY: By the invariants the field is ours.
-        unsafe { (*self.0.as_ptr()).elv.priv_[0].addr() >> 1 }
-    }
-
-    /// A set of numbers below 64 that the scheduler keeps with the request.
-    #[inline]
-    pub(crate) fn set(&self) -> u64 {
-        // SAFETY: By the invariants the field is ours.
-        unsafe { (*self.0.as_ptr()).__bindgen_anon_2.hash.next.addr() as u64 }
-    }
-
-    /// Replaces the set.
-    #[inline]
-    pub(crate) fn put_set(&mut self, set: u64) {
-        // SAFETY: By the invariants the field is ours. The pointer is never followed.
-        unsafe {
-            (*self.0.as_ptr()).__bindgen_anon_2.hash.next =
-                core::ptr::without_provenance_mut(set as usize)
-        };
     }
 
     /// Whether the request swaps memory pages out or in.
@@ -185,7 +194,7 @@ impl Request {
     }
 
     #[inline]
-    fn flags(&self) -> u32 {
+    pub(super) fn flags(&self) -> u32 {
         // SAFETY: By the invariants the request is valid, and this handle its only user: it only changes while a list has it
         // (`Fifo::merge`).
         unsafe { (*self.0.as_ptr()).cmd_flags }
@@ -193,7 +202,7 @@ impl Request {
 
     /// The first of the bios, which are there until the request ends.
     #[inline]
-    fn bio(&self) -> *mut bindings::bio {
+    pub(super) fn bio(&self) -> *mut bindings::bio {
         // SAFETY: As for `flags`.
         unsafe { (*self.0.as_ptr()).bio }
     }
@@ -206,34 +215,95 @@ impl Request {
         // a bio as it was (`blk_partition_remap`).
         NonNull::new(unsafe { (*bio.as_ptr()).bi_bdev })
     }
+}
 
-    /// When the request arrived.
+// SAFETY: By the type's invariants, the nodes and words are the scheduler's.
+unsafe impl Entry for Request {
+    type Raw = bindings::request;
+
+    fn into_raw(self) -> NonNull<bindings::request> {
+        ManuallyDrop::new(self).0
+    }
+
+    unsafe fn from_raw(raw: NonNull<bindings::request>) -> Self {
+        // INVARIANT: By this function's requirements.
+        Self(raw)
+    }
+
+    unsafe fn list_node(raw: NonNull<bindings::request>) -> *mut bindings::list_head {
+        // SAFETY: By this function's requirements.
+        unsafe { &raw mut (*raw.as_ptr()).__bindgen_anon_1.queuelist }
+    }
+
+    unsafe fn of_list_node(node: *mut bindings::list_head) -> NonNull<bindings::request> {
+        // SAFETY: By this function's requirements, the node lies in a request.
+        unsafe {
+            NonNull::new_unchecked(kernel::container_of!(
+                node,
+                bindings::request,
+                __bindgen_anon_1.queuelist
+            ))
+        }
+    }
+
+    unsafe fn tree_node(raw: NonNull<bindings::request>) -> *mut bindings::rb_node {
+        // SAFETY: By this function's requirements.
+        unsafe { &raw mut (*raw.as_ptr()).__bindgen_anon_3.rb_node }
+    }
+
+    unsafe fn of_tree_node(node: *mut bindings::rb_node) -> NonNull<bindings::request> {
+        // SAFETY: By this function's requirements, the node lies in a request.
+        unsafe {
+            NonNull::new_unchecked(kernel::container_of!(
+                node,
+                bindings::request,
+                __bindgen_anon_3.rb_node
+            ))
+        }
+    }
+
+    fn raw(&self) -> NonNull<bindings::request> {
+        self.0
+    }
+
     #[inline]
-    pub(crate) fn arrival_ns(&self) -> u64 {
+    fn arrival_ns(&self) -> u64 {
         // SAFETY: By the invariants the field is ours.
         unsafe { (*self.0.as_ptr()).fifo_time }
     }
 
-    /// Sets when the request arrived.
     #[inline]
-    pub(crate) fn set_arrival_ns(&mut self, arrival_ns: u64) {
+    fn set_arrival_ns(&mut self, arrival_ns: u64) {
         // SAFETY: By the invariants the field is ours.
         unsafe { (*self.0.as_ptr()).fifo_time = arrival_ns };
     }
 
-    /// When the request's delays are over.
     #[inline]
-    pub(crate) fn due_ns(&self) -> u64 {
+    fn due_ns(&self) -> u64 {
         // SAFETY: By the invariants the field is ours.
         unsafe { (*self.0.as_ptr()).elv.priv_[1].addr() as u64 }
     }
 
-    /// Sets when the request's delays are over.
     #[inline]
-    pub(crate) fn set_due_ns(&mut self, due_ns: u64) {
+    fn set_due_ns(&mut self, due_ns: u64) {
         // SAFETY: By the invariants the field is ours. The pointer is never followed.
         unsafe {
             (*self.0.as_ptr()).elv.priv_[1] = core::ptr::without_provenance_mut(due_ns as usize)
+        };
+    }
+
+    #[inline]
+    fn set(&self) -> u64 {
+        // SAFETY: By the invariants the field is ours.
+        unsafe { (*self.0.as_ptr()).__bindgen_anon_2.hash.next.addr() as u64 }
+    }
+
+    #[inline]
+    fn put_set(&mut self, set: u64) {
+        // SAFETY: By the invariants the field is ours. The pointer is never followed.
+        unsafe {
+            (*self.0.as_ptr()).__bindgen_anon_2.hash.next =
+                core::ptr::without_provenance_mut(set as usize)
         };
     }
 }
@@ -241,7 +311,7 @@ impl Request {
 /// `req_op()`.
 #[inline]
 pub(super) fn operation(flags: u32) -> u32 {
-    const REQ_OP_MASK: u32 = (1 << 8) - 1;
+    const REQ_OP_MASK: u32 = (1 << bindings::REQ_OP_BITS) - 1;
     flags & REQ_OP_MASK
 }
 
@@ -300,7 +370,7 @@ impl Io for Request {
             // partition (`bdev_partno`), and is set once.
             let flags =
                 unsafe { (&raw const (*device.as_ptr()).__bd_flags.counter).read_volatile() };
-            (flags & 0xff) as u8
+            (flags as u32 & bindings::BD_PARTNO) as u8
         })
     }
 

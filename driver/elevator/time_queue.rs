@@ -1,56 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Requests in the order of the times they are due.
+//! Entries in the order of the times they are due.
 //!
 //! Times mostly come in order, and then a list is all it takes; those that do not go into a red-black tree. The same idea
 //! as the `tfifo` of netem (`net/sched/sch_netem.c`).
 
-use super::{Fifo, Request};
-use core::{mem::ManuallyDrop, ptr::NonNull};
+use super::{
+    entry::{look, Entry},
+    Fifo,
+};
+use core::ptr::NonNull;
 use kernel::{bindings, warn_on};
 
-/// Requests, of which the one that is due first comes out first. Insertion and removal take O(log n) at worst.
+/// Entries, of which the one that is due first comes out first. Insertion and removal take O(log n) at worst.
 ///
 /// # Invariants
 ///
-/// `tail` is ordered by due time. The nodes of `tree` are the `rb_node` of requests that this queue owns, ordered by due time
+/// `tail` is ordered by due time. The nodes of `tree` are the tree nodes of entries that this queue owns, ordered by due time
 /// from left to right, and `first` is the leftmost of them, or null.
-pub(crate) struct TimeQueue {
-    tail: Fifo,
+pub(crate) struct TimeQueue<E: Entry> {
+    tail: Fifo<E>,
     tree: bindings::rb_root,
     first: *mut bindings::rb_node,
 }
 
-// SAFETY: The queue owns its requests, which are `Send`.
-unsafe impl Send for TimeQueue {}
+// SAFETY: The queue owns its entries, which are `Send`.
+unsafe impl<E: Entry> Send for TimeQueue<E> {}
 
-/// The request that a tree links by `node`.
+/// When the entry that a tree links by `node` is due.
 ///
 /// # Safety
 ///
-/// `node` must be the `rb_node` of a valid request.
-unsafe fn request_of(node: *mut bindings::rb_node) -> NonNull<bindings::request> {
-    // SAFETY: By this function's requirements, the node lies in a request.
-    unsafe {
-        NonNull::new_unchecked(kernel::container_of!(
-            node,
-            bindings::request,
-            __bindgen_anon_3.rb_node
-        ))
-    }
+/// `node` must be the tree node of an entry that the caller's queue owns.
+unsafe fn due_ns<E: Entry>(node: *mut bindings::rb_node) -> u64 {
+    // SAFETY: By this function's requirements.
+    unsafe { look(E::of_tree_node(node), E::due_ns) }
 }
 
-/// When the request that a tree links by `node` is due.
-///
-/// # Safety
-///
-/// `node` must be the `rb_node` of a request that the caller's queue owns.
-unsafe fn due_ns(node: *mut bindings::rb_node) -> u64 {
-    // SAFETY: By this function's requirements; the handle only looks and is not dropped.
-    ManuallyDrop::new(unsafe { Request::from_raw(request_of(node)) }).due_ns()
-}
-
-impl TimeQueue {
+impl<E: Entry> TimeQueue<E> {
     /// An empty queue.
     pub(crate) const fn new() -> Self {
         // INVARIANT: It owns nothing.
@@ -63,38 +50,37 @@ impl TimeQueue {
         }
     }
 
-    /// Whether there is no request.
+    /// Whether there is no entry.
     pub(crate) fn is_empty(&self) -> bool {
         self.tail.is_empty() && self.first.is_null()
     }
 
-    /// Adds a request whose due time is set. Behind all that are due at the same time.
-    pub(crate) fn push(&mut self, request: Request) {
+    /// Adds an entry whose due time is set. Behind all that are due at the same time.
+    pub(crate) fn push(&mut self, entry: E) {
         if self
             .tail
             .last_due_ns()
-            .is_none_or(|last| last <= request.due_ns())
+            .is_none_or(|last| last <= entry.due_ns())
         {
             // INVARIANT: It is due no earlier than the last.
-            self.tail.push_back(request);
+            self.tail.push_back(entry);
         } else {
-            self.push_tree(request);
+            self.push_tree(entry);
         }
     }
 
-    fn push_tree(&mut self, request: Request) {
-        let due = request.due_ns();
-        let raw = request.into_raw().as_ptr();
-        // SAFETY: The request is ours since `into_raw`, its `rb_node` included.
-        let new = unsafe { &raw mut (*raw).__bindgen_anon_3.rb_node };
+    fn push_tree(&mut self, entry: E) {
+        let due = entry.due_ns();
+        // SAFETY: The entry is ours since `into_raw`, its nodes included.
+        let new = unsafe { E::tree_node(entry.into_raw()) };
         let mut parent = core::ptr::null_mut();
         let mut link = &raw mut self.tree.rb_node;
         let mut leftmost = true;
-        // SAFETY: By the invariants each link is null or a node of a request of ours.
+        // SAFETY: By the invariants each link is null or a node of an entry of ours.
         unsafe {
             while !(*link).is_null() {
                 parent = *link;
-                if due < due_ns(parent) {
+                if due < due_ns::<E>(parent) {
                     link = &raw mut (*parent).rb_left;
                 } else {
                     link = &raw mut (*parent).rb_right;
@@ -113,7 +99,7 @@ impl TimeQueue {
         }
     }
 
-    /// When the first request is due.
+    /// When the first entry is due.
     #[inline]
     pub(crate) fn first_due_ns(&self) -> Option<u64> {
         match (self.tail.first_due_ns(), self.tree_due_ns()) {
@@ -122,30 +108,30 @@ impl TimeQueue {
         }
     }
 
-    /// The set of the first request.
-    pub(crate) fn first_set(&self) -> Option<u64> {
-        match (self.tail.first_due_ns(), self.tree_due_ns()) {
-            (Some(tail), Some(tree)) if tail <= tree => self.tail.first_set(),
-            (_, Some(_)) => {
-                // SAFETY: By the invariants `first` is the node of a request of ours; the handle only looks.
-                let first = unsafe { ManuallyDrop::new(Request::from_raw(request_of(self.first))) };
-                Some(first.set())
-            }
-            (_, None) => self.tail.first_set(),
-        }
-    }
-
-    /// When the last request is due.
+    /// When the last entry is due.
     pub(crate) fn last_due_ns(&self) -> Option<u64> {
-        // SAFETY: The nodes from the root on are of requests of ours, by the invariants; each way ends in null.
+        // SAFETY: The nodes from the root on are of entries of ours, by the invariants; each way ends in null.
         let tree = unsafe {
             let mut last = self.tree.rb_node;
             while !last.is_null() && !(*last).rb_right.is_null() {
                 last = (*last).rb_right;
             }
-            NonNull::new(last).map(|last| due_ns(last.as_ptr()))
+            NonNull::new(last).map(|last| due_ns::<E>(last.as_ptr()))
         };
         tree.max(self.tail.last_due_ns())
+    }
+
+    /// Looks at each entry.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(&E)) {
+        self.tail.for_each(&mut visit);
+        let mut node = self.first;
+        while !node.is_null() {
+            // SAFETY: By the invariants the node is one of an entry of ours, and so is the next, if any.
+            unsafe {
+                look(E::of_tree_node(node), &mut visit);
+                node = bindings::rb_next(node);
+            }
+        }
     }
 
     #[inline]
@@ -153,12 +139,12 @@ impl TimeQueue {
         if self.first.is_null() {
             return None;
         }
-        // SAFETY: By the invariants `first` is the node of a request of ours.
-        Some(unsafe { due_ns(self.first) })
+        // SAFETY: By the invariants `first` is the node of an entry of ours.
+        Some(unsafe { due_ns::<E>(self.first) })
     }
 
-    /// Takes the first request.
-    pub(crate) fn pop(&mut self) -> Option<Request> {
+    /// Takes the first entry.
+    pub(crate) fn pop(&mut self) -> Option<E> {
         match (self.tail.first_due_ns(), self.tree_due_ns()) {
             (Some(tail), Some(tree)) if tail <= tree => self.tail.pop_front(),
             (_, Some(_)) => Some(self.pop_tree()),
@@ -166,8 +152,8 @@ impl TimeQueue {
         }
     }
 
-    /// Takes the first request of the tree, which must not be empty.
-    fn pop_tree(&mut self) -> Request {
+    /// Takes the first entry of the tree, which must not be empty.
+    fn pop_tree(&mut self) -> E {
         let node = self.first;
         // SAFETY: By the invariants `node` is the leftmost node of our tree. INVARIANT: The next one is leftmost after it.
         unsafe {
@@ -176,12 +162,12 @@ impl TimeQueue {
             // The state in which the block layer keeps nodes outside of trees: `RB_CLEAR_NODE`.
             (*node).__rb_parent_color = node.addr();
         }
-        // SAFETY: The request was ours, and left the tree, so that this is its only handle.
-        unsafe { Request::from_raw(request_of(node)) }
+        // SAFETY: The entry was ours, and left the tree, so that this is its only handle.
+        unsafe { E::from_raw(E::of_tree_node(node)) }
     }
 }
 
-impl Drop for TimeQueue {
+impl<E: Entry> Drop for TimeQueue<E> {
     fn drop(&mut self) {
         // As for `Fifo`, which speaks for `tail`.
         warn_on!(!self.first.is_null());

@@ -20,7 +20,7 @@ extern "C" {
 
 /// Emits `block_rq_insert` for each of these; a load and a branch when nobody listens.
 #[inline]
-pub(super) fn insert(requests: &Fifo) {
+pub(super) fn insert(requests: &Fifo<Request>) {
     // SAFETY: The tracepoint is in the kernel image and so always valid; its count is a word, which cannot tear. It is negative
     // while the tracepoint is being enabled.
     let enabled = unsafe {
@@ -32,7 +32,7 @@ pub(super) fn insert(requests: &Fifo) {
 }
 
 #[cold]
-fn emit_all(requests: &Fifo) {
+fn emit_all(requests: &Fifo<Request>) {
     requests.for_each(emit);
 }
 

@@ -5,9 +5,10 @@
 //! Who calls them, and holding what, is told at [`super`]. They are the counterpart of `struct elevator_mq_ops`.
 
 use super::{
-    layouts::{BlkMqAllocData, ElevatorMqOps, ElevatorQueue, ElevatorType, ElvFsEntry},
+    layouts::{ElevatorMqOps, ElevatorQueue, ElevatorType, ElvFsEntry},
+    owner,
     request::operation,
-    trace, writeback, Allocation, Bio, Elevator, Fifo, HwQueue, Queue, Request,
+    trace, Bio, Elevator, Fifo, HwQueue, Queue, Request,
 };
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
@@ -44,8 +45,6 @@ impl<E: Elevator> VTable<E> {
         ops.init_hctx = Some(Self::init_hctx);
         ops.exit_hctx = Some(Self::exit_hctx);
         ops.bio_merge = Some(Self::bio_merge);
-        ops.limit_depth = Some(Self::limit_depth);
-        ops.depth_updated = Some(Self::depth_updated);
         ops.prepare_request = Some(Self::prepare_request);
         ops.finish_request = Some(Self::finish_request);
         ops.insert_requests = Some(Self::insert_requests);
@@ -94,7 +93,6 @@ impl<E: Elevator> VTable<E> {
         // each scheduler does: each hardware queue is run for itself, all tags may be used by asynchronous I/O, and the
         // queue belongs to this elevator.
         unsafe {
-            writeback::unthrottle(data.as_raw());
             bindings::blk_queue_flag_clear(bindings::QUEUE_FLAG_SQ_SCHED, queue);
             (*queue).async_depth = (*queue).nr_requests;
             (*queue).elevator = eq.cast();
@@ -110,8 +108,6 @@ impl<E: Elevator> VTable<E> {
         // SAFETY: By this function's requirements `eq` is valid and carries our data.
         let queue = unsafe { &*(*eq).elevator_data.cast::<Queue<E>>() };
         E::stop_queue(queue);
-        // SAFETY: The queue is still as in `init_sched`, which has called the counterpart.
-        unsafe { writeback::throttle(queue.as_raw()) };
     }
 
     /// # Safety
@@ -137,7 +133,6 @@ impl<E: Elevator> VTable<E> {
         // SAFETY: `hctx` is valid until `exit_hctx`, which removes this from the queue's list, and from `sched_data`, before
         // it returns; the block layer calls us for it only in between.
         let hw_queue = Arc::pin_init(unsafe { HwQueue::<E>::new(hctx) }, GFP_KERNEL)?;
-        hw_queue.set_least_tags();
         queue.add(hw_queue.as_arc_borrow())?;
         E::start_hw_queue(queue, &hw_queue);
         // SAFETY: The queue is frozen and quiesced, so that nobody looks at the field; `exit_hctx` takes the pointer back.
@@ -154,6 +149,9 @@ impl<E: Elevator> VTable<E> {
             unsafe { Arc::from_raw((*hctx).sched_data.cast_const().cast::<HwQueue<E>>()) };
         // SAFETY: By this function's requirements `hctx` is valid and its queue ours.
         unsafe { Self::queue_of(hctx) }.remove(&hw_queue);
+        // No request is left, nobody visits it and its timer is gone: nothing arrives or is kicked any more.
+        hw_queue.flush();
+        E::stop_hw_queue(&hw_queue);
     }
 
     /// # Safety
@@ -180,43 +178,33 @@ impl<E: Elevator> VTable<E> {
 
     /// # Safety
     ///
-    /// Called by the block layer only, by who is about to make a request for the hardware queue in `data`.
-    unsafe extern "C" fn limit_depth(_flags: u32, data: *mut BlkMqAllocData) {
-        // SAFETY: By this function's requirements both are valid; the submitter's reference of the queue keeps the scheduler.
-        let hw_queue = unsafe { Self::hw_queue_of((*data).hctx) };
-        // SAFETY: By this function's requirements the data are valid, and on the caller's stack.
-        let mut allocation = unsafe { Allocation::from_raw(NonNull::new_unchecked(data)) };
-        E::limit_depth(hw_queue, &mut allocation);
-    }
-
-    /// # Safety
-    ///
-    /// Called by the block layer only, with the queue frozen, after the number or the place of its tags has changed.
-    unsafe extern "C" fn depth_updated(queue: *mut bindings::request_queue) {
-        // SAFETY: By this function's requirements the queue is valid, its elevator is ours, and carries our data.
-        let queue = unsafe {
-            let eq: *mut ElevatorQueue = (*queue).elevator.cast();
-            &*(*eq).elevator_data.cast::<Queue<E>>()
-        };
-        queue.for_each_hw_queue(HwQueue::set_least_tags);
-    }
-
-    /// # Safety
-    ///
     /// Called by the block layer only, once for each request before its insertion, by its submitter.
     unsafe extern "C" fn prepare_request(request: *mut bindings::request) {
         // SAFETY: By this function's requirements the request is valid, and so is its hardware queue.
         let hw_queue = unsafe { Self::hw_queue_of((*request).mq_hctx) };
+        let namespace = if E::asks_for_pid_namespace(hw_queue) {
+            owner::current_pid_namespace_id()
+        } else {
+            0
+        };
         // SAFETY: By this function's requirements.
-        unsafe { Request::prepare(request, E::remember(hw_queue)) };
+        unsafe {
+            Request::prepare(request, namespace);
+            if E::is_idle(hw_queue) {
+                Request::bypass(request);
+            }
+        }
     }
 
-    /// The block layer refuses a scheduler without this function.
+    /// The driver has done with the request, and its bios have been ended, unless somebody else counts on them.
     ///
     /// # Safety
     ///
-    /// Called by the block layer only.
-    unsafe extern "C" fn finish_request(_request: *mut bindings::request) {}
+    /// Called by the block layer only, once for each request that was prepared and did not pass by.
+    unsafe extern "C" fn finish_request(request: *mut bindings::request) {
+        // SAFETY: By this function's requirements; the hardware queue is started, as the request has a reference of the queue.
+        unsafe { Self::hw_queue_of((*request).mq_hctx).finish(request) };
+    }
 
     /// # Safety
     ///

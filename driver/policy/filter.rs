@@ -47,31 +47,6 @@ pub struct Filter {
     pub pid_namespace: u64,
 }
 
-/// Whether a filter will match an I/O of which only the submitter and the operation are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Forecast {
-    /// It will not.
-    No,
-    /// That depends on what is not known yet.
-    Perhaps,
-    /// It will.
-    Yes,
-}
-
-/// Who submits an I/O that does not exist yet, and what it will be.
-pub trait Submission {
-    /// As [`Io::operation`].
-    fn operation(&self) -> u32;
-    /// As [`Io::conditions`].
-    fn conditions(&self) -> Conditions;
-    /// Whether it may be nothing but a flush of the disk's cache, which no scheduler sees.
-    fn may_be_empty(&self) -> bool;
-    /// As [`Io::is_in_cgroup`]; `None` if the submitter works for others.
-    fn is_in_cgroup(&self, id: u64) -> Option<bool>;
-    /// As [`Io::pid_namespace`].
-    fn pid_namespace(&self) -> u64;
-}
-
 impl Filter {
     /// Whether every I/O of the disk matches.
     pub fn matches_all(&self) -> bool {
@@ -129,49 +104,12 @@ impl Filter {
             && (self.pid_namespace == 0 || self.pid_namespace == io.pid_namespace())
             && (self.cgroup == 0 || io.is_in_cgroup(self.cgroup))
     }
-
-    /// Whether an I/O that is about to be made will match.
-    pub fn forecast(&self, submission: &impl Submission) -> Forecast {
-        let operation = submission.operation();
-        if !self
-            .operations
-            .match_operation(operation, || submission.conditions())
-        {
-            return Forecast::No;
-        }
-        // The block layer takes FUA away where the disk does not know it.
-        let asks_for_fua = self.operations.ask_for(Conditions::FUA);
-        let is_certain = self.part.is_all()
-            && !self.has_place_or_size()
-            && !submission.may_be_empty()
-            && !asks_for_fua;
-        let mut forecast = if is_certain {
-            Forecast::Yes
-        } else {
-            Forecast::Perhaps
-        };
-        if self.has_owner() && submission.conditions().include(Conditions::META) {
-            return Forecast::No;
-        }
-        if self.pid_namespace != 0 && self.pid_namespace != submission.pid_namespace() {
-            return Forecast::No;
-        }
-        if self.cgroup != 0 {
-            match submission.is_in_cgroup(self.cgroup) {
-                Some(true) => {}
-                Some(false) => return Forecast::No,
-                None => forecast = Forecast::Perhaps,
-            }
-        }
-        forecast
-    }
 }
 
 #[cfg(test)]
 mod tests {
     extern crate std;
     use super::*;
-    use proptest::prelude::*;
 
     #[derive(Clone, Copy)]
     struct Plain {
@@ -205,24 +143,6 @@ mod tests {
         }
         fn is_in_cgroup(&self, id: u64) -> bool {
             self.cgroups.contains(&id)
-        }
-        fn pid_namespace(&self) -> u64 {
-            self.pid_namespace
-        }
-    }
-
-    impl Submission for Plain {
-        fn operation(&self) -> u32 {
-            self.operation
-        }
-        fn conditions(&self) -> Conditions {
-            self.conditions
-        }
-        fn may_be_empty(&self) -> bool {
-            self.bytes == 0
-        }
-        fn is_in_cgroup(&self, id: u64) -> Option<bool> {
-            Some(self.cgroups.contains(&id))
         }
         fn pid_namespace(&self) -> u64 {
             self.pid_namespace
@@ -384,33 +304,5 @@ mod tests {
             ..ANY
         }
         .matches(&meta));
-        assert_eq!(Filter { cgroup: 7, ..ANY }.forecast(&meta), Forecast::No);
-    }
-
-    proptest! {
-        /// What is foretold comes true.
-        #[test]
-        fn forecasts_hold(
-            operations in 0usize..4, place in prop::option::of(0u64..100), size in prop::option::of(1u32..9),
-            cgroup in 0u64..3, pid_namespace in 0u64..3,
-            operation in 0u32..4, sector in 0u64..100, bytes in 1u32..9, meta: bool,
-            cgroups: [bool; 1], own in 1u64..3,
-        ) {
-            let filter = Filter {
-                operations: Operations::parse(["", "read", "write", "read write"][operations].as_bytes()).unwrap(),
-                sectors: place.map_or(Sectors::ALL, |n| Sectors::parse(std::format!("{n}+10").as_bytes()).unwrap()),
-                min_bytes: size.unwrap_or(0), cgroup, pid_namespace, ..ANY
-            };
-            let io = Plain {
-                operation, first_sector: sector, bytes,
-                conditions: if meta { Conditions::META } else { Conditions::NONE },
-                cgroups: [if cgroups[0] { 1 } else { 2 }, 0], pid_namespace: own, partition: 0,
-            };
-            match filter.forecast(&io) {
-                Forecast::No => prop_assert!(!filter.matches(&io)),
-                Forecast::Yes => prop_assert!(filter.matches(&io)),
-                Forecast::Perhaps => {}
-            }
-        }
     }
 }

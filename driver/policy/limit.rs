@@ -139,6 +139,22 @@ impl Limit {
         Answer::Wait(self.end_ns(number))
     }
 
+    /// How many more I/Os the window of this time admits, if none is admitted meanwhile.
+    pub fn room(&self, shared: &impl Shared, now_ns: u64) -> u32 {
+        let window = Window::from_word(shared.load());
+        if window.same_number(self.number(now_ns)) {
+            self.quota.get().saturating_sub(window.used())
+        } else {
+            self.quota.get()
+        }
+    }
+
+    /// The middle of the window of this time.
+    pub const fn middle_ns(&self, now_ns: u64) -> u64 {
+        let start_ns = self.number(now_ns).saturating_mul(self.period_ns.get());
+        start_ns.saturating_add(self.period_ns.get() / 2)
+    }
+
     /// When the window of this number is over.
     const fn end_ns(&self, number: u64) -> u64 {
         number

@@ -102,11 +102,6 @@ impl Operations {
         self.numbers == 0 || (number < u32::BITS && self.numbers & (1 << number) != 0)
     }
 
-    /// Whether this condition is asked for.
-    pub const fn ask_for(&self, condition: Conditions) -> bool {
-        self.conditions.include(condition)
-    }
-
     /// Whether any operation is meant, under any conditions.
     pub const fn is_any(&self) -> bool {
         self.numbers == 0 && self.conditions.0 == 0

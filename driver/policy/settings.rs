@@ -12,6 +12,7 @@ use super::{
     operations::Operations,
     parse::{line, long, number, percent, ParseError},
     sectors::Sectors,
+    way::Way,
 };
 use core::fmt;
 
@@ -57,11 +58,13 @@ pub enum Attribute {
     Percentiles,
     /// For how many milliseconds the injection does anything; 0 is no end.
     DurationMs,
+    /// Whether requests are held or completions.
+    Hold,
 }
 
 impl Attribute {
     /// Every attribute; the index of one is its number in the driver's configfs tables.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Enabled,
         Self::DelayUs,
         Self::JitterUs,
@@ -80,6 +83,7 @@ impl Attribute {
         Self::Distribution,
         Self::Percentiles,
         Self::DurationMs,
+        Self::Hold,
     ];
 }
 
@@ -110,6 +114,7 @@ pub struct Settings {
     shape: Shape,
     percentiles: Percentiles,
     duration_ms: u32,
+    way: Way,
 }
 
 /// Whose I/O an injection is about. Only the kernel knows these ids; 0 is anybody.
@@ -144,6 +149,7 @@ impl Settings {
             shape: Shape::Uniform,
             percentiles: Percentiles::none(),
             duration_ms: 0,
+            way: Way::Auto,
         }
     }
 
@@ -179,6 +185,7 @@ impl Settings {
             Attribute::Distribution => self.shape = Shape::parse(text)?,
             Attribute::Percentiles => self.percentiles = Percentiles::parse(text)?,
             Attribute::DurationMs => self.duration_ms = number(text, 0, u32::MAX)?,
+            Attribute::Hold => self.way = Way::parse(text)?,
         }
         Ok(())
     }
@@ -209,6 +216,11 @@ impl Settings {
     /// For how long the injection does anything, in nanoseconds, if there is an end.
     pub fn duration_ns(&self) -> Option<u64> {
         (self.duration_ms != 0).then_some(u64::from(self.duration_ms).saturating_mul(1_000_000))
+    }
+
+    /// How matching I/O is to be held.
+    pub fn way(&self) -> Way {
+        self.way
     }
 
     /// The delay that these settings ask for, if any.
@@ -304,6 +316,7 @@ impl fmt::Display for Shown<'_> {
             Attribute::Distribution => write!(f, "{}", settings.shape),
             Attribute::Percentiles => write!(f, "{}", settings.percentiles),
             Attribute::DurationMs => write!(f, "{}", settings.duration_ms),
+            Attribute::Hold => write!(f, "{}", settings.way),
         }
     }
 }
@@ -329,10 +342,32 @@ mod tests {
             .collect();
         let effects = ["1", "0", "0", "0", "1000000", "0"];
         let filters = ["", "", "", "0", "0", "100", "1", "0", "0"];
-        let others = ["uniform", "", "0"];
+        let others = ["uniform", "", "0", "auto"];
         assert_eq!(shown, [&effects[..], &filters, &others].concat());
         assert_eq!(Settings::new().delay(), None);
         assert_eq!(Settings::new().limit(), None);
+        assert_eq!(Settings::new().way(), Way::Auto);
+    }
+
+    #[test]
+    fn one_of_the_ways_is_taken_and_nothing_else() {
+        let mut settings = Settings::new();
+        for (text, way) in [
+            (&b"request\n"[..], Way::Request),
+            (b"completion", Way::Completion),
+            (b"auto\n", Way::Auto),
+        ] {
+            assert_eq!(settings.set(Attribute::Hold, text), Ok(()));
+            assert_eq!(settings.way(), way);
+            let shown = settings.show(Attribute::Hold).to_string();
+            assert_eq!(shown.as_bytes(), line(text));
+        }
+        settings.set(Attribute::Hold, b"request").unwrap();
+        for text in [&b"\n"[..], b"Request", b"request completion", b"1"] {
+            let error = settings.set(Attribute::Hold, text);
+            assert_eq!(error, Err(ParseError::Invalid), "{text:?}");
+            assert_eq!(settings.way(), Way::Request);
+        }
     }
 
     #[test]

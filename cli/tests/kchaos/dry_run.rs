@@ -23,6 +23,7 @@ fn the_commands_do_the_same_when_pasted() {
         "inject ioem limit --period-us 1000 --quota 15",
         "inject ioem delay --delay 10ms --jitter 2ms --correlation 25% --name x",
         "inject ioem delay --delay 10ms --quota 15 --enabled 0 --name $(false)",
+        "inject ioem delay --delay 10ms --hold completion --name x",
         "recover a",
         "recover --all",
         "attach vda",

@@ -37,6 +37,9 @@ fn each_flag_is_written_as_the_driver_takes_it() {
             "distribution",
             "paretonormal",
         ),
+        ("--hold auto", "hold", "auto"),
+        ("--hold REQUEST", "hold", "request"),
+        ("--hold completion", "hold", "completion"),
         ("--for 90s", "duration_ms", "90000"),
         ("--duration-ms 5", "duration_ms", "5"),
     ] {
@@ -50,6 +53,8 @@ fn each_flag_is_written_as_the_driver_takes_it() {
     let percentiles = "--percentiles 50:200,99:5ms,99.9:80ms";
     stdout(&mut tree.kchaos(&format!("inject ioem delay --name x {percentiles}")));
     assert_eq!(file(&tree, "percentiles"), "50:200 99:5000 99.9:80000");
+    // What was not asked for stays as the driver has it.
+    assert!(!tree.path("config/ioem/x/hold").exists());
 }
 
 #[test]
@@ -75,6 +80,11 @@ fn what_makes_no_sense_is_refused_with_what_would() {
         ("--probability 101%", "from 0 to 100"),
         ("--every 0", "from 1"),
         ("--distribution gauss", "normal"),
+        ("--hold requests", "auto, request, completion"),
+        (
+            "--hold request --hold auto",
+            "cannot be used multiple times",
+        ),
         ("--percentiles 50:200", "leave one out"),
         ("--for 10", "10s"),
         ("--pid-ns 0", "--pid-ns"),

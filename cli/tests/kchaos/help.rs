@@ -214,6 +214,7 @@ fn a_shell_completes_the_words() {
         ("kchaos inject ioem", "delay"),
         ("kchaos inject ioem delay", "--percentiles"),
         ("kchaos inject ioem delay --distribution", "paretonormal"),
+        ("kchaos inject ioem limit --hold", "completion"),
         ("kchaos inject ioem limit --op", "write"),
     ] {
         let found = complete(words);

@@ -16,11 +16,17 @@ fn busy() -> Tree {
             ("correlation", "12.5"),
             ("period_us", "1000000"),
             ("quota", "0"),
+            ("hold", "auto"),
         ],
     );
     tree.injection(
         "few",
-        &[("enabled", "0"), ("period_us", "1000"), ("quota", "15")],
+        &[
+            ("enabled", "0"),
+            ("period_us", "1000"),
+            ("quota", "15"),
+            ("hold", "request"),
+        ],
     );
     tree.disk("vdb", "none [ioem] kyber");
     tree.write("run/kchaos/vdb", "mq-deadline\n");
@@ -32,7 +38,7 @@ fn a_table_shows_what_is_not_as_usual() {
     assert_eq!(
         stdout(&mut busy().kchaos("list")),
         "INJECTION  STATE  WHAT IT DOES\n\
-         few        off    limit to 15 in each 1ms\n\
+         few        off    limit to 15 in each 1ms, holds requests\n\
          slow       on     delay 10ms ± 1.5ms correlated by 12.5%\n\
          \n\
          DEVICE  SCHEDULER  AFTER DETACH\n\
@@ -52,10 +58,13 @@ fn json_has_the_attributes_as_numbers() {
             "version": 1,
             "enabled": 1,
             "injections": [
-                {"name": "few", "state": "off", "enabled": 0, "period_us": 1000, "quota": 15},
+                {
+                    "name": "few", "state": "off", "enabled": 0, "period_us": 1000, "quota": 15,
+                    "hold": "request"
+                },
                 {
                     "name": "slow", "state": "on", "enabled": 1, "delay_us": 10000, "jitter_us": 1500,
-                    "correlation": 12.5, "period_us": 1000000, "quota": 0
+                    "correlation": 12.5, "period_us": 1000000, "quota": 0, "hold": "auto"
                 },
             ],
             "devices": [

@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-const NAMES: [(&str, Attribute); 17] = [
+const NAMES: [(&str, Attribute); 18] = [
     ("enabled", Attribute::Enabled),
     ("delay_us", Attribute::DelayUs),
     ("jitter_us", Attribute::JitterUs),
@@ -27,6 +27,7 @@ const NAMES: [(&str, Attribute); 17] = [
     ("distribution", Attribute::Distribution),
     ("percentiles", Attribute::Percentiles),
     ("duration_ms", Attribute::DurationMs),
+    ("hold", Attribute::Hold),
 ];
 
 /// The driver's attribute of this name; none for those that kchaos looks up before it writes them.

@@ -58,7 +58,10 @@ mod reference;
 #[path = "../../../driver/rule.rs"]
 mod rule;
 mod shim;
+#[path = "../../../driver/turns.rs"]
+mod turns;
 
 use chaos_policy::policy;
 // Where the driver's files look for it: `kernel::bindings`, and so on.
-use shim::{bindings, container_of, prelude, sync, warn_on};
+use shim::{alloc, bindings, container_of, prelude, sync, warn_on};
+use std::ffi;

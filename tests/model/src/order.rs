@@ -5,7 +5,7 @@
 use crate::{
     elevator::{
         block_layer::{self, hand_over, submit_before, Owned},
-        Fifo, Request, TimeQueue,
+        Entry, Fifo, Request, TimeQueue,
     },
     lines::Lines,
     plan::Closed,
@@ -61,7 +61,6 @@ proptest! {
             prop_assert_eq!(queue.is_empty(), sorted.is_empty());
             prop_assert_eq!(queue.first_due_ns(), sorted.front().map(|(due_ns, _)| *due_ns));
             prop_assert_eq!(queue.last_due_ns(), sorted.back().map(|(due_ns, _)| *due_ns));
-            prop_assert_eq!(queue.first_set(), sorted.front().map(|(_, number)| *number));
         }
     }
 
@@ -130,7 +129,9 @@ proptest! {
                 // Now it is not before that time, and perhaps no more the first.
                 continue;
             }
-            let first = lines.first_set(place);
+            // Those that are due queue up, in order.
+            lines.queue_up(place, time_ns, |_| 0);
+            let first = lines.first_queued(place).map(|(set, _)| set);
             let popped = lines.pop(place).map(number);
             prop_assert_eq!(popped, first);
             let popped = popped.unwrap() as usize;

@@ -8,6 +8,7 @@ use crate::{
     policy::{
         device::Disk,
         settings::{Owner, Settings},
+        way::Way,
     },
     rule::Order,
     sync::Arc,
@@ -26,6 +27,8 @@ pub(crate) fn order<'a>(injection: &'a Injection, ledger: &'a Arc<Ledger>) -> Or
         injection: injection.id,
         filter: settings.filter(&disk, Owner::default()).unwrap(),
         gate: settings.gate(),
+        // Of whatever I/O they are.
+        way: Way::Request,
         delay: None,
         limit: None,
         seed: None,

@@ -47,9 +47,10 @@ fn plan(quotas: &[u32]) -> Arc<Plan> {
 fn admit(plan: &Plan, limits: u64) -> Option<Admission> {
     let first_ns = now_ns();
     let mut last_ns = first_ns;
-    plan.admit(limits, &mut last_ns)
-        .is_ok()
-        .then_some((first_ns, last_ns))
+    let ticket = plan.turns().draw(limits);
+    let admitted = plan.admit(limits, ticket, &mut last_ns).is_ok();
+    plan.turns().leave(limits);
+    admitted.then_some((first_ns, last_ns))
 }
 
 /// Has each thread ask these sets of limits one after the other, while time goes on until each of `times_ns`. Then compares

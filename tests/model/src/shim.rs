@@ -2,6 +2,7 @@
 
 //! What the driver's files use of the kernel crate, on the host.
 
+pub(crate) mod alloc;
 pub(crate) mod bindings;
 pub(crate) mod clock;
 pub(crate) mod prelude;

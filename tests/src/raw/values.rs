@@ -52,6 +52,9 @@ const TOKENS: &[&str] = &[
     "normal",
     "pareto",
     "paretonormal",
+    "auto",
+    "request",
+    "completion",
     "50:200",
     "99:5000",
     "99.9:80000",
@@ -145,6 +148,7 @@ fn of_kind(random: &mut Random, attribute: &str, disk: &str) -> String {
             random,
             &["", "50:20 99:500 99.9:8000", "0:1 100:3600000000"],
         ),
+        "hold" => word(random, &["auto", "request", "completion"]),
         "stats" => "0".to_owned(),
         _ => random.below(10_000).to_string(),
     }

@@ -183,7 +183,7 @@ struct TextCase {
     bad: &'static [(&'static str, i32)],
 }
 
-const TEXT_CASES: [TextCase; 7] = [
+const TEXT_CASES: [TextCase; 8] = [
     TextCase {
         attribute: "device",
         value: "sda nvme0n1p2 8:1",
@@ -256,6 +256,20 @@ const TEXT_CASES: [TextCase; 7] = [
             ("Normal", EINVAL),
             ("normal pareto", EINVAL),
             ("percentiles", EINVAL),
+            ("0", EINVAL),
+        ],
+    },
+    TextCase {
+        attribute: "hold",
+        value: "completion",
+        bad: &[
+            ("\n", EINVAL),
+            ("Request", EINVAL),
+            ("requests", EINVAL),
+            ("complete", EINVAL),
+            ("request completion", EINVAL),
+            ("request,completion", EINVAL),
+            ("none", EINVAL),
             ("0", EINVAL),
         ],
     },
@@ -549,6 +563,9 @@ pub(crate) fn good_values(report: &mut Report) -> Result<()> {
         ("percentiles", "\n", ""),
         ("duration_ms", "4294967295", "4294967295"),
         ("duration_ms", "0", "0"),
+        ("hold", "request\n", "request"),
+        ("hold", "completion", "completion"),
+        ("hold", "auto", "auto"),
         ("cgroup", "/sys/fs/cgroup", "/sys/fs/cgroup"),
         ("cgroup", "/", "/"),
         ("cgroup", "\n", ""),

@@ -125,6 +125,7 @@ fn value(random: &mut Random, disks: &[String], attribute: &str) -> String {
         "probability" => words(random, &["100", "100", "50", "0.0001", "0"]),
         "every" => (1 + random.below(4)).to_string(),
         "times" => words(random, &["0", "0", "1", "1000"]),
+        "hold" => words(random, &["auto", "auto", "request", "completion"]),
         "duration_ms" => words(random, &["0", "0", "1", "20", "300"]),
         _ => "0".to_owned(),
     }
@@ -154,6 +155,7 @@ const ATTRIBUTES: &[&str] = &[
     "every",
     "times",
     "duration_ms",
+    "hold",
     "stats",
     "ceiling",
 ];

@@ -2,7 +2,7 @@
 
 //! The block layer's part: makes requests, hands them over and takes them back.
 
-use super::{Bio, Fifo, Remember, Request};
+use super::{Bio, Fifo, Request};
 use crate::bindings;
 use std::{
     ffi::c_void,
@@ -20,6 +20,9 @@ impl Owned {
         let stale: *mut c_void = dangling_mut();
         let memory = Box::new(bindings::request {
             cmd_flags: flags,
+            rq_flags: 0,
+            part: null_mut(),
+            end_io: None,
             __data_len: 4096,
             __sector: number,
             bio: null_mut(),
@@ -47,7 +50,7 @@ impl Owned {
         unsafe {
             let node = &raw mut (*request.as_ptr()).__bindgen_anon_3.rb_node;
             (*node).__rb_parent_color = node.addr();
-            Request::prepare(request.as_ptr(), Remember::Process);
+            Request::prepare(request.as_ptr(), 1);
         }
         Self(request)
     }
@@ -103,7 +106,7 @@ fn cleared_node() -> bindings::rb_node {
 }
 
 /// Hands requests over, in a list as the block layer's.
-pub(crate) fn insert(requests: impl IntoIterator<Item = Owned>, take: impl FnOnce(Fifo)) {
+pub(crate) fn insert(requests: impl IntoIterator<Item = Owned>, take: impl FnOnce(Fifo<Request>)) {
     let mut head = bindings::list_head {
         next: null_mut(),
         prev: null_mut(),
@@ -138,6 +141,12 @@ pub(crate) fn submit_before(number: u64, merge: impl FnOnce(Bio<'_>) -> bool) ->
         },
         bi_io_vec: null_mut(),
         bi_bdev: null_mut(),
+        bi_next: null_mut(),
+        bi_opf: 0,
+        bi_flags: 0,
+        __bi_remaining: bindings::atomic_t { counter: 1 },
+        bi_end_io: None,
+        bi_private: null_mut(),
     };
     // SAFETY: The bio outlives its use, and of the queue nothing is used.
     merge(unsafe { Bio::from_raw(NonNull::dangling(), NonNull::from(&mut bio), 1) })

@@ -2,14 +2,12 @@
 
 //! What is private to the block layer and wanted here.
 
-use super::Request;
+use super::{Entry, Request};
 use crate::{bindings, policy::filter::Io};
 use std::{mem::ManuallyDrop, ptr::NonNull};
 
-pub(crate) struct BlkMqAllocData {
-    pub(crate) flags: u32,
-    pub(crate) shallow_depth: u32,
-    pub(crate) cmd_flags: u32,
+pub(crate) struct DiskStats {
+    pub(crate) nsecs: [u64; 4],
 }
 
 /// As the block layer's: looks at the last eight requests of a list, backwards. Of a bio only its place counts here, and the request

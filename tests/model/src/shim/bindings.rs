@@ -16,10 +16,25 @@ use std::ffi::c_void;
 
 pub(crate) const req_op_REQ_OP_READ: u32 = 0;
 pub(crate) const req_op_REQ_OP_WRITE: u32 = 1;
+pub(crate) const req_op_REQ_OP_DISCARD: u32 = 3;
+pub(crate) const req_op_REQ_OP_ZONE_OPEN: u32 = 11;
+pub(crate) const req_op_REQ_OP_ZONE_RESET_ALL: u32 = 19;
+pub(crate) const REQ_OP_BITS: u32 = 8;
+pub(crate) const BD_PARTNO: u32 = 255;
+pub(crate) const BIO_CHAIN: u32 = 3;
+pub(crate) const BIO_QOS_THROTTLED: u32 = 7;
+pub(crate) const BIO_QOS_MERGED: u32 = 8;
+pub(crate) const rqf_flags___RQF_FLUSH_SEQ: u32 = 1;
+pub(crate) const rqf_flags___RQF_USE_SCHED: u32 = 5;
+pub(crate) const rqf_flags___RQF_IO_STAT: u32 = 8;
+pub(crate) const stat_group_STAT_READ: u32 = 0;
+pub(crate) const stat_group_STAT_WRITE: u32 = 1;
+pub(crate) const stat_group_STAT_DISCARD: u32 = 2;
 pub(crate) const req_flag_bits___REQ_SYNC: u32 = 11;
 pub(crate) const req_flag_bits___REQ_META: u32 = 12;
 pub(crate) const req_flag_bits___REQ_FUA: u32 = 17;
 pub(crate) const req_flag_bits___REQ_PREFLUSH: u32 = 18;
+pub(crate) const req_flag_bits___REQ_INTEGRITY: u32 = 16;
 pub(crate) const req_flag_bits___REQ_SWAP: u32 = 25;
 pub(crate) const pageflags_PG_locked: u32 = 0;
 pub(crate) const pageflags_PG_uptodate: u32 = 3;
@@ -28,6 +43,9 @@ pub(crate) const pageflags_PG_swapbacked: u32 = 17;
 /// Fields that the driver never touches are left out.
 pub(crate) struct request {
     pub(crate) cmd_flags: u32,
+    pub(crate) rq_flags: u32,
+    pub(crate) part: *mut block_device,
+    pub(crate) end_io: Option<unsafe extern "C" fn()>,
     pub(crate) __data_len: u32,
     pub(crate) __sector: u64,
     pub(crate) bio: *mut bio,
@@ -72,7 +90,44 @@ pub(crate) struct bio {
     pub(crate) bi_iter: bvec_iter,
     pub(crate) bi_io_vec: *mut bio_vec,
     pub(crate) bi_bdev: *mut block_device,
+    pub(crate) bi_next: *mut bio,
+    pub(crate) bi_opf: u32,
+    pub(crate) bi_flags: u16,
+    pub(crate) __bi_remaining: atomic_t,
+    pub(crate) bi_end_io: bio_end_io_t,
+    pub(crate) bi_private: *mut c_void,
 }
+
+pub(crate) type bio_end_io_t = Option<unsafe extern "C" fn(*mut bio)>;
+
+/// As the block layer's, but for what only the block layer does.
+///
+/// # Safety
+///
+/// As for the block layer's own.
+pub(crate) unsafe fn bio_endio(bio: *mut bio) {
+    // SAFETY: By this function's requirements.
+    unsafe {
+        if (*bio).bi_flags & 1 << BIO_CHAIN != 0 {
+            let counter = &mut (*bio).__bi_remaining.counter;
+            assert!(*counter > 0);
+            *counter -= 1;
+            if *counter > 0 {
+                return;
+            }
+            (*bio).bi_flags &= !(1 << BIO_CHAIN);
+        }
+        if let Some(end_io) = (*bio).bi_end_io {
+            end_io(bio);
+        }
+    }
+}
+
+pub(crate) fn raw_smp_processor_id() -> u32 {
+    0
+}
+
+pub(crate) static mut __per_cpu_offset: [std::ffi::c_ulong; 1] = [0];
 
 #[derive(Clone, Copy)]
 pub(crate) struct bvec_iter {
@@ -96,6 +151,14 @@ pub(crate) struct memdesc_flags_t {
 pub(crate) struct block_device {
     pub(crate) __bd_flags: atomic_t,
     pub(crate) bd_dev: u32,
+    pub(crate) bd_stats: *mut disk_stats,
+    pub(crate) bd_disk: *mut gendisk,
+}
+
+pub(crate) struct disk_stats;
+
+pub(crate) struct gendisk {
+    pub(crate) part0: *mut block_device,
 }
 
 pub(crate) struct atomic_t {

@@ -36,7 +36,16 @@ impl From<AllocError> for Error {
 pub(crate) type Result<T = (), E = Error> = core::result::Result<T, E>;
 
 /// How memory is asked for.
+#[derive(Clone, Copy)]
 pub(crate) struct Flags;
+
+impl std::ops::BitOr for Flags {
+    type Output = Self;
+
+    fn bitor(self, _: Self) -> Self {
+        self
+    }
+}
 
 pub(crate) const GFP_KERNEL: Flags = Flags;
 
@@ -59,6 +68,19 @@ impl<T> KVec<T> {
     pub(crate) fn push(&mut self, value: T, _: Flags) -> Result<(), AllocError> {
         self.0.push(value);
         Ok(())
+    }
+
+    pub(crate) fn into_raw_parts(self) -> (*mut T, usize, usize) {
+        let mut vector = std::mem::ManuallyDrop::new(self.0);
+        (vector.as_mut_ptr(), vector.len(), vector.capacity())
+    }
+
+    /// # Safety
+    ///
+    /// As for the standard library's own.
+    pub(crate) unsafe fn from_raw_parts(pointer: *mut T, length: usize, capacity: usize) -> Self {
+        // SAFETY: By this function's requirements.
+        Self(unsafe { Vec::from_raw_parts(pointer, length, capacity) })
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
