@@ -47,6 +47,8 @@ struct Entry {
 pub(crate) struct Config {
     /// Whether any injection does anything.
     enabled: bool,
+    /// Whether the machine sleeps, so that no disk follows its plan.
+    is_asleep: bool,
     next_id: u64,
     injections: KVec<Injection>,
     disks: KVec<Disk>,
@@ -116,6 +118,7 @@ impl Config {
     const fn new() -> Self {
         Self {
             enabled: true,
+            is_asleep: false,
             next_id: 0,
             injections: KVec::new(),
             disks: KVec::new(),
@@ -139,6 +142,14 @@ impl Config {
             return Ok(());
         }
         self.apply().inspect_err(|_| self.enabled = before)
+    }
+
+    /// Has all disks hold nothing while the machine sleeps, and follow their plans again afterwards. Needs no memory.
+    pub(crate) fn set_asleep(&mut self, is_asleep: bool) {
+        self.is_asleep = is_asleep;
+        for disk in &self.disks {
+            disk.tell(is_asleep);
+        }
     }
 
     /// Makes an injection, which does nothing yet.
@@ -342,13 +353,13 @@ impl Config {
         self.disks.iter().for_each(|disk| visit(&disk.queue));
     }
 
-    /// The plan of a disk.
+    /// The plan that a disk follows.
     pub(crate) fn plan_of(&self, queue: &Queue<Ioem>) -> Option<Arc<Plan>> {
         let disk = self
             .disks
             .iter()
             .find(|disk| core::ptr::eq(&*disk.queue, queue))?;
-        disk.plan.clone()
+        disk.plan.clone().filter(|_| !self.is_asleep)
     }
 
     /// Brings the plans of all disks up to date: all of them, or on an error none.
@@ -367,7 +378,8 @@ impl Config {
         // From here on nothing fails.
         for (disk, plan) in self.disks.iter_mut().zip(plans) {
             if !Plan::same(plan.as_deref(), disk.plan.as_deref()) {
-                disk.follow(plan);
+                disk.plan = plan;
+                disk.tell(self.is_asleep);
             }
         }
         Ok(())
@@ -384,17 +396,19 @@ impl Config {
 
     fn release_all(&mut self) {
         for disk in self.disks.iter_mut() {
-            disk.follow(None);
+            disk.plan = None;
+            disk.tell(self.is_asleep);
         }
     }
 }
 
 impl Disk {
-    /// Has all hardware queues follow another plan. One that is added just now takes it when it gets the lock.
-    fn follow(&mut self, plan: Option<Arc<Plan>>) {
-        self.plan = plan;
-        self.queue
-            .for_each_hw_queue(|hw_queue| HwState::follow(hw_queue, self.plan.clone()));
+    /// Has all hardware queues follow the plan, or none while the machine sleeps. One that is added just now takes it when it gets
+    /// the lock.
+    fn tell(&self, is_asleep: bool) {
+        self.queue.for_each_hw_queue(|hw_queue| {
+            HwState::follow(hw_queue, self.plan.clone().filter(|_| !is_asleep));
+        });
     }
 
     /// The plan that these injections make for this disk; where they count is made ready, too.

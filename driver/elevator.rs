@@ -18,6 +18,7 @@
 //! | [`Elevator::release`] | a worker of the block layer, no locks |
 //! | [`Elevator::alarm`] | hard interrupt: it must neither lock nor take long |
 //! | [`Elevator::show_held`] | process, may sleep; `eq->sysfs_lock` is held |
+//! | [`Elevator::set_asleep`] | process, may sleep; `system_transition_mutex` may be held by somebody who waits for this |
 //! | [`Elevator::for_each_queue`] | process, may sleep; `cpus_write_lock` is held |
 //! | [`Elevator::insert_requests`] | process or kblockd, must not sleep: it may run from `schedule()` |
 //! | [`Elevator::dispatch_request`] | process or kblockd under `rcu_read_lock()`, must not sleep; several CPUs at once |
@@ -49,6 +50,7 @@ mod parked;
 mod queue;
 mod registration;
 mod request;
+mod sleep;
 mod time_queue;
 mod trace;
 mod vtable;
@@ -116,6 +118,10 @@ pub(crate) trait Elevator: Sized + 'static {
 
     /// Writes text about what is held; how many bytes.
     fn show_held(queue: &Queue<Self>, page: &mut [u8; kernel::page::PAGE_SIZE]) -> usize;
+
+    /// The machine is about to sleep, and until it is awake again, nobody may wait for anything that is held: nothing may be. Or it
+    /// is awake.
+    fn set_asleep(is_asleep: bool);
 
     /// Visits all disks that are on this scheduler, from [`Elevator::start_queue`] to [`Elevator::stop_queue`].
     fn for_each_queue(visit: impl FnMut(&Queue<Self>));

@@ -311,6 +311,10 @@ impl Elevator for Ioem {
         hw_queue.data().asks_for_pid_namespace.load(Relaxed)
     }
 
+    fn set_asleep(is_asleep: bool) {
+        config::lock().set_asleep(is_asleep);
+    }
+
     fn for_each_queue(visit: impl FnMut(&Queue<Self>)) {
         config::lock().for_each_queue(visit);
     }

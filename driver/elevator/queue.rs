@@ -293,7 +293,12 @@ impl<E: Elevator> HwQueue<E> {
     /// Waits until nobody is in [`Elevator::release`], nor will be, unless somebody calls [`HwQueue::kick`] again.
     pub(super) fn flush(&self) {
         // SAFETY: The work is initialized. May sleep: this is for `exit_hctx`.
-        unsafe { bindings::cancel_work_sync(Work::raw_get(&raw const self.work)) };
+        unsafe {
+            if bindings::cancel_work_sync(Work::raw_get(&raw const self.work)) {
+                // The work that does not run any more had a reference.
+                drop(Arc::from_raw(core::ptr::from_ref(self)));
+            }
+        }
     }
 
     /// Whether what the processor `cpu` submits comes to this hardware queue.

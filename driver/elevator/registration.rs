@@ -5,6 +5,7 @@
 use super::{
     cpus::CpuWatch,
     layouts::{elv_register, elv_unregister, ElevatorType},
+    sleep::SleepWatch,
     vtable::VTable,
     Elevator,
 };
@@ -23,8 +24,9 @@ use kernel::{prelude::*, types::Opaque};
 pub(crate) struct Registration<E: Elevator> {
     #[pin]
     elevator_type: Opaque<ElevatorType>,
-    // Goes after the scheduler has.
+    // These go after the scheduler has.
     _cpus: CpuWatch<E>,
+    _sleep: SleepWatch<E>,
 }
 
 // SAFETY: There is nothing that can be done with a registration but dropping it.
@@ -41,6 +43,7 @@ impl<E: Elevator> Registration<E> {
     pub(crate) fn new(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             _cpus: CpuWatch::new()?,
+            _sleep: SleepWatch::new()?,
             elevator_type <- Opaque::try_ffi_init(move |slot: *mut ElevatorType| {
                 // SAFETY: The slot is valid for writing.
                 unsafe { slot.write(VTable::<E>::elevator_type(module)) };

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Suspend and hibernation: from when the machine begins to write its data out until it is awake again, nobody may wait for
+//! a scheduler: not the sync, not the tasks that are to be frozen, and not the image that is written or read.
+//!
+//! For hibernation, the notifier comes before all of that. For suspend, the sync comes before the notifier (`enter_state()`),
+//! so that the tracepoint of its start is listened to, which comes with `system_transition_mutex` held. Whoever takes that mutex
+//! then knows that the machine is awake, or that it did not go to sleep.
+//!
+//! C header: [`include/linux/suspend.h`](srctree/include/linux/suspend.h)
+
+use super::Elevator;
+use core::marker::PhantomData;
+use kernel::{
+    bindings,
+    error::to_result,
+    ffi, impl_has_work, new_mutex, new_work,
+    prelude::*,
+    str::CStrExt,
+    sync::{Arc, ArcBorrow, Mutex},
+    types::Opaque,
+    workqueue::{self, Work, WorkItem},
+};
+
+// Lock classes and lockdep maps have no members unless a kernel is built to debug locks.
+#[allow(improper_ctypes)]
+extern "C" {
+    /// Exported by `EXPORT_TRACEPOINT_SYMBOL_GPL(suspend_resume)`.
+    static mut __tracepoint_suspend_resume: bindings::tracepoint;
+}
+
+/// Tells the scheduler `E` when the machine sleeps, for as long as this lives.
+///
+/// # Invariants
+///
+/// The notifier of what it has is registered, and the rest of that is the data of a probe of the tracepoint.
+pub(super) struct SleepWatch<E: Elevator>(Arc<Watched<E>>);
+
+/// What is known of the machine's sleep.
+#[pin_data]
+struct Watched<E: Elevator> {
+    #[pin]
+    notifier: Opaque<bindings::notifier_block>,
+    #[pin]
+    reasons: Mutex<Reasons>,
+    #[pin]
+    work: Work<Self>,
+    _elevator: PhantomData<E>,
+}
+
+/// Why nobody may wait.
+#[derive(Clone, Copy, Default)]
+struct Reasons {
+    /// The machine writes its data out, to sleep after that.
+    syncs: bool,
+    /// It is on its way to sleep, asleep, or on its way back.
+    sleeps: bool,
+}
+
+// SAFETY: The notifier is the kernel's once it is registered, and any task may register and unregister it.
+unsafe impl<E: Elevator> Send for Watched<E> {}
+// SAFETY: As above; the rest is `Sync`.
+unsafe impl<E: Elevator> Sync for Watched<E> {}
+
+impl<E: Elevator> Watched<E> {
+    /// Changes the reasons, and tells the scheduler if there is one now and was none, or the other way round. May sleep.
+    fn change(&self, change: impl FnOnce(&mut Reasons)) {
+        let mut reasons = self.reasons.lock();
+        let sleeps = |reasons: &Reasons| reasons.syncs || reasons.sleeps;
+        let before = sleeps(&reasons);
+        change(&mut reasons);
+        let now = sleeps(&reasons);
+        if now != before {
+            E::set_asleep(now);
+        }
+    }
+}
+
+impl<E: Elevator> WorkItem for Watched<E> {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        this.change(|reasons| reasons.syncs = true);
+        // SAFETY: A worker that cannot be frozen may wait for the mutex, which is free when the machine is awake again. It is held
+        // since before this work was queued, so that this does not keep the machine from going to sleep.
+        unsafe { bindings::unlock_system_sleep(bindings::lock_system_sleep()) };
+        this.change(|reasons| reasons.syncs = false);
+    }
+}
+
+impl_has_work! {
+    impl{E: Elevator} HasWork<Self> for Watched<E> { self.work }
+}
+
+impl<E: Elevator> SleepWatch<E> {
+    /// Begins to tell. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(super) fn new() -> Result<Self> {
+        let watched = Arc::pin_init(
+            pin_init!(Watched {
+                notifier <- Opaque::ffi_init(|slot: *mut bindings::notifier_block| {
+                    // SAFETY: The slot is valid for writing; zero is a value of each field.
+                    unsafe {
+                        slot.write(core::mem::zeroed());
+                        (*slot).notifier_call = Some(Self::notified);
+                    }
+                }),
+                reasons <- new_mutex!(Reasons::default(), "elevator_sleep"),
+                work <- new_work!("elevator_sleep"),
+                _elevator: PhantomData,
+            }),
+            GFP_KERNEL,
+        )?;
+        let notifier = watched.notifier.get();
+        // SAFETY: The notifier is complete, and stays where it is until `drop` has unregistered it.
+        to_result(unsafe { bindings::register_pm_notifier(notifier) })?;
+        // SAFETY: The probe has the arguments of the tracepoint, and its data stay until `drop` has unregistered it.
+        let probed = to_result(unsafe {
+            bindings::tracepoint_probe_register(
+                &raw mut __tracepoint_suspend_resume,
+                Self::traced as *mut ffi::c_void,
+                Arc::as_ptr(&watched).cast_mut().cast(),
+            )
+        });
+        if let Err(error) = probed {
+            // SAFETY: It was just registered.
+            unsafe { bindings::unregister_pm_notifier(notifier) };
+            return Err(error);
+        }
+        // INVARIANT: Both are registered.
+        Ok(Self(watched))
+    }
+
+    /// # Safety
+    ///
+    /// Called by the kernel's power management only, for the registered notifier: in process context, may sleep.
+    unsafe extern "C" fn notified(
+        notifier: *mut bindings::notifier_block,
+        event: ffi::c_ulong,
+        _data: *mut ffi::c_void,
+    ) -> ffi::c_int {
+        let sleeps = match event as u32 {
+            bindings::PM_HIBERNATION_PREPARE
+            | bindings::PM_SUSPEND_PREPARE
+            | bindings::PM_RESTORE_PREPARE => true,
+            bindings::PM_POST_HIBERNATION
+            | bindings::PM_POST_SUSPEND
+            | bindings::PM_POST_RESTORE => false,
+            // `NOTIFY_DONE`: nothing that is known here.
+            _ => return 0,
+        };
+        // SAFETY: By this function's requirements the notifier is a field of what this has, which lives meanwhile.
+        let watched =
+            unsafe { &*kernel::container_of!(Opaque::cast_from(notifier), Watched<E>, notifier) };
+        watched.change(|reasons| reasons.sleeps = sleeps);
+        0
+    }
+
+    /// # Safety
+    ///
+    /// Called by the tracepoint only, with its arguments, and the data that it was registered with.
+    unsafe extern "C" fn traced(
+        watched: *mut ffi::c_void,
+        action: *const ffi::c_char,
+        _value: ffi::c_int,
+        start: bool,
+    ) {
+        // SAFETY: By this function's requirements the text ends in NUL, and stays while this runs.
+        let action = unsafe { CStr::from_char_ptr(action) };
+        if start && action.to_bytes() == b"sync_filesystems" {
+            // SAFETY: By this function's requirements the data are of an `Arc` that lives meanwhile.
+            let watched = unsafe { ArcBorrow::from_raw(watched.cast_const().cast::<Watched<E>>()) };
+            // If it was queued before, that is as good.
+            let _ = workqueue::system_unbound().enqueue(Arc::from(watched));
+        }
+    }
+}
+
+impl<E: Elevator> Drop for SleepWatch<E> {
+    fn drop(&mut self) {
+        // SAFETY: By the invariants both are registered. After the grace period no probe runs: it waits for those that are
+        // running, as `tracepoint_synchronize_unregister()` does. Then no work is queued any more. All of these may sleep.
+        unsafe {
+            bindings::unregister_pm_notifier(self.0.notifier.get());
+            bindings::tracepoint_probe_unregister(
+                &raw mut __tracepoint_suspend_resume,
+                Self::traced as *mut ffi::c_void,
+                Arc::as_ptr(&self.0).cast_mut().cast(),
+            );
+            bindings::synchronize_srcu(&raw mut bindings::tracepoint_srcu);
+            bindings::synchronize_rcu();
+            if bindings::cancel_work_sync(Work::raw_get(&raw const self.0.work)) {
+                // The work that does not run any more had a reference.
+                drop(Arc::from_raw(Arc::as_ptr(&self.0)));
+            }
+        }
+    }
+}
