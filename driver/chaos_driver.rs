@@ -19,6 +19,7 @@ mod plan;
 mod policy;
 mod rule;
 mod scheduler;
+mod text;
 mod turns;
 
 use elevator::Registration;

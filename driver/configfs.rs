@@ -20,14 +20,15 @@ use crate::{
         parse::{line, number, ParseError},
         settings::Attribute,
     },
+    text::{self, Lines},
 };
-use core::fmt::{self, Display};
+use core::fmt::Display;
 use kernel::{
     configfs::{AttributeOperations, Group, GroupOperations, Subsystem},
     configfs_attrs,
     page::PAGE_SIZE,
     prelude::*,
-    str::{CString, Formatter},
+    str::CString,
 };
 
 /// Version of this interface: it grows when a program that uses it has to change.
@@ -240,31 +241,7 @@ fn whole(page: &[u8]) -> Result<&[u8]> {
 }
 
 fn show(page: &mut [u8; PAGE_SIZE], value: &dyn Display) -> Result<usize> {
-    let mut lines = Lines::new(page);
-    lines.add(core::format_args!("{value}"));
-    Ok(lines.length)
-}
-
-/// Text that is written line by line; what does not fit into the page is left out.
-struct Lines<'a> {
-    text: Formatter<'a>,
-    length: usize,
-}
-
-impl<'a> Lines<'a> {
-    fn new(page: &'a mut [u8; PAGE_SIZE]) -> Self {
-        Self {
-            text: Formatter::new(page),
-            length: 0,
-        }
-    }
-
-    fn add(&mut self, line: fmt::Arguments<'_>) {
-        use kernel::fmt::Write;
-        if self.text.write_fmt(core::format_args!("{line}\n")).is_ok() {
-            self.length = self.text.bytes_written();
-        }
-    }
+    Ok(text::value(page, value))
 }
 
 /// The counts that people see, and their names.
@@ -301,7 +278,7 @@ fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &Stats<'_>) -> usize {
             }
         }
     }
-    lines.length
+    lines.finish()
 }
 
 fn show_ceiling(page: &mut [u8; PAGE_SIZE], config: &Config, id: InjectionId) -> usize {
@@ -310,7 +287,7 @@ fn show_ceiling(page: &mut [u8; PAGE_SIZE], config: &Config, id: InjectionId) ->
         let disk = core::str::from_utf8(disk).unwrap_or("");
         lines.add(core::format_args!("{disk} {iops}"));
     }
-    lines.length
+    lines.finish()
 }
 
 impl From<ParseError> for Error {

@@ -117,31 +117,34 @@ impl Plan {
         orders: impl Iterator<Item = Order<'a>>,
         old: Option<&Self>,
     ) -> Result<Option<Arc<Self>>> {
+        let epoch = NEXT_EPOCH.fetch_add(1, Relaxed);
+        let mut rules = KVec::new();
+        for order in orders {
+            Rule::new(order, old, epoch, &mut rules)?;
+        }
+        match rules.len() {
+            0 => Ok(None),
+            1..=MOST_RULES => Self::of(rules, old, epoch).map(Some),
+            _ => Err(ENOSPC),
+        }
+    }
+
+    /// The plan of these rules; not inlined, as it takes much of the stack.
+    #[inline(never)]
+    fn of(rules: KVec<Rule>, old: Option<&Self>, epoch: u64) -> Result<Arc<Self>> {
         let mut plan = Self {
-            rules: KVec::new(),
+            asks_for_pid_namespace: rules.iter().any(Rule::asks_for_pid_namespace),
+            rules,
             places: [0; MOST_RULES],
             by_operation: [0; OPERATIONS],
-            epoch: NEXT_EPOCH.fetch_add(1, Relaxed),
+            epoch,
             all: 0,
             delaying: 0,
             limiting: 0,
             turns: Turns::new(),
-            asks_for_pid_namespace: false,
         };
-        for order in orders {
-            let before = old.and_then(|old| old.rule_of(order.injection));
-            plan.rules
-                .push(Rule::new(order, before, plan.epoch)?, GFP_KERNEL)?;
-        }
-        if plan.rules.is_empty() {
-            return Ok(None);
-        }
-        if plan.rules.len() > MOST_RULES {
-            return Err(ENOSPC);
-        }
         plan.give_bits(old);
-        plan.asks_for_pid_namespace = plan.rules.iter().any(Rule::asks_for_pid_namespace);
-        Ok(Some(Arc::new(plan, GFP_KERNEL)?))
+        Ok(Arc::new(plan, GFP_KERNEL)?)
     }
 
     /// Gives each rule a bit: its old one, so that requests need not be told, or a free one.
@@ -176,7 +179,8 @@ impl Plan {
         self.by_operation[(number as usize).min(OPERATIONS - 1)]
     }
 
-    fn rule_of(&self, injection: InjectionId) -> Option<&Rule> {
+    /// The rule of an injection.
+    pub(crate) fn rule_of(&self, injection: InjectionId) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.injection == injection)
     }
 
@@ -540,7 +544,8 @@ impl Plan {
         }
     }
 
-    /// [`Plan::charge`] of any number of limits.
+    /// [`Plan::charge`] of any number of limits; not inlined, as it takes much of the stack.
+    #[inline(never)]
     fn charge_all(&self, set: u64, now_ns: &mut u64) -> Result<Closed, Closed> {
         let mut closed = Closed::NOT;
         let mut windows = [Window::NONE; MOST_RULES];
@@ -556,9 +561,9 @@ impl Plan {
                     windows[place % MOST_RULES] = charge.window;
                 }
                 Err(until_ns) => {
-                    for (before, window) in self.rules.iter().zip(windows).take(place) {
+                    for (before, window) in self.rules.iter().zip(&windows).take(place) {
                         if before.bit & set != 0 {
-                            before.give_back(window);
+                            before.give_back(*window);
                         }
                     }
                     return Err(rule.closed(until_ns));

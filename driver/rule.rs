@@ -10,7 +10,7 @@ use crate::{
     },
     injection::{InjectionId, Term},
     ledger::{Count, Ledger},
-    plan::{Closed, Verdict},
+    plan::{Closed, Plan, Verdict},
     policy::{
         delay::Delay,
         filter::{Filter, Io},
@@ -79,8 +79,19 @@ struct State {
 }
 
 impl Rule {
-    /// The rule of the plan of this number, after the one that the plan before it had.
-    pub(crate) fn new(order: Order<'_>, before: Option<&Self>, epoch: u64) -> Result<Self> {
+    /// Adds the rule of the plan of this number that an order asks for, after `old`. Not inlined, as it takes much of the stack.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    #[inline(never)]
+    pub(crate) fn new(
+        order: Order<'_>,
+        old: Option<&Plan>,
+        epoch: u64,
+        rules: &mut KVec<Self>,
+    ) -> Result {
+        let before = old.and_then(|old| old.rule_of(order.injection));
         let state = match before.and_then(|before| before.state_to_keep(&order)) {
             Some(state) => state,
             None => State::new(&order, before)?,
@@ -106,7 +117,7 @@ impl Rule {
                 rule.delay_since = before.delay_since;
             }
         }
-        Ok(rule)
+        Ok(rules.push(rule, GFP_KERNEL)?)
     }
 
     /// The state, unless its count is one of other windows, or its sequence another one.

@@ -13,13 +13,12 @@ use crate::{
     hold::{Hold, NotParked, Park, NEVER},
     memory::Allowance,
     plan::Plan,
+    text::Lines,
 };
 use kernel::{
-    fmt::Write,
     new_spinlock,
     page::PAGE_SIZE,
     prelude::*,
-    str::Formatter,
     sync::{
         lock::{spinlock::SpinLockBackend, Guard},
         Arc, ArcBorrow, SpinLock,
@@ -247,12 +246,13 @@ impl Elevator for Ioem {
     fn new_hw_queue() -> impl PinInit<HwState, Error> {
         try_pin_init!(HwState {
             inner <- new_spinlock!(
-                Inner {
+                // Made where it stays: it is large for a stack.
+                init!(Inner {
                     requests: Hold::new(),
                     completions: Hold::new(),
                     allowance: Allowance::new(),
                     alarm_ns: 0,
-                },
+                }),
                 "ioem_hw_queue"
             ),
             next_ns: AtomicU64::new(NEVER),
@@ -320,8 +320,7 @@ impl Elevator for Ioem {
     }
 
     fn show_held(queue: &Queue<Self>, page: &mut [u8; PAGE_SIZE]) -> usize {
-        let mut text = Formatter::new(page);
-        let mut length = 0;
+        let mut lines = Lines::new(page);
         queue.for_each_hw_queue(|hw_queue| {
             let inner = hw_queue.data().inner.lock();
             let held = inner
@@ -340,12 +339,9 @@ impl Elevator for Ioem {
             let in_us = |time_ns: Option<u64>| time_ns.unwrap_or(0).saturating_sub(now_ns) / 1_000;
             let (first, last) = (in_us(first_ns), in_us(last_ns));
             let number = hw_queue.number();
-            // What does not fit is left out, line by line.
-            if writeln!(text, "{number} {held} {first} {last}").is_ok() {
-                length = text.bytes_written();
-            }
+            lines.add(core::format_args!("{number} {held} {first} {last}"));
         });
-        length
+        lines.finish()
     }
 
     #[inline]

@@ -159,6 +159,7 @@ impl Settings {
     ///
     /// [`ParseError::Invalid`] and [`ParseError::OutOfRange`], by the rules of [`mod@super::parse`]; then nothing has
     /// changed.
+    #[inline(never)]
     pub fn set(&mut self, attribute: Attribute, text: &[u8]) -> Result<(), ParseError> {
         let text = line(text);
         // INVARIANT: the parsers refuse what is out of the given range.
