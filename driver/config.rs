@@ -157,9 +157,13 @@ impl Config {
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn add_injection(&mut self) -> Result<InjectionId> {
+    pub(crate) fn add_injection(&mut self, name: &CStr) -> Result<InjectionId> {
         let id = InjectionId(self.next_id);
-        self.injections.push(Injection::new(id)?, GFP_KERNEL)?;
+        let mut injection = Injection::new(id)?;
+        injection
+            .name
+            .extend_from_slice(name.to_bytes(), GFP_KERNEL)?;
+        self.injections.push(injection, GFP_KERNEL)?;
         self.next_id = self.next_id.wrapping_add(1);
         Ok(id)
     }
@@ -184,6 +188,11 @@ impl Config {
     pub(crate) fn injection(&self, id: InjectionId) -> Result<&Injection> {
         let place = self.place_of(id).ok_or(ENODEV)?;
         Ok(&self.injections[place])
+    }
+
+    /// What the directory of an injection is called.
+    pub(crate) fn name_of(&self, id: InjectionId) -> &str {
+        self.injection(id).map_or("?", Injection::name)
     }
 
     /// Sets one setting of an injection to what `text` says. It works for all I/O from now on, and what is held is judged

@@ -97,7 +97,7 @@ impl GroupOperations for Root {
         };
         // Ends the injection if there is no memory for its directory.
         let directory = Directory {
-            injection: config::lock().add_injection()?,
+            injection: config::lock().add_injection(name)?,
         };
         Ok(Group::new(CString::try_from(name)?, files, Ok(directory)))
     }

@@ -6,7 +6,7 @@
 //! makes one [`Queue`] for each disk that is switched to it, and in it one [`HwQueue`] for each of the disk's hardware
 //! queues. Requests come and go as owned [`Request`]s.
 //!
-//! What is not supported: merging of requests with each other, per-task data (`icq`), debugfs attributes, writable sysfs attributes.
+//! What is not supported: merging of requests with each other, per-task data (`icq`), writable sysfs attributes.
 //!
 //! # Contexts
 //!
@@ -18,6 +18,7 @@
 //! | [`Elevator::release`] | a worker of the block layer, no locks |
 //! | [`Elevator::alarm`] | hard interrupt: it must neither lock nor take long |
 //! | [`Elevator::show_held`] | process, may sleep; `eq->sysfs_lock` is held |
+//! | [`Elevator::show_debug`] | process, may sleep; the disk may have left the scheduler |
 //! | [`Elevator::set_asleep`] | process, may sleep; `system_transition_mutex` may be held by somebody who waits for this |
 //! | [`Elevator::for_each_queue`] | process, may sleep; `cpus_write_lock` is held |
 //! | [`Elevator::insert_requests`] | process or kblockd, must not sleep: it may run from `schedule()` |
@@ -35,7 +36,7 @@
 //!
 //! C header: `block/elevator.h`, which no distribution installs: see [`layouts`].
 
-use kernel::prelude::*;
+use kernel::{prelude::*, seq_file::SeqFile};
 
 pub(crate) mod atomic;
 mod bio;
@@ -118,6 +119,9 @@ pub(crate) trait Elevator: Sized + 'static {
 
     /// Writes text about what is held; how many bytes.
     fn show_held(queue: &Queue<Self>, page: &mut [u8; kernel::page::PAGE_SIZE]) -> usize;
+
+    /// Writes text about each I/O that is held, of those hardware queues that are meant.
+    fn show_debug(is_meant: impl Fn(&HwQueue<Self>) -> bool, out: &SeqFile);
 
     /// The machine is about to sleep, and until it is awake again, nobody may wait for anything that is held: nothing may be. Or it
     /// is awake.

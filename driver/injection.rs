@@ -31,6 +31,8 @@ pub(crate) struct InjectionId(pub(crate) u64);
 /// One injection.
 pub(crate) struct Injection {
     pub(crate) id: InjectionId,
+    /// What its directory is called.
+    pub(crate) name: KVec<u8>,
     pub(crate) settings: Settings,
     pub(crate) owner: OwnerFiles,
     /// Grows when the sequence of draws is to begin anew.
@@ -47,6 +49,7 @@ impl Injection {
     pub(crate) fn new(id: InjectionId) -> Result<Self> {
         Ok(Self {
             id,
+            name: KVec::new(),
             settings: Settings::new(),
             owner: OwnerFiles::default(),
             sequence: 0,
@@ -54,6 +57,11 @@ impl Injection {
             past: Totals::ZERO,
             errors: 0,
         })
+    }
+
+    /// What its directory is called, as far as it is text.
+    pub(crate) fn name(&self) -> &str {
+        core::str::from_utf8(&self.name).unwrap_or("?")
     }
 
     /// Whether it may do anything now.

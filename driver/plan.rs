@@ -203,6 +203,11 @@ impl Plan {
         numbers(set).filter_map(|number| self.rule(number))
     }
 
+    /// The injections of a set's rules.
+    pub(crate) fn injections_of(&self, set: u64) -> impl Iterator<Item = InjectionId> + '_ {
+        self.rules_of(set).map(|rule| rule.injection)
+    }
+
     /// Whether both do the same to every I/O.
     pub(crate) fn same(one: Option<&Self>, other: Option<&Self>) -> bool {
         match (one, other) {

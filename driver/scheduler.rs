@@ -5,20 +5,22 @@
 //! State is per hardware queue, under a lock that no interrupt takes: the timer only queues work. `has_work` reads one word.
 
 use crate::{
-    config,
+    config::{self, Config},
     elevator::{
         atomic::{AtomicBool, AtomicU64, Relaxed},
         now_ns, Bio, Elevator, Fifo, HwQueue, Parked, Parking, Queue, Request,
     },
-    hold::{Hold, NotParked, Park, NEVER},
+    hold::{Held, Hold, NotParked, Park, NEVER},
     memory::Allowance,
     plan::Plan,
+    policy::operations::name_of,
     text::Lines,
 };
 use kernel::{
     new_spinlock,
     page::PAGE_SIZE,
     prelude::*,
+    seq_file::{seq_print, SeqFile},
     sync::{
         lock::{spinlock::SpinLockBackend, Guard},
         Arc, ArcBorrow, SpinLock,
@@ -175,6 +177,62 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// Writes a line for each request and completion that is held; not for all, if there are many, since this has the lock.
+    fn show(&self, number: usize, config: &Config, out: &SeqFile) {
+        seq_print!(
+            out,
+            "hardware queue {number}: op sector bytes due_us injections\n"
+        );
+        let mut lines = Listed {
+            now_ns: now_ns(),
+            shown: 0,
+            config,
+            out,
+        };
+        self.requests
+            .for_each(|request| lines.add("request", request, self.requests.plan()));
+        let plan = self.completions.plan();
+        self.completions
+            .for_each(|parked| lines.add("completion", parked, plan));
+        let left_out = lines.shown.saturating_sub(MOST_LISTED);
+        if left_out > 0 {
+            seq_print!(out, "... {left_out} more\n");
+        }
+    }
+}
+
+/// How many held I/Os of a hardware queue are listed at most.
+const MOST_LISTED: u32 = 256;
+
+/// A list of held I/Os.
+struct Listed<'a> {
+    now_ns: u64,
+    shown: u32,
+    config: &'a Config,
+    out: &'a SeqFile,
+}
+
+impl Listed<'_> {
+    fn add(&mut self, kind: &str, held: &impl Held, plan: Option<&Plan>) {
+        self.shown = self.shown.saturating_add(1);
+        if self.shown > MOST_LISTED {
+            return;
+        }
+        let (sector, bytes) = (held.first_sector(), held.bytes());
+        let due_us = held.due_ns().saturating_sub(self.now_ns) / 1_000;
+        let operation = name_of(held.operation()).unwrap_or("other");
+        seq_print!(self.out, "{kind} {operation} {sector} {bytes} {due_us}");
+        for id in plan
+            .into_iter()
+            .flat_map(|plan| plan.injections_of(held.set()))
+        {
+            seq_print!(self.out, " {}", self.config.name_of(id));
+        }
+        seq_print!(self.out, "\n");
+    }
+}
+
 /// Tells the submitters. Without locks.
 fn complete(mut done: Fifo<Parked>) {
     while let Some(parked) = done.pop_front() {
@@ -309,6 +367,21 @@ impl Elevator for Ioem {
     fn asks_for_pid_namespace(hw_queue: &HwQueue<Self>) -> bool {
         // Relaxed: as above.
         hw_queue.data().asks_for_pid_namespace.load(Relaxed)
+    }
+
+    fn show_debug(is_meant: impl Fn(&HwQueue<Self>) -> bool, out: &SeqFile) {
+        let config = config::lock();
+        config.for_each_queue(|queue| {
+            queue.for_each_hw_queue(|hw_queue| {
+                if is_meant(hw_queue) {
+                    hw_queue
+                        .data()
+                        .inner
+                        .lock()
+                        .show(hw_queue.number(), &config, out);
+                }
+            });
+        });
     }
 
     fn set_asleep(is_asleep: bool) {

@@ -210,6 +210,17 @@ impl<E: Elevator> HwQueue<E> {
         &self.data
     }
 
+    /// Whether it is the block layer's hardware queue of this address.
+    pub(super) fn is(&self, hctx: *const bindings::blk_mq_hw_ctx) -> bool {
+        core::ptr::eq(self.hctx.as_ptr(), hctx)
+    }
+
+    /// Whether it is one of the block layer's queue of this address.
+    pub(super) fn is_of(&self, queue: *const bindings::request_queue) -> bool {
+        // SAFETY: By the invariants `hctx` is valid; it keeps its queue.
+        core::ptr::eq(unsafe { (*self.hctx.as_ptr()).queue }, queue)
+    }
+
     /// Its number among the disk's hardware queues.
     pub(crate) fn number(&self) -> usize {
         // SAFETY: By the invariants `hctx` is valid; it keeps its number.

@@ -5,7 +5,7 @@
 //! Who calls them, and holding what, is told at [`super`]. They are the counterpart of `struct elevator_mq_ops`.
 
 use super::{
-    layouts::{ElevatorMqOps, ElevatorQueue, ElevatorType, ElvFsEntry},
+    layouts::{BlkMqDebugfsAttr, ElevatorMqOps, ElevatorQueue, ElevatorType, ElvFsEntry},
     owner,
     request::operation,
     trace, Bio, Elevator, Fifo, HwQueue, Queue, Request,
@@ -15,6 +15,7 @@ use kernel::{
     bindings, ffi,
     page::PAGE_SIZE,
     prelude::*,
+    seq_file::SeqFile,
     sync::{Arc, ArcBorrow},
 };
 
@@ -28,6 +29,8 @@ impl<E: Elevator> VTable<E> {
         // zero is a value, and means that an optional thing is absent.
         let mut elevator_type: ElevatorType = unsafe { core::mem::zeroed() };
         elevator_type.elevator_attrs = (&raw const *Self::ATTRIBUTES).cast();
+        elevator_type.queue_debugfs_attrs = &raw const Self::QUEUE_DEBUG[0];
+        elevator_type.hctx_debugfs_attrs = &raw const Self::HW_QUEUE_DEBUG[0];
         elevator_type.elevator_name = E::NAME.as_char_ptr();
         elevator_type.elevator_alias = E::ALIAS.as_char_ptr();
         elevator_type.elevator_owner = module.as_ptr();
@@ -262,6 +265,41 @@ impl<E: Elevator> VTable<E> {
         i64::try_from(E::show_held(queue, page)).unwrap_or(0)
     }
 
+    /// The files in debugfs of a disk's queue, and the empty one that ends the list.
+    const QUEUE_DEBUG: &'static [BlkMqDebugfsAttr; 2] = &debug_files(Self::debug_queue);
+
+    /// The files in debugfs of a hardware queue.
+    const HW_QUEUE_DEBUG: &'static [BlkMqDebugfsAttr; 2] = &debug_files(Self::debug_hw_queue);
+
+    /// # Safety
+    ///
+    /// Called by debugfs only, with the `request_queue` of the file, and its `seq_file`, which is nobody else's.
+    ///
+    /// The file stays for some time after `exit_sched` (`elevator_change_done()`), so that the pointer only tells which queue is
+    /// meant: what is shown is found by the scheduler's own list.
+    unsafe extern "C" fn debug_queue(
+        queue: *mut ffi::c_void,
+        out: *mut bindings::seq_file,
+    ) -> ffi::c_int {
+        // SAFETY: By this function's requirements.
+        let out = unsafe { SeqFile::from_raw(out) };
+        E::show_debug(|hw_queue| hw_queue.is_of(queue.cast()), out);
+        0
+    }
+
+    /// # Safety
+    ///
+    /// As for `debug_queue`, with a `blk_mq_hw_ctx`.
+    unsafe extern "C" fn debug_hw_queue(
+        hctx: *mut ffi::c_void,
+        out: *mut bindings::seq_file,
+    ) -> ffi::c_int {
+        // SAFETY: By this function's requirements.
+        let out = unsafe { SeqFile::from_raw(out) };
+        E::show_debug(|hw_queue| hw_queue.is(hctx.cast()), out);
+        0
+    }
+
     /// # Safety
     ///
     /// `hctx` must be valid and between `init_hctx` and `exit_hctx`, also while the result is used.
@@ -282,6 +320,18 @@ impl<E: Elevator> VTable<E> {
             &*(*eq).elevator_data.cast::<Queue<E>>()
         }
     }
+}
+
+/// A file `held` that `show` fills, and the empty one that ends the list.
+const fn debug_files(
+    show: unsafe extern "C" fn(*mut ffi::c_void, *mut bindings::seq_file) -> ffi::c_int,
+) -> [BlkMqDebugfsAttr; 2] {
+    // SAFETY: Of integers, pointers and optional functions, for all of which zero is a value.
+    let mut files: [BlkMqDebugfsAttr; 2] = unsafe { core::mem::zeroed() };
+    files[0].name = c"held".to_bytes_with_nul().as_ptr();
+    files[0].mode = 0o400;
+    files[0].show = Some(show);
+    files
 }
 
 /// The hardware queue for which a request for this bio would be made by this processor: `blk_mq_map_queue()`, whose table is in

@@ -56,6 +56,12 @@ const OPERATIONS: [(&str, u32); 11] = [
     ("zone_reset_all", 19),
 ];
 
+/// The word for the operation of this number, if it has one.
+pub fn name_of(number: u32) -> Option<&'static str> {
+    let known = OPERATIONS.iter().find(|(_, known)| *known == number);
+    known.map(|(name, _)| *name)
+}
+
 const CONDITIONS: [(&str, Conditions); 3] = [
     ("sync", Conditions::SYNC),
     ("fua", Conditions::FUA),
