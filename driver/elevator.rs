@@ -14,7 +14,7 @@
 //! |---|---|
 //! | [`Elevator::start_queue`], [`Elevator::new_hw_queue`], [`Elevator::start_hw_queue`], [`Elevator::stop_hw_queue`], [`Elevator::stop_queue`] | process, may sleep; the queue is frozen, quiesced and its `elevator_lock` held; allocations cause no I/O |
 //! | [`Elevator::bio_merge`] | the submitter, no locks, its reference of the queue held; it must not take long |
-//! | [`Elevator::is_idle`], [`Elevator::asks_for_pid_namespace`] | the submitter, no locks; it must not take long |
+//! | [`Elevator::passes_by`], [`Elevator::asks_for_pid_namespace`] | the submitter, no locks; it must not take long |
 //! | [`Elevator::release`] | a worker of the block layer, no locks |
 //! | [`Elevator::alarm`] | hard interrupt: it must neither lock nor take long |
 //! | [`Elevator::show_held`] | process, may sleep; `eq->sysfs_lock` is held |
@@ -104,8 +104,8 @@ pub(crate) trait Elevator: Sized + 'static {
     /// request of its own for it.
     fn bio_merge(hw_queue: &HwQueue<Self>, bio: Bio<'_>) -> bool;
 
-    /// Whether a request that is made now may pass the scheduler by, as if there were none.
-    fn is_idle(hw_queue: &HwQueue<Self>) -> bool;
+    /// Whether a request of this operation that is made now may pass the scheduler by, as if there were none.
+    fn passes_by(hw_queue: &HwQueue<Self>, operation: u32) -> bool;
 
     /// Whether a request that is made now has to remember the PID namespace of its submitter.
     fn asks_for_pid_namespace(hw_queue: &HwQueue<Self>) -> bool;

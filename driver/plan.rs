@@ -179,6 +179,14 @@ impl Plan {
         self.by_operation[(number as usize).min(OPERATIONS - 1)]
     }
 
+    /// The operations that some rule may be about: a bit for each number. The last one is of all numbers from there on.
+    pub(crate) fn operations(&self) -> u32 {
+        let concerned = self.by_operation.iter().enumerate();
+        concerned.fold(0, |bits, (number, set)| {
+            bits | u32::from(*set != 0) << number
+        })
+    }
+
     /// The rule of an injection.
     pub(crate) fn rule_of(&self, injection: InjectionId) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.injection == injection)

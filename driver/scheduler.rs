@@ -7,7 +7,7 @@
 use crate::{
     config::{self, Config},
     elevator::{
-        atomic::{AtomicBool, AtomicU64, Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Relaxed},
         now_ns, Bio, Elevator, Fifo, HwQueue, Parked, Parking, Queue, Request,
     },
     hold::{Held, Hold, NotParked, Park, NEVER},
@@ -35,17 +35,15 @@ pub(crate) enum Ioem {}
 pub(crate) struct HwState {
     #[pin]
     inner: SpinLock<Inner>,
-    /// When the first of the requests may go, for who may not lock: a copy of [`Hold::next_ns`], or [`IDLE`]. Written under the
-    /// lock.
+    /// When the first of the requests may go, for who may not lock: a copy of [`Hold::next_ns`]. Written under the lock.
     next_ns: AtomicU64,
     /// When the first of the completions may go, in the same way.
     parked_ns: AtomicU64,
+    /// The operations that some rule of the plan may be about, as [`Plan::operations`]. Written under the lock.
+    operations: AtomicU32,
     /// Whether the plan asks for PID namespaces. Written under the lock.
     asks_for_pid_namespace: AtomicBool,
 }
-
-/// The value of `next_ns` when nothing is held, and nothing would be: no plan is followed. No time is as late as that.
-const IDLE: u64 = NEVER - 1;
 
 /// How many completions are ended at a time, before others get their turn.
 const BATCH: usize = 64;
@@ -99,7 +97,7 @@ impl Inner {
         let state = hw_queue.data();
         let next_ns = self.requests.next_ns();
         let parked_ns = self.completions.next_ns();
-        state.next_ns.store(self.or_idle(next_ns), Relaxed);
+        state.next_ns.store(next_ns, Relaxed);
         state.parked_ns.store(parked_ns, Relaxed);
         self.requests.settle();
         self.completions.settle();
@@ -110,19 +108,7 @@ impl Inner {
     #[inline]
     fn publish_ready(&self, hw_queue: &HwQueue<Ioem>) {
         let next_ns = if self.requests.has_ready() { 0 } else { NEVER };
-        hw_queue
-            .data()
-            .next_ns
-            .store(self.or_idle(next_ns), Relaxed);
-    }
-
-    #[inline]
-    fn or_idle(&self, next_ns: u64) -> u64 {
-        if next_ns == NEVER && self.requests.plan().is_none() {
-            IDLE
-        } else {
-            next_ns
-        }
+        hw_queue.data().next_ns.store(next_ns, Relaxed);
     }
 
     /// Asks the timer to wake for the first request or completion, whichever that is.
@@ -280,10 +266,13 @@ impl Inner {
         hw_queue: &HwQueue<Ioem>,
         plan: Option<Arc<Plan>>,
     ) -> (Option<Arc<Plan>>, Option<Arc<Plan>>) {
+        let state = hw_queue.data();
         let asks = plan
             .as_ref()
             .is_some_and(|plan| plan.asks_for_pid_namespace);
-        hw_queue.data().asks_for_pid_namespace.store(asks, Relaxed);
+        state.asks_for_pid_namespace.store(asks, Relaxed);
+        let operations = plan.as_ref().map_or(0, |plan| plan.operations());
+        state.operations.store(operations, Relaxed);
         let completions = self.completions.follow(plan.clone());
         let requests = self.requests.follow(plan);
         let mut parker = Parker {
@@ -315,6 +304,7 @@ impl Elevator for Ioem {
             ),
             next_ns: AtomicU64::new(NEVER),
             parked_ns: AtomicU64::new(NEVER),
+            operations: AtomicU32::new(0),
             asks_for_pid_namespace: AtomicBool::new(false),
         })
     }
@@ -358,9 +348,12 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn is_idle(hw_queue: &HwQueue<Self>) -> bool {
-        // Relaxed: who sees a change late is as good as one who came before.
-        hw_queue.data().next_ns.load(Relaxed) == IDLE
+    fn passes_by(hw_queue: &HwQueue<Self>, operation: u32) -> bool {
+        let state = hw_queue.data();
+        // Relaxed: who sees a change late is as good as one who came before. While requests wait for the disk, it comes behind
+        // them, and may become part of one.
+        let concerned = state.operations.load(Relaxed).checked_shr(operation);
+        concerned.is_some_and(|bits| bits & 1 == 0) && state.next_ns.load(Relaxed) != 0
     }
 
     #[inline]
@@ -454,7 +447,7 @@ impl Elevator for Ioem {
     fn has_work(hw_queue: &HwQueue<Self>) -> bool {
         match hw_queue.data().next_ns.load(Relaxed) {
             0 => true,
-            IDLE | NEVER => false,
+            NEVER => false,
             next_ns => is_due(hw_queue, next_ns),
         }
     }
@@ -473,8 +466,8 @@ impl Elevator for Ioem {
     fn release(hw_queue: &HwQueue<Self>) {
         let mut inner = hw_queue.data().inner.lock();
         let (done, has_more) = inner.pop_completions(hw_queue);
-        // Requests that are due are the block layer's business.
-        inner.publish_all(hw_queue, true);
+        // A request may have become due since the alarm looked: nobody runs the queue for it but another alarm.
+        inner.publish_all(hw_queue, false);
         drop(inner);
         complete(done);
         if has_more {

@@ -193,7 +193,7 @@ impl<E: Elevator> VTable<E> {
         // SAFETY: By this function's requirements.
         unsafe {
             Request::prepare(request, namespace);
-            if E::is_idle(hw_queue) {
+            if E::passes_by(hw_queue, operation((*request).cmd_flags)) {
                 Request::bypass(request);
             }
         }
