@@ -51,6 +51,7 @@ mod parked;
 mod queue;
 mod registration;
 mod request;
+#[cfg_attr(not(CONFIG_PM_SLEEP), path = "elevator/no_sleep.rs")]
 mod sleep;
 mod time_queue;
 mod trace;
@@ -125,6 +126,7 @@ pub(crate) trait Elevator: Sized + 'static {
 
     /// The machine is about to sleep, and until it is awake again, nobody may wait for anything that is held: nothing may be. Or it
     /// is awake.
+    #[cfg_attr(not(CONFIG_PM_SLEEP), expect(dead_code))]
     fn set_asleep(is_asleep: bool);
 
     /// Visits all disks that are on this scheduler, from [`Elevator::start_queue`] to [`Elevator::stop_queue`].
