@@ -5,6 +5,7 @@
 
 use crate::{
     interface::{Roots, try_read},
+    listed::Listed,
     settings::Settings,
 };
 use std::ffi::OsStr;
@@ -17,18 +18,16 @@ const MOST_REQUESTS: u64 = 2_048;
 
 /// Each disk that the injection delays by holding requests, and the most I/Os a second there. Held
 /// completions leave the disk its requests, so that there is no ceiling.
-pub(crate) fn read(roots: &Roots, name: &OsStr) -> Vec<(String, u64)> {
+pub(crate) fn read(roots: &Roots, name: &OsStr) -> Listed<(String, u64)> {
     parse(&try_read(&roots.injection(name).join("ceiling")).unwrap_or_default())
 }
 
 /// Reads a disk and a number in each line.
-pub(crate) fn parse(text: &str) -> Vec<(String, u64)> {
-    text.lines()
-        .filter_map(|line| {
-            let (disk, iops) = line.split_once(' ')?;
-            Some((disk.to_owned(), iops.parse().ok()?))
-        })
-        .collect()
+pub(crate) fn parse(text: &str) -> Listed<(String, u64)> {
+    Listed::parse(text, |line| {
+        let (disk, iops) = line.split_once(' ')?;
+        Some((disk.to_owned(), iops.parse().ok()?))
+    })
 }
 
 /// Tells of each disk on which the injection allows less than was asked for.
@@ -40,11 +39,18 @@ pub(crate) fn hints(roots: &Roots, name: &str, settings: &Settings) -> Vec<Strin
             let period_us = settings.number("period_us").unwrap_or(1_000_000);
             u128::from(quota) * 1_000_000 / u128::from(period_us.max(1))
         });
-    let ceilings = read(roots, OsStr::new(name)).into_iter();
-    ceilings
-        .filter(|(_, iops)| u128::from(*iops) < asked.unwrap_or(u128::from(LOW)))
+    let ceilings = read(roots, OsStr::new(name));
+    let more = ceilings.more("disks").map(|more| format!("and {more}"));
+    let low = ceilings.items.into_iter();
+    let low = low.filter(|(_, iops)| u128::from(*iops) < asked.unwrap_or(u128::from(LOW)));
+    let mut hints: Vec<String> = low
         .map(|(disk, iops)| hint(roots, &disk, iops, asked))
-        .collect()
+        .collect();
+    // Most likely they are no better.
+    if !hints.is_empty() {
+        hints.extend(more);
+    }
+    hints
 }
 
 fn hint(roots: &Roots, disk: &str, iops: u64, asked: Option<u128>) -> String {
@@ -113,6 +119,10 @@ mod tests {
             "with this delay, sdb does at most 1920 I/Os a second{than} (nr_requests 2048)"
         );
         assert_eq!(both[1..], [most]);
+        assert!(told(&[("quota", "60")]).is_empty());
+        write("config/ioem/x/ceiling", "sda 60\nsdb 1920\n... 30 more\n");
+        let more = "and 30 more disks that the kernel had no room for";
+        assert_eq!(told(&[]), [low(""), more.to_owned()]);
         assert!(told(&[("quota", "60")]).is_empty());
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     describe::Described,
     error::{Exit, failure, refused},
     interface::{Roots, try_read},
+    listed::Listed,
     stats::Stats,
 };
 use anyhow::Result;
@@ -61,7 +62,7 @@ pub(crate) struct Seen {
     pub(crate) values: Vec<(&'static Attribute, Value)>,
     pub(crate) stats: Stats,
     /// On each disk that it delays now, the most I/Os a second.
-    pub(crate) ceilings: Vec<(String, u64)>,
+    pub(crate) ceilings: Listed<(String, u64)>,
     pub(crate) state: State,
 }
 
@@ -71,7 +72,7 @@ impl Seen {
         name: String,
         values: Vec<(&'static Attribute, Value)>,
         stats: Stats,
-        ceilings: Vec<(String, u64)>,
+        ceilings: Listed<(String, u64)>,
         all_enabled: bool,
     ) -> Self {
         let state = State::of(&Described(&values), &stats, all_enabled);
@@ -79,7 +80,7 @@ impl Seen {
             ceilings
         } else {
             // The driver tells what its delay would allow.
-            Vec::new()
+            Listed::default()
         };
         Self {
             name,
@@ -126,7 +127,7 @@ mod tests {
         let values = files
             .iter()
             .map(|(name, number)| (attribute(name).unwrap(), Value::Number(*number)));
-        let ceilings = vec![("sda".to_owned(), 100)];
+        let ceilings = ceiling::parse("sda 100\n... 2 more\n");
         let stats = Stats::parse(stats);
         Seen::new(
             "x".to_owned(),
@@ -166,7 +167,9 @@ mod tests {
             let seen = seen(files, stats, all_enabled);
             assert_eq!(seen.state, expected, "{files:?} {stats:?} {all_enabled}");
             // What does nothing allows everything.
-            assert_eq!(seen.ceilings.is_empty(), expected != State::On);
+            let is_at_work = expected == State::On;
+            assert_eq!(seen.ceilings == Listed::default(), !is_at_work);
+            assert_eq!(seen.ceilings.items.is_empty(), !is_at_work);
         }
     }
 }

@@ -25,6 +25,7 @@ mod inspect;
 pub mod interface;
 mod lease;
 pub mod list;
+mod listed;
 mod made;
 pub mod memory;
 mod mounts;

@@ -2,21 +2,38 @@
 
 //! What an injection has done: its file `stats`, and what a disk's hardware queues hold.
 
-use crate::interface::{Roots, try_read};
+use crate::{
+    interface::{Roots, try_read},
+    listed::{Listed, left_out},
+};
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, io, path::Path};
 
 /// The counts that only grow, in the order in which they are shown.
 pub(crate) const GROWING: [&str; 4] = ["matched", "delayed", "limited", "released_early"];
 
+/// Those of them that are seldom anything but 0, and what is said if so.
+pub(crate) const SELDOM: [(&str, &str); 2] = [
+    (
+        "no_memory",
+        "went without being held, as there was no memory",
+    ),
+    (
+        "over_memory",
+        "held as requests, as held completions had all of memory_kib",
+    ),
+];
+
 /// All numbers of an injection that are shown as they are, in order.
-const SHOWN: [&str; 7] = [
+const SHOWN: [&str; 9] = [
     "remaining_ms",
     "matched",
     "delayed",
     "limited",
     "held",
     "released_early",
+    "no_memory",
+    "over_memory",
     "errors",
 ];
 
@@ -31,6 +48,8 @@ pub(crate) struct Stats {
     pub(crate) added_us: Vec<(u64, u64)>,
     /// The numbers of each device, if there are several.
     pub(crate) devices: BTreeMap<String, BTreeMap<String, u64>>,
+    /// How many more numbers there are, of which the file does not tell.
+    pub(crate) left_out: u64,
 }
 
 impl Stats {
@@ -65,6 +84,7 @@ impl Stats {
             }
         }
         stats.added_us.sort_unstable();
+        stats.left_out = left_out(text);
         stats
     }
 
@@ -98,6 +118,7 @@ impl Stats {
             Value::Object(object)
         });
         object.insert("devices".to_owned(), devices.collect());
+        object.insert("left_out".to_owned(), json!(self.left_out));
         object
     }
 }
@@ -116,7 +137,7 @@ pub(crate) struct Queue {
 }
 
 /// What the hardware queues of a disk on ioem hold; empty if the disk is not on ioem any more.
-pub(crate) fn queues(roots: &Roots, disk: &str) -> Vec<Queue> {
+pub(crate) fn queues(roots: &Roots, disk: &str) -> Listed<Queue> {
     let file = roots
         .sysfs
         .join("block")
@@ -127,8 +148,8 @@ pub(crate) fn queues(roots: &Roots, disk: &str) -> Vec<Queue> {
 }
 
 /// Reads a line for each hardware queue; others may mean something to a later version.
-pub(crate) fn parse_queues(text: &str) -> Vec<Queue> {
-    text.lines().filter_map(queue).collect()
+pub(crate) fn parse_queues(text: &str) -> Listed<Queue> {
+    Listed::parse(text, queue)
 }
 
 /// How many I/Os hardware queues hold together.
@@ -157,7 +178,7 @@ mod tests {
     #[test]
     fn the_drivers_lines_are_read_and_others_are_left_out() {
         let text = "active 1\nmatched 12\nadded_us_lt_2048 3\nadded_us_lt_1024 4\nsda.matched 7\n\
-                    md.x.matched 5\nlater something\nmore\n";
+                    md.x.matched 5\nlater something\nmore\n... 13 more\n";
         let stats = Stats::parse(text);
         assert!(stats.says_active());
         assert!(!Stats::parse("active 0\n").says_active());
@@ -165,6 +186,9 @@ mod tests {
         assert_eq!(stats.added_us, [(1_024, 4), (2_048, 3)]);
         assert_eq!(stats.devices["sda"]["matched"], 7);
         assert_eq!(stats.devices["md.x"]["matched"], 5);
+        assert_eq!(stats.devices.len(), 2);
+        assert_eq!(stats.left_out, 13);
+        assert_eq!(stats.json()["left_out"], 13);
         assert_eq!(
             stats.json()["added_us"][0],
             json!({"below_us": 1024, "count": 4})
@@ -178,7 +202,16 @@ mod tests {
         assert_eq!(stats.added_us, [(2, 3)]);
         assert_eq!(stats.json()["devices"][0]["name"], "sda");
         let queues = parse_queues("0 18446744073709551615 1 1\n1 1 1 1\n");
-        assert_eq!(held(&queues), u64::MAX);
+        assert_eq!(held(&queues.items), u64::MAX);
+    }
+
+    #[test]
+    fn what_memory_was_missing_for_is_always_told_to_programs() {
+        for (text, numbers) in [("", [0, 0]), ("no_memory 4\nover_memory 7\n", [4, 7])] {
+            let json = Stats::parse(text).json();
+            let told = SELDOM.map(|(key, _)| json[key].as_u64().unwrap());
+            assert_eq!(told, numbers, "{text}");
+        }
     }
 
     #[test]
@@ -192,5 +225,7 @@ mod tests {
         assert_eq!(queue("1 5 20 900"), Some(expected));
         assert_eq!(queue("1 5 20"), None);
         assert_eq!(queue("a 5 20 900"), None);
+        let queues = parse_queues("1 5 20 900\n... 6 more\n");
+        assert_eq!((&queues.items[..], queues.left_out), (&[expected][..], 6));
     }
 }

@@ -12,7 +12,8 @@ use crate::{
     injection,
     inspect::{Seen, State},
     interface::Roots,
-    stats::{self, GROWING, Queue},
+    listed::{self, Listed},
+    stats::{self, GROWING, Queue, SELDOM},
     units,
 };
 use anyhow::Result;
@@ -37,7 +38,7 @@ pub(crate) struct Sample {
     /// Whether injections do anything at all.
     pub(crate) enabled: bool,
     pub(crate) injections: Vec<Seen>,
-    pub(crate) devices: Vec<(String, Vec<Queue>)>,
+    pub(crate) devices: Vec<(String, Listed<Queue>)>,
 }
 
 impl Sample {
@@ -93,26 +94,31 @@ impl Sample {
             object.insert(ENABLED.to_owned(), enabled);
             object.insert("state".to_owned(), json!(seen.state.word()));
             object.insert("active".to_owned(), json!(seen.state == State::On));
-            for key in GROWING {
+            let seldom = SELDOM.map(|(key, _)| key);
+            for key in GROWING.into_iter().chain(seldom) {
                 if let Some(rate) = self.rate(before, &seen.name, key) {
                     object.insert(format!("{key}_per_second"), json!(rate));
                 }
             }
             let ceilings: Map<String, Value> = seen
                 .ceilings
+                .items
                 .iter()
                 .map(|(disk, iops)| (disk.clone(), json!(iops)))
                 .collect();
             object.insert("ceiling_iops".to_owned(), Value::Object(ceilings));
+            let left_out = json!(seen.ceilings.left_out);
+            object.insert("ceilings_left_out".to_owned(), left_out);
             Value::Object(object)
         });
         let devices = self.devices.iter().map(|(name, queues)| {
-            let held = stats::held(queues);
-            let queues = queues.iter().map(|queue| {
+            let (held, left_out) = (stats::held(&queues.items), queues.left_out);
+            let queues = queues.items.iter().map(|queue| {
                 json!({"queue": queue.number, "held": queue.held,
                        "first_us": queue.first_us, "last_us": queue.last_us})
             });
-            json!({"name": name, "held": held, "queues": queues.collect::<Vec<_>>()})
+            json!({"name": name, "held": held, "queues": queues.collect::<Vec<_>>(),
+                   "queues_left_out": left_out})
         });
         json!({
             "enabled": u8::from(self.enabled),
@@ -172,40 +178,54 @@ impl Sample {
             format!("  {}", Described(&seen.values).words_in_full()),
             format!("  {}", counts.trim_end()),
         ];
+        for (key, words) in SELDOM {
+            if stats.get(key) > 0 {
+                lines.push(format!("  {words}: {}", stats.get(key)));
+            }
+        }
         if stats.get("errors") > 0 {
             lines.push(format!(
                 "  changes that found no memory: {}",
                 stats.get("errors")
             ));
         }
-        for (disk, iops) in &seen.ceilings {
+        let and = |more: Option<String>| more.map(|more| format!("  and {more}"));
+        for (disk, iops) in &seen.ceilings.items {
             lines.push(format!(
                 "  with its delay, {disk} does at most {iops} I/Os a second"
             ));
         }
+        lines.extend(and(seen.ceilings.more("disks")));
         for (device, numbers) in &stats.devices {
-            let number = |key: &str| numbers.get(key).copied().unwrap_or(0);
-            let (matched, held) = (number("matched"), number("held"));
-            lines.push(format!("  {device}: matched {matched}, holds {held}"));
+            // Of the last device, some may have been left out.
+            let number = |(words, key)| Some(format!("{words} {}", numbers.get(key)?));
+            let numbers = [("matched", "matched"), ("holds", "held")].map(number);
+            let numbers: Vec<String> = numbers.into_iter().flatten().collect();
+            lines.push(format!("  {device}: {}", numbers.join(", ")));
         }
+        lines.extend(and(listed::more(stats.left_out, "numbers")));
         lines.extend(picture(&stats.added_us));
         lines
     }
 }
 
-fn device_line(name: &str, queues: &[Queue]) -> String {
-    let held = stats::held(queues);
-    let waiting = queues.iter().filter(|queue| queue.held > 0);
+fn device_line(name: &str, queues: &Listed<Queue>) -> String {
+    let held = stats::held(&queues.items);
+    let waiting = queues.items.iter().filter(|queue| queue.held > 0);
     let first = waiting.clone().map(|queue| queue.first_us).min();
     let last = waiting.map(|queue| queue.last_us).max();
-    match (first, last) {
+    let mut line = match (first, last) {
         (Some(first), Some(last)) => format!(
             "{name} holds {held}; the first may go in {}, the last in {}",
             units::show_microseconds(first),
             units::show_microseconds(last)
         ),
         _ => format!("{name} holds nothing"),
+    };
+    if let Some(more) = queues.more("hardware queues") {
+        let _ = write!(line, "; and {more}");
     }
+    line
 }
 
 /// The steps of a histogram as bars, from the first that is not empty to the last.

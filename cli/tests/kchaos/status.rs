@@ -147,6 +147,56 @@ fn long_lines_are_wrapped_and_lose_no_figure() {
 }
 
 #[test]
+fn what_memory_was_missing_for_is_told_if_there_was_any() {
+    let tree = busy();
+    let text = stdout(&mut tree.kchaos("status"));
+    assert!(!text.contains("memory"), "{text}");
+    let stats = "active 1\nmatched 120\nno_memory 4\nover_memory 7\n";
+    tree.write("config/ioem/slow/stats", stats);
+    let text = stdout(&mut tree.kchaos("status"));
+    for expected in [
+        "  went without being held, as there was no memory: 4\n",
+        "  held as requests, as held completions had all of memory_kib: 7\n",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn what_the_kernel_had_no_room_for_is_counted() {
+    let tree = busy();
+    let more = |file: &str, text: &str| tree.write(file, &format!("{text}\n... 30 more\n"));
+    more("config/ioem/slow/ceiling", "vdb 25600");
+    let stats = "active 1\nmatched 120\nvdb.matched 100\nvdb.held 3\nvdc.matched 20";
+    more("config/ioem/slow/stats", stats);
+    let queues = "sys/devices/vdb/queue/iosched/held";
+    more(queues, "0 5 1200 9000");
+    let text = stdout(&mut tree.kchaos("status"));
+    for expected in [
+        "I/Os a second\n  and 30 more disks that the kernel had no room for\n",
+        "  vdb: matched 100, holds 3\n  vdc: matched 20\n",
+        "  and 30 more numbers that the kernel had no room for\n",
+        "vdb holds 5; the first may go in 1.2ms, the last in 9ms; and 30 more hardware",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
+    let value: Value = serde_json::from_str(&stdout(&mut tree.kchaos("status --json"))).unwrap();
+    for path in [
+        "/injections/0/left_out",
+        "/injections/0/ceilings_left_out",
+        "/devices/0/queues_left_out",
+    ] {
+        assert_eq!(value.pointer(path), Some(&Value::from(30)), "{path}");
+    }
+    let ceilings = value["injections"][0]["ceiling_iops"].as_object().unwrap();
+    assert_eq!(ceilings.len(), 1, "{value}");
+    more(queues, "0 0 0 0");
+    let text = stdout(&mut tree.kchaos("status"));
+    let line = "vdb holds nothing; and 30 more hardware queues that the kernel had no room for\n";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
 fn json_has_units_in_its_keys() {
     let text = stdout(&mut busy().kchaos("status --json"));
     let value: Value = serde_json::from_str(&text).unwrap();
@@ -155,6 +205,9 @@ fn json_has_units_in_its_keys() {
         ("/injections/0/active", Value::from(true)),
         ("/injections/0/remaining_ms", Value::from(30_000)),
         ("/injections/0/held", Value::from(5)),
+        ("/injections/0/no_memory", Value::from(0)),
+        ("/injections/0/over_memory", Value::from(0)),
+        ("/injections/0/left_out", Value::from(0)),
         ("/injections/0/added_us/1/below_us", Value::from(32_768)),
         ("/injections/0/added_us/1/count", Value::from(90)),
         ("/injections/0/ceiling_iops/vdb", Value::from(25_600)),
