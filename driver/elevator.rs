@@ -15,8 +15,7 @@
 //! | [`Elevator::start_queue`], [`Elevator::new_hw_queue`], [`Elevator::start_hw_queue`], [`Elevator::stop_hw_queue`], [`Elevator::stop_queue`] | process, may sleep; the queue is frozen, quiesced and its `elevator_lock` held; allocations cause no I/O |
 //! | [`Elevator::bio_merge`] | the submitter, no locks, its reference of the queue held; it must not take long |
 //! | [`Elevator::passes_by`], [`Elevator::asks_for_pid_namespace`] | the submitter, no locks; it must not take long |
-//! | [`Elevator::release`] | a worker of the block layer, no locks |
-//! | [`Elevator::alarm`] | hard interrupt: it must neither lock nor take long |
+//! | [`Elevator::release`] | a worker of the block layer, or a soft interrupt; no locks |
 //! | [`Elevator::show_held`] | process, may sleep; `eq->sysfs_lock` is held |
 //! | [`Elevator::show_debug`] | process, may sleep; the disk may have left the scheduler |
 //! | [`Elevator::set_asleep`] | process, may sleep; `system_transition_mutex` may be held by somebody who waits for this |
@@ -111,12 +110,10 @@ pub(crate) trait Elevator: Sized + 'static {
     /// Whether a request that is made now has to remember the PID namespace of its submitter.
     fn asks_for_pid_namespace(hw_queue: &HwQueue<Self>) -> bool;
 
-    /// The time has come that [`HwQueue::wake_at`] was asked for.
-    fn alarm(hw_queue: &HwQueue<Self>);
-
     /// Takes completions that have arrived ([`HwQueue::take_arrivals`]) and ends those that are due: after the first that arrives,
-    /// and whenever [`HwQueue::kick`] asks for it. Not twice at once for a hardware queue.
-    fn release(hw_queue: &HwQueue<Self>);
+    /// when [`HwQueue::kick`] asks for it, and at the time of [`HwQueue::release_at`]. In a soft interrupt it must not wait for a
+    /// lock that others hold without keeping interrupts away.
+    fn release(hw_queue: &HwQueue<Self>, in_interrupt: bool);
 
     /// Writes text about what is held; how many bytes.
     fn show_held(queue: &Queue<Self>, page: &mut [u8; kernel::page::PAGE_SIZE]) -> usize;

@@ -42,7 +42,10 @@ pub(crate) enum NotParked {
 
 /// Has completions held.
 pub(crate) trait Park {
-    /// Has the completion of a request held that [can be parked](Request::can_be_parked).
+    /// Whether the completion of a request can be held.
+    fn can_park(&self, request: &Request) -> bool;
+
+    /// Has the completion of a request held that can be.
     fn park(&mut self, request: &mut Request, order: &Parking) -> Result<(), NotParked>;
 }
 
@@ -189,10 +192,9 @@ impl<E: Held> Hold<E> {
         Some((self.first_ns(), last))
     }
 
-    /// Looks at each entry that waits.
-    pub(crate) fn for_each(&self, mut look: impl FnMut(&E)) {
-        self.delayed.for_each(&mut look);
-        self.lines.for_each(&mut look);
+    /// Looks at each entry that waits, as long as `look` wants to see more.
+    pub(crate) fn look_at_held(&self, mut look: impl FnMut(&E) -> bool) {
+        let _ = self.delayed.look_at_all(&mut look) && self.lines.look_at_all(&mut look);
     }
 }
 
@@ -293,14 +295,12 @@ impl Hold<Request> {
             return;
         }
         let mut held = Fifo::new();
-        while let Some((request, has_ticket)) = self.pop_held() {
-            if has_ticket {
-                plan.turns().leave(plan.limits_of(request.set()));
-            }
+        // None has a ticket: all were just judged again.
+        while let Some((request, _)) = self.pop_held() {
             held.push_back(request);
         }
         while let Some(mut request) = held.pop_front() {
-            if request.can_be_parked() {
+            if park.can_park(&request) {
                 let mut verdict = plan.judge_new(&request, self.hw_queue);
                 if verdict.parked_by != 0 {
                     park_or_hold(&plan, &mut request, &mut verdict, self.hw_queue, park);
@@ -327,7 +327,7 @@ fn park_or_hold(
     park: &mut impl Park,
 ) {
     let set = verdict.parked_by;
-    let why = if !request.can_be_parked() {
+    let why = if !park.can_park(request) {
         NotParked::Full
     } else if verdict.parked_ns == 0 && plan.admit_at_once(set, 0, hw_queue, now_ns()) {
         // All that they do is to limit, and there is room: its completion need not be held.
@@ -368,8 +368,15 @@ impl Hold<Parked> {
             return self.ready.push_back(parked);
         };
         let may_end = parked.set() & !self.endless;
-        if parked.epoch() != plan.epoch() || plan.has_ended(may_end, parked.arrival_ns()) {
-            plan.judge_arrival(&mut parked, self.hw_queue);
+        // It may have arrived some time ago, and a rule have ended since.
+        let is_stale = parked.epoch() != plan.epoch();
+        let now_ns = if may_end != 0 || is_stale {
+            now_ns()
+        } else {
+            0
+        };
+        if is_stale || plan.has_ended(may_end, now_ns) {
+            plan.judge_arrival(&mut parked, now_ns, self.hw_queue);
         }
         if parked.set() == 0 {
             return self.ready.push_back(parked);
@@ -625,6 +632,16 @@ impl<E: Held> Hold<E> {
         }
         self.forget();
         Some(entry)
+    }
+
+    /// Whether there is no entry, neither one that waits nor one that may go.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held == 0 && self.ready.is_empty()
+    }
+
+    /// Whether a rule has ended at this time, so that all that is held has to be judged again.
+    pub(crate) fn has_expired(&self, now_ns: u64) -> bool {
+        self.held > 0 && now_ns >= self.next_end_ns
     }
 
     /// When the first of those that are held may go.

@@ -216,11 +216,9 @@ impl<E: Entry> Lines<E> {
         Some((entry, false))
     }
 
-    /// Looks at each entry.
-    pub(crate) fn for_each(&self, mut look: impl FnMut(&E)) {
-        for line in &self.lines {
-            line.queued.for_each(&mut look);
-            line.delayed.for_each(&mut look);
-        }
+    /// Looks at each entry, as long as `look` wants to see more; whether it still does.
+    pub(crate) fn look_at_all(&self, look: &mut impl FnMut(&E) -> bool) -> bool {
+        let mut lines = self.lines.iter();
+        lines.all(|line| line.queued.look_at_all(look) && line.delayed.look_at_all(look))
     }
 }

@@ -81,3 +81,10 @@ impl Allowance {
         }
     }
 }
+
+impl Drop for Allowance {
+    fn drop(&mut self) {
+        // What was set aside for one that then found no memory.
+        TAKEN.fetch_sub(self.set_aside, Relaxed);
+    }
+}

@@ -263,7 +263,8 @@ impl Plan {
 
     /// Of rules without an end, those of which it is known that all they do to any I/O is to limit it.
     pub(crate) fn limit_all(&self, endless: u64) -> u64 {
-        endless & self.limiting & !self.delaying & self.set_of(Rule::takes_all)
+        let all = self.set_of(|rule| rule.takes_all() && rule.holds_requests());
+        endless & self.limiting & !self.delaying & all
     }
 
     /// Whether these are all of the rules.
@@ -387,12 +388,11 @@ impl Plan {
 
     /// Judges a completion that arrives now, and that an earlier plan has judged when its request was inserted.
     #[cold]
-    pub(crate) fn judge_arrival(&self, parked: &mut Parked, hw_queue: usize) {
+    pub(crate) fn judge_arrival(&self, parked: &mut Parked, now_ns: u64, hw_queue: usize) {
         let common = self.since(parked.epoch());
         let delay_ns = parked.due_ns().saturating_sub(parked.arrival_ns());
         // Which of the earlier plan's rules have delayed it is not known any more, but only all of them together.
         let delayed = if delay_ns > 0 { parked.set() } else { 0 };
-        let now_ns = parked.arrival_ns();
         self.judge_again(
             parked,
             common,

@@ -25,6 +25,7 @@ use kernel::{
         lock::{spinlock::SpinLockBackend, Guard},
         Arc, ArcBorrow, SpinLock,
     },
+    time::{delay::fsleep, Delta},
 };
 
 /// The scheduler.
@@ -37,8 +38,6 @@ pub(crate) struct HwState {
     inner: SpinLock<Inner>,
     /// When the first of the requests may go, for who may not lock: a copy of [`Hold::next_ns`]. Written under the lock.
     next_ns: AtomicU64,
-    /// When the first of the completions may go, in the same way.
-    parked_ns: AtomicU64,
     /// The operations that some rule of the plan may be about, as [`Plan::operations`]. Written under the lock.
     operations: AtomicU32,
     /// Whether the plan asks for PID namespaces. Written under the lock.
@@ -48,14 +47,23 @@ pub(crate) struct HwState {
 /// How many completions are ended at a time, before others get their turn.
 const BATCH: usize = 64;
 
+/// The value of `next_ns` when no request may go at any time, and completions are held.
+const ONLY_COMPLETIONS: u64 = NEVER - 1;
+
+// One processor's lock does not know that the task has it that a soft interrupt has stopped (see `Ioem::release`).
+#[cfg(not(CONFIG_SMP))]
+compile_error!("ioem needs a kernel for several processors");
+
 /// What is protected by the lock of a hardware queue.
 struct Inner {
     requests: Hold<Request>,
     completions: Hold<Parked>,
     /// The memory that completions take, those included that have not arrived yet.
     allowance: Allowance,
-    /// When the timer was last asked to wake.
+    /// When the timer was last asked to run the queue.
     alarm_ns: u64,
+    /// When the timer was last asked to release completions.
+    release_ns: u64,
 }
 
 /// Has completions of a hardware queue's requests held.
@@ -65,6 +73,10 @@ struct Parker<'a> {
 }
 
 impl Park for Parker<'_> {
+    fn can_park(&self, request: &Request) -> bool {
+        self.hw_queue.can_park(request)
+    }
+
     fn park(&mut self, request: &mut Request, order: &Parking) -> Result<(), NotParked> {
         if !self.allowance.has_room() {
             return Err(NotParked::Full);
@@ -84,51 +96,61 @@ impl Inner {
         match self.requests.settled_next_ns() {
             // Of what is held, the timer and others know.
             Some(next_ns) if next_ns == 0 || next_ns == NEVER || next_ns == self.alarm_ns => {
-                hw_queue.data().next_ns.store(next_ns, Relaxed);
+                self.publish_next(hw_queue, next_ns);
             }
             _ => self.publish_all(hw_queue, runs),
         }
     }
 
-    /// The same after a change of what is followed, or of which completions are held.
+    /// The same after a change of what is followed, too.
     fn publish_all(&mut self, hw_queue: &HwQueue<Ioem>, runs: bool) {
+        let next_ns = self.requests.next_ns();
         // Relaxed: who runs the queue after an insertion does so in the same task, and `blk_mq_run_hw_queue` looks again
         // under `queue_lock`, which orders it with all other runs.
-        let state = hw_queue.data();
-        let next_ns = self.requests.next_ns();
-        let parked_ns = self.completions.next_ns();
-        state.next_ns.store(next_ns, Relaxed);
-        state.parked_ns.store(parked_ns, Relaxed);
+        self.publish_next(hw_queue, next_ns);
         self.requests.settle();
+        let is_new = next_ns != 0 && next_ns != NEVER && next_ns != self.alarm_ns;
+        if is_new && (!runs || next_ns > now_ns()) {
+            self.alarm_ns = next_ns;
+            hw_queue.wake_at(next_ns);
+        }
+    }
+
+    /// Asks the timer to release the first completion that may go. Everything that changes which are held ends with this.
+    fn set_release(&mut self, hw_queue: &HwQueue<Ioem>) {
         self.completions.settle();
-        self.set_alarm(hw_queue, next_ns, parked_ns, runs);
+        self.publish_next(hw_queue, self.requests.next_ns());
+        let now_ns = now_ns();
+        let mut next_ns = self.completions.next_ns();
+        if hw_queue.is_dying() && !self.completions.is_empty() {
+            next_ns = 0;
+        }
+        if next_ns <= now_ns {
+            self.release_ns = now_ns;
+            hw_queue.release_at(now_ns);
+        } else if next_ns != NEVER && next_ns != self.release_ns {
+            self.release_ns = next_ns;
+            hw_queue.release_at(next_ns);
+        }
+    }
+
+    /// Makes known when the next request may go.
+    #[inline]
+    fn publish_next(&self, hw_queue: &HwQueue<Ioem>, next_ns: u64) {
+        let only_completions = next_ns == NEVER && self.completions.held() > 0;
+        let next_ns = if only_completions {
+            ONLY_COMPLETIONS
+        } else {
+            next_ns
+        };
+        hw_queue.data().next_ns.store(next_ns, Relaxed);
     }
 
     /// [`Inner::publish`] when no request is held, and none was: then no time is waited for.
     #[inline]
     fn publish_ready(&self, hw_queue: &HwQueue<Ioem>) {
         let next_ns = if self.requests.has_ready() { 0 } else { NEVER };
-        hw_queue.data().next_ns.store(next_ns, Relaxed);
-    }
-
-    /// Asks the timer to wake for the first request or completion, whichever that is.
-    fn set_alarm(&mut self, hw_queue: &HwQueue<Ioem>, next_ns: u64, parked_ns: u64, runs: bool) {
-        let wanted = |ns: u64| ns != 0 && ns != NEVER;
-        if !wanted(next_ns) && !wanted(parked_ns) {
-            return;
-        }
-        let mut alarm_ns = NEVER;
-        let now_ns = now_ns();
-        if wanted(next_ns) && !(runs && next_ns <= now_ns) {
-            alarm_ns = next_ns;
-        }
-        if wanted(parked_ns) {
-            alarm_ns = alarm_ns.min(parked_ns);
-        }
-        if alarm_ns != NEVER && alarm_ns != self.alarm_ns {
-            self.alarm_ns = alarm_ns;
-            hw_queue.wake_at(alarm_ns);
-        }
+        self.publish_next(hw_queue, next_ns);
     }
 
     /// The next request that may go, or any if the queue has to drain, by the rules that are followed.
@@ -140,19 +162,30 @@ impl Inner {
         }
     }
 
-    /// Takes completions that may go now, some at a time, and whether more may.
-    fn pop_completions(&mut self, hw_queue: &HwQueue<Ioem>) -> (Fifo<Parked>, bool) {
+    /// Takes in completions that have arrived, and judges all again if a rule has ended.
+    fn take_arrivals(&mut self, hw_queue: &HwQueue<Ioem>) {
         hw_queue.take_arrivals(|parked| self.completions.arrive(parked));
+        let now_ns = now_ns();
+        if self.completions.has_expired(now_ns) {
+            self.completions.judge_again(now_ns);
+        }
+    }
+
+    /// Takes completions that may go now, some at a time. Of a disk that is gone, all may.
+    fn pop_completions(&mut self, hw_queue: &HwQueue<Ioem>) -> Fifo<Parked> {
         let mut done = Fifo::new();
         let now_ns = now_ns();
         for _ in 0..BATCH {
-            let Some(parked) = self.completions.pop() else {
-                return (done, false);
+            let popped = if hw_queue.is_dying() {
+                self.completions.pop_any()
+            } else {
+                self.completions.pop()
             };
+            let Some(parked) = popped else { break };
             self.leave(&parked, now_ns);
             done.push_back(parked);
         }
-        (done, true)
+        done
     }
 
     /// Counts a completion that goes.
@@ -176,12 +209,14 @@ impl Inner {
             config,
             out,
         };
+        let plan = self.requests.plan();
         self.requests
-            .for_each(|request| lines.add("request", request, self.requests.plan()));
+            .look_at_held(|request| lines.add("request", request, plan));
         let plan = self.completions.plan();
         self.completions
-            .for_each(|parked| lines.add("completion", parked, plan));
-        let left_out = lines.shown.saturating_sub(MOST_LISTED);
+            .look_at_held(|parked| lines.add("completion", parked, plan));
+        let held = self.requests.held().saturating_add(self.completions.held());
+        let left_out = held.saturating_sub(lines.shown);
         if left_out > 0 {
             seq_print!(out, "... {left_out} more\n");
         }
@@ -200,11 +235,12 @@ struct Listed<'a> {
 }
 
 impl Listed<'_> {
-    fn add(&mut self, kind: &str, held: &impl Held, plan: Option<&Plan>) {
-        self.shown = self.shown.saturating_add(1);
-        if self.shown > MOST_LISTED {
-            return;
+    /// Adds one; whether there is room for more.
+    fn add(&mut self, kind: &str, held: &impl Held, plan: Option<&Plan>) -> bool {
+        if self.shown >= MOST_LISTED {
+            return false;
         }
+        self.shown = self.shown.saturating_add(1);
         let (sector, bytes) = (held.first_sector(), held.bytes());
         let due_us = held.due_ns().saturating_sub(self.now_ns) / 1_000;
         let operation = name_of(held.operation()).unwrap_or("other");
@@ -216,13 +252,7 @@ impl Listed<'_> {
             seq_print!(self.out, " {}", self.config.name_of(id));
         }
         seq_print!(self.out, "\n");
-    }
-}
-
-/// Tells the submitters. Without locks.
-fn complete(mut done: Fifo<Parked>) {
-    while let Some(parked) = done.pop_front() {
-        parked.complete();
+        true
     }
 }
 
@@ -233,6 +263,7 @@ impl HwState {
         let mut inner = state.inner.lock();
         let (requests, completions) = inner.follow(hw_queue, plan);
         inner.publish_all(hw_queue, true);
+        inner.set_release(hw_queue);
         drop(inner);
         // They may be the last references: memory is freed better without the lock.
         drop((requests, completions));
@@ -248,14 +279,10 @@ impl HwState {
         inner.requests.judge_again(now_ns);
         inner.completions.judge_again(now_ns);
         inner.publish_all(hw_queue, true);
+        inner.set_release(hw_queue);
         drop(inner);
         hw_queue.kick();
         hw_queue.run();
-    }
-
-    /// When the first of what is held may go, of requests and of completions; `None` if none is.
-    fn first_ns(&self) -> [u64; 2] {
-        [&self.next_ns, &self.parked_ns].map(|word| word.load(Relaxed))
     }
 }
 
@@ -299,11 +326,11 @@ impl Elevator for Ioem {
                     completions: Hold::new(),
                     allowance: Allowance::new(),
                     alarm_ns: 0,
+                    release_ns: 0,
                 }),
                 "ioem_hw_queue"
             ),
             next_ns: AtomicU64::new(NEVER),
-            parked_ns: AtomicU64::new(NEVER),
             operations: AtomicU32::new(0),
             asks_for_pid_namespace: AtomicBool::new(false),
         })
@@ -324,16 +351,18 @@ impl Elevator for Ioem {
     }
 
     fn stop_hw_queue(hw_queue: &HwQueue<Self>) {
-        let mut done = Fifo::new();
-        let mut inner = hw_queue.data().inner.lock();
-        hw_queue.take_arrivals(|parked| inner.completions.arrive(parked));
-        let now_ns = now_ns();
-        while let Some(parked) = inner.completions.pop_any() {
-            inner.leave(&parked, now_ns);
-            done.push_back(parked);
-        }
+        let lock = &hw_queue.data().inner;
+        let mut inner = lock.lock();
+        inner.take_arrivals(hw_queue);
+        let old = inner.completions.follow(None);
+        inner.set_release(hw_queue);
         drop(inner);
-        complete(done);
+        drop(old);
+        // They end where all others do, and not here, where some that are told of an end would do more than they may: the queue is
+        // frozen.
+        while !lock.lock().completions.is_empty() {
+            fsleep(Delta::from_micros(20));
+        }
     }
 
     fn stop_queue(queue: &Queue<Self>) {
@@ -452,26 +481,27 @@ impl Elevator for Ioem {
         }
     }
 
-    fn alarm(hw_queue: &HwQueue<Self>) {
-        let [next_ns, parked_ns] = hw_queue.data().first_ns();
-        // Also if none is due yet: the alarm was for a request then, and the worker asks for the next.
-        if parked_ns != NEVER {
-            hw_queue.kick();
+    fn release(hw_queue: &HwQueue<Self>, in_interrupt: bool) {
+        let lock = &hw_queue.data().inner;
+        if !in_interrupt {
+            let mut inner = lock.lock();
+            inner.take_arrivals(hw_queue);
+            return inner.set_release(hw_queue);
         }
-        if next_ns <= now_ns() {
-            hw_queue.run();
+        // Another processor may have it, or the task that was interrupted.
+        let Some(mut inner) = lock.try_lock() else {
+            return hw_queue.kick();
+        };
+        // To judge many again takes too long for an interrupt.
+        if inner.completions.has_expired(now_ns()) {
+            drop(inner);
+            return hw_queue.kick();
         }
-    }
-
-    fn release(hw_queue: &HwQueue<Self>) {
-        let mut inner = hw_queue.data().inner.lock();
-        let (done, has_more) = inner.pop_completions(hw_queue);
-        // A request may have become due since the alarm looked: nobody runs the queue for it but another alarm.
-        inner.publish_all(hw_queue, false);
+        let mut done = inner.pop_completions(hw_queue);
+        inner.set_release(hw_queue);
         drop(inner);
-        complete(done);
-        if has_more {
-            hw_queue.kick();
+        while let Some(parked) = done.pop_front() {
+            parked.complete();
         }
     }
 }
@@ -479,7 +509,11 @@ impl Elevator for Ioem {
 /// Whether what is held until this time may go; not inlined, so that it costs nothing where nothing is.
 #[inline(never)]
 fn is_due(hw_queue: &HwQueue<Ioem>, next_ns: u64) -> bool {
-    next_ns <= now_ns() || hw_queue.must_drain()
+    if hw_queue.is_dying() {
+        // All completions go.
+        hw_queue.kick();
+    }
+    next_ns != ONLY_COMPLETIONS && (next_ns <= now_ns() || hw_queue.must_drain())
 }
 
 /// The next request where something is held or asks limits; not inlined, so that it costs nothing where nothing is.

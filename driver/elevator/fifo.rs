@@ -127,6 +127,14 @@ impl<E: Entry> Fifo<E> {
         unsafe { self.visit(|entry| entry.put_set(set_of(entry))) };
     }
 
+    /// Looks at each entry, as long as `look` wants to see more; whether it still does.
+    pub(crate) fn look_at_all(&self, look: &mut impl FnMut(&E) -> bool) -> bool {
+        let mut wants = true;
+        // SAFETY: Nothing is changed, no handle either.
+        unsafe { self.visit(|entry| wants = wants && look(entry)) };
+        wants
+    }
+
     /// Visits each entry, first to last.
     ///
     /// # Safety

@@ -11,8 +11,8 @@
 //! `bi_end_io` is replaced only where the block layer calls it before this module returns, or before the request is freed.
 //! It is never called by this module: that of a part that was split off must not be (`bio_chain_endio()`).
 //!
-//! A bio that others still count on (parts that were split off are under way; it was stolen for another path), or whose end
-//! another task completes (`bio_integrity_verify_fn()`), is not parked: the count is all that is kept, until its time.
+//! A bio that others still count on (parts that were split off are under way; it was stolen for another path) is not parked: the
+//! count is all that is kept, until its time.
 //!
 //! C header: [`include/linux/bio.h`](srctree/include/linux/bio.h)
 
@@ -234,7 +234,8 @@ impl Request {
     /// Whether its completion can be held.
     ///
     /// Not of zone management: a second `bio_endio()` would move write pointers again, and a late one would let the zones'
-    /// users go by old ones. Not if somebody else is told of the end by `end_io`, who frees the bios by himself (the paths of
+    /// users go by old ones. Not of reads with integrity, which another task verifies after the first `bio_endio()`, by what the
+    /// disk's format is then. Not if somebody else is told of the end by `end_io`, who frees the bios by himself (the paths of
     /// dm-multipath); a flush sequence has one, too, and does not.
     pub(crate) fn can_be_parked(&self) -> bool {
         const FLUSH_SEQUENCE: u32 = 1 << bindings::rqf_flags___RQF_FLUSH_SEQ;
@@ -252,8 +253,11 @@ impl Request {
             // SAFETY: A request's bios are valid. The machinery's requests are never merged, so that there is one.
             !bio.is_null() && unsafe { (*bio).bi_next.is_null() }
         };
+        let is_verified = operation == bindings::req_op_REQ_OP_READ
+            && self.flags() & (1 << bindings::req_flag_bits___REQ_INTEGRITY) != 0;
         !self.bio().is_null()
             && !is_zone_management
+            && !is_verified
             && !self.has_record()
             && (end_io.is_none() || is_flushed)
     }
@@ -289,8 +293,8 @@ pub(super) type Flushed = unsafe extern "C" fn(*mut bindings::bio);
 ///
 /// # Safety
 ///
-/// `record` must be of the request, which does not have it any more, and `is_flush` tell whether it is in a flush sequence.
-/// Any context.
+/// `record` must be of the request, which does not have it any more, and `is_flush` tell whether the request is in a flush sequence
+/// and still has its bio, which it then ends before it is freed. Any context.
 pub(super) unsafe fn finish(
     record: NonNull<Record>,
     is_flush: bool,
@@ -327,7 +331,7 @@ pub(super) unsafe fn finish(
 ///
 /// # Safety
 ///
-/// Called as `bi_end_io` that [`finish`] has put into the bio.
+/// Called as `bi_end_io` that [`finish`] has put into the bio, by the request that had it then.
 pub(super) unsafe fn flushed(bio: *mut bindings::bio) -> (*const (), Parked) {
     // SAFETY: By this function's requirements `bi_private` is the record.
     unsafe {
@@ -363,17 +367,10 @@ struct Place {
 ///
 /// The bio must have a count that is the caller's.
 unsafe fn park_bio(bio: *mut bindings::bio) {
-    const INTEGRITY: u32 = 1 << bindings::req_flag_bits___REQ_INTEGRITY;
     // SAFETY: The count keeps the bio. If it is the only one, the device has ended the bio, no part that was split off is under
     // way, and the bio is ours alone.
     unsafe {
         if remaining(bio).load(Ordering::Acquire) != 1 {
-            return;
-        }
-        let flags = (*bio).bi_opf;
-        let is_verified_later =
-            flags & INTEGRITY != 0 && operation(flags) == bindings::req_op_REQ_OP_READ;
-        if is_verified_later {
             return;
         }
         let mut place = Place {

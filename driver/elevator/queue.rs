@@ -22,6 +22,7 @@ use kernel::{
         },
         Delta, Instant, Monotonic,
     },
+    types::Opaque,
     workqueue::{RawWorkItem, Work, WorkItem},
 };
 
@@ -173,6 +174,9 @@ pub(crate) struct HwQueue<E: Elevator> {
     hctx: NonNull<bindings::blk_mq_hw_ctx>,
     #[pin]
     timer: HrTimer<Self>,
+    /// Wakes for completions, in a soft interrupt: there they may be ended, which spares them the way to another task.
+    #[pin]
+    release_timer: Opaque<bindings::hrtimer>,
     /// Completions that are to be held from now on.
     arrivals: Arrivals,
     #[pin]
@@ -197,6 +201,17 @@ impl<E: Elevator> HwQueue<E> {
         try_pin_init!(Self {
             hctx: hctx,
             timer <- HrTimer::new(),
+            release_timer <- Opaque::ffi_init(|slot: *mut bindings::hrtimer| {
+                // SAFETY: The slot is valid, and pinned from now on.
+                unsafe {
+                    bindings::hrtimer_setup(
+                        slot,
+                        Some(Self::release_time),
+                        bindings::CLOCK_MONOTONIC as bindings::clockid_t,
+                        bindings::hrtimer_mode_HRTIMER_MODE_ABS_SOFT,
+                    );
+                }
+            }),
             arrivals: Arrivals::new(),
             work <- new_work!("elevator_release"),
             is_leaving: AtomicBool::new(false),
@@ -241,12 +256,39 @@ impl<E: Elevator> HwQueue<E> {
         unsafe { bindings::blk_mq_run_hw_queue(self.hctx.as_ptr(), true) };
     }
 
-    /// Has the completion of a request held; how many bytes of memory that takes, or `None` if it cannot be held or there is no
-    /// memory. The request must be one of this hardware queue.
+    /// Whether completions of a request of this hardware queue can be held.
+    ///
+    /// Not while blk-iolatency is at work, which counts bios that are under way and is told of their end by `bio_endio()`: parts that
+    /// were split off, and what waits for them, would be under way for as long as they are held. It alone sets the flag
+    /// (`blkiolatency_enable_work_fn`).
+    pub(crate) fn can_park(&self, request: &Request) -> bool {
+        !self.has_flag(bindings::QUEUE_FLAG_BIO_ISSUE_TIME) && request.can_be_parked()
+    }
+
+    /// Has the completion of a request of this hardware queue held; how many bytes of memory that takes, or `None` if it
+    /// [cannot be held](Self::can_park) or there is no memory.
     pub(crate) fn park(&self, request: &mut Request, order: &Parking) -> Option<usize> {
-        // SAFETY: This lives until `exit_hctx`, before which all requests are freed. The callers are asked to have seen that it can
-        // be parked.
+        if !self.can_park(request) {
+            return None;
+        }
+        // SAFETY: It can be parked. This lives until `exit_hctx`, before which all requests are freed.
         unsafe { request.park(core::ptr::from_ref(self).cast(), order) }
+    }
+
+    /// Whether the disk is gone, and nobody may wait for its I/O.
+    pub(crate) fn is_dying(&self) -> bool {
+        self.has_flag(bindings::QUEUE_FLAG_DYING)
+    }
+
+    /// Whether the queue has a flag.
+    fn has_flag(&self, flag: u32) -> bool {
+        // SAFETY: By the invariants `hctx` is valid, and it does not outlive its queue. The flags change one by one, atomically; a
+        // single aligned load cannot tear.
+        let flags = unsafe {
+            let queue = (*self.hctx.as_ptr()).queue;
+            (&raw const (*queue).queue_flags).read_volatile()
+        };
+        flags & (1 << flag) != 0
     }
 
     /// The block layer has finished a request of this hardware queue. Any context.
@@ -301,10 +343,39 @@ impl<E: Elevator> HwQueue<E> {
         drop(queued);
     }
 
-    /// Waits until nobody is in [`Elevator::release`], nor will be, unless somebody calls [`HwQueue::kick`] again.
-    pub(super) fn flush(&self) {
-        // SAFETY: The work is initialized. May sleep: this is for `exit_hctx`.
+    /// Has [`Elevator::release`] called at `time_ns` of [`super::now_ns`], instead of at the time asked for before. Any context.
+    pub(crate) fn release_at(&self, time_ns: u64) {
+        let time = i64::try_from(time_ns).unwrap_or(i64::MAX);
+        // SAFETY: The timer is initialized, and may be started again whether or not it is pending, by its own callback, too. It
+        // is cancelled before this object goes: see `end_releases`.
         unsafe {
+            bindings::hrtimer_start_range_ns(
+                self.release_timer.get(),
+                time,
+                0,
+                bindings::hrtimer_mode_HRTIMER_MODE_ABS_SOFT,
+            );
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called by the timer only: in a soft interrupt, or in a thread of a real-time kernel.
+    unsafe extern "C" fn release_time(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
+        // SAFETY: By this function's requirements the timer is a field of a hardware queue, which lives until `exit_hctx` has
+        // waited for this.
+        let this =
+            unsafe { &*kernel::container_of!(Opaque::cast_from(timer), Self, release_timer) };
+        E::release(this, true);
+        bindings::hrtimer_restart_HRTIMER_NORESTART
+    }
+
+    /// Waits until nobody is in [`Elevator::release`], nor will be. For `exit_hctx`, when no completion is left: then nobody asks
+    /// for it any more, but the timer may have, before.
+    pub(super) fn end_releases(&self) {
+        // SAFETY: Both are initialized, and may be waited for, as this may sleep and holds no lock of theirs.
+        unsafe {
+            bindings::hrtimer_cancel(self.release_timer.get());
             if bindings::cancel_work_sync(Work::raw_get(&raw const self.work)) {
                 // The work that does not run any more had a reference.
                 drop(Arc::from_raw(core::ptr::from_ref(self)));
@@ -397,10 +468,10 @@ impl<E: Elevator> HrTimerCallback for HwQueue<E> {
         this: ArcBorrow<'_, Self>,
         _context: HrTimerCallbackContext<'_, Self>,
     ) -> HrTimerRestart {
-        // Hard interrupt context: only work is queued. No lock is taken here, so that schedulers may use plain ones. In a
+        // Hard interrupt context: only the run is queued. No lock is taken here, so that schedulers may use plain ones. In a
         // real-time kernel it is a thread, since the mode is not one of the hard ones, and must be: there, running takes locks
         // that sleep.
-        E::alarm(&this);
+        HwQueue::run(&this);
         HrTimerRestart::NoRestart
     }
 }
@@ -409,7 +480,7 @@ impl<E: Elevator> WorkItem for HwQueue<E> {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
-        E::release(&this);
+        E::release(&this, false);
     }
 }
 

@@ -112,7 +112,8 @@ impl Request {
         }
     }
 
-    /// Takes the record of a finished request, if there is one, and whether the request is in a flush sequence.
+    /// Takes the record of a finished request, if there is one, and whether the request is in a flush sequence that will end its bio:
+    /// not if the bio was stolen for another path (`blk_steal_bios`).
     ///
     /// # Safety
     ///
@@ -126,7 +127,8 @@ impl Request {
             let word = (*request).elv.priv_[0];
             let record = NonNull::new(word.map_addr(|at| at & !RELEASED))?;
             (*request).elv.priv_[0] = core::ptr::without_provenance_mut(word.addr() & RELEASED);
-            let is_flush = (*request).rq_flags & (1 << bindings::rqf_flags___RQF_FLUSH_SEQ) != 0;
+            let is_flush = (*request).rq_flags & (1 << bindings::rqf_flags___RQF_FLUSH_SEQ) != 0
+                && !(*request).biotail.is_null();
             Some((record.cast(), is_flush))
         }
     }

@@ -121,17 +121,22 @@ impl<E: Entry> TimeQueue<E> {
         tree.max(self.tail.last_due_ns())
     }
 
-    /// Looks at each entry.
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(&E)) {
-        self.tail.for_each(&mut visit);
+    /// Looks at each entry, as long as `look` wants to see more; whether it still does.
+    pub(crate) fn look_at_all(&self, mut look_at: &mut impl FnMut(&E) -> bool) -> bool {
+        if !self.tail.look_at_all(look_at) {
+            return false;
+        }
         let mut node = self.first;
         while !node.is_null() {
             // SAFETY: By the invariants the node is one of an entry of ours, and so is the next, if any.
             unsafe {
-                look(E::of_tree_node(node), &mut visit);
+                if !look(E::of_tree_node(node), &mut look_at) {
+                    return false;
+                }
                 node = bindings::rb_next(node);
             }
         }
+        true
     }
 
     #[inline]

@@ -152,9 +152,9 @@ impl<E: Elevator> VTable<E> {
             unsafe { Arc::from_raw((*hctx).sched_data.cast_const().cast::<HwQueue<E>>()) };
         // SAFETY: By this function's requirements `hctx` is valid and its queue ours.
         unsafe { Self::queue_of(hctx) }.remove(&hw_queue);
-        // No request is left, nobody visits it and its timer is gone: nothing arrives or is kicked any more.
-        hw_queue.flush();
+        // No request is left, and nobody visits it: nothing arrives any more, and after this nothing is left to be released.
         E::stop_hw_queue(&hw_queue);
+        hw_queue.end_releases();
     }
 
     /// # Safety

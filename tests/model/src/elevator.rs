@@ -5,15 +5,18 @@
 pub(crate) mod atomic;
 #[path = "../../../driver/elevator/bio.rs"]
 mod bio;
+pub(crate) mod bios;
 pub(crate) mod block_layer;
 #[path = "../../../driver/elevator/clock.rs"]
 mod clock;
 #[path = "../../../driver/elevator/entry.rs"]
 mod entry;
 #[path = "../../../driver/elevator/fifo.rs"]
+#[expect(clippy::type_complexity, reason = "two pointers are not complex")]
 #[expect(dead_code, reason = "tracepoints, which are not here, use all of it")]
 mod fifo;
-mod layouts;
+pub(crate) mod hw_queue;
+pub(crate) mod layouts;
 mod owner;
 #[path = "../../../driver/elevator/parked.rs"]
 mod parked;

@@ -4,20 +4,23 @@
 //!
 //! What is checked, and by which command:
 //!
-//! * [`order`]: lists, the queue by time and the lines of limits release the same requests as a vector that is sorted stably;
-//!   [`history`]: under random arrivals, waits, dispatches, drains, changes and ends of rules, a hardware queue does what
-//!   [`reference`] does, which looks at everything each time: never early, in order, no window over its quota, each request
-//!   once, no sleep too long, no useless wake-up. By `cargo test --package chaos-model`.
-//! * The same with the address sanitizer, which sees each access to a request that was dispatched and ended, and each request
-//!   that was lost. By `tests/model/run address`. A few of them under Miri, which also sees the rules of references and where
-//!   each pointer came from. By `tests/model/run miri`; that takes a nightly compiler, and no other command does.
-//! * [`races`]: no window that hardware queues share admits more than its quota, what several limits give back neither loses
-//!   nor makes room, and as many I/Os are affected as were asked for; in all orders of the threads' steps, as far as three
-//!   interruptions make them, and with old values where nothing orders a load. By `tests/model/run loom`.
+//! * [`order`]: lists, the queue by time and the lines of limits release the same requests as a vector that is sorted
+//!   stably; [`history`]: under random arrivals, waits, dispatches, services, releases, drains, lacks of memory, changes and
+//!   ends of rules, a hardware queue ([`pair`]) does what [`reference`] does, which looks at everything each time: never
+//!   early, in order, no window over its quota, each request and each completion once, each bio ended once and as its
+//!   submitter has made it, no sleep too long, no useless wake-up, all counts right. By `cargo test --package chaos-model`.
+//! * The same with the address sanitizer, which sees each access to a request or a bio that has ended, and each that was
+//!   lost. By `tests/model/run address`. A few of them under Miri, which also sees the rules of references and where each
+//!   pointer came from. By `tests/model/run miri`; that takes a nightly compiler, and no other command does.
+//! * [`races`]: no window that hardware queues share admits more than its quota, what several limits give back neither
+//!   loses nor makes room, no ticket is lost or given twice, and as many I/Os are affected as were asked for; in all orders
+//!   of the threads' steps, as far as three interruptions make them, and with old values where nothing orders a load. By
+//!   `tests/model/run loom`.
 //!
 //! `extern crate self as kernel` gives the driver's files what they want of the kernel crate, from [`shim`]: memory, atomic
 //! words, a clock that tests set, and search trees as the kernel's. [`elevator::block_layer`] makes requests and takes them
-//! back. Not here are the scheduler, with its lock and its timer, and the configuration: guests test these.
+//! back; [`elevator::bios`] is the device that serves them. Not here are the scheduler, with its lock and its timer, and
+//! the configuration: guests test these.
 //!
 //! Unsafe code stands where the kernel's C would: in [`shim`] and in [`elevator`].
 
@@ -25,6 +28,8 @@
 
 extern crate self as kernel;
 
+#[cfg(not(loom))]
+mod defects;
 mod elevator;
 #[cfg(not(loom))]
 mod history;
@@ -48,6 +53,8 @@ mod lines;
 #[cfg(not(loom))]
 mod order;
 mod orders;
+#[cfg(not(loom))]
+mod pair;
 #[path = "../../../driver/plan.rs"]
 #[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
 mod plan;
@@ -56,6 +63,7 @@ mod races;
 #[cfg(not(loom))]
 mod reference;
 #[path = "../../../driver/rule.rs"]
+#[allow(clippy::new_ret_no_self, reason = "a rule goes where it stays")]
 mod rule;
 mod shim;
 #[path = "../../../driver/turns.rs"]

@@ -2,6 +2,10 @@
 
 //! What one hardware queue has to do, told as plainly as possible: vectors, and a look at everything each time.
 
+mod parking;
+mod windows;
+
+use crate::policy::way::Way;
 use std::collections::BTreeMap;
 
 /// How many injections there may be.
@@ -16,31 +20,70 @@ pub(crate) enum Kind {
     Swap,
 }
 
+/// What is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Side {
+    Requests,
+    Completions,
+}
+
 /// What an injection does, in nanoseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
     pub(crate) injection: usize,
     /// Only reads or writes; `None` is both.
     pub(crate) kind: Option<Kind>,
+    pub(crate) way: Way,
     pub(crate) delay_ns: u64,
     /// The period and the quota.
     pub(crate) limit: Option<(u64, u32)>,
-    /// Which sequence of draws it is; nothing here depends on it.
+    /// Which sequence of draws it is; a change of it makes the rule choose anew.
     pub(crate) sequence: u64,
 }
 
+impl Rule {
+    fn holds(&self) -> Side {
+        match (self.way, self.kind) {
+            (Way::Request, _) | (Way::Auto, None) => Side::Requests,
+            (Way::Completion, _) | (Way::Auto, Some(_)) => Side::Completions,
+        }
+    }
+
+    fn same_choice(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.sequence == other.sequence
+    }
+
+    fn matches(&self, kind: Kind) -> bool {
+        kind != Kind::Swap && self.kind.is_none_or(|wanted| wanted == kind)
+    }
+}
+
+/// What became of the wish to hold a completion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is held for so long, once the request is finished.
+    Parked(u64),
+    NoMemory,
+    Full,
+}
+
 /// A set of injections, a bit for each.
-type Set = u64;
+pub(crate) type Set = u64;
 
 #[derive(Clone, Debug)]
 struct Held {
     number: u64,
+    side: Side,
     kind: Kind,
     arrival_ns: u64,
+    /// When it was taken among those that are held, which of completions may be later than their arrival.
+    taken_ns: u64,
     due_ns: u64,
     by: Set,
     /// Whether it is among the ready, since it waits for nothing that is known; in its turn it asks its limits.
     asks: bool,
+    /// Whether it certainly has a ticket: others may not go at once.
+    is_queued: bool,
     /// Of those that are due at the same time, those of lower rank go first.
     rank: i64,
 }
@@ -48,109 +91,260 @@ struct Held {
 #[derive(Debug)]
 struct Ready {
     number: u64,
+    side: Side,
     /// Those of lower rank go first.
     rank: i64,
 }
 
-/// The requests that a hardware queue has, and what it knows.
-#[derive(Default)]
+/// A completion that is to be held, and has not been taken yet.
+#[derive(Debug)]
+struct Parked {
+    kind: Kind,
+    by: Set,
+    /// Which of the plans has judged it.
+    plan: usize,
+}
+
+/// What is counted of an injection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) entered: u64,
+    pub(crate) left: u64,
+    pub(crate) early: u64,
+    pub(crate) no_memory: u64,
+    pub(crate) over_memory: u64,
+}
+
+/// The requests and completions that a hardware queue has, and what it knows.
 pub(crate) struct Reference {
     pub(crate) now_ns: u64,
-    rules: Vec<Rule>,
+    /// What was followed, the last of which is.
+    plans: Vec<Vec<Rule>>,
     /// When each injection ends.
     pub(crate) ends_ns: [Option<u64>; INJECTIONS],
     held: Vec<Held>,
     ready: Vec<Ready>,
+    /// By the number of the request.
+    parked: BTreeMap<u64, Parked>,
+    /// What has arrived, and when, in order.
+    arrived: Vec<(u64, u64)>,
     /// Of each limit, the number of the last window, and how many I/Os went in it.
     used: BTreeMap<usize, (u64, u32)>,
+    /// Until when those of a side that wait for some limits may leave others, of the other side, their turn.
+    gives_way_ns: BTreeMap<(Side, Set), u64>,
+    pub(crate) counts: [Counts; INJECTIONS],
     /// Grows with everything that happens.
     rank: i64,
     /// Falls with each request that comes back.
     returned: i64,
 }
 
+fn members(set: Set) -> impl Iterator<Item = usize> {
+    (0..INJECTIONS).filter(move |injection| set & 1 << injection != 0)
+}
+
 impl Reference {
+    pub(crate) fn new() -> Self {
+        Self {
+            now_ns: 0,
+            plans: vec![Vec::new()],
+            ends_ns: [None; INJECTIONS],
+            held: Vec::new(),
+            ready: Vec::new(),
+            parked: BTreeMap::new(),
+            arrived: Vec::new(),
+            used: BTreeMap::new(),
+            gives_way_ns: BTreeMap::new(),
+            counts: [Counts::default(); INJECTIONS],
+            rank: 0,
+            returned: 0,
+        }
+    }
+
     fn next_rank(&mut self) -> i64 {
         self.rank += 1;
         self.rank
     }
 
-    fn has_ended(&self, injection: usize) -> bool {
-        self.ends_ns[injection].is_some_and(|end_ns| end_ns <= self.now_ns)
+    fn rules(&self) -> &[Rule] {
+        self.plans.last().unwrap()
     }
 
-    /// The injections that hold a request of this kind, and how long.
-    fn judge(&self, kind: Kind) -> (Set, u64) {
-        let rules = self.rules.iter().filter(|rule| {
-            kind != Kind::Swap
-                && rule.kind.is_none_or(|wanted| wanted == kind)
+    fn rule_in(&self, plan: usize, injection: usize) -> Option<&Rule> {
+        let mut rules = self.plans[plan].iter();
+        rules.find(|rule| rule.injection == injection)
+    }
+
+    fn has_ended_at(&self, injection: usize, time_ns: u64) -> bool {
+        self.ends_ns[injection].is_some_and(|end_ns| end_ns <= time_ns)
+    }
+
+    /// The rules that hold I/O of this kind at this time.
+    fn active(&self, kind: Kind, time_ns: u64) -> impl Iterator<Item = &Rule> {
+        self.rules().iter().filter(move |rule| {
+            rule.matches(kind)
                 && (rule.delay_ns > 0 || rule.limit.is_some())
-                && !self.has_ended(rule.injection)
-        });
-        rules.fold((0, 0), |(by, delay_ns), rule| {
-            (by | 1 << rule.injection, delay_ns + rule.delay_ns)
+                && !self.has_ended_at(rule.injection, time_ns)
         })
     }
 
-    pub(crate) fn insert(&mut self, number: u64, kind: Kind, asks: bool) {
-        let (by, delay_ns) = self.judge(kind);
+    /// The injections that hold the request, or the completion, of I/O of this kind that is new.
+    fn judge(&self, kind: Kind, side: Side) -> Set {
+        let rules = self.active(kind, self.now_ns);
+        let rules = rules.filter(|rule| rule.holds() == side);
+        rules.fold(0, |by, rule| by | 1 << rule.injection)
+    }
+
+    /// The injections that hold what those in `before` were to hold, or did, by an earlier plan.
+    ///
+    /// A rule that has not changed its choice goes on; one that has holds what it did, if that still matches, and is else as a
+    /// new one, which takes what it would have.
+    fn judge_since(&self, plan: usize, kind: Kind, side: Side, before: Set, time_ns: u64) -> Set {
+        let last = self.plans.len() - 1;
+        let holds = |rule: &&Rule| {
+            let injection = rule.injection;
+            let was_held = before & 1 << injection != 0;
+            let is_known = (plan..=last).all(|plan| self.rule_in(plan, injection).is_some());
+            let is_same = is_known
+                && (plan..=last).all(|plan| {
+                    let then = self.rule_in(plan, injection);
+                    then.is_some_and(|then| then.same_choice(rule))
+                });
+            if is_same {
+                was_held
+            } else {
+                is_known && was_held || rule.holds() == side
+            }
+        };
+        let rules = self.active(kind, time_ns).filter(holds);
+        rules.fold(0, |by, rule| by | 1 << rule.injection)
+    }
+
+    fn delay_ns(&self, by: Set) -> u64 {
+        let rules = self.rules().iter();
+        let rules = rules.filter(|rule| by & 1 << rule.injection != 0);
+        rules.map(|rule| rule.delay_ns).sum()
+    }
+
+    fn count(&mut self, set: Set, what: impl Fn(&mut Counts)) {
+        members(set).for_each(|injection| what(&mut self.counts[injection]));
+    }
+
+    /// A request comes; whether it asks its limits, as those may that come with it.
+    pub(crate) fn insert(
+        &mut self,
+        (number, kind): (u64, Kind),
+        can_be_parked: bool,
+        outcome: Option<Outcome>,
+        may_ask: bool,
+    ) -> Result<bool, String> {
+        let parked = self.judge(kind, Side::Completions);
+        let instead = self.park((number, kind), parked, can_be_parked, outcome)?;
+        let by = self.judge(kind, Side::Requests) | instead;
         let rank = self.next_rank();
+        let side = Side::Requests;
         if by == 0 {
-            return self.ready.push(Ready { number, rank });
+            self.ready.push(Ready { number, side, rank });
+            return Ok(false);
+        }
+        let delay_ns = self.delay_ns(by);
+        let is_limited = self.limits(by) != 0;
+        let asks = may_ask && is_limited;
+        if !asks {
+            self.count(by, |counts| counts.entered += 1);
         }
         self.held.push(Held {
             number,
+            side,
             kind,
             arrival_ns: self.now_ns,
+            taken_ns: self.now_ns,
             due_ns: self.now_ns + delay_ns,
             by,
             asks,
+            is_queued: !asks && is_limited && delay_ns == 0,
             rank,
         });
+        Ok(asks)
     }
 
     /// Those who asked have been refused, or have to give way: they wait from now on.
     pub(crate) fn nobody_asks(&mut self) {
-        for held in self.held.iter_mut().filter(|held| held.asks) {
+        let mut all = std::mem::take(&mut self.held);
+        for held in all.iter_mut().filter(|held| held.asks) {
             held.arrival_ns = self.now_ns;
+            held.taken_ns = self.now_ns;
             held.due_ns = self.now_ns;
             held.asks = false;
+            held.is_queued = true;
+            self.count(held.by, |counts| counts.entered += 1);
         }
+        self.held = all;
     }
 
     /// A request that the driver had comes back.
     pub(crate) fn insert_again(&mut self, number: u64) {
         self.returned -= 1;
-        let rank = self.returned;
-        self.ready.push(Ready { number, rank });
+        self.ready.push(Ready {
+            number,
+            side: Side::Requests,
+            rank: self.returned,
+        });
     }
 
-    pub(crate) fn follow(&mut self, rules: &[Rule]) {
-        let old = std::mem::replace(&mut self.rules, rules.to_vec());
-        let old_period = |injection| {
-            let old = old.iter().find(|old| old.injection == injection)?;
-            Some(old.limit?.0)
-        };
+    /// Follows other rules. `parked` is what became of completions of held requests, which new rules are to hold; `cannot` tells
+    /// of which requests that cannot be.
+    pub(crate) fn follow(
+        &mut self,
+        rules: &[Rule],
+        parked: &BTreeMap<u64, Outcome>,
+        cannot: impl Fn(u64, Kind) -> bool,
+    ) -> Result<(), String> {
+        self.plans.push(rules.to_vec());
+        let plan = self.plans.len() - 1;
+        let old_period = |injection| Some(self.rule_in(plan - 1, injection)?.limit?.0);
         let counts_on = |injection: &usize| {
-            let rule = rules.iter().find(|rule| rule.injection == *injection);
-            let period = rule.and_then(|rule| Some(rule.limit?.0));
+            let period = self.rule_in(plan, *injection);
+            let period = period.and_then(|rule| Some(rule.limit?.0));
             period.is_some() && period == old_period(*injection)
         };
-        self.used.retain(|injection, _| counts_on(injection));
-        self.judge_again();
+        let mut used = self.used.clone();
+        used.retain(|injection, _| counts_on(injection));
+        self.used = used;
+        self.judge_again_since(plan - 1, Side::Completions);
+        self.judge_again_since(plan - 1, Side::Requests);
+        self.park_held(parked, cannot)
     }
 
-    /// Judges all that is held again, each from its own arrival.
+    /// Judges all that is held again, after an injection has got an end.
     pub(crate) fn judge_again(&mut self) {
+        let plan = self.plans.len() - 1;
+        self.judge_again_since(plan, Side::Completions);
+        self.judge_again_since(plan, Side::Requests);
+    }
+
+    /// Judges all of a side that is held again, each from its own arrival.
+    fn judge_again_since(&mut self, plan: usize, side: Side) {
         let rank = self.next_rank();
+        self.gives_way_ns.retain(|(other, _), _| *other != side);
         for mut held in std::mem::take(&mut self.held) {
-            let (by, delay_ns) = self.judge(held.kind);
+            if held.side != side {
+                self.held.push(held);
+                continue;
+            }
+            let before = held.by;
+            let was_early = self.is_early(&self.plans[plan], &held);
+            let by = self.judge_since(plan, held.kind, side, before, self.now_ns);
+            self.count(by & !before, |counts| counts.entered += 1);
+            self.count_left(before & !by, was_early);
             if by == 0 {
                 let number = held.number;
-                self.ready.push(Ready { number, rank });
+                self.ready.push(Ready { number, side, rank });
             } else {
                 held.by = by;
-                held.due_ns = held.arrival_ns + delay_ns;
+                held.due_ns = held.arrival_ns + self.delay_ns(by);
+                held.taken_ns = held.arrival_ns;
+                held.is_queued = false;
                 // Of those that will be due at the same time, any may be the first now.
                 held.rank = rank;
                 self.held.push(held);
@@ -158,42 +352,43 @@ impl Reference {
         }
     }
 
+    fn count_left(&mut self, set: Set, early: bool) {
+        self.count(set, |counts| {
+            counts.left += 1;
+            counts.early += u64::from(early);
+        });
+    }
+
+    /// Whether it goes before its time if it goes now, whatever limits say.
+    fn is_early(&self, rules: &[Rule], held: &Held) -> bool {
+        let is_limited = limits(rules, held.by) != 0;
+        held.due_ns > self.now_ns || is_limited && held.arrival_ns < self.now_ns
+    }
+
     /// Time has passed: those of whose injections one has ended are judged again.
-    pub(crate) fn expire(&mut self) {
-        let ended = (0..INJECTIONS).filter(|injection| self.has_ended(*injection));
+    pub(crate) fn expire(&mut self, side: Side) {
+        let ended = members(Set::MAX).filter(|one| self.has_ended_at(*one, self.now_ns));
         let ended = ended.fold(0, |set, injection| set | 1 << injection);
-        if self.held.iter().any(|held| held.by & ended != 0) {
-            self.judge_again();
+        if self.of(side).any(|held| held.by & ended != 0) {
+            self.judge_again_since(self.plans.len() - 1, side);
+            // They have lost their turns.
+            self.give_way(side);
         }
+    }
+
+    fn of(&self, side: Side) -> impl Iterator<Item = &Held> {
+        self.held.iter().filter(move |held| held.side == side)
     }
 
     /// The limits among some injections.
     fn limits(&self, by: Set) -> Set {
-        let rules = self.rules.iter();
-        let limiting = rules.filter(|rule| rule.limit.is_some() && by & 1 << rule.injection != 0);
-        limiting.fold(0, |set, rule| set | 1 << rule.injection)
+        limits(self.rules(), by)
     }
 
-    /// When all of these limits may admit one more, as far as is known now.
-    fn open_ns(&self, limits: Set) -> u64 {
-        let rules = self
-            .rules
-            .iter()
-            .filter(|rule| limits & 1 << rule.injection != 0);
-        let times = rules.filter_map(|rule| {
-            let (period_ns, quota) = rule.limit?;
-            let window = self.now_ns / period_ns;
-            let (last, used) = *self.used.get(&rule.injection)?;
-            // More than the quota, if that was lowered meanwhile.
-            (last == window && used >= quota).then_some((window + 1) * period_ns)
-        });
-        times.max().unwrap_or(self.now_ns)
-    }
-
-    /// The held request that is the first among those that wait for the same limits, for each such set of limits.
-    fn heads(&self) -> BTreeMap<Set, &Held> {
+    /// The first among those that wait for the same limits, for each such set of limits.
+    fn heads(&self, side: Side) -> BTreeMap<Set, &Held> {
         let mut heads: BTreeMap<Set, &Held> = BTreeMap::new();
-        for held in &self.held {
+        for held in self.of(side) {
             let head = heads.entry(self.limits(held.by)).or_insert(held);
             if (held.due_ns, held.rank) < (head.due_ns, head.rank) {
                 *head = held;
@@ -203,26 +398,47 @@ impl Reference {
     }
 
     /// When something may go at the latest: the driver must not sleep longer.
-    pub(crate) fn next_ns(&self) -> Option<u64> {
-        if !self.ready.is_empty() {
+    pub(crate) fn next_ns(&self, side: Side) -> Option<u64> {
+        if self.ready.iter().any(|ready| ready.side == side) {
             return Some(self.now_ns);
         }
-        let ends_ns = (0..INJECTIONS).filter(|injection| self.held_by(*injection) > 0);
+        let ends_ns = (0..INJECTIONS)
+            .filter(|injection| self.of(side).any(|held| held.by & 1 << injection != 0));
         let end_ns = ends_ns
             .filter_map(|injection| self.ends_ns[injection])
             .min();
-        self.next_held_ns()
-            .map(|next_ns| next_ns.min(end_ns.unwrap_or(next_ns)))
+        let heads = self.heads(side).into_iter();
+        let next_ns = heads
+            .map(|(limits, head)| self.latest_ns(side, limits, head))
+            .min();
+        next_ns.map(|next_ns| next_ns.min(end_ns.unwrap_or(next_ns)))
     }
 
-    /// Takes a request that `is_due` now or need not be; says what is wrong with that.
-    pub(crate) fn take(&mut self, number: u64, is_due: bool) -> Result<(), String> {
-        if let Some(place) = self.held.iter().position(|held| held.number == number) {
+    /// Whether a request asks its limits, and by whom it is held if they refuse it.
+    pub(crate) fn asks(&self, number: u64) -> Option<Set> {
+        let mut held = self.of(Side::Requests);
+        let held = held.find(|held| held.number == number && held.asks);
+        held.map(|held| held.by)
+    }
+
+    /// Takes what `is_due` now or need not be; says what is wrong with that.
+    pub(crate) fn take(&mut self, side: Side, number: u64, is_due: bool) -> Result<(), String> {
+        let is_it = |held: &Held| held.side == side && held.number == number;
+        if let Some(place) = self.held.iter().position(is_it) {
             let held = self.held[place].clone();
             let limits = self.limits(held.by);
-            let head = self.heads()[&limits];
-            if (held.due_ns, held.rank) != (head.due_ns, head.rank) {
-                return Err(format!("{held:?} goes before {head:?}"));
+            let goes_before = |other: &&Held| {
+                self.limits(other.by) == limits
+                    && (other.due_ns, other.rank) < (held.due_ns, held.rank)
+                    // Who is taken late may find that others have queued up.
+                    && (other.taken_ns == other.arrival_ns || other.taken_ns < held.due_ns)
+            };
+            if let Some(other) = self.of(side).find(goes_before) {
+                return Err(format!("{held:?} goes before {other:?}"));
+            }
+            if !held.asks {
+                let early = !is_due && self.is_early(self.rules(), &held);
+                self.count_left(held.by, early);
             }
             if is_due {
                 if held.due_ns.max(self.open_ns(limits)) > self.now_ns {
@@ -233,60 +449,50 @@ impl Reference {
             self.held.remove(place);
             return Ok(());
         }
-        let place = self.ready.iter().position(|ready| ready.number == number);
+        let is_it = |ready: &Ready| ready.side == side && ready.number == number;
+        let place = self.ready.iter().position(is_it);
         let place = place.ok_or_else(|| format!("nobody inserted {number}, or it went before"))?;
         let ready = self.ready.remove(place);
-        if self.ready.iter().any(|other| other.rank < ready.rank) {
+        let mut others = self.ready.iter().filter(|other| other.side == side);
+        if others.any(|other| other.rank < ready.rank) {
             return Err(format!("{ready:?} goes before one of {:?}", self.ready));
         }
-        if is_due && self.first_waiting_ns() <= self.now_ns {
+        if is_due && self.first_waiting_ns(side) <= self.now_ns {
             return Err(format!("{ready:?} goes before one that has waited"));
         }
         Ok(())
     }
 
     /// When the first may go of those that are not among the ready.
-    fn first_waiting_ns(&self) -> u64 {
-        let heads = self.heads().into_iter();
+    fn first_waiting_ns(&self, side: Side) -> u64 {
+        let heads = self.heads(side).into_iter();
         let waiting = heads.filter(|(_, head)| !head.asks);
         waiting
-            .map(|(limits, head)| head.due_ns.max(self.open_ns(limits)))
+            .map(|(limits, head)| self.latest_ns(side, limits, head))
             .min()
             .unwrap_or(u64::MAX)
     }
 
-    fn next_held_ns(&self) -> Option<u64> {
-        let heads = self.heads().into_iter();
-        heads
-            .map(|(limits, head)| head.due_ns.max(self.open_ns(limits)))
-            .min()
-    }
-
-    fn charge(&mut self, limits: Set) {
-        for rule in &self.rules {
-            let Some((period_ns, _)) = rule.limit else {
-                continue;
-            };
-            if limits & 1 << rule.injection != 0 {
-                let window = self.now_ns / period_ns;
-                let used = self.used.entry(rule.injection).or_default();
-                *used = (window, if used.0 == window { used.1 + 1 } else { 1 });
-            }
-        }
-    }
-
-    /// How many requests wait for anything.
-    pub(crate) fn held(&self) -> usize {
-        self.held.len()
-    }
-
-    /// How many of them an injection holds.
-    pub(crate) fn held_by(&self, injection: usize) -> usize {
-        let held = self.held.iter();
-        held.filter(|held| held.by & 1 << injection != 0).count()
+    /// How many of a side wait for anything.
+    pub(crate) fn held(&self, side: Side) -> usize {
+        self.of(side).count()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.held.is_empty() && self.ready.is_empty()
+        self.held.is_empty() && self.ready.is_empty() && self.parked.is_empty()
     }
+
+    /// Whether a request has not been dispatched.
+    pub(crate) fn is_before_the_device(&self, number: u64) -> bool {
+        let has = |side, other| side == Side::Requests && other == number;
+        self.held.iter().any(|held| has(held.side, held.number))
+            || self.ready.iter().any(|ready| has(ready.side, ready.number))
+    }
+}
+
+fn limits(rules: &[Rule], by: Set) -> Set {
+    let limiting = rules
+        .iter()
+        .filter(|rule| rule.limit.is_some() && by & 1 << rule.injection != 0);
+    limiting.fold(0, |set, rule| set | 1 << rule.injection)
 }

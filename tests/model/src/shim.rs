@@ -4,6 +4,7 @@
 
 pub(crate) mod alloc;
 pub(crate) mod bindings;
+pub(crate) mod bio;
 pub(crate) mod clock;
 pub(crate) mod prelude;
 mod rbtree;

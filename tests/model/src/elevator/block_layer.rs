@@ -26,6 +26,7 @@ impl Owned {
             __data_len: 4096,
             __sector: number,
             bio: null_mut(),
+            biotail: null_mut(),
             __bindgen_anon_1: bindings::request__bindgen_ty_1 {
                 queuelist: bindings::list_head {
                     next: stale.cast(),
@@ -81,6 +82,10 @@ impl Owned {
         let next = std::ptr::without_provenance_mut(0xffff_8880_1234_5690);
         // SAFETY: The request is valid, and ours.
         unsafe { (*self.0.as_ptr()).__bindgen_anon_2.hash.next = next };
+    }
+
+    pub(super) fn as_raw(&self) -> NonNull<bindings::request> {
+        self.0
     }
 
     fn queuelist(&self) -> *mut bindings::list_head {

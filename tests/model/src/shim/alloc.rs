@@ -8,3 +8,19 @@ pub(crate) mod flags {
     pub(crate) const GFP_NOWAIT: Flags = Flags;
     pub(crate) const __GFP_NOWARN: Flags = Flags;
 }
+
+thread_local! {
+    static HAS_MEMORY: std::cell::Cell<bool> = const { std::cell::Cell::new(true) };
+}
+
+/// Does something while there is no memory.
+pub(crate) fn without_memory<T>(act: impl FnOnce() -> T) -> T {
+    HAS_MEMORY.set(false);
+    let result = act();
+    HAS_MEMORY.set(true);
+    result
+}
+
+pub(crate) fn has_memory() -> bool {
+    HAS_MEMORY.get()
+}

@@ -9,6 +9,7 @@
 )]
 
 pub(crate) use super::{
+    bio::bio_endio,
     clock::{get_random_u64, ktime_get},
     rbtree::{rb_erase, rb_insert_color, rb_link_node, rb_next, rb_node, rb_root},
 };
@@ -49,6 +50,7 @@ pub(crate) struct request {
     pub(crate) __data_len: u32,
     pub(crate) __sector: u64,
     pub(crate) bio: *mut bio,
+    pub(crate) biotail: *mut bio,
     pub(crate) __bindgen_anon_1: request__bindgen_ty_1,
     pub(crate) __bindgen_anon_2: request__bindgen_ty_2,
     pub(crate) __bindgen_anon_3: request__bindgen_ty_3,
@@ -99,29 +101,6 @@ pub(crate) struct bio {
 }
 
 pub(crate) type bio_end_io_t = Option<unsafe extern "C" fn(*mut bio)>;
-
-/// As the block layer's, but for what only the block layer does.
-///
-/// # Safety
-///
-/// As for the block layer's own.
-pub(crate) unsafe fn bio_endio(bio: *mut bio) {
-    // SAFETY: By this function's requirements.
-    unsafe {
-        if (*bio).bi_flags & 1 << BIO_CHAIN != 0 {
-            let counter = &mut (*bio).__bi_remaining.counter;
-            assert!(*counter > 0);
-            *counter -= 1;
-            if *counter > 0 {
-                return;
-            }
-            (*bio).bi_flags &= !(1 << BIO_CHAIN);
-        }
-        if let Some(end_io) = (*bio).bi_end_io {
-            end_io(bio);
-        }
-    }
-}
 
 pub(crate) fn raw_smp_processor_id() -> u32 {
     0

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A request's bios, and the device that serves a request.
+//!
+//! Each bio's memory is its own, and its end frees it, so that the address sanitizer notices who uses a bio that has ended, or
+//! ends it twice; one that never ends is a leak.
+
+use super::{block_layer::Owned, hw_queue::HwQueue, layouts::DiskStats};
+use crate::bindings::{self, bio_endio};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    ffi::c_void,
+    ptr::{null_mut, without_provenance_mut, NonNull},
+    rc::Rc,
+};
+
+/// What the bios of a request are, and how they end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// There is none.
+    NoBio,
+    /// So many, which end when the request does.
+    Plain(u32),
+    /// A part of the bio was split off, and ends by itself, before or after the request.
+    Chained,
+    /// The request ends without its bios, which somebody has taken for another path.
+    Stolen,
+    /// The request is in the middle of a flush sequence, whose end is its bio's end.
+    Flush,
+    /// The same of a bio of which a part was split off.
+    FlushChained,
+    /// The same of a bio that somebody has taken for another path.
+    FlushStolen,
+    /// A task verifies what was read before the bio ends.
+    Verified,
+    /// Somebody else is told of the request's end.
+    Foreign,
+}
+
+impl Shape {
+    pub(crate) fn can_be_parked(self, reads: bool) -> bool {
+        !matches!(self, Self::NoBio | Self::Foreign) && !(self == Self::Verified && reads)
+    }
+
+    /// How many bios it has.
+    pub(crate) fn bios(self) -> u32 {
+        match self {
+            Self::NoBio => 0,
+            Self::Plain(count) => count,
+            Self::Stolen => 2,
+            _ => 1,
+        }
+    }
+
+    pub(crate) fn is_flush(self) -> bool {
+        matches!(self, Self::Flush | Self::FlushChained | Self::FlushStolen)
+    }
+
+    /// Whether somebody takes the bios for another path.
+    pub(crate) fn is_stolen(self) -> bool {
+        matches!(self, Self::Stolen | Self::FlushStolen)
+    }
+
+    fn is_chained(self) -> bool {
+        matches!(self, Self::Chained | Self::FlushChained)
+    }
+}
+
+/// What submitters have been told.
+#[derive(Default)]
+pub(crate) struct Ends {
+    /// How many bios of each request have ended.
+    ended: RefCell<BTreeMap<u64, u32>>,
+    /// What was wrong with one; C's functions cannot panic.
+    wrong: RefCell<Option<String>>,
+}
+
+impl Ends {
+    /// How many bios of a request have ended.
+    pub(crate) fn of(&self, number: u64) -> u32 {
+        self.ended.borrow().get(&number).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.wrong.take().map_or(Ok(()), Err)
+    }
+}
+
+#[repr(C)]
+struct OwnBio {
+    bio: bindings::bio,
+    number: u64,
+    private: *mut c_void,
+    /// Whether others count on it than the request, who may leave 0 in the count as the last of them, as a
+    /// part that was split off does.
+    is_shared: bool,
+    ends: Rc<Ends>,
+}
+
+/// An end that a bio waits for.
+pub(crate) struct Late(*mut bindings::bio);
+
+impl Late {
+    pub(crate) fn of(bio: *mut bindings::bio) -> Self {
+        Self(bio)
+    }
+
+    pub(crate) fn happen(self) {
+        // SAFETY: The bio has a count for this end.
+        unsafe { bio_endio(self.0) };
+    }
+
+    /// The number of the bio's request.
+    pub(crate) fn number(&self) -> u64 {
+        // SAFETY: The bio has a count for this end, and all bios are of this module.
+        unsafe { (*self.0.cast::<OwnBio>()).number }
+    }
+}
+
+/// What the submitter wants to have called.
+unsafe extern "C" fn ended(bio: *mut bindings::bio) {
+    // SAFETY: The bio is of `new_bio`, and has ended.
+    let own = unsafe { Box::from_raw(bio.cast::<OwnBio>()) };
+    let bio = &own.bio;
+    let remaining = bio.__bi_remaining.counter;
+    let end_io: unsafe extern "C" fn(*mut bindings::bio) = ended;
+    let is_own = bio
+        .bi_end_io
+        .is_some_and(|set| std::ptr::fn_addr_eq(set, end_io));
+    if !is_own || bio.bi_private != own.private {
+        own.complain("has not got back what was its own");
+    }
+    if bio.bi_flags & 1 << bindings::BIO_CHAIN != 0 {
+        own.complain("is still counted");
+    }
+    if remaining != 1 && !(own.is_shared && remaining == 0) {
+        own.complain(&format!("has a count of {remaining}"));
+    }
+    *own.ends.ended.borrow_mut().entry(own.number).or_default() += 1;
+}
+
+impl OwnBio {
+    fn complain(&self, what: &str) {
+        *self.ends.wrong.borrow_mut() = Some(format!("a bio of {} {what}", self.number));
+    }
+}
+
+/// A bio of a request; in it, what rq_qos has done with it.
+fn new_bio(
+    number: u64,
+    shape: Shape,
+    operation: u32,
+    next: *mut bindings::bio,
+    ends: &Rc<Ends>,
+) -> *mut bindings::bio {
+    let private = without_provenance_mut(0x1000 + number as usize);
+    let integrity = u32::from(shape == Shape::Verified) << bindings::req_flag_bits___REQ_INTEGRITY;
+    let chain = u16::from(shape.is_chained()) << bindings::BIO_CHAIN;
+    let bio = OwnBio {
+        bio: bindings::bio {
+            bi_iter: bindings::bvec_iter {
+                bi_sector: number,
+                bi_idx: 0,
+            },
+            bi_io_vec: null_mut(),
+            bi_bdev: null_mut(),
+            bi_next: next,
+            bi_opf: operation | integrity,
+            bi_flags: chain | 1 << bindings::BIO_QOS_THROTTLED,
+            __bi_remaining: bindings::atomic_t {
+                counter: 1 + i32::from(shape.is_chained()),
+            },
+            bi_end_io: Some(ended),
+            bi_private: private,
+        },
+        number,
+        private,
+        is_shared: shape.is_chained() || shape.is_stolen(),
+        ends: ends.clone(),
+    };
+    Box::into_raw(Box::new(bio)).cast()
+}
+
+unsafe extern "C" fn told_elsewhere() {}
+
+impl Owned {
+    /// Gives a request bios, and a device in whose statistics it is; the ends of parts that were split off.
+    pub(crate) fn submit(&mut self, shape: Shape, ends: &Rc<Ends>, disk: &Disk) -> Vec<Late> {
+        let number = self.number();
+        // SAFETY: The request is ours.
+        let operation = unsafe { (*self.as_raw().as_ptr()).cmd_flags } & 0xff;
+        let bios = 0..shape.bios();
+        let first = bios.fold(null_mut(), |next, _| {
+            new_bio(number, shape, operation, next, ends)
+        });
+        // SAFETY: The request is ours.
+        unsafe {
+            let request = self.as_raw().as_ptr();
+            (*request).bio = first;
+            (*request).biotail = first;
+            if shape == Shape::Verified {
+                (*request).cmd_flags |= 1 << bindings::req_flag_bits___REQ_INTEGRITY;
+            }
+            (*request).part = disk.part.as_ptr();
+            (*request).rq_flags |= 1 << bindings::rqf_flags___RQF_IO_STAT;
+            if shape.is_flush() {
+                (*request).rq_flags |= 1 << bindings::rqf_flags___RQF_FLUSH_SEQ;
+            }
+            if shape.is_flush() || shape == Shape::Foreign {
+                (*request).end_io = Some(told_elsewhere);
+            }
+        }
+        let split = shape.is_chained().then_some(Late(first));
+        split.into_iter().collect()
+    }
+
+    /// The device has served the request: ends its bios as `blk_update_request()`, has the scheduler told, and frees it. What
+    /// its bios still wait for.
+    pub(crate) fn finish(self, shape: Shape, hw_queue: &HwQueue) -> Vec<Late> {
+        let request = self.as_raw().as_ptr();
+        let mut bios = Vec::new();
+        // SAFETY: The request is ours, and each of its bios has a count that is the device's.
+        unsafe {
+            let mut bio = std::mem::replace(&mut (*request).bio, null_mut());
+            while !bio.is_null() {
+                bios.push(Late(bio));
+                bio = (*bio).bi_next;
+            }
+            if shape.is_stolen() {
+                // As `blk_steal_bios()`.
+                (*request).biotail = null_mut();
+            }
+            let late = if shape.is_flush() || shape.is_stolen() {
+                bios
+            } else {
+                bios.into_iter().for_each(Late::happen);
+                Vec::new()
+            };
+            // As `blk_mq_finish_request()`.
+            if (*request).rq_flags & 1 << bindings::rqf_flags___RQF_USE_SCHED != 0 {
+                hw_queue.finish(request);
+            }
+            late
+        }
+    }
+}
+
+/// A disk with a partition, each with statistics.
+pub(crate) struct Disk {
+    part: NonNull<bindings::block_device>,
+    whole: NonNull<bindings::block_device>,
+    disk: NonNull<bindings::gendisk>,
+}
+
+/// An object that is used by its address alone.
+fn allocate<T>(value: T) -> NonNull<T> {
+    NonNull::from(Box::leak(Box::new(value)))
+}
+
+impl Disk {
+    pub(crate) fn new() -> Self {
+        let disk = allocate(bindings::gendisk { part0: null_mut() });
+        let [part, whole] = [1, 0].map(|number| {
+            allocate(bindings::block_device {
+                __bd_flags: bindings::atomic_t { counter: number },
+                bd_dev: number as u32,
+                bd_stats: allocate(DiskStats { nsecs: [0; 4] }).as_ptr().cast(),
+                bd_disk: disk.as_ptr(),
+            })
+        });
+        // SAFETY: The disk is ours.
+        unsafe { (*disk.as_ptr()).part0 = whole.as_ptr() };
+        Self { part, whole, disk }
+    }
+
+    /// The time in the statistics of the partition and of the disk.
+    pub(crate) fn times_ns(&self) -> [u64; 2] {
+        // SAFETY: The devices are ours, and valid.
+        [self.part, self.whole].map(|device| unsafe {
+            let stats: *mut DiskStats = device.as_ref().bd_stats.cast();
+            let nsecs: [u64; 4] = (*stats).nsecs;
+            nsecs.into_iter().sum()
+        })
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // SAFETY: All of these are of `allocate`, and nobody uses them any more.
+        unsafe {
+            for device in [self.part, self.whole] {
+                drop(Box::from_raw(device.as_ref().bd_stats.cast::<DiskStats>()));
+                drop(Box::from_raw(device.as_ptr()));
+            }
+            drop(Box::from_raw(self.disk.as_ptr()));
+        }
+    }
+}

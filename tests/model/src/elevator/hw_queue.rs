@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What a hardware queue does with completions: the few lines of the driver's `elevator/queue.rs` that do no more than that.
+
+use super::{
+    parked::{self, Arrivals},
+    Parked, Parking, Request,
+};
+use crate::{bindings, policy::filter::Io};
+use std::cell::RefCell;
+
+/// A hardware queue. Records have its address, so that it stays where it is.
+pub(crate) struct HwQueue {
+    arrivals: Arrivals,
+    /// The numbers of those that have arrived and were not told yet, for the test.
+    arrived: RefCell<Vec<u64>>,
+}
+
+impl HwQueue {
+    pub(crate) fn new() -> Box<Self> {
+        Box::new(Self {
+            arrivals: Arrivals::new(),
+            arrived: RefCell::default(),
+        })
+    }
+
+    /// As the driver's.
+    pub(crate) fn park(&self, request: &mut Request, order: &Parking) -> Option<usize> {
+        // SAFETY: This outlives all requests. The caller has seen that the request can be parked.
+        unsafe { request.park(std::ptr::from_ref(self).cast(), order) }
+    }
+
+    /// As the driver's.
+    ///
+    /// # Safety
+    ///
+    /// As for the driver's.
+    pub(super) unsafe fn finish(&self, request: *mut bindings::request) {
+        // SAFETY: By this function's requirements.
+        if let Some((record, is_flush)) = unsafe { Request::take_record(request) } {
+            // SAFETY: The record was the request's.
+            let parked = unsafe { parked::finish(record, is_flush, Self::flushed) };
+            parked.into_iter().for_each(|parked| self.arrive(parked));
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for the driver's.
+    unsafe extern "C" fn flushed(bio: *mut bindings::bio) {
+        // SAFETY: By this function's requirements.
+        unsafe {
+            let (queue, parked) = parked::flushed(bio);
+            (*queue.cast::<Self>()).arrive(parked);
+        }
+    }
+
+    fn arrive(&self, parked: Parked) {
+        self.arrived.borrow_mut().push(parked.first_sector());
+        // A kick is the test's business: it releases when it wants to.
+        self.arrivals.push(parked);
+    }
+
+    /// As the driver's.
+    pub(crate) fn take_arrivals(&self, each: impl FnMut(Parked)) {
+        self.arrivals.take(each);
+    }
+
+    /// The numbers of those that have arrived since this was last asked.
+    pub(crate) fn take_arrived(&self) -> Vec<u64> {
+        self.arrived.take()
+    }
+}

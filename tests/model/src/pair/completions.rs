@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What becomes of requests that are dispatched: the device serves them, and their completions may be held.
+
+use super::{Memory, Pair};
+use crate::{
+    elevator::{bios::Late, hw_queue::HwQueue, Entry, Parked, Parking, Request},
+    hold::{NotParked, Park},
+    policy::filter::Io,
+    reference::{Outcome, Side},
+    shim::{alloc::without_memory, bio::take_verified},
+};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Has completions held, as the scheduler's `Parker`.
+pub(super) struct Parker<'a> {
+    pub(super) hw_queue: &'a HwQueue,
+    pub(super) memory: &'a mut VecDeque<Memory>,
+    pub(super) used: &'a mut usize,
+    /// What became of each.
+    pub(super) outcomes: BTreeMap<u64, Outcome>,
+}
+
+impl Park for Parker<'_> {
+    fn can_park(&self, request: &Request) -> bool {
+        request.can_be_parked()
+    }
+
+    fn park(&mut self, request: &mut Request, order: &Parking) -> Result<(), NotParked> {
+        assert!(request.can_be_parked());
+        let memory = self.memory.pop_front().unwrap_or(Memory::Some);
+        let (outcome, result) = match memory {
+            Memory::Full => (Outcome::Full, Err(NotParked::Full)),
+            Memory::None => {
+                assert!(without_memory(|| self.hw_queue.park(request, order)).is_none());
+                (Outcome::NoMemory, Err(NotParked::NoMemory))
+            }
+            Memory::Some => {
+                *self.used += self.hw_queue.park(request, order).unwrap();
+                (Outcome::Parked(order.delay_ns), Ok(()))
+            }
+        };
+        let before = self.outcomes.insert(request.first_sector(), outcome);
+        assert_eq!(before, None, "asked twice");
+        result
+    }
+}
+
+impl Pair {
+    pub(super) fn serve(&mut self, place: usize) -> Result<(), String> {
+        if self.at_device.is_empty() {
+            return Ok(());
+        }
+        let request = self.at_device.swap_remove(place % self.at_device.len());
+        self.served += 1;
+        let number = request.number();
+        let shape = self.shapes[number as usize];
+        // A flush sequence that alone counts on the bio tells of its end.
+        let is_alone = !self.late.iter().any(|late| late.number() == number);
+        let is_told = shape.is_flush() && !shape.is_stolen() && is_alone;
+        let late = request.finish(shape, &self.hw_queue);
+        self.late.extend(late);
+        let arrived = self.arrive()?;
+        let is_parked = self.reference.is_parked(number);
+        if arrived != (is_parked && !is_told) {
+            return Err(format!("{number} of {shape:?} arrives: {arrived}"));
+        }
+        self.compare_ends(number)
+    }
+
+    /// Tells the reference what has arrived; whether any has.
+    pub(super) fn arrive(&mut self) -> Result<bool, String> {
+        self.late.extend(take_verified().into_iter().map(Late::of));
+        let arrived = self.hw_queue.take_arrived();
+        let any = !arrived.is_empty();
+        for number in arrived {
+            self.reference.arrive(number)?;
+        }
+        Ok(any)
+    }
+
+    pub(super) fn end_late(&mut self, place: usize) -> Result<(), String> {
+        if self.late.is_empty() {
+            return Ok(());
+        }
+        let late = self.late.swap_remove(place % self.late.len());
+        let number = late.number();
+        late.happen();
+        self.arrive()?;
+        self.compare_ends(number)
+    }
+
+    /// The bios of a request have ended, unless their completion is held or they wait for others.
+    pub(super) fn compare_ends(&self, number: u64) -> Result<(), String> {
+        self.ends.check()?;
+        let shape = self.shapes[number as usize];
+        let ended = self.ends.of(number);
+        let at_device = self.at_device.iter().any(|owned| owned.number() == number);
+        let is_before = at_device || self.reference.is_before_the_device(number);
+        let late = self.late.iter().filter(|late| late.number() == number);
+        let late = late.count() as u32;
+        let all = if self.reference.is_parked(number) || is_before {
+            0
+        } else {
+            shape.bios().saturating_sub(late)
+        };
+        // Two ends of one bio may be late.
+        if ended != all {
+            return Err(format!(
+                "{ended} bios of {number} have ended, and not {all}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// As the scheduler's `pop_completions`.
+    pub(super) fn release(&mut self, most: usize) -> Result<(), String> {
+        self.take_arrivals()?;
+        let mut done = Vec::new();
+        for _ in 0..most {
+            self.reference.give_way(Side::Completions);
+            let popped = self.completions.pop();
+            self.reference.expire(Side::Completions);
+            let Some(parked) = popped else {
+                self.nothing_goes(Side::Completions, self.completions.next_ns())?;
+                break;
+            };
+            done.push(self.leave(parked, true)?);
+        }
+        self.complete(done)
+    }
+
+    pub(super) fn release_any(&mut self) -> Result<(), String> {
+        self.take_arrivals()?;
+        match self.completions.pop_any() {
+            Some(parked) => {
+                let parked = self.leave(parked, false)?;
+                self.complete(vec![parked])
+            }
+            None if self.reference.next_ns(Side::Completions).is_none() => Ok(()),
+            None => Err("some completion is left, and none went".into()),
+        }
+    }
+
+    /// As the scheduler's.
+    pub(super) fn leave(&mut self, parked: Parked, is_due: bool) -> Result<Parked, String> {
+        let number = parked.first_sector();
+        let now_ns = self.reference.now_ns;
+        self.used -= parked.size();
+        self.held_ns += now_ns - parked.arrival_ns();
+        parked.count_time(now_ns);
+        if self.ends.of(number) > 0 {
+            return Err(format!("a bio of {number} has ended early"));
+        }
+        if let Err(error) = self.reference.take(Side::Completions, number, is_due) {
+            std::mem::forget(parked);
+            return Err(error);
+        }
+        Ok(parked)
+    }
+
+    pub(super) fn complete(&mut self, done: Vec<Parked>) -> Result<(), String> {
+        for parked in done {
+            let number = parked.first_sector();
+            parked.complete();
+            self.arrive()?;
+            self.compare_ends(number)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn take_arrivals(&mut self) -> Result<(), String> {
+        let completions = &mut self.completions;
+        self.hw_queue
+            .take_arrivals(|parked| completions.arrive(parked));
+        self.reference.take_arrivals()
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Completions: who holds them, and what if that cannot be.
+
+use super::{Held, Kind, Outcome, Parked, Ready, Reference, Rule, Set, Side};
+use std::collections::BTreeMap;
+
+impl Reference {
+    /// The block layer has finished a request whose completion is to be held.
+    pub(crate) fn arrive(&mut self, number: u64) -> Result<(), String> {
+        if self.arrived.iter().any(|(other, _)| *other == number) {
+            return Err(format!("{number} arrives twice"));
+        }
+        self.arrived.push((number, self.now_ns));
+        Ok(())
+    }
+
+    /// Takes what has arrived.
+    pub(crate) fn take_arrivals(&mut self) -> Result<(), String> {
+        for (number, arrival_ns) in std::mem::take(&mut self.arrived) {
+            let Some(Parked { kind, by, plan }) = self.parked.remove(&number) else {
+                return Err(format!("the completion of {number} was not to be held"));
+            };
+            let side = Side::Completions;
+            let rank = self.next_rank();
+            let by = self.judge_since(plan, kind, side, by, self.now_ns);
+            if by == 0 {
+                self.ready.push(Ready { number, side, rank });
+                continue;
+            }
+            self.count(by, |counts| counts.entered += 1);
+            let due_ns = arrival_ns + self.delay_ns(by);
+            self.held.push(Held {
+                number,
+                side,
+                kind,
+                arrival_ns,
+                taken_ns: self.now_ns,
+                due_ns,
+                by,
+                asks: false,
+                is_queued: self.limits(by) != 0 && due_ns <= arrival_ns,
+                rank,
+            });
+        }
+        Ok(())
+    }
+
+    /// Judges the completion of a request: whether it can be held, and what became of it, if anybody has tried. The injections
+    /// that hold the request instead.
+    pub(super) fn park(
+        &mut self,
+        (number, kind): (u64, Kind),
+        parked: Set,
+        can_be_parked: bool,
+        outcome: Option<Outcome>,
+    ) -> Result<Set, String> {
+        let delay_ns = self.delay_ns(parked);
+        let limits = self.limits(parked);
+        if parked == 0 || !can_be_parked {
+            return match outcome {
+                None => Ok(parked),
+                Some(_) => Err(format!("the completion of {number} was to be held")),
+            };
+        }
+        let waits = |held: &&Held| self.limits(held.by) & limits != 0 && held.due_ns <= self.now_ns;
+        if outcome.is_some() {
+            // The last place of a window is not given away at once, so that who takes it closes the window.
+            let is_free = delay_ns == 0 && self.room(limits).is_some_and(|room| room > 1);
+            if is_free && !self.held.iter().any(|held| waits(&held)) {
+                return Err(format!("there was room, and {number} was held"));
+            }
+        }
+        match outcome {
+            None => {
+                let others = self.held.iter().filter(waits);
+                if let Some(other) = others.clone().find(|held| held.is_queued) {
+                    return Err(format!("{number} goes at once before {other:?}"));
+                }
+                if delay_ns > 0 || self.open_ns(limits) > self.now_ns {
+                    return Err(format!("{number} goes at once"));
+                }
+                self.charge(limits);
+            }
+            Some(Outcome::Parked(for_ns)) if for_ns == delay_ns => {
+                let plan = self.plans.len() - 1;
+                let by = parked;
+                self.parked.insert(number, Parked { kind, by, plan });
+            }
+            Some(Outcome::Parked(for_ns)) => {
+                return Err(format!("{number} is held for {for_ns}, and not {delay_ns}"));
+            }
+            Some(Outcome::NoMemory) => self.count(parked, |counts| counts.no_memory += 1),
+            Some(Outcome::Full) => {
+                self.count(parked, |counts| counts.over_memory += 1);
+                return Ok(parked);
+            }
+        }
+        Ok(0)
+    }
+
+    /// New rules hold the completions of requests that are held, but not those of which an earlier one does.
+    pub(super) fn park_held(
+        &mut self,
+        outcomes: &BTreeMap<u64, Outcome>,
+        cannot: impl Fn(u64, Kind) -> bool,
+    ) -> Result<(), String> {
+        let plan = self.plans.len() - 1;
+        let is_new = |rule: &&Rule| {
+            let before = self.rule_in(plan - 1, rule.injection);
+            rule.holds() == Side::Completions && !before.is_some_and(|old| old.same_choice(rule))
+        };
+        let new = self.rules().iter().filter(is_new);
+        let new = new.fold(0, |set, rule| set | 1 << rule.injection);
+        let is_held = |held: &&Held| held.side == Side::Requests;
+        let mut requests: Vec<Held> = self.held.iter().filter(is_held).cloned().collect();
+        for held in requests.iter_mut().filter(|_| new != 0) {
+            let number = held.number;
+            let can_be_parked = !cannot(number, held.kind) && !self.parked.contains_key(&number);
+            if !can_be_parked {
+                continue;
+            }
+            let parked = self.judge(held.kind, Side::Completions) & new & !held.by;
+            let outcome = outcomes.get(&number).copied();
+            let instead = self.park((number, held.kind), parked, true, outcome)?;
+            self.count(instead, |counts| counts.entered += 1);
+            held.by |= instead;
+            held.due_ns = held.arrival_ns + self.delay_ns(held.by);
+        }
+        self.held.retain(|held| held.side != Side::Requests);
+        self.held.append(&mut requests);
+        Ok(())
+    }
+
+    /// Whether the completion of a request is to be held, and has not gone.
+    pub(crate) fn is_parked(&self, number: u64) -> bool {
+        let has = |side, other| side == Side::Completions && other == number;
+        self.parked.contains_key(&number)
+            || self.held.iter().any(|held| has(held.side, held.number))
+            || self.ready.iter().any(|ready| has(ready.side, ready.number))
+    }
+}
