@@ -40,7 +40,11 @@ pub(crate) enum Shape {
 
 impl Shape {
     pub(crate) fn can_be_parked(self, reads: bool) -> bool {
-        !matches!(self, Self::NoBio | Self::Foreign) && !(self == Self::Verified && reads)
+        match self {
+            Self::NoBio | Self::Foreign => false,
+            Self::Verified => !reads,
+            _ => true,
+        }
     }
 
     /// How many bios it has.
