@@ -120,7 +120,7 @@ impl Plan {
         let epoch = NEXT_EPOCH.fetch_add(1, Relaxed);
         let mut rules = KVec::new();
         for order in orders {
-            Rule::new(order, old, epoch, &mut rules)?;
+            Rule::add(order, old, epoch, &mut rules)?;
         }
         match rules.len() {
             0 => Ok(None),

@@ -85,7 +85,7 @@ impl Rule {
     ///
     /// ENOMEM.
     #[inline(never)]
-    pub(crate) fn new(
+    pub(crate) fn add(
         order: Order<'_>,
         old: Option<&Plan>,
         epoch: u64,

@@ -17,11 +17,14 @@ use kernel::{bindings, warn_on};
 /// last's, whose `next` means nothing; and from the last, following `prev`, the same, up to the first's, whose `prev` means
 /// nothing.
 pub(crate) struct Fifo<E: Entry> {
-    ends: Option<(NonNull<E::Raw>, NonNull<E::Raw>)>,
+    ends: Option<Ends<E>>,
 }
 
 // SAFETY: The list owns its entries, which are `Send`.
 unsafe impl<E: Entry> Send for Fifo<E> {}
+
+/// The first and the last entry of a list.
+type Ends<E> = (NonNull<<E as Entry>::Raw>, NonNull<<E as Entry>::Raw>);
 
 /// Links two entries, so that one follows the other.
 ///

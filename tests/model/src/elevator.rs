@@ -12,7 +12,6 @@ mod clock;
 #[path = "../../../driver/elevator/entry.rs"]
 mod entry;
 #[path = "../../../driver/elevator/fifo.rs"]
-#[expect(clippy::type_complexity, reason = "two pointers are not complex")]
 #[expect(dead_code, reason = "tracepoints, which are not here, use all of it")]
 mod fifo;
 pub(crate) mod hw_queue;

@@ -63,7 +63,6 @@ mod races;
 #[cfg(not(loom))]
 mod reference;
 #[path = "../../../driver/rule.rs"]
-#[allow(clippy::new_ret_no_self, reason = "a rule goes where it stays")]
 mod rule;
 mod shim;
 #[path = "../../../driver/turns.rs"]
