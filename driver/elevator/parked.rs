@@ -134,12 +134,11 @@ impl Record {
     ///
     /// `record` must be valid, and the caller its only user.
     unsafe fn for_each_bio(record: NonNull<Self>, mut visit: impl FnMut(*mut bindings::bio)) {
-        // SAFETY: By this function's requirements; the words are addresses of bios, exposed by `new`.
+        // SAFETY: By this function's requirements; `new` has written a bio's address into each of these words.
         unsafe {
-            let bios = Self::tail(record);
+            let bios = Self::tail(record).cast::<*mut bindings::bio>();
             for place in 0..record.as_ref().bios as usize {
-                let address = bios.add(place).read() as usize;
-                visit(core::ptr::with_exposed_provenance_mut(address));
+                visit(bios.add(place).read());
             }
         }
     }
@@ -202,7 +201,7 @@ impl Record {
             let tail = Self::tail(record);
             let mut bio = first_bio;
             for place in 0..bios as usize {
-                tail.add(place).write(bio.expose_provenance() as u64);
+                tail.add(place).cast::<*mut bindings::bio>().write(bio);
                 bio = (*bio).bi_next;
             }
             for (place, id) in cgroup.ids().enumerate().take(cgroups as usize) {
