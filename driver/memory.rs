@@ -28,7 +28,7 @@ pub(crate) fn set_most_kib(kib: u32) {
 ///
 /// # Invariants
 ///
-/// `set_aside` is counted in [`TAKEN`], and no less than what is `used`.
+/// `set_aside` is counted in [`TAKEN`]. What is `used` is more by less than one completion takes.
 pub(crate) struct Allowance {
     set_aside: u64,
     used: u64,
@@ -61,12 +61,8 @@ impl Allowance {
 
     /// Counts what one takes, for which there was room.
     pub(crate) fn take(&mut self, bytes: usize) {
+        // INVARIANT: The last one may take more than there was.
         self.used = self.used.saturating_add(bytes as u64);
-        while self.used > self.set_aside {
-            // INVARIANT: The last one may take a little more than there was.
-            TAKEN.fetch_add(STEP, Relaxed);
-            self.set_aside = self.set_aside.saturating_add(STEP);
-        }
     }
 
     /// Counts what one does not take any more.
@@ -75,7 +71,7 @@ impl Allowance {
         // One step is kept, for the next.
         let keep = if self.used == 0 { 0 } else { STEP };
         while self.set_aside.saturating_sub(self.used) >= STEP.saturating_add(keep) {
-            // INVARIANT: It is no less than what is used, and not counted any more.
+            // INVARIANT: It is still more than what is used, and not counted any more.
             TAKEN.fetch_sub(STEP, Relaxed);
             self.set_aside = self.set_aside.saturating_sub(STEP);
         }

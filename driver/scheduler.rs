@@ -62,8 +62,6 @@ struct Inner {
     allowance: Allowance,
     /// When the timer was last asked to run the queue.
     alarm_ns: u64,
-    /// When the timer was last asked to release completions.
-    release_ns: u64,
 }
 
 /// Has completions of a hardware queue's requests held.
@@ -117,21 +115,22 @@ impl Inner {
     }
 
     /// Asks the timer to release the first completion that may go. Everything that changes which are held ends with this.
-    fn set_release(&mut self, hw_queue: &HwQueue<Ioem>) {
+    ///
+    /// If some may go already, the caller has to ask when it has given up the lock: the timer's soft interrupt would find it taken.
+    #[must_use = "completions that may go now are to be released now"]
+    fn set_release(&mut self, hw_queue: &HwQueue<Ioem>) -> bool {
         self.completions.settle();
         self.publish_next(hw_queue, self.requests.next_ns());
-        let now_ns = now_ns();
-        let mut next_ns = self.completions.next_ns();
-        if hw_queue.is_dying() && !self.completions.is_empty() {
-            next_ns = 0;
+        if self.completions.is_empty() {
+            return false;
         }
-        if next_ns <= now_ns {
-            self.release_ns = now_ns;
-            hw_queue.release_at(now_ns);
-        } else if next_ns != NEVER && next_ns != self.release_ns {
-            self.release_ns = next_ns;
-            hw_queue.release_at(next_ns);
+        let next_ns = self.completions.next_ns();
+        if next_ns <= now_ns() || hw_queue.is_freezing() {
+            return true;
         }
+        // Also if it was asked before: who came in between may have had it wake earlier, and found nothing that may go.
+        hw_queue.release_at(next_ns);
+        false
     }
 
     /// Makes known when the next request may go.
@@ -171,12 +170,13 @@ impl Inner {
         }
     }
 
-    /// Takes completions that may go now, some at a time. Of a disk that is gone, all may.
+    /// Takes completions that may go now, some at a time. While the queue is frozen or about to be, all may: nobody waits for them
+    /// then but their submitters, who may be what the one waits for who freezes it, as when the disk is gone.
     fn pop_completions(&mut self, hw_queue: &HwQueue<Ioem>) -> Fifo<Parked> {
         let mut done = Fifo::new();
         let now_ns = now_ns();
         for _ in 0..BATCH {
-            let popped = if hw_queue.is_dying() {
+            let popped = if hw_queue.is_freezing() {
                 self.completions.pop_any()
             } else {
                 self.completions.pop()
@@ -263,11 +263,11 @@ impl HwState {
         let mut inner = state.inner.lock();
         let (requests, completions) = inner.follow(hw_queue, plan);
         inner.publish_all(hw_queue, true);
-        inner.set_release(hw_queue);
+        let releases = inner.set_release(hw_queue);
         drop(inner);
+        release_now(hw_queue, releases);
         // They may be the last references: memory is freed better without the lock.
         drop((requests, completions));
-        hw_queue.kick();
         hw_queue.run();
     }
 
@@ -279,9 +279,9 @@ impl HwState {
         inner.requests.judge_again(now_ns);
         inner.completions.judge_again(now_ns);
         inner.publish_all(hw_queue, true);
-        inner.set_release(hw_queue);
+        let releases = inner.set_release(hw_queue);
         drop(inner);
-        hw_queue.kick();
+        release_now(hw_queue, releases);
         hw_queue.run();
     }
 }
@@ -326,7 +326,6 @@ impl Elevator for Ioem {
                     completions: Hold::new(),
                     allowance: Allowance::new(),
                     alarm_ns: 0,
-                    release_ns: 0,
                 }),
                 "ioem_hw_queue"
             ),
@@ -355,8 +354,9 @@ impl Elevator for Ioem {
         let mut inner = lock.lock();
         inner.take_arrivals(hw_queue);
         let old = inner.completions.follow(None);
-        inner.set_release(hw_queue);
+        let releases = inner.set_release(hw_queue);
         drop(inner);
+        release_now(hw_queue, releases);
         drop(old);
         // They end where all others do, and not here, where some that are told of an end would do more than they may: the queue is
         // frozen.
@@ -486,7 +486,9 @@ impl Elevator for Ioem {
         if !in_interrupt {
             let mut inner = lock.lock();
             inner.take_arrivals(hw_queue);
-            return inner.set_release(hw_queue);
+            let releases = inner.set_release(hw_queue);
+            drop(inner);
+            return release_now(hw_queue, releases);
         }
         // Another processor may have it, or the task that was interrupted.
         let Some(mut inner) = lock.try_lock() else {
@@ -498,18 +500,26 @@ impl Elevator for Ioem {
             return hw_queue.kick();
         }
         let mut done = inner.pop_completions(hw_queue);
-        inner.set_release(hw_queue);
+        let releases = inner.set_release(hw_queue);
         drop(inner);
         while let Some(parked) = done.pop_front() {
             parked.complete();
         }
+        release_now(hw_queue, releases);
+    }
+}
+
+/// Has completions released that may go now, if there are any. Without the lock: see [`Inner::set_release`].
+fn release_now(hw_queue: &HwQueue<Ioem>, releases: bool) {
+    if releases {
+        hw_queue.release_at(now_ns());
     }
 }
 
 /// Whether what is held until this time may go; not inlined, so that it costs nothing where nothing is.
 #[inline(never)]
 fn is_due(hw_queue: &HwQueue<Ioem>, next_ns: u64) -> bool {
-    if hw_queue.is_dying() {
+    if hw_queue.is_freezing() {
         // All completions go.
         hw_queue.kick();
     }

@@ -275,11 +275,6 @@ impl<E: Elevator> HwQueue<E> {
         unsafe { request.park(core::ptr::from_ref(self).cast(), order) }
     }
 
-    /// Whether the disk is gone, and nobody may wait for its I/O.
-    pub(crate) fn is_dying(&self) -> bool {
-        self.has_flag(bindings::QUEUE_FLAG_DYING)
-    }
-
     /// Whether the queue has a flag.
     fn has_flag(&self, flag: u32) -> bool {
         // SAFETY: By the invariants `hctx` is valid, and it does not outlive its queue. The flags change one by one, atomically; a
@@ -435,7 +430,7 @@ impl<E: Elevator> HwQueue<E> {
     /// after each insertion. `blk_mq_run_hw_queue` evaluates `has_work` under `queue_lock` before it decides that there is
     /// nothing to do, so that the later of the two runs sees both the request and the freeze.
     #[inline]
-    fn is_freezing(&self) -> bool {
+    pub(crate) fn is_freezing(&self) -> bool {
         // SAFETY: By the invariants `hctx` is valid, and it does not outlive its queue. The counter is written under a
         // mutex that is not ours; a single aligned load of it cannot tear.
         unsafe {

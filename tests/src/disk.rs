@@ -25,13 +25,19 @@ pub(crate) struct Kind {
     pub(crate) memory: bool,
     /// Has a volatile write cache and FUA.
     pub(crate) cache: bool,
+    /// Has a volatile write cache and no FUA.
+    pub(crate) flushed: bool,
     /// Can discard, if it has memory.
     pub(crate) discard: bool,
-    /// Has two partitions, of a half each.
+    /// Has zones of 16 MiB, that are written from their beginning on, and one of them at a time.
+    pub(crate) zoned: bool,
+    /// Has two partitions, of a half each, if it has memory.
     pub(crate) partitions: bool,
     pub(crate) queue_depth: u32,
     /// How long the disk itself takes for an I/O, by a timer; 0 is none.
     pub(crate) completion_ns: u64,
+    /// More of null_blk's attributes, or other values of those above.
+    pub(crate) more: &'static [(&'static str, &'static str)],
 }
 
 impl Default for Kind {
@@ -40,10 +46,13 @@ impl Default for Kind {
             hw_queues: 1,
             memory: false,
             cache: false,
+            flushed: false,
             discard: false,
+            zoned: false,
             partitions: false,
             queue_depth: 128,
             completion_ns: 0,
+            more: &[],
         }
     }
 }
@@ -83,9 +92,21 @@ impl Disk {
         if kind.cache {
             settings.extend([("cache_size", "16".to_owned()), ("fua", "1".to_owned())]);
         }
+        if kind.flushed {
+            settings.extend([("cache_size", "16".to_owned()), ("fua", "0".to_owned())]);
+        }
+        if kind.zoned {
+            settings.extend(["zoned", "rotational"].map(|name| (name, "1".to_owned())));
+            settings.push(("zone_size", "16".to_owned()));
+        }
         if kind.discard {
             settings.push(("discard", "1".to_owned()));
         }
+        settings.extend(
+            kind.more
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
         settings.push(("power", "1".to_owned()));
         for (attribute, value) in settings {
             sys::write(format!("{config}/{attribute}"), value)?;

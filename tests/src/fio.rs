@@ -21,7 +21,20 @@ pub(crate) struct Fio {
 }
 
 /// What fio measured.
-pub(crate) struct Outcome(Value);
+pub(crate) struct Outcome {
+    value: Value,
+    logged: Vec<Logged>,
+}
+
+/// An I/O, as fio has logged it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Logged {
+    /// When it completed, in milliseconds since the load began.
+    pub(crate) time_ms: u64,
+    /// From its submission until fio knew that it was completed, in nanoseconds.
+    pub(crate) latency_ns: u64,
+    pub(crate) is_read: bool,
+}
 
 /// The command that reads 4 KiB blocks at random from a whole disk.
 pub(crate) const RANDOM_READ: &[&str] = &[
@@ -41,7 +54,26 @@ impl Fio {
 
     /// Starts fio by a command that takes fio's command as its last arguments.
     pub(crate) fn start_by(before: &[&str], file: &str, options: &[&str]) -> Result<Self> {
-        let output = format!("/tmp/fio.{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        Self::start_with_output(Self::next_output(), before, file, options)
+    }
+
+    /// The same, with a log of each I/O.
+    pub(crate) fn start_logged(before: &[&str], file: &str, options: &[&str]) -> Result<Self> {
+        let output = Self::next_output();
+        let log = format!("--write_lat_log={output}");
+        Self::start_with_output(output, before, file, &[options, &[&log]].concat())
+    }
+
+    fn next_output() -> String {
+        format!("/tmp/fio.{}", NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn start_with_output(
+        output: String,
+        before: &[&str],
+        file: &str,
+        options: &[&str],
+    ) -> Result<Self> {
         let words = [before, &["fio"]].concat();
         let child = Command::new(words[0])
             .args(&words[1..])
@@ -91,7 +123,10 @@ impl Fio {
         let start = text
             .find('{')
             .with_context(|| format!("fio printed no result: {text}"))?;
-        Ok(Outcome(serde_json::from_str(&text[start..])?))
+        Ok(Outcome {
+            value: serde_json::from_str(&text[start..])?,
+            logged: take_log(&self.output)?,
+        })
     }
 
     /// Waits until it has ended, with or without I/O errors.
@@ -115,7 +150,7 @@ impl Drop for Fio {
 
 impl Outcome {
     fn number(&self, path: &str) -> Result<f64> {
-        self.0
+        self.value
             .pointer(path)
             .and_then(Value::as_f64)
             .with_context(|| format!("fio did not report {path}"))
@@ -129,6 +164,21 @@ impl Outcome {
     /// The 99th percentile of the reads' completion latencies, in nanoseconds.
     pub(crate) fn read_p99_ns(&self) -> Result<f64> {
         self.number("/jobs/0/read/clat_ns/percentile/99.000000")
+    }
+
+    /// The mean of the reads' latencies, from submission to completion, in nanoseconds.
+    pub(crate) fn read_mean_ns(&self) -> Result<f64> {
+        self.number("/jobs/0/read/lat_ns/mean")
+    }
+
+    /// The I/Os in the log; of each job in order of completion.
+    pub(crate) fn logged(&self) -> &[Logged] {
+        &self.logged
+    }
+
+    /// Their latencies, in nanoseconds.
+    pub(crate) fn latencies_ns(&self) -> Vec<u64> {
+        self.logged.iter().map(|io| io.latency_ns).collect()
     }
 
     /// I/O errors that fio has met.
@@ -147,17 +197,46 @@ impl Outcome {
     }
 }
 
-/// The latency of each I/O in nanoseconds, in order of completion, from fio's log `<prefix>_lat.1.log`.
-pub(crate) fn latencies(prefix: &str) -> Result<Vec<f64>> {
-    let path = format!("{prefix}_lat.1.log");
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-    text.lines()
-        .map(|line| {
-            let field = line
-                .split(',')
-                .nth(1)
-                .context("a line of fio's log without a latency")?;
-            Ok(field.trim().parse()?)
-        })
-        .collect()
+/// The logs of all jobs, if there are any, which are removed.
+fn take_log(prefix: &str) -> Result<Vec<Logged>> {
+    let mut logged = Vec::new();
+    for job in 1.. {
+        for other in ["clat", "slat"] {
+            let _ = fs::remove_file(format!("{prefix}_{other}.{job}.log"));
+        }
+        let path = format!("{prefix}_lat.{job}.log");
+        let Ok(text) = fs::read_to_string(&path) else {
+            break;
+        };
+        fs::remove_file(&path)?;
+        for line in text.lines() {
+            logged.push(of_line(line).with_context(|| format!("'{line}' in fio's log"))?);
+        }
+    }
+    Ok(logged)
+}
+
+/// What a line such as `1024, 20014375, 0, 4096, 0, 0x0` says: the time, the latency, and 0 for a read.
+fn of_line(line: &str) -> Option<Logged> {
+    let mut fields = line.split(',').map(|field| field.trim().parse().ok());
+    Some(Logged {
+        time_ms: fields.next()??,
+        latency_ns: fields.next()??,
+        is_read: fields.next()?? == 0u64,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_log_is_read() {
+        let read = of_line("1024, 20014375, 0, 4096, 0, 0x0").map(|io| (io.time_ms, io.latency_ns));
+        assert_eq!(read, Some((1_024, 20_014_375)));
+        let is_read = |line| of_line(line).map(|io| io.is_read);
+        assert_eq!(is_read("0, 1, 1, 4096, 0"), Some(false));
+        assert_eq!(is_read("0, 1, 0, 4096"), Some(true));
+        assert_eq!(is_read("0, x, 0, 4096"), None);
+    }
 }

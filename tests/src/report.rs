@@ -21,6 +21,7 @@ pub(crate) enum Judge {
 pub(crate) struct Report {
     figures: Vec<String>,
     failures: Vec<String>,
+    skipped: Vec<String>,
     judge: Judge,
 }
 
@@ -70,21 +71,30 @@ impl Report {
         self.figures.push(line);
     }
 
+    /// Notes what is not tested here, since this kernel or guest does not have what it takes.
+    pub(crate) fn skip(&mut self, reason: impl Display) {
+        self.skipped.push(reason.to_string());
+    }
+
     /// Prints the KTAP line; true if the test passed.
     pub(crate) fn print(&self, number: usize, name: &str, result: Result<()>) -> bool {
-        let passed = result.is_ok() && self.failures.is_empty() && !self.figures.is_empty();
+        let is_empty = self.figures.is_empty() && self.skipped.is_empty();
+        let passed = result.is_ok() && self.failures.is_empty() && !is_empty;
         println!(
             "{} {number} {name} - {}",
             if passed { "ok" } else { "not ok" },
             self.figures.join("; ")
         );
+        for reason in &self.skipped {
+            println!("# skipped: {reason}");
+        }
         for failure in &self.failures {
             println!("# failed: {failure}");
         }
         if let Err(error) = result {
             println!("# failed: {error:#}");
         }
-        if self.figures.is_empty() {
+        if is_empty {
             println!("# failed: nothing was measured");
         }
         passed

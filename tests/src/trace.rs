@@ -272,45 +272,10 @@ fn offset(format: &str, field: &str) -> Result<usize> {
     Ok(text.parse()?)
 }
 
-/// How long one request waited from its insertion to its issue.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wait {
-    pub(crate) sector: u64,
-    pub(crate) wait_ns: u64,
-    /// Whether it was metadata of a file system.
-    pub(crate) is_meta: bool,
-}
-
-/// The requests that were inserted and issued within the trace, in the order of their issue.
-pub(crate) fn waits_by_sector(events: &[Event]) -> Vec<Wait> {
-    let mut inserted: HashMap<u64, VecDeque<u64>> = HashMap::new();
-    let mut waits = Vec::new();
-    for event in events {
-        match event.step {
-            Step::Insert => inserted
-                .entry(event.sector)
-                .or_default()
-                .push_back(event.time_ns),
-            Step::Issue => {
-                let start_ns = inserted
-                    .get_mut(&event.sector)
-                    .and_then(VecDeque::pop_front);
-                waits.extend(start_ns.map(|start_ns| Wait {
-                    sector: event.sector,
-                    wait_ns: event.time_ns - start_ns,
-                    is_meta: event.is(b'M'),
-                }));
-            }
-            Step::Queue | Step::Complete => {}
-        }
-    }
-    waits
-}
-
-/// The same waits, in nanoseconds.
+/// How long each request that was inserted and issued within the trace waited in between, in nanoseconds, in the order of their
+/// issue.
 pub(crate) fn waits(events: &[Event]) -> Vec<u64> {
-    let waits = waits_by_sector(events);
-    waits.iter().map(|wait| wait.wait_ns).collect()
+    times_between(events, Step::Insert, Step::Issue)
 }
 
 /// How many requests were issued in each window of `period_ns`, from `start_ns` for `length_ns`; both whole windows.

@@ -2,7 +2,7 @@
 
 //! What an I/O costs, in instructions of all that runs because of it: fio, the kernel, the scheduler, interrupts.
 
-use super::{Bench, cpus::Cpus, disk, print, rivals::DmDelay, spare::Spare};
+use super::{Bench, cpus::Cpus, disk, print, rivals::dm_delay, spare::Spare};
 use crate::{
     disk::{Disk, Kind},
     fio::Fio,
@@ -278,7 +278,7 @@ pub(super) fn delays(bench: &mut Bench) -> Result<()> {
             print("delay", cell("ioem"), rounds(costs));
 
             setting.disk.set_scheduler("none")?;
-            let delay = DmDelay::new(&setting.disk, 1)?;
+            let delay = dm_delay(&setting.disk, 1)?;
             let load = setting.load(bench, &delay.path()?, depth)?;
             let costs = repeat(|| setting.cost(COUNT_DELAYED))?;
             drop(load);

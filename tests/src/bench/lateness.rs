@@ -2,7 +2,7 @@
 
 //! How exact delays are: what was waited for, less what was asked for.
 
-use super::{Bench, cpus::Cpus, print, rivals::DmDelay};
+use super::{Bench, cpus::Cpus, print, rivals::dm_delay};
 use crate::{
     disk::{Disk, Kind},
     fio::{Fio, RANDOM_READ},
@@ -170,7 +170,7 @@ fn measure(
         _ => None,
     };
     let stacked = match by {
-        By::DmDelay => Some(DmDelay::new(disk, delay_us / 1_000)?),
+        By::DmDelay => Some(dm_delay(disk, delay_us / 1_000)?),
         _ => None,
     };
     let (path, from_device) = match &stacked {

@@ -46,10 +46,12 @@ pub(crate) fn delays(report: &mut Report) -> Result<()> {
         let settings = [("op", "read"), ("delay_us", delay_us)];
         let injection = Injection::with_texts("counted", &settings)?;
         let trace = Trace::start(disk.device()?)?;
-        Fio::start(&disk.path(), &[MIXED, &["--number_ios=1500"]].concat())?.finish()?;
+        let load = [MIXED, &["--number_ios=1500"]].concat();
+        let load = Fio::start_logged(&[], &disk.path(), &load)?.finish()?;
         let events = trace.stop()?;
-        let reads = count(&events, Step::Insert, b'R');
-        let writes = count(&events, Step::Insert, b'W');
+        // Writes pass by the scheduler.
+        let reads = count(&events, Step::Issue, b'R');
+        let writes = count(&events, Step::Issue, b'W');
         report.figure(
             &format!("delay of {delay_us} us: traced"),
             "> 500 reads and writes",
@@ -58,8 +60,9 @@ pub(crate) fn delays(report: &mut Report) -> Result<()> {
         );
         same(report, &injection, "matched", reads)?;
         let delay_ns: u64 = delay_us.parse::<u64>()? * 1_000;
-        let delayed = waits(&events).into_iter().filter(|wait| *wait >= delay_ns);
-        same(report, &injection, "delayed", delayed.count() as u64)?;
+        let late = load.logged().iter();
+        let late = late.filter(|io| io.is_read && io.latency_ns >= delay_ns);
+        same(report, &injection, "delayed", late.count() as u64)?;
         same(report, &injection, &format!("added_us_lt_{step_us}"), reads)?;
         for key in ["limited", "held", "released_early", "errors"] {
             same(report, &injection, key, 0)?;

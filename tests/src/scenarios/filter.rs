@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Filters: a load that matches and one that does not, at once on one disk, and every I/O of the first is delayed and none of
-//! the second.
+//! Filters: a load that matches and one that does not, at once on one disk, and every I/O of the first completes late and none
+//! of the second.
 
 use crate::{
     disk::{Disk, Kind},
@@ -10,18 +10,11 @@ use crate::{
     process::{Cgroup, PidNamespace},
     report::Report,
     sys,
-    trace::{Trace, Wait, waits_by_sector},
 };
 use anyhow::Result;
-use std::{
-    fs,
-    process::{Child, Command},
-    thread::sleep,
-    time::Duration,
-};
 
 /// The delay of what matches.
-const DELAY_US: u64 = 20_000;
+pub(super) const DELAY_US: u64 = 20_000;
 
 /// The first half of the disk is of the load that matches, the second of the other.
 struct Loads<'a> {
@@ -55,40 +48,39 @@ const COUNT: usize = 200;
 /// Sectors of a disk with memory.
 const DISK_SECTORS: u64 = 256 << 11;
 
-/// Splits waits by the half of the disk.
-fn halves(waits: &[Wait]) -> [Vec<u64>; 2] {
-    let half = |second: bool| {
-        let of_half = waits
-            .iter()
-            .filter(|wait| (wait.sector >= DISK_SECTORS / 2) == second);
-        of_half.map(|wait| wait.wait_ns).collect()
-    };
-    [half(false), half(true)]
-}
-
-/// How many of the waits were as long as the delay, and how many were well below.
-fn delayed_and_not(waits: &[u64]) -> (usize, usize) {
-    let long = waits.iter().filter(|wait| **wait >= DELAY_US * 1_000);
-    let short = waits.iter().filter(|wait| **wait < DELAY_US * 500);
+/// How many of the times were as long as the delay, and how many were well below.
+fn delayed_and_not(times_ns: &[u64]) -> (usize, usize) {
+    let long = times_ns.iter().filter(|ns| **ns >= DELAY_US * 1_000);
+    let short = times_ns.iter().filter(|ns| **ns < DELAY_US * 500);
     (long.count(), short.count())
 }
 
-/// Notes how many of what matches was delayed, and how many of the other were not.
-fn judge(report: &mut Report, what: &str, matching: &[u64], other: &[u64], least: usize) {
-    let (delayed, _) = delayed_and_not(matching);
+/// Notes how many of what matches was delayed: of at least so many.
+pub(super) fn all_delayed(report: &mut Report, what: &str, times_ns: &[u64], least: usize) {
+    let (delayed, _) = delayed_and_not(times_ns);
     report.figure(
         &format!("{what}: delayed of what matches"),
         format!("all, of >= {least}"),
-        format!("{delayed} of {}", matching.len()),
-        delayed == matching.len() && delayed >= least,
+        format!("{delayed} of {}", times_ns.len()),
+        delayed == times_ns.len() && delayed >= least,
     );
-    let (_, not) = delayed_and_not(other);
+}
+
+/// Notes how many of what does not match were not delayed: of at least so many.
+pub(super) fn none_delayed(report: &mut Report, what: &str, times_ns: &[u64], least: usize) {
+    let (_, not) = delayed_and_not(times_ns);
     report.figure(
         &format!("{what}: not delayed of the others"),
         format!("all, of >= {least}"),
-        format!("{not} of {}", other.len()),
-        not == other.len() && not >= least,
+        format!("{not} of {}", times_ns.len()),
+        not == times_ns.len() && not >= least,
     );
+}
+
+/// Both, for two loads.
+fn judge(report: &mut Report, what: &str, matching: &[u64], other: &[u64]) {
+    all_delayed(report, what, matching, COUNT);
+    none_delayed(report, what, other, COUNT);
 }
 
 /// Runs both loads at once with an injection of these settings.
@@ -101,9 +93,8 @@ fn run(
     let disk = Disk::on_ioem(&loads.kind)?;
     let injection = Injection::with_texts("filter", settings)?;
     injection.set("delay_us", DELAY_US.to_string())?;
-    let waits = run_on(&disk, loads)?;
-    let [matching, other] = halves(&waits);
-    judge(report, what, &matching, &other, COUNT);
+    let [matching, other] = run_on(&disk, loads)?;
+    judge(report, what, &matching, &other);
     let matched = injection.stat("matched")?;
     report.figure(
         &format!("{what}: stats' matched"),
@@ -114,24 +105,25 @@ fn run(
     Ok(())
 }
 
-fn run_on(disk: &Disk, loads: &Loads<'_>) -> Result<Vec<Wait>> {
-    let trace = Trace::start(disk.device()?)?;
+/// The latencies of each load's I/Os.
+fn run_on(disk: &Disk, loads: &Loads<'_>) -> Result<[Vec<u64>; 2]> {
     let number = format!("--number_ios={COUNT}");
-    let mut running = Vec::new();
-    for (place, options) in loads.options.iter().enumerate() {
+    let [one, two] = [0, 1].map(|place| {
         let before: Vec<&str> = loads.before[place].iter().map(String::as_str).collect();
         // Not the first block: partition tables and the like are read there.
         let offset = ["--offset=1m", "--offset=128m"][place];
         // One of each kind of submitter.
         let engine = ["--ioengine=libaio", "--ioengine=io_uring"][place];
         let common = ["--direct=1", "--iodepth=8", "--size=120m", "--randseed=1"];
-        let all = [&common[..], &[offset, engine, &number], options].concat();
-        running.push(Fio::start_by(&before, &disk.path(), &all)?);
-    }
-    for fio in running {
-        fio.finish()?;
-    }
-    Ok(waits_by_sector(&trace.stop()?))
+        let all = [
+            &common[..],
+            &[offset, engine, &number],
+            loads.options[place],
+        ]
+        .concat();
+        Fio::start_logged(&before, &disk.path(), &all)
+    });
+    Ok([one?.finish()?.latencies_ns(), two?.finish()?.latencies_ns()])
 }
 
 pub(crate) fn operation(report: &mut Report) -> Result<()> {
@@ -196,8 +188,7 @@ pub(crate) fn place_and_size(report: &mut Report) -> Result<()> {
 }
 
 /// Runs a load on each of the two devices at once.
-fn run_on_devices(disk: &Disk, devices: [&str; 2]) -> Result<[Vec<u64>; 2]> {
-    let trace = Trace::start(disk.device()?)?;
+fn run_on_devices(devices: [&str; 2]) -> Result<[Vec<u64>; 2]> {
     let number = format!("--number_ios={COUNT}");
     let options = [
         "--direct=1",
@@ -207,10 +198,8 @@ fn run_on_devices(disk: &Disk, devices: [&str; 2]) -> Result<[Vec<u64>; 2]> {
         &number,
     ];
     let options = [READ, &options].concat();
-    let [one, two] = devices.map(|device| Fio::start(device, &options));
-    one?.finish()?;
-    two?.finish()?;
-    Ok(halves(&waits_by_sector(&trace.stop()?)))
+    let [one, two] = devices.map(|device| Fio::start_logged(&[], device, &options));
+    Ok([one?.finish()?.latencies_ns(), two?.finish()?.latencies_ns()])
 }
 
 pub(crate) fn device(report: &mut Report) -> Result<()> {
@@ -226,49 +215,30 @@ pub(crate) fn device(report: &mut Report) -> Result<()> {
     injection.set("delay_us", DELAY_US.to_string())?;
     let disk = Disk::on_ioem(&kind)?;
     let (first, second) = (format!("{}p1", disk.path()), format!("{}p2", disk.path()));
-    let [matching, other] = run_on_devices(&disk, [&first, &second])?;
-    judge(
-        report,
-        "partition 1, named before it is there",
-        &matching,
-        &other,
-        COUNT,
-    );
+    let [matching, other] = run_on_devices([&first, &second])?;
+    let what = "partition 1, named before it is there";
+    judge(report, what, &matching, &other);
 
     let number = sys::read(format!("/sys/class/block/{name}p2/dev"))?;
     injection.set("device", &number)?;
-    let [other, matching] = run_on_devices(&disk, [&first, &second])?;
-    judge(
-        report,
-        &format!("partition 2 as {number}"),
-        &matching,
-        &other,
-        COUNT,
-    );
+    let [other, matching] = run_on_devices([&first, &second])?;
+    let what = format!("partition 2 as {number}");
+    judge(report, &what, &matching, &other);
 
+    // Whole disks: it holds requests.
     injection.set("device", &name)?;
-    let [one, two] = run_on_devices(&disk, [&first, &second])?;
-    judge(
-        report,
-        "the disk itself, through its partitions",
-        &[one, two].concat(),
-        &[],
-        0,
-    );
+    let all = run_on_devices([&first, &second])?.concat();
+    let what = "the disk itself, through its partitions";
+    all_delayed(report, what, &all, 2 * COUNT);
 
     injection.set("device", "nothing nothing1 8:1")?;
-    let [one, two] = run_on_devices(&disk, [&first, &second])?;
-    judge(report, "other devices", &[], &[one, two].concat(), 0);
+    let all = run_on_devices([&first, &second])?.concat();
+    none_delayed(report, "other devices", &all, 2 * COUNT);
     // A request for a partition through the disk is none through the partition.
     injection.set("device", format!("{name}p1"))?;
-    let [one, _] = run_on_devices(&disk, [&disk.path(), &second])?;
-    judge(
-        report,
-        "the disk, where its partition is meant",
-        &[],
-        &one,
-        0,
-    );
+    let all = run_on_devices([&disk.path(), &second])?.concat();
+    let what = "the disk, where its partition is meant";
+    none_delayed(report, what, &all, 2 * COUNT);
     Ok(())
 }
 
@@ -285,112 +255,6 @@ pub(crate) fn cgroup(report: &mut Report) -> Result<()> {
         ..Loads::default()
     };
     run(report, "cgroup below it", &loads, &[("cgroup", one.path())])
-}
-
-/// A process of `cgroup` that has made this many pages of `file` dirty, and keeps the file open.
-///
-/// Each page is too far from the others for their writes to be merged. Closing a device would write in the writer's name.
-fn dirty(cgroup: &Cgroup, file: &str, pages: usize) -> Result<Child> {
-    let words = cgroup.enter();
-    let script = format!(
-        "exec 3<>{file}
-        for place in $(seq {pages}); do
-            dd if=/dev/zero of={file} bs=4k count=1 seek=$((place * 64)) conv=notrunc 2>/dev/null
-        done
-        sleep 100"
-    );
-    let child = Command::new(&words[0])
-        .args(&words[1..])
-        .args(["sh", "-c", &script])
-        .spawn()?;
-    Ok(child)
-}
-
-/// Of one page each.
-const WRITES: usize = 60;
-
-/// Has the kernel's own threads write what has been dirty for so long.
-fn write_back_after(centiseconds: u32) -> Result<()> {
-    for name in ["dirty_expire_centisecs", "dirty_writeback_centisecs"] {
-        sys::write(format!("/proc/sys/vm/{name}"), centiseconds.to_string())?;
-    }
-    Ok(())
-}
-
-pub(crate) fn cgroup_buffered(report: &mut Report) -> Result<()> {
-    let (one, two) = (Cgroup::new("one")?, Cgroup::new("two")?);
-    let disk = Disk::on_ioem(&Kind {
-        memory: true,
-        partitions: true,
-        ..Kind::default()
-    })?;
-    let injection = Injection::with_texts("filter", &[("cgroup", one.path()), ("op", "write")])?;
-    injection.set("delay_us", DELAY_US.to_string())?;
-    write_back_after(10)?;
-    let trace = Trace::start(disk.device()?)?;
-    let mut writers = Vec::new();
-    for (cgroup, partition) in [(&one, 1), (&two, 2)] {
-        writers.push(dirty(
-            cgroup,
-            &format!("{}p{partition}", disk.path()),
-            WRITES,
-        )?);
-    }
-    sleep(Duration::from_secs(4));
-    let waits = waits_by_sector(&trace.stop()?);
-    for mut writer in writers {
-        writer.kill()?;
-        writer.wait()?;
-    }
-    let [matching, other] = halves(&waits);
-    judge(report, "buffered writeback", &matching, &other, WRITES);
-    Ok(())
-}
-
-/// What a cgroup has written goes to the disk after it was removed, and another one gets its name.
-pub(crate) fn cgroup_removed(report: &mut Report) -> Result<()> {
-    let removed = Cgroup::new("one")?;
-    let disk = Disk::on_ioem(&Kind {
-        memory: true,
-        ..Kind::default()
-    })?;
-    let injection =
-        Injection::with_texts("filter", &[("cgroup", removed.path()), ("op", "write")])?;
-    injection.set("delay_us", DELAY_US.to_string())?;
-    // Not before it is told to.
-    write_back_after(100_000)?;
-    // Keeps the device open, so that nothing is written when the writer goes.
-    let open = fs::File::open(disk.path())?;
-    let mut writer = dirty(&removed, &disk.path(), WRITES)?;
-    sleep(Duration::from_secs(2));
-    writer.kill()?;
-    writer.wait()?;
-    drop(removed);
-    let again = Cgroup::new("one")?;
-    let trace = Trace::start(disk.device()?)?;
-    write_back_after(10)?;
-    sleep(Duration::from_secs(2));
-    let options = [
-        "--direct=1",
-        "--size=8m",
-        "--offset=128m",
-        "--number_ios=100",
-    ];
-    let words = again.enter();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    Fio::start_by(&words, &disk.path(), &[WRITE, &options].concat())?.finish()?;
-    let waits = waits_by_sector(&trace.stop()?);
-    drop(open);
-    let [before, after] = halves(&waits);
-    judge(report, "of a removed cgroup", &[], &before, 0);
-    judge(report, "of another one of its name", &[], &after, 0);
-    report.figure(
-        "written by either",
-        format!(">= {WRITES} and >= 100"),
-        format!("{} and {}", before.len(), after.len()),
-        before.len() >= WRITES && after.len() >= 100,
-    );
-    Ok(())
 }
 
 pub(crate) fn pid_namespace(report: &mut Report) -> Result<()> {
@@ -412,7 +276,6 @@ fn affected(settings: &[(&str, &str)], count: usize) -> Result<(usize, usize, u6
     let disk = Disk::on_ioem(&Kind::default())?;
     let injection = Injection::with_texts("filter", settings)?;
     injection.set("delay_us", DELAY_US.to_string())?;
-    let trace = Trace::start(disk.device()?)?;
     let number = format!("--number_ios={count}");
     let options = [
         "--direct=1",
@@ -421,11 +284,10 @@ fn affected(settings: &[(&str, &str)], count: usize) -> Result<(usize, usize, u6
         "--size=8g",
         &number,
     ];
-    Fio::start(&disk.path(), &[READ, &options].concat())?.finish()?;
-    let waits = waits_by_sector(&trace.stop()?);
-    let waits: Vec<u64> = waits.iter().map(|wait| wait.wait_ns).collect();
-    let (delayed, _) = delayed_and_not(&waits);
-    Ok((delayed, waits.len(), injection.stat("active")?))
+    let load = Fio::start_logged(&[], &disk.path(), &[READ, &options].concat())?;
+    let times_ns = load.finish()?.latencies_ns();
+    let (delayed, _) = delayed_and_not(&times_ns);
+    Ok((delayed, times_ns.len(), injection.stat("active")?))
 }
 
 pub(crate) fn chance_and_count(report: &mut Report) -> Result<()> {
@@ -452,95 +314,6 @@ pub(crate) fn chance_and_count(report: &mut Report) -> Result<()> {
         "5, and not active any more",
         format!("{delayed}, active {active}"),
         delayed == 5 && active == 0 && all >= 1_000,
-    );
-    Ok(())
-}
-
-/// Waits of the load's I/O, by whether it is metadata.
-fn metadata_and_data(waits: &[Wait]) -> [Vec<u64>; 2] {
-    [true, false].map(|is_meta| {
-        let of_kind = waits.iter().filter(|wait| wait.is_meta == is_meta);
-        of_kind.map(|wait| wait.wait_ns).collect()
-    })
-}
-
-pub(crate) fn not_metadata(report: &mut Report) -> Result<()> {
-    let cgroup = Cgroup::new("one")?;
-    let disk = Disk::on_ioem(&Kind {
-        memory: true,
-        ..Kind::default()
-    })?;
-    sys::run(&["mkfs.ext4", "-q", &disk.path()])?;
-    sys::run(&["mount", "-t", "ext4", &disk.path(), "/mnt"])?;
-    let files = "for n in $(seq 40); do mkdir /mnt/$n; echo $n >/mnt/$n/file; done; sync";
-    sys::run(&["sh", "-c", files])?;
-    let injection = Injection::with_texts("filter", &[("cgroup", cgroup.path()), ("op", "read")])?;
-    injection.set("delay_us", DELAY_US.to_string())?;
-    sys::write("/proc/sys/vm/drop_caches", "3")?;
-    let trace = Trace::start(disk.device()?)?;
-    let words = cgroup.enter();
-    let mut command = Command::new(&words[0]);
-    let status = command
-        .args(&words[1..])
-        .args(["sh", "-c", "cat /mnt/*/file >/dev/null"])
-        .status()?;
-    anyhow::ensure!(status.success(), "reading failed");
-    let mut events = trace.stop()?;
-    // ext4 itself goes on writing: the tables of inodes that mkfs has left to it.
-    events.retain(|event| event.is(b'R'));
-    let waits = waits_by_sector(&events);
-    injection.remove()?;
-    sys::run(&["umount", "/mnt"])?;
-    let [metadata, data] = metadata_and_data(&waits);
-    judge(
-        report,
-        "a cgroup's reads, of which metadata is exempt",
-        &data,
-        &metadata,
-        5,
-    );
-    Ok(())
-}
-
-pub(crate) fn not_swap(report: &mut Report) -> Result<()> {
-    /// Longer than what it takes to copy all that is swapped.
-    const LONG_US: u64 = 2_000_000;
-    let cgroup = Cgroup::new("one")?;
-    let disk = Disk::on_ioem(&Kind {
-        memory: true,
-        ..Kind::default()
-    })?;
-    sys::run(&["mkswap", &disk.path()])?;
-    sys::run(&["swapon", &disk.path()])?;
-    let injection = Injection::new("filter", &[("delay_us", LONG_US)])?;
-    sys::write(format!("{}/memory.max", cgroup.path()), "12582912")?;
-    let trace = Trace::start(disk.device()?)?;
-    let words = cgroup.enter();
-    // More than the cgroup may have in memory, written and read again.
-    let script =
-        "dd if=/dev/zero of=/tmp/swapped bs=1M count=24 2>/dev/null; cat /tmp/swapped >/dev/null";
-    let mut command = Command::new(&words[0]);
-    command
-        .args(&words[1..])
-        .args(["sh", "-c", script])
-        .status()?;
-    let waits = waits_by_sector(&trace.stop()?);
-    let matched = injection.stat("matched")?;
-    injection.remove()?;
-    fs::remove_file("/tmp/swapped")?;
-    sys::run(&["swapoff", &disk.path()])?;
-    let longest_ns = waits.iter().map(|wait| wait.wait_ns).max().unwrap_or(0);
-    report.figure(
-        &format!("a delay of {} s, I/Os of swap", LONG_US / 1_000_000),
-        ">= 10, none matched",
-        format!("{}, {matched} matched", waits.len()),
-        waits.len() >= 10 && matched == 0,
-    );
-    report.figure(
-        "their longest wait",
-        "< 1 s",
-        format!("{} us", longest_ns / 1_000),
-        longest_ns < 1_000_000_000,
     );
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use crate::{
     disk::{Disk, Kind},
-    fio::{self, Fio, RANDOM_READ},
+    fio::{Fio, RANDOM_READ},
     injection::Injection,
     report::Report,
     stats::{deviation, distance_from_uniform, lag1, mean},
@@ -107,15 +107,9 @@ fn measure(report: &mut Report, percent: u64) -> Result<()> {
 /// The latencies of so many reads in nanoseconds, one after another.
 pub(crate) fn latencies(disk: &Disk, count: u64) -> Result<Vec<f64>> {
     let number = format!("--number_ios={count}");
-    let options = [
-        "--iodepth=1",
-        "--size=16g",
-        "--write_lat_log=/tmp/jitter",
-        "--log_avg_msec=0",
-        &number,
-    ];
-    Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?.finish()?;
-    let mut latencies = fio::latencies("/tmp/jitter")?;
-    latencies.truncate(count as usize);
-    Ok(latencies)
+    let options = ["--iodepth=1", "--size=16g", &number];
+    let outcome = Fio::start_logged(&[], &disk.path(), &[RANDOM_READ, &options].concat())?;
+    let latencies = outcome.finish()?.latencies_ns();
+    let latencies = latencies.iter().map(|latency_ns| *latency_ns as f64);
+    Ok(latencies.take(count as usize).collect())
 }

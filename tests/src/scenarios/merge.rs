@@ -21,11 +21,13 @@ pub(crate) fn streams(report: &mut Report) -> Result<()> {
         ..Kind::default()
     })?;
     let merged = write_and_verify(report, &disk, "idle")?;
+    // What comes while nothing waits passes the scheduler by, and is no request's that it has.
+    let least = BLOCKS * 2 / 5;
     report.figure(
         "idle: blocks merged",
-        format!(">= {}", BLOCKS / 2),
+        format!(">= {least}"),
         merged,
-        merged >= BLOCKS / 2,
+        merged >= least,
     );
     let settings = [("device", disk.name()), ("delay_us", "1"), ("every", "2")];
     let _injection = Injection::with_texts("every", &settings)?;

@@ -12,9 +12,13 @@ mod counters;
 mod data;
 mod delay;
 mod distribution;
+mod exact;
+mod fair;
 mod filter;
+mod filter_kernel;
 mod flush;
 mod input;
+mod iostat;
 mod jitter;
 mod kchaos;
 mod lease;
@@ -25,8 +29,18 @@ mod others;
 mod raw;
 mod readme;
 mod recovery;
+mod recovery_parked;
 mod security;
 mod seed;
+mod tags;
+mod traps;
+mod traps_files;
+mod traps_integrity;
+mod traps_nvme;
+mod traps_others;
+mod traps_stacked;
+mod traps_zoned;
+mod untouched;
 
 /// A test.
 pub(crate) struct Scenario {
@@ -63,11 +77,11 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("filter_place_and_size", filter::place_and_size),
     scenario("filter_device", filter::device),
     scenario("filter_cgroup", filter::cgroup),
-    scenario("filter_cgroup_buffered", filter::cgroup_buffered),
-    scenario("filter_cgroup_removed", filter::cgroup_removed),
+    scenario("filter_cgroup_buffered", filter_kernel::cgroup_buffered),
+    scenario("filter_cgroup_removed", filter_kernel::cgroup_removed),
     scenario("filter_pid_namespace", filter::pid_namespace),
-    scenario("filter_not_metadata", filter::not_metadata),
-    scenario("filter_not_swap", filter::not_swap),
+    scenario("filter_not_metadata", filter_kernel::not_metadata),
+    scenario("filter_not_swap", filter_kernel::not_swap),
     scenario("filter_chance_and_count", filter::chance_and_count),
     scenario("lease_on_time", lease::on_time),
     scenario("lease_renewed", lease::renewed),
@@ -82,12 +96,26 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("others_after_a_lease", others::after_a_lease),
     scenario("others_by_place", others::by_place),
     scenario("others_written_back", others::written_back),
-    scenario(
-        "others_throttling_comes_back",
-        others::throttling_comes_back,
-    ),
+    scenario("others_throttling_stays", others::throttling_stays),
     scenario("others_in_a_crowd", others::in_a_crowd),
     scenario("others_with_shared_tags", others::with_shared_tags),
+    scenario("untouched_flush", untouched::flush),
+    scenario("untouched_flush_of_requests", untouched::flush_of_requests),
+    scenario("untouched_groups", untouched::groups),
+    scenario("untouched_kworker", untouched::kworker),
+    scenario("untouched_crypt", untouched::crypt),
+    scenario("untouched_zoned", untouched::zoned),
+    scenario("tags_none_of_others", tags::none_of_others),
+    scenario("tags_of_whole_disks", tags::of_whole_disks),
+    scenario("tags_throughput", tags::throughput),
+    scenario("tags_memory", tags::memory),
+    scenario("fair_2_queues", fair::two_queues),
+    scenario("fair_4_queues", fair::four_queues),
+    scenario("exact_100us", exact::delay_100us),
+    scenario("exact_1ms", exact::delay_1ms),
+    scenario("exact_10ms", exact::delay_10ms),
+    scenario("iostat_delays", iostat::delays),
+    scenario("iostat_limits", iostat::limits),
     scenario("counters_delays", counters::delays),
     scenario("counters_limits", counters::limits),
     scenario("counters_held_and_early", counters::held_and_early),
@@ -107,6 +135,17 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("recovery_panic_button", recovery::panic_button),
     scenario("recovery_other_scheduler", recovery::other_scheduler),
     scenario("recovery_disk_removed", recovery::disk_removed),
+    scenario("recovery_parked_rmdir", recovery_parked::rmdir),
+    scenario("recovery_parked_disabled", recovery_parked::disabled),
+    scenario(
+        "recovery_parked_panic_button",
+        recovery_parked::panic_button,
+    ),
+    scenario(
+        "recovery_parked_other_scheduler",
+        recovery_parked::other_scheduler,
+    ),
+    scenario("recovery_parked_lease_end", recovery_parked::lease_end),
     scenario("recovery_processor_offline", recovery::processor_offline),
     scenario("recovery_limit", recovery::limit_ended),
     scenario("module_in_use", module::in_use),
@@ -127,4 +166,25 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("security_container", security::container),
     scenario("security_addresses", security::addresses),
     scenario("raw_writes", raw::writes),
+    scenario("traps_split", traps::split),
+    scenario("traps_stripe", traps_stacked::stripe),
+    scenario("traps_raid0", traps_stacked::raid0),
+    scenario("traps_crypt", traps_stacked::crypt),
+    scenario("traps_mirror", traps_stacked::mirror),
+    scenario("traps_raid1", traps_stacked::raid1),
+    scenario("traps_multipath", traps_stacked::multipath),
+    scenario("traps_nvme", traps_nvme::nvme),
+    scenario("traps_integrity", traps_integrity::integrity),
+    scenario("traps_latency", traps_others::latency),
+    scenario("traps_weights", traps_others::weights),
+    scenario("traps_throttled", traps_others::throttled),
+    scenario("traps_polled", traps_others::polled),
+    scenario("traps_no_memory", traps_others::no_memory),
+    scenario("traps_processors", traps_others::processors),
+    scenario("traps_zones", traps_zoned::zones),
+    scenario("traps_zone_append", traps_zoned::append),
+    scenario("traps_ext4", traps_files::ext4),
+    scenario("traps_xfs", traps_files::xfs),
+    scenario("traps_btrfs", traps_files::btrfs),
+    scenario("traps_f2fs", traps_files::f2fs),
 ];

@@ -96,6 +96,8 @@ struct OwnBio {
     bio: bindings::bio,
     number: u64,
     private: *mut c_void,
+    /// What was put into the bio; Miri gives a function several addresses.
+    end_io: unsafe extern "C" fn(*mut bindings::bio),
     /// Whether others count on it than the request, who may leave 0 in the count as the last of them, as a
     /// part that was split off does.
     is_shared: bool,
@@ -128,10 +130,9 @@ unsafe extern "C" fn ended(bio: *mut bindings::bio) {
     let own = unsafe { Box::from_raw(bio.cast::<OwnBio>()) };
     let bio = &own.bio;
     let remaining = bio.__bi_remaining.counter;
-    let end_io: unsafe extern "C" fn(*mut bindings::bio) = ended;
     let is_own = bio
         .bi_end_io
-        .is_some_and(|set| std::ptr::fn_addr_eq(set, end_io));
+        .is_some_and(|set| std::ptr::fn_addr_eq(set, own.end_io));
     if !is_own || bio.bi_private != own.private {
         own.complain("has not got back what was its own");
     }
@@ -161,6 +162,7 @@ fn new_bio(
     let private = without_provenance_mut(0x1000 + number as usize);
     let integrity = u32::from(shape == Shape::Verified) << bindings::req_flag_bits___REQ_INTEGRITY;
     let chain = u16::from(shape.is_chained()) << bindings::BIO_CHAIN;
+    let end_io: unsafe extern "C" fn(*mut bindings::bio) = ended;
     let bio = OwnBio {
         bio: bindings::bio {
             bi_iter: bindings::bvec_iter {
@@ -175,11 +177,12 @@ fn new_bio(
             __bi_remaining: bindings::atomic_t {
                 counter: 1 + i32::from(shape.is_chained()),
             },
-            bi_end_io: Some(ended),
+            bi_end_io: Some(end_io),
             bi_private: private,
         },
         number,
         private,
+        end_io,
         is_shared: shape.is_chained() || shape.is_stolen(),
         ends: ends.clone(),
     };

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What others share with I/O whose completion is held, and do not wait for: journals, tags, kernel threads, keys, zones.
+
+use crate::{
+    disk::{Disk, Kind},
+    fio::{Fio, RANDOM_READ},
+    injection::Injection,
+    mapped::Mapped,
+    process::Cgroup,
+    report::Report,
+    stats::quantile,
+    sys,
+};
+use anyhow::{Result, ensure};
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::Path,
+    process::Command,
+    thread::{self, sleep},
+    time::{Duration, Instant},
+};
+
+/// How often each thing is done.
+const TIMES: u32 = 5;
+
+/// What may be added where what is done takes hardly any time.
+const FLOOR_MS: f64 = 5.0;
+
+/// How long something takes each of some times, from the shortest to the longest, in milliseconds.
+fn times_ms(times: u32, mut work: impl FnMut(u32) -> Result<()>) -> Result<Vec<f64>> {
+    let mut all = Vec::new();
+    for number in 0..times {
+        let start = Instant::now();
+        work(number)?;
+        all.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    all.sort_by(f64::total_cmp);
+    Ok(all)
+}
+
+/// How long it takes at most.
+fn longest_ms(times: u32, work: impl FnMut(u32) -> Result<()>) -> Result<f64> {
+    Ok(times_ms(times, work)?.last().copied().unwrap_or(0.0))
+}
+
+/// How long it takes in most cases.
+fn median_ms(times: u32, work: impl FnMut(u32) -> Result<()>) -> Result<f64> {
+    Ok(quantile(&times_ms(times, work)?, 0.5))
+}
+
+/// Does something once more before it is measured: when many processes have been started, the first new one takes 10 ms longer,
+/// whatever they do.
+fn again(mut work: impl FnMut(u32) -> Result<()>) -> Result<()> {
+    work(TIMES)
+}
+
+/// Notes how long something takes at most while I/O is held, and how long in most cases alone.
+fn judge(report: &mut Report, what: &str, alone_ms: f64, meanwhile_ms: f64) {
+    report.figure(
+        &format!("{what}, longest, {alone_ms:.3} ms alone"),
+        format!("<= 1.2 x + {FLOOR_MS} ms"),
+        format!("{meanwhile_ms:.3} ms"),
+        meanwhile_ms <= 1.2 * alone_ms + FLOOR_MS,
+    );
+}
+
+fn held(report: &mut Report, injection: &Injection, asked: u64, of: &str) -> Result<()> {
+    let held = injection.stat("held")?;
+    report.figure(
+        &format!("held, {of}"),
+        format!(">= {asked}"),
+        held,
+        held >= asked,
+    );
+    Ok(())
+}
+
+/// Runs a script in a cgroup.
+fn run_in(cgroup: &Cgroup, script: &str) -> Result<()> {
+    let words = cgroup.enter();
+    let status = Command::new(&words[0])
+        .args(&words[1..])
+        .args(["sh", "-c", script])
+        .status()?;
+    ensure!(status.success(), "'{script}' failed: {status}");
+    Ok(())
+}
+
+/// A file system that is mounted as long as this lives.
+struct Mount(String);
+
+impl Mount {
+    fn new(device: &str) -> Result<Self> {
+        let options = "lazy_itable_init=0,lazy_journal_init=0";
+        sys::run(&["mkfs.ext4", "-q", "-E", options, device])?;
+        let path = format!("/run/{}", device.rsplit('/').next().unwrap_or_default());
+        fs::create_dir_all(&path)?;
+        sys::run(&["mount", "-t", "ext4", device, &path])?;
+        Ok(Self(path))
+    }
+
+    /// Writes a new file, and waits until it is on the disk.
+    fn write(&self, name: &str) -> Result<()> {
+        let mut file = File::create(Path::new(&self.0).join(name))?;
+        file.write_all(&[1; 4096])?;
+        Ok(file.sync_all()?)
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = sys::run(&["umount", &self.0]);
+    }
+}
+
+/// How long a write that is held is delayed, of which an fsync makes several, one after another.
+const FLUSH_DELAY_MS: u64 = 5_000;
+
+/// Two file systems whose disk has one flush machinery: how long an fsync of one takes at most, alone, and all the time until one
+/// of the other has ended.
+fn flushes(report: &mut Report, kind: &Kind, hold: &str) -> Result<(f64, f64)> {
+    let disk = Disk::on_ioem(&Kind {
+        memory: true,
+        partitions: true,
+        ..*kind
+    })?;
+    let (one, two) = (
+        Mount::new(&format!("{}p1", disk.path()))?,
+        Mount::new(&format!("{}p2", disk.path()))?,
+    );
+    one.write("first")?;
+    two.write("first")?;
+    let alone_ms = median_ms(TIMES, |number| one.write(&format!("alone{number}")))?;
+    let (device, delay_us) = (
+        format!("{}p2", disk.name()),
+        (FLUSH_DELAY_MS * 1_000).to_string(),
+    );
+    let settings = [
+        ("device", &*device),
+        ("op", "write"),
+        ("hold", hold),
+        ("delay_us", &delay_us),
+    ];
+    let _injection = Injection::with_texts("slow", &settings)?;
+    let (mut times, mut longest, start) = (0, 0.0f64, Instant::now());
+    thread::scope(|scope| -> Result<()> {
+        let slow = scope.spawn(|| two.write("slow"));
+        while !slow.is_finished() {
+            longest = longest.max(longest_ms(1, |_| one.write(&times.to_string()))?);
+            times += 1;
+            sleep(Duration::from_millis(FLUSH_DELAY_MS / 10));
+        }
+        slow.join().expect("it does not panic")
+    })?;
+    let took_ms = start.elapsed().as_millis() as u64;
+    report.figure(
+        &format!("hold={hold}: fsync of the slow file system, {times} of the other meanwhile"),
+        format!(">= {} ms, and some", 2 * FLUSH_DELAY_MS),
+        format!("{took_ms} ms"),
+        took_ms >= 2 * FLUSH_DELAY_MS && times >= 3,
+    );
+    Ok((alone_ms, longest))
+}
+
+pub(crate) fn flush(report: &mut Report) -> Result<()> {
+    let [fua, flushed] = [(true, false), (false, true)].map(|(cache, flushed)| Kind {
+        cache,
+        flushed,
+        ..Kind::default()
+    });
+    for (what, kind) in [("FUA", fua), ("no FUA", flushed)] {
+        let (alone_ms, meanwhile_ms) = flushes(report, &kind, "auto")?;
+        let what = format!("fsync on another partition of a disk with {what}");
+        judge(report, &what, alone_ms, meanwhile_ms);
+    }
+    Ok(())
+}
+
+/// Held requests are waited for, as of a disk that is slow itself.
+pub(crate) fn flush_of_requests(report: &mut Report) -> Result<()> {
+    let kind = Kind {
+        cache: true,
+        ..Kind::default()
+    };
+    let (_, meanwhile_ms) = flushes(report, &kind, "request")?;
+    report.figure(
+        "hold=request: fsync on another partition",
+        ">= 3000 ms",
+        format!("{meanwhile_ms:.0} ms"),
+        meanwhile_ms >= 3_000.0,
+    );
+    Ok(())
+}
+
+/// Processes of which it is not known before what they want.
+pub(crate) fn groups(report: &mut Report) -> Result<()> {
+    const READS: u32 = 40;
+    let disk = Disk::on_ioem(&Kind::default())?;
+    let settings = [("sectors", "0+2097152"), ("delay_us", "100000000")];
+    let injection = Injection::with_texts("slow", &settings)?;
+    let read = |number: u32| {
+        let (from, place) = (
+            format!("if={}", disk.path()),
+            format!("skip={}", 262_144 + number * 7),
+        );
+        let words = ["dd", &from, "of=/dev/null", "bs=4k", "count=1", &place];
+        sys::run(&[&words[..], &["iflag=direct"]].concat()).map(drop)
+    };
+    let alone_ms = median_ms(READS, read)?;
+    let options = [
+        "--numjobs=70",
+        "--iodepth=4",
+        "--size=1g",
+        "--time_based",
+        "--runtime=60",
+    ];
+    let load = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?;
+    injection.wait_until_held(280)?;
+    held(report, &injection, 280, "70 processes' reads of a place")?;
+    let meanwhile_ms = longest_ms(READS, read)?;
+    injection.remove()?;
+    drop(load);
+    let what = format!("{READS} reads elsewhere, by a process each");
+    judge(report, &what, alone_ms, meanwhile_ms);
+    Ok(())
+}
+
+/// A kernel thread that writes for everybody.
+pub(crate) fn kworker(report: &mut Report) -> Result<()> {
+    let (slow, other) = (Cgroup::new("slow")?, Cgroup::new("other")?);
+    let disk = Disk::on_ioem(&Kind {
+        memory: true,
+        partitions: true,
+        ..Kind::default()
+    })?;
+    let mount = Mount::new(&format!("{}p2", disk.path()))?;
+    let path = &mount.0;
+    let write = |number: u32| {
+        let script = format!(
+            "dd if=/dev/zero of={path}/$$.{number} bs=64k count=16 2>/dev/null; sync -f {path}"
+        );
+        run_in(&other, &script)
+    };
+    let settings = [("cgroup", slow.path()), ("delay_us", "100000000")];
+    let injection = Injection::with_texts("slow", &settings)?;
+    longest_ms(1, write)?;
+    let alone_ms = median_ms(TIMES, write)?;
+    let words = slow.enter();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let options = [
+        "--numjobs=150",
+        "--iodepth=1",
+        "--size=100m",
+        "--time_based",
+        "--runtime=60",
+    ];
+    let first = format!("{}p1", disk.path());
+    let load = Fio::start_by(&words, &first, &[RANDOM_READ, &options].concat())?;
+    injection.wait_until_held(150)?;
+    // All have begun.
+    sleep(Duration::from_secs(1));
+    held(report, &injection, 150, "150 processes of a cgroup")?;
+    again(write)?;
+    let meanwhile_ms = longest_ms(TIMES, write)?;
+    injection.remove()?;
+    drop(load);
+    let what = "1 MB and syncfs of another cgroup";
+    judge(report, what, alone_ms, meanwhile_ms);
+    Ok(())
+}
+
+/// One thread writes all that dm-crypt has encrypted.
+pub(crate) fn crypt(report: &mut Report) -> Result<()> {
+    const WRITES: u64 = 400;
+    let (slow, other) = (Cgroup::new("slow")?, Cgroup::new("other")?);
+    let disk = Disk::on_ioem(&Kind {
+        memory: true,
+        ..Kind::default()
+    })?;
+    let key = format!("{:064x}{:064x}", 7, 8);
+    let parameters = format!("aes-xts-plain64 {key} 0 {} 0", disk.path());
+    let stacked = Mapped::new(&disk, "crypt", &parameters)?;
+    let path = stacked.path()?;
+    let write = |number: u32| {
+        let place = 50_000 + number;
+        let options = "bs=4k count=1 oflag=direct conv=notrunc 2>/dev/null";
+        run_in(
+            &other,
+            &format!("dd if=/dev/zero of={path} seek={place} {options}"),
+        )
+    };
+    write(TIMES)?;
+    let alone_ms = median_ms(TIMES, write)?;
+    let settings = [
+        ("cgroup", slow.path()),
+        ("op", "write"),
+        ("delay_us", "600000000"),
+    ];
+    let injection = Injection::with_texts("slow", &settings)?;
+    let words = slow.enter();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let options = [
+        "--rw=randwrite",
+        "--bs=4k",
+        "--ioengine=libaio",
+        "--direct=1",
+        &format!("--iodepth={WRITES}"),
+        "--size=100m",
+        "--time_based",
+        "--runtime=60",
+    ];
+    let load = Fio::start_by(&words, &path, &options)?;
+    // dm-crypt's plug makes one of those that border on each other.
+    injection.wait_until_held(WRITES * 9 / 10)?;
+    sleep(Duration::from_secs(1));
+    let of = format!("{WRITES} writes of a cgroup through dm-crypt");
+    held(report, &injection, WRITES * 9 / 10, &of)?;
+    again(write)?;
+    let meanwhile_ms = longest_ms(TIMES, write)?;
+    injection.remove()?;
+    // All of it goes before the device does.
+    load.stop()?;
+    let what = "write of another cgroup through dm-crypt";
+    judge(report, what, alone_ms, meanwhile_ms);
+    Ok(())
+}
+
+/// Of a zoned disk that turns, one zone after another is written.
+pub(crate) fn zoned(report: &mut Report) -> Result<()> {
+    const ZONE: u32 = (16 << 20) / 4_096;
+    let disk = Disk::on_ioem(&Kind {
+        memory: true,
+        zoned: true,
+        ..Kind::default()
+    })?;
+    let path = disk.path();
+    let write = |place: u32| {
+        let (to, place) = (format!("of={path}"), format!("seek={place}"));
+        let words = ["dd", "if=/dev/zero", &to, "bs=4k", "count=1", &place];
+        sys::run(&[&words[..], &["oflag=direct", "conv=notrunc"]].concat()).map(drop)
+    };
+    let alone_ms = median_ms(TIMES, |number| write(5 * ZONE + number))?;
+    let settings = [
+        ("sectors", "0+32768"),
+        ("op", "write"),
+        ("delay_us", "30000000"),
+    ];
+    let injection = Injection::with_texts("slow", &settings)?;
+    let meanwhile_ms = thread::scope(|scope| {
+        let slow = scope.spawn(|| write(0));
+        let meanwhile = injection
+            .wait_until_held(1)
+            .and_then(|()| held(report, &injection, 1, "a write of zone 0"))
+            .and_then(|()| longest_ms(TIMES, |number| write(5 * ZONE + TIMES + number)));
+        injection.remove()?;
+        slow.join().expect("it does not panic")?;
+        meanwhile
+    })?;
+    judge(report, "write of zone 5", alone_ms, meanwhile_ms);
+    // Writes of a zone have to come in their order, whatever is drawn for each.
+    let settings = [("op", "write"), ("delay_us", "2000"), ("jitter_us", "2000")];
+    let _injection = Injection::with_texts("slow", &settings)?;
+    let options = [
+        "--zonemode=zbd",
+        "--rw=write",
+        "--bs=4k",
+        "--ioengine=libaio",
+        "--direct=1",
+        "--iodepth=32",
+        "--size=64m",
+        "--io_size=8m",
+    ];
+    let outcome = Fio::start(&path, &options)?.finish_with_errors()?;
+    report.figure(
+        "writes of zones with random delays, errors",
+        ">= 2048, 0",
+        format!("{}, {}", outcome.total_ios()?, outcome.errors()?),
+        outcome.total_ios()? >= 2_048.0 && outcome.errors()? == 0.0,
+    );
+    Ok(())
+}
