@@ -201,6 +201,8 @@ pub(super) struct Rules {
     settings: &'static [(&'static str, &'static str)],
 }
 
+const ELSEWHERE: &[(&str, &str)] = &[("sectors", "1000000000000+8"), ("delay_us", "1000")];
+
 pub(super) const RULES: &[Rules] = &[
     Rules {
         name: "none",
@@ -217,10 +219,16 @@ pub(super) const RULES: &[Rules] = &[
         count: 64,
         settings: &[("quota", "1000000000")],
     },
+    // About another place: these have each request come to the scheduler, and do nothing to it.
+    Rules {
+        name: "filter",
+        count: 1,
+        settings: ELSEWHERE,
+    },
     Rules {
         name: "filters",
         count: 64,
-        settings: &[("op", "write"), ("delay_us", "1000")],
+        settings: ELSEWHERE,
     },
 ];
 
