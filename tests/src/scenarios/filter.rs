@@ -277,13 +277,8 @@ fn affected(settings: &[(&str, &str)], count: usize) -> Result<(usize, usize, u6
     let injection = Injection::with_texts("filter", settings)?;
     injection.set("delay_us", DELAY_US.to_string())?;
     let number = format!("--number_ios={count}");
-    let options = [
-        "--direct=1",
-        "--iodepth=64",
-        "--ioengine=libaio",
-        "--size=8g",
-        &number,
-    ];
+    // One at a time: among several, fio finds one that has ended when another one has.
+    let options = ["--direct=1", "--ioengine=psync", "--size=8g", &number];
     let load = Fio::start_logged(&[], &disk.path(), &[READ, &options].concat())?;
     let times_ns = load.finish()?.latencies_ns();
     let (delayed, _) = delayed_and_not(&times_ns);
