@@ -414,8 +414,8 @@ impl<E: Held> Hold<E> {
 
     /// Takes an entry that is judged, and held by some rule; the line, if it waits in one.
     fn hold(&mut self, mut entry: E) -> Option<usize> {
-        // Below NEVER, which would mean that nothing is held.
-        entry.set_due_ns(entry.due_ns().min(NEVER - 1));
+        // Below what would mean that nothing is held, or only completions.
+        entry.set_due_ns(entry.due_ns().min(NEVER - 2));
         self.held = self.held.saturating_add(1);
         self.settled = Settled::No;
         let plan = self.plan.as_ref();
@@ -511,7 +511,7 @@ impl<E: Held> Hold<E> {
         let limits = plan.limits_of(request.set());
         let mut now_ns = now_ns();
         // Those that wait on other hardware queues came before it.
-        let admitted = if plan.turns().any_waits_for(limits) {
+        let admitted = if plan.turns().any_waits() && plan.turns().some_wait_for(limits) {
             Err(Closed::NOT)
         } else {
             plan.charge(limits, &mut now_ns)

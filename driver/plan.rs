@@ -508,7 +508,8 @@ impl Plan {
         hw_queue: usize,
         now_ns: u64,
     ) -> bool {
-        if self.turns.any_waits_for(self.limits_of(set)) {
+        // Mostly nobody waits, and nothing more is to be looked at.
+        if self.turns.any_waits() && self.turns.some_wait_for(self.limits_of(set)) {
             return false;
         }
         match &self.rules[..] {

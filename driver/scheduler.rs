@@ -47,6 +47,10 @@ pub(crate) struct HwState {
 /// How many completions are ended at a time, before others get their turn.
 const BATCH: usize = 64;
 
+/// For how long the timer of completions sleeps at most. A freeze has the queue run, and so lets completions go; but not while
+/// the queue is quiesced, or the disk keeps what was dispatched.
+const LOOK_AGAIN_NS: u64 = 100_000_000;
+
 /// The value of `next_ns` when no request may go at any time, and completions are held.
 const ONLY_COMPLETIONS: u64 = NEVER - 1;
 
@@ -124,10 +128,11 @@ impl Inner {
         if self.completions.is_empty() {
             return false;
         }
-        let next_ns = self.completions.next_ns();
-        if next_ns <= now_ns() || hw_queue.is_freezing() {
+        let (next_ns, now_ns) = (self.completions.next_ns(), now_ns());
+        if next_ns <= now_ns || hw_queue.is_freezing() {
             return true;
         }
+        let next_ns = next_ns.min(now_ns.saturating_add(LOOK_AGAIN_NS));
         // Also if it was asked before: who came in between may have had it wake earlier, and found nothing that may go.
         hw_queue.release_at(next_ns);
         false

@@ -61,15 +61,15 @@ impl Turns {
         self.waiting.fetch_sub(1, Relaxed);
     }
 
-    /// Whether any I/O waits for one of these limits.
+    /// Whether any I/O waits for any limit.
     #[inline]
-    pub(crate) fn any_waits_for(&self, limits: u64) -> bool {
-        // Mostly nobody waits, which has to cost nothing.
-        self.waiting.load(Relaxed) != 0 && self.some_wait_for(limits)
+    pub(crate) fn any_waits(&self) -> bool {
+        self.waiting.load(Relaxed) != 0
     }
 
+    /// Whether any I/O waits for one of these limits.
     #[inline(never)]
-    fn some_wait_for(&self, limits: u64) -> bool {
+    pub(crate) fn some_wait_for(&self, limits: u64) -> bool {
         self.sequences.iter().enumerate().any(|(place, sequence)| {
             // The last one may be of any limits.
             let concerns = place == SEQUENCES - 1 || sequence.limits.load(Relaxed) & limits != 0;

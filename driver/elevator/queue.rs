@@ -365,12 +365,21 @@ impl<E: Elevator> HwQueue<E> {
         bindings::hrtimer_restart_HRTIMER_NORESTART
     }
 
-    /// Waits until nobody is in [`Elevator::release`], nor will be. For `exit_hctx`, when no completion is left: then nobody asks
-    /// for it any more, but the timer may have, before.
+    /// Waits until nobody is in [`Elevator::release`], nor will be. For `exit_hctx`, when no completion is left: who comes then finds
+    /// nothing, and asks for nothing.
     pub(super) fn end_releases(&self) {
-        // SAFETY: Both are initialized, and may be waited for, as this may sleep and holds no lock of theirs.
+        // Whoever was in it before may still ask for the timer once, whose callback may still ask for the work, which then finds
+        // nothing.
+        self.cancel_work();
+        // SAFETY: The timer is initialized, and may be waited for, as this may sleep and holds no lock that its callback wants.
+        unsafe { bindings::hrtimer_cancel(self.release_timer.get()) };
+        self.cancel_work();
+    }
+
+    /// Waits for the work, or takes it back.
+    fn cancel_work(&self) {
+        // SAFETY: The work is initialized, and may be waited for, as this may sleep and holds no lock that it wants.
         unsafe {
-            bindings::hrtimer_cancel(self.release_timer.get());
             if bindings::cancel_work_sync(Work::raw_get(&raw const self.work)) {
                 // The work that does not run any more had a reference.
                 drop(Arc::from_raw(core::ptr::from_ref(self)));
