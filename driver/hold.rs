@@ -216,10 +216,18 @@ impl Hold<Request> {
         if self.plan.is_none() {
             return self.ready.append(requests);
         }
-        if self.settled == Settled::Asking {
+        // Those that wait on other hardware queues came before these.
+        if self.settled == Settled::Asking && !self.others_wait() {
             return self.ask_in_turn(requests);
         }
         self.judge_all(requests, park);
+    }
+
+    /// Whether any I/O waits for a limit, on whatever hardware queue.
+    #[inline]
+    fn others_wait(&self) -> bool {
+        let plan = self.plan.as_ref();
+        plan.is_some_and(|plan| plan.turns().any_waits())
     }
 
     /// [`Hold::insert`] where rules have to be asked; not inlined, so that it costs nothing where none have.
@@ -256,7 +264,7 @@ impl Hold<Request> {
         }
         let is_limited = plan.limits_of(verdict.held_by) != 0;
         let may_ask = verdict.delay_ns == 0 && verdict.held_by & !self.endless == 0;
-        if may_ask && self.lines.are_open(&mut clock) {
+        if may_ask && !plan.turns().any_waits() && self.lines.are_open(&mut clock) {
             if self.only_limits {
                 // Those that come next need not be judged.
                 self.settled = Settled::No;
@@ -329,7 +337,10 @@ fn park_or_hold(
     let set = verdict.parked_by;
     let why = if !park.can_park(request) {
         NotParked::Full
-    } else if verdict.parked_ns == 0 && plan.admit_at_once(set, 0, hw_queue, now_ns()) {
+    } else if verdict.parked_ns == 0
+        && !plan.turns().any_waits()
+        && plan.admit_at_once(set, 0, hw_queue, now_ns())
+    {
         // All that they do is to limit, and there is room: its completion need not be held.
         return;
     } else {

@@ -497,9 +497,10 @@ impl Plan {
     }
 
     /// Has the limits of this set admit one I/O that goes at once, and counts it as [`Plan::count_at_once`], if all have room for
-    /// more than that in the windows of this time, and nobody waits for one; else nothing is counted, and [`Plan::charge`] knows what to do.
+    /// more than that in the windows of this time; else nothing is counted, and [`Plan::charge`] knows what to do.
     ///
-    /// The set is not empty, and of a request that this plan has judged: if there is one rule, it is that.
+    /// The set is not empty, and of a request that this plan has judged: if there is one rule, it is that. The caller has seen
+    /// that nobody waits for these limits.
     #[inline]
     pub(crate) fn admit_at_once(
         &self,
@@ -508,10 +509,6 @@ impl Plan {
         hw_queue: usize,
         now_ns: u64,
     ) -> bool {
-        // Mostly nobody waits, and nothing more is to be looked at.
-        if self.turns.any_waits() && self.turns.some_wait_for(self.limits_of(set)) {
-            return false;
-        }
         match &self.rules[..] {
             // Most often there is one, and this is what a limit that does not bind costs.
             [rule] => rule.admits_at_once(uncounted, hw_queue, now_ns),

@@ -32,7 +32,6 @@ mod recovery;
 mod recovery_parked;
 mod security;
 mod seed;
-mod sleep;
 mod tags;
 mod traps;
 mod traps_files;
@@ -167,7 +166,6 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("security_container", security::container),
     scenario("security_addresses", security::addresses),
     scenario("raw_writes", raw::writes),
-    scenario("sleep_hibernation", sleep::hibernation),
     scenario("traps_split", traps::split),
     scenario("traps_stripe", traps_stacked::stripe),
     scenario("traps_raid0", traps_stacked::raid0),
