@@ -144,7 +144,8 @@ impl Config {
         self.apply().inspect_err(|_| self.enabled = before)
     }
 
-    /// Has all disks hold nothing while the machine sleeps, and follow their plans again afterwards. Needs no memory.
+    /// Has all disks hold nothing while the machine sleeps, and follow their plans again afterwards.
+    /// Needs no memory.
     pub(crate) fn set_asleep(&mut self, is_asleep: bool) {
         self.is_asleep = is_asleep;
         for disk in &self.disks {
@@ -190,7 +191,7 @@ impl Config {
         Ok(&self.injections[place])
     }
 
-    /// What the directory of an injection is called.
+    /// The name of an injection's directory.
     pub(crate) fn name_of(&self, id: InjectionId) -> &str {
         self.injection(id).map_or("?", Injection::name)
     }
@@ -310,7 +311,8 @@ impl Config {
         Ok(())
     }
 
-    /// For each disk whose requests an injection delays, how many I/Os a second its tags and the mean delay allow at most.
+    /// For each disk whose requests an injection delays, how many I/Os a second its tags and the mean
+    /// delay allow at most.
     pub(crate) fn ceilings(&self, id: InjectionId) -> impl Iterator<Item = (&[u8], u64)> {
         self.disks.iter().filter_map(move |disk| {
             let plan = disk.plan.as_deref()?;
@@ -412,8 +414,8 @@ impl Config {
 }
 
 impl Disk {
-    /// Has all hardware queues follow the plan, or none while the machine sleeps. One that is added just now takes it when it gets
-    /// the lock.
+    /// Has all hardware queues follow the plan, or none while the machine sleeps. One that is added
+    /// just now takes it when it gets the lock.
     fn tell(&self, is_asleep: bool) {
         self.queue.for_each_hw_queue(|hw_queue| {
             HwState::follow(hw_queue, self.plan.clone().filter(|_| !is_asleep));

@@ -31,7 +31,7 @@ pub(crate) struct InjectionId(pub(crate) u64);
 /// One injection.
 pub(crate) struct Injection {
     pub(crate) id: InjectionId,
-    /// What its directory is called.
+    /// The name of its directory.
     pub(crate) name: KVec<u8>,
     pub(crate) settings: Settings,
     pub(crate) owner: OwnerFiles,
@@ -59,7 +59,7 @@ impl Injection {
         })
     }
 
-    /// What its directory is called, as far as it is text.
+    /// The name of its directory, as far as it is text.
     pub(crate) fn name(&self) -> &str {
         core::str::from_utf8(&self.name).unwrap_or("?")
     }

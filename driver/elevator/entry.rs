@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What lists and queues by time can link: an object with two links in it and some words for the scheduler.
+//! Entries of lists and queues by time: objects with two links in them and some words for the
+//! scheduler.
 
 use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::bindings;
@@ -25,7 +26,7 @@ pub(crate) unsafe trait Entry: Sized + Send {
     /// `raw` must be valid, and this its only handle from now on.
     unsafe fn from_raw(raw: NonNull<Self::Raw>) -> Self;
 
-    /// The node for lists. `raw` must be valid.
+    /// The node for lists.
     ///
     /// # Safety
     ///
