@@ -338,7 +338,7 @@ fn park_or_hold(
     let why = if !park.can_park(request) {
         NotParked::Full
     } else if verdict.parked_ns == 0
-        && !plan.turns().any_waits()
+        && !plan.turns().any_waits_for(set)
         && plan.admit_at_once(set, 0, hw_queue, now_ns())
     {
         // All that they do is to limit, and there is room: its completion need not be held.
@@ -522,7 +522,7 @@ impl<E: Held> Hold<E> {
         let limits = plan.limits_of(request.set());
         let mut now_ns = now_ns();
         // Those that wait on other hardware queues came before it.
-        let admitted = if plan.turns().any_waits() && plan.turns().some_wait_for(limits) {
+        let admitted = if plan.turns().any_waits_for(limits) {
             Err(Closed::NOT)
         } else {
             plan.charge(limits, &mut now_ns)

@@ -68,8 +68,13 @@ impl Turns {
     }
 
     /// Whether any I/O waits for one of these limits.
+    #[inline]
+    pub(crate) fn any_waits_for(&self, limits: u64) -> bool {
+        self.any_waits() && self.some_wait_for(limits)
+    }
+
     #[inline(never)]
-    pub(crate) fn some_wait_for(&self, limits: u64) -> bool {
+    fn some_wait_for(&self, limits: u64) -> bool {
         self.sequences.iter().enumerate().any(|(place, sequence)| {
             // The last one may be of any limits.
             let concerns = place == SEQUENCES - 1 || sequence.limits.load(Relaxed) & limits != 0;

@@ -5,7 +5,7 @@
 mod completions;
 mod step;
 
-use self::completions::Parker;
+use self::completions::{Asked, Parker};
 pub(crate) use self::step::{one, Batch, Memory, Step};
 use crate::{
     elevator::{
@@ -26,7 +26,7 @@ use crate::{
         limit::Limit,
         operations::Operations,
     },
-    reference::{Counts, Kind, Outcome, Reference, Rule, Side, INJECTIONS},
+    reference::{Counts, Kind, Reference, Rule, Side, INJECTIONS},
     rule::Order,
     shim::{
         bindings,
@@ -35,10 +35,7 @@ use crate::{
     },
     sync::Arc,
 };
-use std::{
-    collections::{BTreeMap, VecDeque},
-    rc::Rc,
-};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 /// The driver's code and the reference, side by side.
 pub(crate) struct Pair {
@@ -101,15 +98,15 @@ impl Pair {
     fn park<T>(
         &mut self,
         act: impl FnOnce(&mut Hold<Request>, &mut Parker<'_>) -> T,
-    ) -> (T, BTreeMap<u64, Outcome>) {
+    ) -> (T, Asked) {
         let mut parker = Parker {
             hw_queue: &self.hw_queue,
             memory: &mut self.memory,
             used: &mut self.used,
-            outcomes: BTreeMap::new(),
+            asked: RefCell::default(),
         };
         let result = act(&mut self.requests, &mut parker);
-        (result, parker.outcomes)
+        (result, parker.asked.into_inner())
     }
 
     fn insert(&mut self, batch: &Batch) -> Result<(), String> {
@@ -129,20 +126,22 @@ impl Pair {
             requests.push(request);
         }
         let before = self.requests.asking();
-        let ((), outcomes) = self.park(|hold, parker| {
+        let ((), asked) = self.park(|hold, parker| {
             block_layer::insert(requests, |requests| hold.insert(requests, parker));
         });
-        self.compare_asking();
         let asking = self.requests.asking();
         let mut more = 0;
         for one in (first..).zip(kinds) {
             let can_be_parked = batch.shape.can_be_parked(one.1 == Kind::Read);
-            let outcome = outcomes.get(&one.0).copied();
+            let outcome = asked.iter().find(|(number, _)| *number == one.0);
+            let outcome = outcome.and_then(|(_, outcome)| *outcome);
             let asks = self
                 .reference
                 .insert(one, can_be_parked, outcome, asking > 0)?;
             more += u32::from(asks);
         }
+        // Those that asked have asked no more when the first came that waits, and its completion was looked at before.
+        self.compare_asking();
         // While any asks, nobody has come who has to wait for limits.
         if asking > 0 && asking != before + more {
             return Err(format!("{before} ask limits, then {asking}"));
@@ -154,10 +153,10 @@ impl Pair {
         if let Some(mut request) = self.at_device.pop() {
             request.complete_elsewhere();
             self.reference.insert_again(request.number());
-            let ((), outcomes) = self.park(|hold, parker| {
+            let ((), asked) = self.park(|hold, parker| {
                 block_layer::insert([request], |requests| hold.insert(requests, parker));
             });
-            assert!(outcomes.is_empty());
+            assert_eq!(asked, []);
         }
     }
 
@@ -173,12 +172,12 @@ impl Pair {
         let old = self.completions.follow(plan.clone());
         self.requests.follow(plan.clone());
         self.compare_asking();
-        let ((), outcomes) = self.park(|hold, parker| hold.park_held(parker));
+        let ((), asked) = self.park(|hold, parker| hold.park_held(parker));
         self.plan = plan;
         drop(old);
         let shapes = &self.shapes;
         let cannot = |number: u64, kind| !shapes[number as usize].can_be_parked(kind == Kind::Read);
-        self.reference.follow(&rules, &outcomes, cannot)
+        self.reference.follow(&rules, &asked, cannot)
     }
 
     /// Who asks its limits is known when it comes; that they ask no more, they do all at once.
@@ -411,7 +410,7 @@ impl Pair {
             ));
         }
         if let Some(plan) = &self.plan {
-            if plan.turns().any_waits() && plan.turns().some_wait_for(u64::MAX) {
+            if plan.turns().any_waits_for(u64::MAX) {
                 return Err("a ticket was lost".into());
             }
         }

@@ -292,12 +292,12 @@ impl Reference {
         });
     }
 
-    /// Follows other rules. `parked` is what became of completions of held requests, which new rules are to hold; `cannot` tells
+    /// Follows other rules. `asked` is what became of completions of held requests, which new rules are to hold; `cannot` tells
     /// of which requests that cannot be.
     pub(crate) fn follow(
         &mut self,
         rules: &[Rule],
-        parked: &BTreeMap<u64, Outcome>,
+        asked: &[(u64, Option<Outcome>)],
         cannot: impl Fn(u64, Kind) -> bool,
     ) -> Result<(), String> {
         self.plans.push(rules.to_vec());
@@ -313,7 +313,7 @@ impl Reference {
         self.used = used;
         self.judge_again_since(plan - 1, Side::Completions);
         self.judge_again_since(plan - 1, Side::Requests);
-        self.park_held(parked, cannot)
+        self.park_held(asked, cannot)
     }
 
     /// Judges all that is held again, after an injection has got an end.

@@ -10,19 +10,27 @@ use crate::{
     reference::{Outcome, Side},
     shim::{alloc::without_memory, bio::take_verified},
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::{cell::RefCell, collections::VecDeque};
 
 /// Has completions held, as the scheduler's `Parker`.
 pub(super) struct Parker<'a> {
     pub(super) hw_queue: &'a HwQueue,
     pub(super) memory: &'a mut VecDeque<Memory>,
     pub(super) used: &'a mut usize,
-    /// What became of each.
-    pub(super) outcomes: BTreeMap<u64, Outcome>,
+    pub(super) asked: RefCell<Asked>,
 }
+
+/// Of which requests the completion was to be held, in this order, and what became of that; `None` if it need not be held.
+pub(super) type Asked = Vec<(u64, Option<Outcome>)>;
 
 impl Park for Parker<'_> {
     fn can_park(&self, request: &Request) -> bool {
+        let number = request.first_sector();
+        let mut asked = self.asked.borrow_mut();
+        // It is asked about a held request twice in a row.
+        if asked.last().is_none_or(|(last, _)| *last != number) {
+            asked.push((number, None));
+        }
         request.can_be_parked()
     }
 
@@ -40,8 +48,9 @@ impl Park for Parker<'_> {
                 (Outcome::Parked(order.delay_ns), Ok(()))
             }
         };
-        let before = self.outcomes.insert(request.first_sector(), outcome);
-        assert_eq!(before, None, "asked twice");
+        let asked = self.asked.get_mut().last_mut().unwrap();
+        assert_eq!(*asked, (request.first_sector(), None), "asked twice");
+        asked.1 = Some(outcome);
         result
     }
 }

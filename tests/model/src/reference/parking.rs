@@ -3,7 +3,6 @@
 //! Completions: who holds them, and what if that cannot be.
 
 use super::{Held, Kind, Outcome, Parked, Ready, Reference, Rule, Set, Side};
-use std::collections::BTreeMap;
 
 impl Reference {
     /// The block layer has finished a request whose completion is to be held.
@@ -99,10 +98,11 @@ impl Reference {
         Ok(0)
     }
 
-    /// New rules hold the completions of requests that are held, but not those of which an earlier one does.
+    /// New rules hold the completions of requests that are held, but not those of which an earlier one does. The driver may ask
+    /// about them in any order, which decides who goes at once if a limit has no room for all.
     pub(super) fn park_held(
         &mut self,
-        outcomes: &BTreeMap<u64, Outcome>,
+        asked: &[(u64, Option<Outcome>)],
         cannot: impl Fn(u64, Kind) -> bool,
     ) -> Result<(), String> {
         let plan = self.plans.len() - 1;
@@ -114,6 +114,8 @@ impl Reference {
         let new = new.fold(0, |set, rule| set | 1 << rule.injection);
         let is_held = |held: &&Held| held.side == Side::Requests;
         let mut requests: Vec<Held> = self.held.iter().filter(is_held).cloned().collect();
+        let place_of = |number| asked.iter().position(|(other, _)| *other == number);
+        requests.sort_by_key(|held| place_of(held.number));
         for held in requests.iter_mut().filter(|_| new != 0) {
             let number = held.number;
             let can_be_parked = !cannot(number, held.kind) && !self.parked.contains_key(&number);
@@ -121,7 +123,7 @@ impl Reference {
                 continue;
             }
             let parked = self.judge(held.kind, Side::Completions) & new & !held.by;
-            let outcome = outcomes.get(&number).copied();
+            let outcome = place_of(number).and_then(|place| asked[place].1);
             let instead = self.park((number, held.kind), parked, true, outcome)?;
             self.count(instead, |counts| counts.entered += 1);
             held.by |= instead;
