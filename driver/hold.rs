@@ -394,6 +394,17 @@ impl Hold<Parked> {
         }
         self.enter_judged(parked);
     }
+
+    /// The next completion that may go at this time. Unless [`Hold::has_expired`] at this time, none is judged
+    /// again.
+    pub(crate) fn pop_at(&mut self, now_ns: u64) -> Option<Parked> {
+        let due = if self.held > 0 {
+            self.pop_due(now_ns)
+        } else {
+            None
+        };
+        due.or_else(|| self.ready.pop_front())
+    }
 }
 
 impl<E: Held> Hold<E> {
@@ -501,7 +512,7 @@ impl<E: Held> Hold<E> {
     pub(crate) fn pop(&mut self) -> Option<E> {
         if self.held > 0 {
             // Those who waited are older than those who need not.
-            if let Some(request) = self.pop_due() {
+            if let Some(request) = self.pop_due(now_ns()) {
                 return Some(request);
             }
         }
@@ -539,7 +550,7 @@ impl<E: Held> Hold<E> {
                 self.enter(request, 0, now_ns);
                 self.close(limits, closed, now_ns);
                 // Nobody asks any more. Of those who did, some may ask other limits, and go, or be found to wait as well.
-                self.pop_due().or_else(|| self.ready.pop_front())
+                self.pop_due(now_ns).or_else(|| self.ready.pop_front())
             }
         }
     }
@@ -598,8 +609,7 @@ impl<E: Held> Hold<E> {
     }
 
     /// The next request whose delays are over, if the limits that match it admit it.
-    fn pop_due(&mut self) -> Option<E> {
-        let mut now_ns = now_ns();
+    fn pop_due(&mut self, mut now_ns: u64) -> Option<E> {
         if now_ns >= self.next_end_ns {
             self.judge_again(now_ns);
         }

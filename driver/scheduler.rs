@@ -120,11 +120,14 @@ impl Inner {
 
     /// Asks the timer to release the first completion that may go. Everything that changes which are held ends with this.
     ///
-    /// If some may go already, the caller has to ask when it has given up the lock: the timer's soft interrupt would find it taken.
+    /// True if some may go already, the caller has to ask when it has given up the lock: the timer's soft interrupt would find it taken.
     #[must_use = "completions that may go now are to be released now"]
     fn set_release(&mut self, hw_queue: &HwQueue<Ioem>) -> bool {
         self.completions.settle();
         self.publish_next(hw_queue, self.requests.next_ns());
+        if hw_queue.has_departures() {
+            return true;
+        }
         if self.completions.is_empty() {
             return false;
         }
@@ -175,16 +178,15 @@ impl Inner {
         }
     }
 
-    /// Takes completions that may go now, some at a time. While the queue is frozen or about to be, all may: nobody waits for them
+    /// Takes completions that may go at this time, some at a time. While the queue is frozen or about to be, all may: nobody waits for them
     /// then but their submitters, who may be what the one waits for who freezes it, as when the disk is gone.
-    fn pop_completions(&mut self, hw_queue: &HwQueue<Ioem>) -> Fifo<Parked> {
+    fn pop_completions(&mut self, hw_queue: &HwQueue<Ioem>, now_ns: u64) -> Fifo<Parked> {
         let mut done = Fifo::new();
-        let now_ns = now_ns();
         for _ in 0..BATCH {
             let popped = if hw_queue.is_freezing() {
                 self.completions.pop_any()
             } else {
-                self.completions.pop()
+                self.completions.pop_at(now_ns)
             };
             let Some(parked) = popped else { break };
             self.leave(&parked, now_ns);
@@ -365,7 +367,7 @@ impl Elevator for Ioem {
         drop(old);
         // They end where all others do, and not here, where some that are told of an end would do more than they may: the queue is
         // frozen.
-        while !lock.lock().completions.is_empty() {
+        while !lock.lock().completions.is_empty() || hw_queue.has_departures() {
             fsleep(Delta::from_micros(20));
         }
     }
@@ -491,20 +493,26 @@ impl Elevator for Ioem {
         if !in_interrupt {
             let mut inner = lock.lock();
             inner.take_arrivals(hw_queue);
+            // What the timer has to end, it gets without the lock, which it might find taken again and again.
+            if !hw_queue.has_departures() {
+                hw_queue.depart(inner.pop_completions(hw_queue, now_ns()));
+            }
             let releases = inner.set_release(hw_queue);
             drop(inner);
             return release_now(hw_queue, releases);
         }
+        hw_queue.take_departures(Parked::complete);
         // Another processor may have it, or the task that was interrupted.
         let Some(mut inner) = lock.try_lock() else {
             return hw_queue.kick();
         };
         // To judge many again takes too long for an interrupt.
-        if inner.completions.has_expired(now_ns()) {
+        let now_ns = now_ns();
+        if inner.completions.has_expired(now_ns) {
             drop(inner);
             return hw_queue.kick();
         }
-        let mut done = inner.pop_completions(hw_queue);
+        let mut done = inner.pop_completions(hw_queue, now_ns);
         let releases = inner.set_release(hw_queue);
         drop(inner);
         while let Some(parked) = done.pop_front() {

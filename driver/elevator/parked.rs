@@ -602,10 +602,10 @@ impl Drop for Parked {
     }
 }
 
-/// Completions that have arrived, which any context adds to, without a lock.
-pub(super) struct Arrivals(AtomicPtr<Record>);
+/// Completions that any context adds to, without a lock, and another one takes all at once.
+pub(super) struct Batch(AtomicPtr<Record>);
 
-impl Arrivals {
+impl Batch {
     /// None.
     pub(super) const fn new() -> Self {
         Self(AtomicPtr::new(null_mut()))
@@ -629,10 +629,15 @@ impl Arrivals {
         }
     }
 
-    /// Takes all of them, in the order in which they arrived.
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Takes all of them, in the order in which they were added.
     pub(super) fn take(&self, mut each: impl FnMut(Parked)) {
         // Most often there is none.
-        if self.0.load(Ordering::Relaxed).is_null() {
+        if self.is_empty() {
             return;
         }
         // Acquire: see `push`.

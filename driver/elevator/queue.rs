@@ -6,8 +6,8 @@
 
 use super::{
     atomic::{AtomicBool, Relaxed},
-    parked::{self, Arrivals},
-    Elevator, NoIo, Parked, Parking, Request,
+    parked::{self, Batch},
+    Elevator, Fifo, NoIo, Parked, Parking, Request,
 };
 use crate::policy::device::Disk;
 use core::ptr::NonNull;
@@ -178,7 +178,9 @@ pub(crate) struct HwQueue<E: Elevator> {
     #[pin]
     release_timer: Opaque<bindings::hrtimer>,
     /// Completions that are to be held from now on.
-    arrivals: Arrivals,
+    arrivals: Batch,
+    /// Completions that `release_timer` is to end.
+    departures: Batch,
     #[pin]
     work: Work<Self>,
     /// Whether its last processor is going offline.
@@ -212,7 +214,8 @@ impl<E: Elevator> HwQueue<E> {
                     );
                 }
             }),
-            arrivals: Arrivals::new(),
+            arrivals: Batch::new(),
+            departures: Batch::new(),
             work <- new_work!("elevator_release"),
             is_leaving: AtomicBool::new(false),
             data <- E::new_hw_queue(),
@@ -322,6 +325,23 @@ impl<E: Elevator> HwQueue<E> {
     /// Takes the completions that have arrived, in their order.
     pub(crate) fn take_arrivals(&self, each: impl FnMut(Parked)) {
         self.arrivals.take(each);
+    }
+
+    /// Has these completions wait for [`HwQueue::take_departures`].
+    pub(crate) fn depart(&self, mut done: Fifo<Parked>) {
+        while let Some(parked) = done.pop_front() {
+            self.departures.push(parked);
+        }
+    }
+
+    /// Whether any completion waits for [`HwQueue::take_departures`]. Any context.
+    pub(crate) fn has_departures(&self) -> bool {
+        !self.departures.is_empty()
+    }
+
+    /// Takes the completions that [`HwQueue::depart`] has got, in their order.
+    pub(crate) fn take_departures(&self, each: impl FnMut(Parked)) {
+        self.departures.take(each);
     }
 
     /// Has [`Elevator::release`] called, soon and in another context. Any context.

@@ -3,7 +3,7 @@
 //! What a hardware queue does with completions: the few lines of the driver's `elevator/queue.rs` that do no more than that.
 
 use super::{
-    parked::{self, Arrivals},
+    parked::{self, Batch},
     Parked, Parking, Request,
 };
 use crate::{bindings, policy::filter::Io};
@@ -11,7 +11,7 @@ use std::cell::RefCell;
 
 /// A hardware queue. Records have its address, so that it stays where it is.
 pub(crate) struct HwQueue {
-    arrivals: Arrivals,
+    arrivals: Batch,
     /// The numbers of those that have arrived and were not told yet, for the test.
     arrived: RefCell<Vec<u64>>,
 }
@@ -19,7 +19,7 @@ pub(crate) struct HwQueue {
 impl HwQueue {
     pub(crate) fn new() -> Box<Self> {
         Box::new(Self {
-            arrivals: Arrivals::new(),
+            arrivals: Batch::new(),
             arrived: RefCell::default(),
         })
     }

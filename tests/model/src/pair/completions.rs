@@ -128,7 +128,7 @@ impl Pair {
         let mut done = Vec::new();
         for _ in 0..most {
             self.reference.give_way(Side::Completions);
-            let popped = self.completions.pop();
+            let popped = self.completions.pop_at(self.reference.now_ns);
             self.reference.expire(Side::Completions);
             let Some(parked) = popped else {
                 self.nothing_goes(Side::Completions, self.completions.next_ns())?;
