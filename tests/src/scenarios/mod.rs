@@ -32,6 +32,7 @@ mod recovery;
 mod recovery_parked;
 mod security;
 mod seed;
+mod sleep;
 mod tags;
 mod traps;
 mod traps_files;
@@ -146,6 +147,8 @@ pub(crate) const ALL: &[Scenario] = &[
         recovery_parked::other_scheduler,
     ),
     scenario("recovery_parked_lease_end", recovery_parked::lease_end),
+    scenario("sleep_hibernation", sleep::hibernation),
+    scenario("sleep_suspend", sleep::suspend),
     scenario("recovery_processor_offline", recovery::processor_offline),
     scenario("recovery_limit", recovery::limit_ended),
     scenario("module_in_use", module::in_use),

@@ -75,7 +75,9 @@ impl Target {
             let name = entry.file_name().to_string_lossy().into_owned();
             let scheduler = entry.path().join("queue/scheduler");
             let is_path = name.starts_with("nvme") && name[4..].contains('c');
-            if is_path && !sys::read(&scheduler)?.contains("[ioem") {
+            // It may just have gone.
+            let is_other = || sys::read(&scheduler).is_ok_and(|text| !text.contains("[ioem"));
+            if is_path && is_other() {
                 // Before it is registered it takes none.
                 switched += u32::from(sys::write(scheduler, "ioem").is_ok());
             }
