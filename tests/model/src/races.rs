@@ -173,7 +173,7 @@ fn tickets_lose_nothing() {
             assert_eq!(one.min(other), 0, "a ticket is missing");
             assert_eq!(one.max(other), 1, "a ticket was given twice");
         }
-        assert!(!turns.any_waits() && !turns.some_wait_for(u64::MAX));
+        assert!(!turns.any_waits() && !turns.any_waits_for(u64::MAX));
         for limits in [0b01, 0b11] {
             let next = turns.draw(limits);
             assert_eq!((next, turns.before(limits, next)), (2, 0));
