@@ -7,7 +7,11 @@ use crate::{
     hold::Held,
     injection::InjectionId,
     ledger::Count,
-    policy::{filter::Io, limit::Window},
+    policy::{
+        bounds::{Bounds, Place},
+        filter::Io,
+        limit::Window,
+    },
     rule::{Order, Rule},
     turns::Turns,
 };
@@ -28,9 +32,11 @@ static NEXT_EPOCH: AtomicU64 = AtomicU64::new(1);
 /// # Invariants
 ///
 /// No two rules have the same `bit`, and `places` has the place of each by the number of its bit. No rule that is not in an entry
-/// of `by_operation` matches an operation of that number.
+/// of `by_operation` matches an operation of that number. `screens` has one for each of `rules`, in the same order.
 pub(crate) struct Plan {
     rules: KVec<Rule>,
+    /// What is looked at of all rules, so that those that do not match cost little.
+    screens: KVec<Screen>,
     places: [u8; MOST_RULES],
     /// The rules that may match an operation, by its number in `enum req_op`; the last entry is for all numbers from there on.
     by_operation: [u64; OPERATIONS],
@@ -46,6 +52,13 @@ pub(crate) struct Plan {
     turns: Turns,
     /// Whether some rule asks for the PID namespace of who submits.
     pub(crate) asks_for_pid_namespace: bool,
+}
+
+/// The part of a rule that most I/O fails at.
+struct Screen {
+    /// The rule's.
+    bit: u64,
+    bounds: Bounds,
 }
 
 /// What the rules say about one request.
@@ -134,6 +147,7 @@ impl Plan {
     fn of(rules: KVec<Rule>, old: Option<&Self>, epoch: u64) -> Result<Arc<Self>> {
         let mut plan = Self {
             asks_for_pid_namespace: rules.iter().any(Rule::asks_for_pid_namespace),
+            screens: KVec::new(),
             rules,
             places: [0; MOST_RULES],
             by_operation: [0; OPERATIONS],
@@ -144,6 +158,11 @@ impl Plan {
             turns: Turns::new(),
         };
         plan.give_bits(old);
+        for rule in &plan.rules {
+            // INVARIANT: They are pushed in the order of the rules.
+            let (bit, bounds) = (rule.bit, rule.bounds());
+            plan.screens.push(Screen { bit, bounds }, GFP_KERNEL)?;
+        }
         Ok(Arc::new(plan, GFP_KERNEL)?)
     }
 
@@ -308,8 +327,15 @@ impl Plan {
             return verdict;
         }
         verdict.held_by = limit_all;
-        for rule in self.rules_of(self.for_operation(request.operation()) & !limit_all) {
-            rule.add_to(&mut verdict, request, clock, Some(hw_queue));
+        let candidates = self.for_operation(request.operation()) & !limit_all;
+        if candidates == 0 {
+            return verdict;
+        }
+        let place = Place::of(request);
+        for (screen, rule) in self.screens.iter().zip(&self.rules) {
+            if screen.bit & candidates != 0 && screen.bounds.may_match(&place) {
+                rule.add_to(&mut verdict, request, clock, Some(hw_queue));
+            }
         }
         verdict
     }

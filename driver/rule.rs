@@ -12,6 +12,7 @@ use crate::{
     ledger::{Count, Ledger},
     plan::{Closed, Plan, Verdict},
     policy::{
+        bounds::Bounds,
         delay::Delay,
         filter::{Filter, Io},
         gate::Gate,
@@ -179,6 +180,11 @@ impl Rule {
     /// Whether a request may match whose operation has this number in `enum req_op`.
     pub(crate) fn may_match(&self, operation: u32) -> bool {
         self.filter.operations.may_match(operation)
+    }
+
+    /// What bounds the I/O that this rule is about.
+    pub(crate) fn bounds(&self) -> Bounds {
+        self.filter.bounds()
     }
 
     /// Whether the I/O is one of those that this rule is about.

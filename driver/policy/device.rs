@@ -213,6 +213,16 @@ impl Part {
         }
     }
 
+    /// The only partition that I/O can come through, if it is one.
+    pub(super) fn sole_partition(&self) -> Option<u8> {
+        let count: u32 = self.partitions.iter().map(|word| word.count_ones()).sum();
+        if self.is_all() || count != 1 || self.numbers != [0; MOST_DEVICES] {
+            return None;
+        }
+        (1..=u8::MAX)
+            .find(|&number| self.partitions[usize::from(number >> 6)] & (1 << (number & 63)) != 0)
+    }
+
     /// Whether the I/O comes through this part.
     #[inline]
     pub fn has(&self, io: &impl Io) -> bool {

@@ -3,6 +3,7 @@
 //! Which I/O an injection is about: every condition must hold, and one that is empty always does.
 
 use super::{
+    bounds::Bounds,
     device::Part,
     operations::{Conditions, Operations},
     sectors::Sectors,
@@ -65,6 +66,20 @@ impl Filter {
         !self.sectors.are_all() || self.min_bytes > 0 || self.max_bytes > 0
     }
 
+    /// What bounds the I/O that matches.
+    pub fn bounds(&self) -> Bounds {
+        let max_bytes = match self.max_bytes {
+            0 => u32::MAX,
+            most => most,
+        };
+        let bytes = (self.min_bytes, max_bytes);
+        Bounds::new(
+            self.sectors.first_and_last(),
+            bytes,
+            self.part.sole_partition(),
+        )
+    }
+
     /// Whether the I/O matches.
     ///
     /// Metadata never belongs to somebody, as in blk-throttle: who else needs it would wait for the one who wrote it.
@@ -109,6 +124,10 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     extern crate std;
+    use super::super::{
+        bounds::Place,
+        device::{Devices, Disk},
+    };
     use super::*;
 
     #[derive(Clone, Copy)]
@@ -289,6 +308,70 @@ mod tests {
             assert_eq!(filter.matches(&READ), expected, "{filter:?}");
             assert!(!filter.matches_all());
         }
+    }
+
+    use proptest::prelude::*;
+
+    /// Few numbers, so that what is asked for and what there is are often next to each other.
+    fn filters() -> impl Strategy<Value = Filter> {
+        let range = (0u64..40, 1u64..20).prop_map(|(start, length)| {
+            let text = std::format!("{start}+{length}");
+            Sectors::parse(text.as_bytes()).unwrap()
+        });
+        let sectors = prop_oneof![
+            Just(Sectors::ALL),
+            range,
+            Just("0+2 9+4 30+1").prop_map(|text| Sectors::parse(text.as_bytes()).unwrap())
+        ];
+        let part = prop_oneof![Just("sda"), Just("sda3"), Just("sda3 sda200"), Just("sdb1")];
+        let part = part.prop_map(|names| {
+            let sda = Disk {
+                name: b"sda",
+                major: 8,
+                first_minor: 0,
+                minors: 16,
+            };
+            Devices::parse(names.as_bytes()).unwrap().on(&sda)
+        });
+        let bytes = prop_oneof![Just(0u32), 1..5_000u32];
+        (sectors, part, bytes.clone(), bytes).prop_map(|(sectors, part, min_bytes, max_bytes)| {
+            Filter {
+                sectors,
+                part: part.unwrap_or(ANY.part),
+                min_bytes,
+                max_bytes,
+                ..ANY
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_out_of_bounds_does_not_match(
+            filter in filters(),
+            first_sector in prop_oneof![9 => 0u64..60, 1 => Just(u64::MAX)],
+            bytes in prop_oneof![Just(0u32), 1..6_000u32],
+            partition in prop_oneof![Just(0u8), Just(3), Just(200), Just(4)],
+        ) {
+            let io = Plain { first_sector, bytes, partition, ..READ };
+            let may_match = filter.bounds().may_match(&Place::of(&io));
+            prop_assert!(may_match || !filter.matches(&io));
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_one_range_is_out_of_bounds() {
+        let sectors = Sectors::parse(b"8+8").unwrap();
+        let bounds = Filter { sectors, ..ANY }.bounds();
+        let may_match = |first_sector, bytes| {
+            bounds.may_match(&Place::of(&Plain {
+                first_sector,
+                bytes,
+                ..READ
+            }))
+        };
+        assert!(may_match(8, 512) && may_match(15, 512) && may_match(0, 4_608));
+        assert!(!may_match(16, 512) && !may_match(0, 4_096));
     }
 
     #[test]

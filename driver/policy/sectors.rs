@@ -77,6 +77,14 @@ impl Sectors {
         self.count == 0
     }
 
+    /// The first and the last sector of all ranges.
+    pub(super) fn first_and_last(&self) -> (u64, u64) {
+        let ranges = self.ranges().iter();
+        let first = ranges.clone().map(|range| range.start).min();
+        let last = ranges.map(|range| range.end.saturating_sub(1)).max();
+        first.zip(last).unwrap_or((0, u64::MAX))
+    }
+
     fn ranges(&self) -> &[Range] {
         &self.ranges[..self.count]
     }

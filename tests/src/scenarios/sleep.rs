@@ -19,9 +19,6 @@ const HOUR_US: &str = "3600000000";
 /// How many reads each injection holds.
 const HELD: u64 = 4;
 
-/// How often the machine goes to sleep.
-const ROUNDS: usize = 2;
-
 const STATE: &str = "/sys/power/state";
 const TEST: &str = "/sys/power/pm_test";
 
@@ -70,42 +67,32 @@ fn fall_asleep_and_wake(report: &mut Report, sleep: impl Fn() -> Result<()>) -> 
     let (slow, other) = (Disk::on_ioem(&kind)?, Disk::on_ioem(&kind)?);
     sys::run(&["mkfs.ext4", "-q", &slow.path()])?;
     sys::run(&["mount", &slow.path(), "/mnt"])?;
-    let mut alone_ms = 0;
-    for _ in 0..ROUNDS {
-        fs::write("/mnt/dirty", vec![1; 1 << 20])?;
-        alone_ms = alone_ms.max(time_ms(&sleep)?);
-    }
-    for _ in 0..ROUNDS {
-        fs::write("/mnt/dirty", vec![2; 1 << 20])?;
-        let all = [("device", slow.name()), ("delay_us", HOUR_US)];
-        let some = [
-            ("device", other.name()),
-            ("op", "read"),
-            ("delay_us", HOUR_US),
-        ];
-        let requests = hold(&slow, "requests", &all)?;
-        let completions = hold(&other, "completions", &some)?;
-        let asleep_ms = time_ms(&sleep)?;
-        let limit_ms = alone_ms + alone_ms / 5;
-        report.time(
-            "to sleep and back with all I/O delayed by an hour, ms",
-            format!("<= 1.2 x {alone_ms}"),
-            asleep_ms,
-            asleep_ms <= limit_ms,
-        );
-        for (injection, readers) in [requests, completions] {
-            readers.finish()?;
-            let held = injection.stat("held")?;
-            report.figure("still held after that", 0, held, held == 0);
-            injection.remove()?;
-        }
-    }
-    let again = [
+    fs::write("/mnt/dirty", vec![1; 1 << 20])?;
+    let alone_ms = time_ms(&sleep)?;
+    fs::write("/mnt/dirty", vec![2; 1 << 20])?;
+    let all = [("device", slow.name()), ("delay_us", HOUR_US)];
+    let some = [
         ("device", other.name()),
         ("op", "read"),
         ("delay_us", HOUR_US),
     ];
-    let (injection, readers) = hold(&other, "again", &again)?;
+    let requests = hold(&slow, "requests", &all)?;
+    let completions = hold(&other, "completions", &some)?;
+    let asleep_ms = time_ms(&sleep)?;
+    let limit_ms = alone_ms + alone_ms / 5;
+    report.time(
+        "to sleep and back with all I/O delayed by an hour, ms",
+        format!("<= 1.2 x {alone_ms}"),
+        asleep_ms,
+        asleep_ms <= limit_ms,
+    );
+    for (injection, readers) in [requests, completions] {
+        readers.finish()?;
+        let held = injection.stat("held")?;
+        report.figure("still held after that", 0, held, held == 0);
+        injection.remove()?;
+    }
+    let (injection, readers) = hold(&other, "again", &some)?;
     thread::sleep(Duration::from_millis(200));
     let held = injection.stat("held")?;
     report.figure("held when awake again", HELD, held, held == HELD);
