@@ -70,6 +70,8 @@ pub(crate) use self::{
     time_queue::TimeQueue,
 };
 
+use no_io::without_reserves;
+
 /// An I/O scheduler.
 pub(crate) trait Elevator: Sized + 'static {
     /// What is written into a disk's `queue/scheduler`; below 16 bytes.

@@ -375,7 +375,8 @@ impl NotParked {
 impl Hold<Parked> {
     /// Takes a completion that has arrived, and was judged when its request was inserted.
     pub(crate) fn arrive(&mut self, mut parked: Parked) {
-        let Some(plan) = &self.plan else {
+        let plan = self.plan.as_ref().filter(|_| !parked.is_over());
+        let Some(plan) = plan else {
             return self.ready.push_back(parked);
         };
         let may_end = parked.set() & !self.endless;

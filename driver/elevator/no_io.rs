@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A scope in which no allocation of this task waits for I/O.
+//! Scopes in which allocations of this task wait for no I/O, or take nothing of the reserves.
 
 use core::marker::PhantomData;
 use kernel::bindings;
@@ -44,4 +44,22 @@ impl Drop for NoIo {
         // SAFETY: As above.
         unsafe { flags.write((flags.read() & !bindings::PF_MEMALLOC_NOIO) | self.saved) };
     }
+}
+
+/// Allocates something for which no reserve of memory is meant, even if the current task may use them, since it frees memory
+/// (`PF_MEMALLOC`). The allocation must not begin to free memory itself: it would end up here again.
+///
+/// As `__GFP_NOMEMALLOC` has it, which the kernel crate does not know.
+pub(super) fn without_reserves<T>(allocate: impl FnOnce() -> T) -> T {
+    // SAFETY: `get_current` is the running task, which lives while it runs, and whose `flags` only itself writes; an interrupt
+    // that comes in between leaves them as they were.
+    let flags = unsafe { &raw mut (*bindings::get_current()).flags };
+    // SAFETY: As above.
+    let before = unsafe { flags.read() };
+    // SAFETY: As above.
+    unsafe { flags.write(before & !bindings::PF_MEMALLOC) };
+    let result = allocate();
+    // SAFETY: As above.
+    unsafe { flags.write(flags.read() | before & bindings::PF_MEMALLOC) };
+    result
 }

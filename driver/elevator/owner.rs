@@ -54,6 +54,24 @@ impl Drop for Node {
     }
 }
 
+/// Whether the bio's cgroup is charged for it by blk-iocost, which takes it for under way until it has ended.
+///
+/// # Safety
+///
+/// `bio` must be valid, and submitted.
+pub(super) unsafe fn is_charged(bio: *mut bindings::bio) -> bool {
+    #[cfg(CONFIG_BLK_CGROUP_IOCOST)]
+    {
+        // SAFETY: By this function's requirements; the field was written when the bio was submitted, and when it was merged.
+        unsafe { (*bio).bi_iocost_cost != 0 }
+    }
+    #[cfg(not(CONFIG_BLK_CGROUP_IOCOST))]
+    {
+        let _ = bio;
+        false
+    }
+}
+
 /// The directory of the cgroup that the current task sees as the root of all (`current_cgns_cgroup_dfl()`).
 fn visible_root() -> Result<NonNull<bindings::kernfs_node>> {
     // SAFETY: The current task is valid while it runs. Only itself changes its namespaces, and they keep the set of cgroups

@@ -11,8 +11,9 @@
 //! `bi_end_io` is replaced only where the block layer calls it before this module returns, or before the request is freed.
 //! It is never called by this module: that of a part that was split off must not be (`bio_chain_endio()`).
 //!
-//! A bio that others still count on (parts that were split off are under way; it was stolen for another path) is not parked: the
-//! count is all that is kept, until its time.
+//! A bio that others still count on, as parts that were split off are under way, is not parked: the count is all that is kept, until
+//! its time. A bio that was stolen for another path is that path's business: it gets its count back at once, since its disk
+//! may be gone before the time is over.
 //!
 //! C header: [`include/linux/bio.h`](srctree/include/linux/bio.h)
 
@@ -40,7 +41,7 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// Each of the bios has a count that is this record's, until it is parked.
+/// Each of the bios has a count that is this record's, until it is parked, or the record is over.
 #[repr(C)]
 pub(crate) struct Record {
     list: bindings::list_head,
@@ -63,6 +64,8 @@ pub(crate) struct Record {
     partition: u8,
     /// The device whose statistics the request is in; null if it is in none.
     counted: *mut bindings::block_device,
+    /// Whether the bios are not the record's any more.
+    is_over: bool,
     // Of the only bio of a request that is in the middle of a flush sequence, while `flushed` takes their place.
     end_io: bindings::bio_end_io_t,
     private: *mut ffi::c_void,
@@ -90,7 +93,7 @@ pub(crate) struct Parking {
 /// # Invariants
 ///
 /// The pointer is valid, and this is the only handle of the record. Each of its bios is parked, or has a count that is the
-/// record's.
+/// record's, unless it is over.
 #[must_use = "a completion that is dropped is somebody's lost I/O"]
 pub(crate) struct Parked(NonNull<Record>);
 
@@ -168,9 +171,10 @@ impl Record {
         // SAFETY: The first bio is valid and submitted, or null.
         let cgroup = unsafe { owner::Lineage::of(first_bio) };
         let cgroups = cgroup.len();
-        // Without the reserves that are for those who free memory: the I/O goes without being held then.
+        // Without the reserves, also for those who free memory: the I/O goes without being held then.
         let flags = GFP_NOWAIT | __GFP_NOWARN;
-        let memory = KVec::<u64>::with_capacity(Self::words(bios, cgroups), flags).ok()?;
+        let words = Self::words(bios, cgroups);
+        let memory = super::without_reserves(|| KVec::<u64>::with_capacity(words, flags).ok())?;
         let (memory, _, _) = memory.into_raw_parts();
         let record = NonNull::new(memory.cast::<Self>())?;
         // SAFETY: The memory is as large as is written here, and aligned, as all fields are words or less. It is ours.
@@ -193,6 +197,7 @@ impl Record {
                 device: request.device(),
                 partition: request.partition(),
                 counted: request.counted_for(),
+                is_over: false,
                 end_io: None,
                 private: null_mut(),
                 bios,
@@ -235,7 +240,7 @@ impl Request {
     /// Not of zone management: a second `bio_endio()` would move write pointers again, and a late one would let the zones'
     /// users go by old ones. Not of reads with integrity, which another task verifies after the first `bio_endio()`, by what the
     /// disk's format is then. Not if somebody else is told of the end by `end_io`, who frees the bios by himself (the paths of
-    /// dm-multipath); a flush sequence has one, too, and does not.
+    /// dm-multipath); a flush sequence has one, too, and does not. Not if others would wait: see [`Request::keeps_others`].
     pub(crate) fn can_be_parked(&self) -> bool {
         const FLUSH_SEQUENCE: u32 = 1 << bindings::rqf_flags___RQF_FLUSH_SEQ;
         let operation = self.operation();
@@ -259,6 +264,26 @@ impl Request {
             && !is_verified
             && !self.has_record()
             && (end_io.is_none() || is_flushed)
+            && !self.keeps_others()
+    }
+
+    /// Whether one of its bios waits for parts that were split off, and would keep others waiting if these are held: it stays
+    /// under way for blk-iocost, which shares the disk out by that, and an error of it would come to the zone's later writes.
+    fn keeps_others(&self) -> bool {
+        const ZONE: u16 = 1 << bindings::BIO_ZONE_WRITE_PLUGGING;
+        let mut bio = self.bio();
+        while !bio.is_null() {
+            // SAFETY: A request's bios are valid while the scheduler owns it.
+            unsafe {
+                let waits = (*bio).bi_flags & 1 << bindings::BIO_CHAIN != 0
+                    && remaining(bio).load(Ordering::Acquire) > 1;
+                if waits && ((*bio).bi_flags & ZONE != 0 || owner::is_charged(bio)) {
+                    return true;
+                }
+                bio = (*bio).bi_next;
+            }
+        }
+        false
     }
 
     /// Has the request's completion held; how many bytes of memory that takes, or `None` if there is none.
@@ -273,8 +298,11 @@ impl Request {
         // of a bio that no driver has. INVARIANT: Each of them gets a count.
         unsafe {
             Record::for_each_bio(record, |bio| {
-                // As `bio_inc_remaining()`.
-                (*bio).bi_flags |= 1 << bindings::BIO_CHAIN;
+                // As `bio_inc_remaining()`. Without the flag, nobody else counts, and the last who did may have left 0.
+                if (*bio).bi_flags & 1 << bindings::BIO_CHAIN == 0 {
+                    remaining(bio).store(1, Ordering::Relaxed);
+                    (*bio).bi_flags |= 1 << bindings::BIO_CHAIN;
+                }
                 remaining(bio).fetch_add(1, Ordering::AcqRel);
             });
         }
@@ -287,40 +315,49 @@ impl Request {
 /// The function that the block layer calls at the end of a flush sequence; see [`flushed`].
 pub(super) type Flushed = unsafe extern "C" fn(*mut bindings::bio);
 
+/// What becomes of the bios of a request that is finished.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The driver has ended them.
+    Usual,
+    /// The request is in the middle of a flush sequence, which ends its bio before the request is freed.
+    Flush,
+    /// Somebody has taken them for another path (`blk_steal_bios`), which ends them.
+    Stolen,
+}
+
 /// The block layer has finished a request, whose record this is: parks its bios. `None` if that is not known of all that is to
 /// be waited for: then `flushed` is called.
 ///
 /// # Safety
 ///
-/// `record` must be of the request, which does not have it any more, and `is_flush` tell whether the request is in a flush sequence
-/// and still has its bio, which it then ends before it is freed. Any context.
-pub(super) unsafe fn finish(
-    record: NonNull<Record>,
-    is_flush: bool,
-    flushed: Flushed,
-) -> Option<Parked> {
+/// `record` must be of the request, which does not have it any more, and which ends as `end` tells. Any context.
+pub(super) unsafe fn finish(record: NonNull<Record>, end: End, flushed: Flushed) -> Option<Parked> {
     // SAFETY: By this function's requirements the record is ours.
     unsafe {
-        if is_flush {
-            let mut waits = false;
-            Record::for_each_bio(record, |bio| {
-                // Only the sequence and we count on it. Our count goes, and the sequence's `bio_endio()` calls `flushed`, before
-                // it frees the request.
-                if remaining(bio).load(Ordering::Acquire) == 2 {
-                    let record = record.as_ptr();
-                    (*record).end_io = (*bio).bi_end_io;
-                    (*record).private = (*bio).bi_private;
-                    (*bio).bi_end_io = Some(flushed);
-                    (*bio).bi_private = record.cast();
-                    remaining(bio).fetch_sub(1, Ordering::AcqRel);
-                    waits = true;
+        match end {
+            End::Usual => Record::for_each_bio(record, |bio| park_bio(bio)),
+            // The path that has them now may end them before their time, and its disk be gone then.
+            End::Stolen => give_back(record),
+            End::Flush => {
+                let mut waits = false;
+                Record::for_each_bio(record, |bio| {
+                    // Only the sequence and we count on it. Our count goes, and the sequence's `bio_endio()` calls `flushed`, before
+                    // it frees the request.
+                    if remaining(bio).load(Ordering::Acquire) == 2 {
+                        let record = record.as_ptr();
+                        (*record).end_io = (*bio).bi_end_io;
+                        (*record).private = (*bio).bi_private;
+                        (*bio).bi_end_io = Some(flushed);
+                        (*bio).bi_private = record.cast();
+                        remaining(bio).fetch_sub(1, Ordering::AcqRel);
+                        waits = true;
+                    }
+                });
+                if waits {
+                    return None;
                 }
-            });
-            if waits {
-                return None;
             }
-        } else {
-            Record::for_each_bio(record, |bio| park_bio(bio));
         }
         Some(arrived(record))
     }
@@ -352,6 +389,27 @@ unsafe fn arrived(record: NonNull<Record>) -> Parked {
     }
     // INVARIANT: By this function's requirements.
     Parked(record)
+}
+
+/// Takes the record's counts from its bios: the record is over. Whoever is last ends a bio.
+///
+/// # Safety
+///
+/// The record is ours, and not over. No locks may be held, as this may call what the submitter wants to be called.
+unsafe fn give_back(record: NonNull<Record>) {
+    // SAFETY: By this function's requirements each bio is parked, so that this is what is left of its end; or has our count.
+    unsafe {
+        Record::for_each_bio(record, |bio| {
+            if remaining(bio).load(Ordering::Acquire) == 1 {
+                // Nobody else has it: as if nobody had counted.
+                (*bio).bi_flags &= !(1 << bindings::BIO_CHAIN);
+            }
+            bindings::bio_endio(bio);
+        });
+        (*record.as_ptr()).is_over = true;
+        // It is the bio that keeps the device.
+        (*record.as_ptr()).counted = null_mut();
+    }
 }
 
 /// What takes the place of `bi_end_io` while a bio is parked.
@@ -424,6 +482,12 @@ impl Parked {
         unsafe { self.0.as_ref().epoch }
     }
 
+    /// Whether it is known already that there is nothing to wait for, nor to tell anybody: only the memory is left.
+    pub(crate) fn is_over(&self) -> bool {
+        // SAFETY: By the type's invariants.
+        unsafe { self.0.as_ref().is_over }
+    }
+
     /// How much memory it takes.
     pub(crate) fn size(&self) -> usize {
         // SAFETY: By the type's invariants.
@@ -460,16 +524,11 @@ impl Parked {
     /// Tells the submitter. No locks may be held, as this calls what the submitter wants to be called.
     pub(crate) fn complete(self) {
         let record = ManuallyDrop::new(self).0;
-        // SAFETY: The record is ours. Each bio is parked, so that this is what is left of its end; or has our count, which this
-        // takes away, and whoever is last ends it.
+        // SAFETY: The record is ours.
         unsafe {
-            Record::for_each_bio(record, |bio| {
-                if remaining(bio).load(Ordering::Acquire) == 1 {
-                    // Nobody else has it: as if nobody had counted.
-                    (*bio).bi_flags &= !(1 << bindings::BIO_CHAIN);
-                }
-                bindings::bio_endio(bio);
-            });
+            if !record.as_ref().is_over {
+                give_back(record);
+            }
             Record::free(record);
         }
     }

@@ -4,7 +4,11 @@
 //!
 //! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
 
-use super::{entry::Entry, owner, parked::Record};
+use super::{
+    entry::Entry,
+    owner,
+    parked::{End, Record},
+};
 use crate::policy::{filter::Io, operations::Conditions};
 use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::{bindings, ffi, warn_on};
@@ -112,8 +116,8 @@ impl Request {
         }
     }
 
-    /// Takes the record of a finished request, if there is one, and whether the request is in a flush sequence that will end its bio:
-    /// not if the bio was stolen for another path (`blk_steal_bios`).
+    /// Takes the record of a finished request, if there is one, and how its bios end. Of the functions that finish requests, only
+    /// `blk_steal_bios` clears `biotail`.
     ///
     /// # Safety
     ///
@@ -121,15 +125,19 @@ impl Request {
     #[inline]
     pub(super) unsafe fn take_record(
         request: *mut bindings::request,
-    ) -> Option<(NonNull<Record>, bool)> {
+    ) -> Option<(NonNull<Record>, End)> {
         // SAFETY: By this function's requirements; the field has what `prepare` or `set_record` has put there.
         unsafe {
             let word = (*request).elv.priv_[0];
             let record = NonNull::new(word.map_addr(|at| at & !RELEASED))?;
             (*request).elv.priv_[0] = core::ptr::without_provenance_mut(word.addr() & RELEASED);
-            let is_flush = (*request).rq_flags & (1 << bindings::rqf_flags___RQF_FLUSH_SEQ) != 0
-                && !(*request).biotail.is_null();
-            Some((record.cast(), is_flush))
+            let is_flush = (*request).rq_flags & (1 << bindings::rqf_flags___RQF_FLUSH_SEQ) != 0;
+            let end = match (*request).biotail.is_null() {
+                true => End::Stolen,
+                false if is_flush => End::Flush,
+                false => End::Usual,
+            };
+            Some((record.cast(), end))
         }
     }
 

@@ -126,8 +126,8 @@ pub(crate) struct Reference {
     ready: Vec<Ready>,
     /// By the number of the request.
     parked: BTreeMap<u64, Parked>,
-    /// What has arrived, and when, in order.
-    arrived: Vec<(u64, u64)>,
+    /// What has arrived, when, and whether it is over already, in order.
+    arrived: Vec<(u64, u64, bool)>,
     /// Of each limit, the number of the last window, and how many I/Os went in it.
     used: BTreeMap<usize, (u64, u32)>,
     /// Until when those of a side that wait for some limits may leave others, of the other side, their turn.

@@ -37,9 +37,9 @@ impl HwQueue {
     /// As for the driver's.
     pub(super) unsafe fn finish(&self, request: *mut bindings::request) {
         // SAFETY: By this function's requirements.
-        if let Some((record, is_flush)) = unsafe { Request::take_record(request) } {
+        if let Some((record, end)) = unsafe { Request::take_record(request) } {
             // SAFETY: The record was the request's.
-            let parked = unsafe { parked::finish(record, is_flush, Self::flushed) };
+            let parked = unsafe { parked::finish(record, end, Self::flushed) };
             parked.into_iter().for_each(|parked| self.arrive(parked));
         }
     }

@@ -20,6 +20,10 @@ impl Lineage {
     }
 }
 
+pub(crate) unsafe fn is_charged(_: *mut bindings::bio) -> bool {
+    false
+}
+
 pub(crate) unsafe fn bio_is_in_cgroup(_: *mut bindings::bio, _: u64) -> bool {
     false
 }

@@ -83,7 +83,8 @@ impl Pair {
         let arrived = self.hw_queue.take_arrived();
         let any = !arrived.is_empty();
         for number in arrived {
-            self.reference.arrive(number)?;
+            let is_over = self.shapes[number as usize].is_stolen();
+            self.reference.arrive(number, is_over)?;
         }
         Ok(any)
     }
@@ -108,7 +109,8 @@ impl Pair {
         let is_before = at_device || self.reference.is_before_the_device(number);
         let late = self.late.iter().filter(|late| late.number() == number);
         let late = late.count() as u32;
-        let all = if self.reference.is_parked(number) || is_before {
+        let is_parked = self.reference.is_parked(number) && !shape.is_stolen();
+        let all = if is_parked || is_before {
             0
         } else {
             shape.bios().saturating_sub(late)
@@ -156,9 +158,14 @@ impl Pair {
         let number = parked.first_sector();
         let now_ns = self.reference.now_ns;
         self.used -= parked.size();
-        self.held_ns += now_ns - parked.arrival_ns();
+        let is_over = parked.is_over();
+        self.held_ns += if is_over {
+            0
+        } else {
+            now_ns - parked.arrival_ns()
+        };
         parked.count_time(now_ns);
-        if self.ends.of(number) > 0 {
+        if !is_over && self.ends.of(number) > 0 {
             return Err(format!("a bio of {number} has ended early"));
         }
         if let Err(error) = self.reference.take(Side::Completions, number, is_due) {

@@ -5,25 +5,25 @@
 use super::{Held, Kind, Outcome, Parked, Ready, Reference, Rule, Set, Side};
 
 impl Reference {
-    /// The block layer has finished a request whose completion is to be held.
-    pub(crate) fn arrive(&mut self, number: u64) -> Result<(), String> {
-        if self.arrived.iter().any(|(other, _)| *other == number) {
+    /// The block layer has finished a request whose completion is to be held, unless it is over, as somebody else ends it.
+    pub(crate) fn arrive(&mut self, number: u64, is_over: bool) -> Result<(), String> {
+        if self.arrived.iter().any(|(other, ..)| *other == number) {
             return Err(format!("{number} arrives twice"));
         }
-        self.arrived.push((number, self.now_ns));
+        self.arrived.push((number, self.now_ns, is_over));
         Ok(())
     }
 
     /// Takes what has arrived.
     pub(crate) fn take_arrivals(&mut self) -> Result<(), String> {
-        for (number, arrival_ns) in std::mem::take(&mut self.arrived) {
+        for (number, arrival_ns, is_over) in std::mem::take(&mut self.arrived) {
             let Some(Parked { kind, by, plan }) = self.parked.remove(&number) else {
                 return Err(format!("the completion of {number} was not to be held"));
             };
             let side = Side::Completions;
             let rank = self.next_rank();
             let by = self.judge_since(plan, kind, side, by, self.now_ns);
-            if by == 0 {
+            if by == 0 || is_over {
                 self.ready.push(Ready { number, side, rank });
                 continue;
             }

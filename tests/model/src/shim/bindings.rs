@@ -25,6 +25,7 @@ pub(crate) const BD_PARTNO: u32 = 255;
 pub(crate) const BIO_CHAIN: u32 = 3;
 pub(crate) const BIO_QOS_THROTTLED: u32 = 7;
 pub(crate) const BIO_QOS_MERGED: u32 = 8;
+pub(crate) const BIO_ZONE_WRITE_PLUGGING: u32 = 11;
 pub(crate) const rqf_flags___RQF_FLUSH_SEQ: u32 = 1;
 pub(crate) const rqf_flags___RQF_USE_SCHED: u32 = 5;
 pub(crate) const rqf_flags___RQF_IO_STAT: u32 = 8;
