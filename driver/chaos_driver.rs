@@ -5,6 +5,7 @@
 //! An I/O scheduler, `ioem`, that any blk-mq disk can be switched to while in use, and directories in configfs that say what
 //! is done to the I/O of such disks.
 
+mod completions;
 mod config;
 mod configfs;
 mod elevator;
@@ -12,6 +13,7 @@ mod hold;
 mod injection;
 mod ledger;
 mod lines;
+mod listing;
 mod memory;
 mod plan;
 // The host's tests and tools use it as a crate of its own.

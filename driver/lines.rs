@@ -13,6 +13,9 @@ use crate::{
 /// How many lines there are. More sets of limits than that at a time share the last one.
 const LINES: usize = 16;
 
+/// How many entries queue up at a time.
+const MOST_AT_ONCE: usize = 16;
+
 /// All lines of a hardware queue.
 ///
 /// # Invariants
@@ -111,15 +114,14 @@ impl<E: Entry> Lines<E> {
         place
     }
 
-    /// Has all entries of a line that are due at this time queue up, with the tickets that `draw` gives for their sets.
+    /// Has entries of a line that are due at this time queue up, with the tickets that `draw` gives for their sets; not all, if there are
+    /// very many, as this may be an interrupt. The others do when the line is asked again.
     pub(crate) fn queue_up(&mut self, place: usize, now_ns: u64, mut draw: impl FnMut(u64) -> u32) {
         let line = &mut self.lines[place];
-        while line
-            .delayed
-            .first_due_ns()
-            .is_some_and(|due_ns| due_ns <= now_ns)
-        {
-            let Some(mut entry) = line.delayed.pop() else {
+        for _ in 0..MOST_AT_ONCE {
+            let first_ns = line.delayed.first_due_ns();
+            let is_due = first_ns.is_some_and(|due_ns| due_ns <= now_ns);
+            let Some(mut entry) = is_due.then(|| line.delayed.pop()).flatten() else {
                 return;
             };
             entry.set_ticket(draw(entry.set()));

@@ -24,56 +24,59 @@ pub(crate) fn set_most_kib(kib: u32) {
     MOST.store(u64::from(kib) << 10, Relaxed);
 }
 
-/// What one hardware queue has of the memory.
+/// What one hardware queue has of the memory. It grows under the lock of its requests, and shrinks under that of its completions.
 ///
 /// # Invariants
 ///
-/// `set_aside` is counted in [`TAKEN`]. What is `used` is more by less than one completion takes.
+/// `set_aside` is counted in [`TAKEN`]. What is `used` is more by less than a step, and only where both locks' holders are at it
+/// at once, or by what the last completion takes.
 pub(crate) struct Allowance {
-    set_aside: u64,
-    used: u64,
+    set_aside: AtomicU64,
+    used: AtomicU64,
 }
 
+// Relaxed, everywhere: only the numbers count.
 impl Allowance {
     /// Nothing.
     pub(crate) const fn new() -> Self {
         Self {
-            set_aside: 0,
-            used: 0,
+            set_aside: AtomicU64::new(0),
+            used: AtomicU64::new(0),
         }
     }
 
     /// Whether there is memory for one more.
-    pub(crate) fn has_room(&mut self) -> bool {
-        self.used < self.set_aside || self.set_aside_more()
+    pub(crate) fn has_room(&self) -> bool {
+        self.used.load(Relaxed) < self.set_aside.load(Relaxed) || self.set_aside_more()
     }
 
-    fn set_aside_more(&mut self) -> bool {
+    fn set_aside_more(&self) -> bool {
         let more = TAKEN.fetch_add(STEP, Relaxed).saturating_add(STEP);
         if more > MOST.load(Relaxed) {
             TAKEN.fetch_sub(STEP, Relaxed);
             return false;
         }
         // INVARIANT: It was just counted.
-        self.set_aside = self.set_aside.saturating_add(STEP);
+        self.set_aside.fetch_add(STEP, Relaxed);
         true
     }
 
     /// Counts what one takes, for which there was room.
-    pub(crate) fn take(&mut self, bytes: usize) {
-        // INVARIANT: The last one may take more than there was.
-        self.used = self.used.saturating_add(bytes as u64);
+    pub(crate) fn take(&self, bytes: usize) {
+        // INVARIANT: The last one may take more than there was, of which the other lock's holder may just have given some back.
+        self.used.fetch_add(bytes as u64, Relaxed);
     }
 
     /// Counts what one does not take any more.
-    pub(crate) fn give_back(&mut self, bytes: usize) {
-        self.used = self.used.saturating_sub(bytes as u64);
+    pub(crate) fn give_back(&self, bytes: usize) {
+        let used = self.used.fetch_sub(bytes as u64, Relaxed);
+        let used = used.saturating_sub(bytes as u64);
         // One step is kept, for the next.
-        let keep = if self.used == 0 { 0 } else { STEP };
-        while self.set_aside.saturating_sub(self.used) >= STEP.saturating_add(keep) {
+        let keep = if used == 0 { 0 } else { STEP };
+        while self.set_aside.load(Relaxed).saturating_sub(used) >= STEP.saturating_add(keep) {
             // INVARIANT: It is still more than what is used, and not counted any more.
             TAKEN.fetch_sub(STEP, Relaxed);
-            self.set_aside = self.set_aside.saturating_sub(STEP);
+            self.set_aside.fetch_sub(STEP, Relaxed);
         }
     }
 }
@@ -81,6 +84,6 @@ impl Allowance {
 impl Drop for Allowance {
     fn drop(&mut self) {
         // What was set aside for one that then found no memory.
-        TAKEN.fetch_sub(self.set_aside, Relaxed);
+        TAKEN.fetch_sub(self.set_aside.load(Relaxed), Relaxed);
     }
 }

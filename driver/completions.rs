@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The completions that a hardware queue holds: when they go, and who ends them.
+
+use crate::{
+    elevator::{
+        atomic::{AtomicBool, Relaxed},
+        now_ns, Fifo, HwQueue, Parked,
+    },
+    hold::Hold,
+    memory::Allowance,
+    plan::Plan,
+    scheduler::Ioem,
+};
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{
+        lock::{spinlock::SpinLockBackend, Guard},
+        Arc, SpinLock,
+    },
+    time::{delay::fsleep, Delta},
+};
+
+/// How many completions are ended at a time, before others get their turn.
+const BATCH: usize = 64;
+
+/// For how long the timer of completions sleeps at most. A freeze has the queue run, and so lets completions go; but not while
+/// the queue is quiesced, or the disk keeps what was dispatched.
+const LOOK_AGAIN_NS: u64 = 100_000_000;
+
+// One processor's lock does not know that the task has it that a soft interrupt has stopped (see `Completions::release`).
+#[cfg(not(CONFIG_SMP))]
+compile_error!("ioem needs a kernel for several processors");
+
+/// The completions of one hardware queue that are held, under a lock of their own: there may be very many, and who submits I/O does not
+/// wait while all of them are judged again.
+#[pin_data]
+pub(crate) struct Completions {
+    #[pin]
+    held: SpinLock<Hold<Parked>>,
+    /// The memory that they take, those included that have not arrived yet.
+    pub(crate) allowance: Allowance,
+    /// Whether any waits, for who may not lock. Written under the lock.
+    any_waits: AtomicBool,
+}
+
+/// The lock is held.
+type Locked<'a> = Guard<'a, Hold<Parked>, SpinLockBackend>;
+
+impl Completions {
+    /// None.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            held <- new_spinlock!(Hold::new(), "ioem_completions"),
+            allowance: Allowance::new(),
+            any_waits: AtomicBool::new(false),
+        })
+    }
+
+    /// Locks them, to look at those that are held.
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        self.held.lock()
+    }
+
+    /// Whether any waits. Any context.
+    #[inline]
+    pub(crate) fn any_waits(&self) -> bool {
+        // Relaxed: who sees a change late is as good as one who came before.
+        self.any_waits.load(Relaxed)
+    }
+
+    /// Follows another plan, and judges all again. Gives back the old plan.
+    pub(crate) fn follow(
+        &self,
+        hw_queue: &HwQueue<Ioem>,
+        plan: Option<Arc<Plan>>,
+    ) -> Option<Arc<Plan>> {
+        let mut held = self.held.lock();
+        let old = held.follow(plan);
+        self.unlock(held, hw_queue);
+        old
+    }
+
+    /// Judges all again, after a rule has ended or got another end.
+    pub(crate) fn judge_again(&self, hw_queue: &HwQueue<Ioem>) {
+        let mut held = self.held.lock();
+        held.judge_again(now_ns());
+        self.unlock(held, hw_queue);
+    }
+
+    /// Lets all go, and waits until they have. The queue is frozen.
+    pub(crate) fn stop(&self, hw_queue: &HwQueue<Ioem>) {
+        let mut held = self.held.lock();
+        take_arrivals(&mut held, hw_queue);
+        let old = held.follow(None);
+        self.unlock(held, hw_queue);
+        drop(old);
+        // They end where all others do, and not here, where some that are told of an end would do more than they may.
+        while !self.held.lock().is_empty() || hw_queue.has_departures() {
+            fsleep(Delta::from_micros(20));
+        }
+    }
+
+    /// As [`Elevator::release`](crate::elevator::Elevator::release).
+    pub(crate) fn release(&self, hw_queue: &HwQueue<Ioem>, in_interrupt: bool) {
+        if !in_interrupt {
+            let mut held = self.held.lock();
+            take_arrivals(&mut held, hw_queue);
+            // What the timer has to end, it gets without the lock, which it might find taken again and again.
+            if !hw_queue.has_departures() {
+                hw_queue.depart(self.pop(&mut held, hw_queue, now_ns()));
+            }
+            return self.unlock(held, hw_queue);
+        }
+        hw_queue.take_departures(Parked::complete);
+        // Another processor may have it, or the task that was interrupted.
+        let Some(mut held) = self.held.try_lock() else {
+            return hw_queue.kick();
+        };
+        // To judge many again takes too long for an interrupt.
+        let now_ns = now_ns();
+        if held.has_expired(now_ns) {
+            drop(held);
+            return hw_queue.kick();
+        }
+        let mut done = self.pop(&mut held, hw_queue, now_ns);
+        let releases = self.set_release(&mut held, hw_queue);
+        drop(held);
+        while let Some(parked) = done.pop_front() {
+            parked.complete();
+        }
+        release_now(hw_queue, releases);
+    }
+
+    /// Takes completions that may go at this time, some at a time. While the queue is frozen or about to be, all may: only their
+    /// submitters wait for them then, and whoever freezes the queue may wait for these, as when the disk is gone.
+    fn pop(&self, held: &mut Hold<Parked>, hw_queue: &HwQueue<Ioem>, now_ns: u64) -> Fifo<Parked> {
+        let mut done = Fifo::new();
+        for _ in 0..BATCH {
+            let popped = if hw_queue.is_freezing() {
+                held.pop_any()
+            } else {
+                held.pop_at(now_ns)
+            };
+            let Some(parked) = popped else { break };
+            self.allowance.give_back(parked.size());
+            // No task is moved to another processor while it has the lock.
+            parked.count_time(now_ns);
+            done.push_back(parked);
+        }
+        done
+    }
+
+    /// Ends what changes which are held: the first that may go is released at its time.
+    fn unlock(&self, mut held: Locked<'_>, hw_queue: &HwQueue<Ioem>) {
+        let releases = self.set_release(&mut held, hw_queue);
+        drop(held);
+        release_now(hw_queue, releases);
+    }
+
+    /// Asks the timer to release the first completion that may go. True if some may go already: then the caller asks when it has given
+    /// up the lock, which the timer's soft interrupt would find taken.
+    #[must_use = "completions that may go now are to be released now"]
+    fn set_release(&self, held: &mut Hold<Parked>, hw_queue: &HwQueue<Ioem>) -> bool {
+        held.settle();
+        self.any_waits.store(held.held() > 0, Relaxed);
+        if hw_queue.has_departures() {
+            return true;
+        }
+        if held.is_empty() {
+            return false;
+        }
+        let (next_ns, now_ns) = (held.next_ns(), now_ns());
+        if next_ns <= now_ns || hw_queue.is_freezing() {
+            return true;
+        }
+        let next_ns = next_ns.min(now_ns.saturating_add(LOOK_AGAIN_NS));
+        // Also if it was asked before: who came in between may have had it wake earlier, and found nothing that may go.
+        hw_queue.release_at(next_ns);
+        false
+    }
+}
+
+/// Takes in completions that have arrived, and judges all again if a rule has ended.
+fn take_arrivals(held: &mut Hold<Parked>, hw_queue: &HwQueue<Ioem>) {
+    hw_queue.take_arrivals(|parked| held.arrive(parked));
+    let now_ns = now_ns();
+    if held.has_expired(now_ns) {
+        held.judge_again(now_ns);
+    }
+}
+
+/// Has completions released that may go now, if there are any. Without the lock: see [`Completions::set_release`].
+fn release_now(hw_queue: &HwQueue<Ioem>, releases: bool) {
+    if releases {
+        hw_queue.release_at(now_ns());
+    }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Text about what is held, for files in sysfs and debugfs.
+
+use crate::{
+    config::Config,
+    elevator::{now_ns, Queue},
+    hold::Held,
+    plan::Plan,
+    policy::operations::name_of,
+    scheduler::{HwState, Ioem},
+    text::Lines,
+};
+use kernel::{
+    page::PAGE_SIZE,
+    seq_file::{seq_print, SeqFile},
+};
+
+/// How many held I/Os of a hardware queue are listed at most: the lock is held meanwhile.
+const MOST_LISTED: u32 = 256;
+
+/// A list of held I/Os.
+struct Listed<'a> {
+    now_ns: u64,
+    shown: u32,
+    config: &'a Config,
+    out: &'a SeqFile,
+}
+
+impl Listed<'_> {
+    /// Adds one; whether there is room for more.
+    fn add(&mut self, kind: &str, held: &impl Held, plan: Option<&Plan>) -> bool {
+        if self.shown >= MOST_LISTED {
+            return false;
+        }
+        self.shown = self.shown.saturating_add(1);
+        let (sector, bytes) = (held.first_sector(), held.bytes());
+        let due_us = held.due_ns().saturating_sub(self.now_ns) / 1_000;
+        let operation = name_of(held.operation()).unwrap_or("other");
+        seq_print!(self.out, "{kind} {operation} {sector} {bytes} {due_us}");
+        for id in plan
+            .into_iter()
+            .flat_map(|plan| plan.injections_of(held.set()))
+        {
+            seq_print!(self.out, " {}", self.config.name_of(id));
+        }
+        seq_print!(self.out, "\n");
+        true
+    }
+}
+
+/// Writes a line for each request and completion that the hardware queue of this number holds; not for all, if there are many.
+pub(crate) fn list(state: &HwState, number: usize, config: &Config, out: &SeqFile) {
+    seq_print!(
+        out,
+        "hardware queue {number}: op sector bytes due_us injections\n"
+    );
+    let mut lines = Listed {
+        now_ns: now_ns(),
+        shown: 0,
+        config,
+        out,
+    };
+    let requests = state.requests();
+    let mut held = requests.held();
+    let plan = requests.plan();
+    requests.look_at_held(|request| lines.add("request", request, plan));
+    drop(requests);
+    let completions = state.completions.lock();
+    held = held.saturating_add(completions.held());
+    let plan = completions.plan();
+    completions.look_at_held(|parked| lines.add("completion", parked, plan));
+    drop(completions);
+    let left_out = held.saturating_sub(lines.shown);
+    if left_out > 0 {
+        seq_print!(out, "... {left_out} more\n");
+    }
+}
+
+/// Writes a line for each hardware queue: its number, how many it holds, and when the first and the last of them may go.
+pub(crate) fn summarize(queue: &Queue<Ioem>, page: &mut [u8; PAGE_SIZE]) -> usize {
+    let mut lines = Lines::new(page);
+    queue.for_each_hw_queue(|hw_queue| {
+        let state = hw_queue.data();
+        let requests = state.requests();
+        let (mut held, of_requests) = (requests.held(), requests.first_and_last_ns());
+        drop(requests);
+        let completions = state.completions.lock();
+        held = held.saturating_add(completions.held());
+        let times = [of_requests, completions.first_and_last_ns()];
+        drop(completions);
+        let times = times.iter().flatten();
+        let first_ns = times.clone().map(|(first_ns, _)| *first_ns).min();
+        let last_ns = times.map(|(_, last_ns)| *last_ns).max();
+        let now_ns = now_ns();
+        let in_us = |time_ns: Option<u64>| time_ns.unwrap_or(0).saturating_sub(now_ns) / 1_000;
+        let (first, last) = (in_us(first_ns), in_us(last_ns));
+        let number = hw_queue.number();
+        lines.add(core::format_args!("{number} {held} {first} {last}"));
+    });
+    lines.finish()
+}
