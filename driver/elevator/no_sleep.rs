@@ -12,7 +12,7 @@ pub(super) struct SleepWatch<E: Elevator>(PhantomData<E>);
 impl<E: Elevator> SleepWatch<E> {
     /// Begins to tell nothing.
     #[expect(clippy::unnecessary_wraps, reason = "others can fail")]
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(_: &'static ThisModule) -> Result<Self> {
         Ok(Self(PhantomData))
     }
 }

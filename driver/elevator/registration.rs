@@ -43,7 +43,7 @@ impl<E: Elevator> Registration<E> {
     pub(crate) fn new(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             _cpus: CpuWatch::new()?,
-            _sleep: SleepWatch::new()?,
+            _sleep: SleepWatch::new(module)?,
             elevator_type <- Opaque::try_ffi_init(move |slot: *mut ElevatorType| {
                 // SAFETY: The slot is valid for writing.
                 unsafe { slot.write(VTable::<E>::elevator_type(module)) };

@@ -45,6 +45,8 @@ struct Watched<E: Elevator> {
     reasons: Mutex<Reasons>,
     #[pin]
     work: Work<Self>,
+    /// The module that this is of.
+    module: &'static ThisModule,
     _elevator: PhantomData<E>,
 }
 
@@ -85,6 +87,8 @@ impl<E: Elevator> WorkItem for Watched<E> {
         // since before this work was queued, so that this does not keep the machine from going to sleep.
         unsafe { bindings::unlock_system_sleep(bindings::lock_system_sleep()) };
         this.change(|reasons| reasons.syncs = false);
+        // SAFETY: The reference is of `traced`. After it, the module may be unloaded, which waits for the end of this work.
+        unsafe { bindings::module_put(this.module.as_ptr()) };
     }
 }
 
@@ -98,7 +102,7 @@ impl<E: Elevator> SleepWatch<E> {
     /// # Errors
     ///
     /// ENOMEM.
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(module: &'static ThisModule) -> Result<Self> {
         let watched = Arc::pin_init(
             pin_init!(Watched {
                 notifier <- Opaque::ffi_init(|slot: *mut bindings::notifier_block| {
@@ -110,6 +114,7 @@ impl<E: Elevator> SleepWatch<E> {
                 }),
                 reasons <- new_mutex!(Reasons::default(), "elevator_sleep"),
                 work <- new_work!("elevator_sleep"),
+                module: module,
                 _elevator: PhantomData,
             }),
             GFP_KERNEL,
@@ -173,8 +178,20 @@ impl<E: Elevator> SleepWatch<E> {
         if start && action.to_bytes() == b"sync_filesystems" {
             // SAFETY: By this function's requirements the data are of an `Arc` that lives meanwhile.
             let watched = unsafe { ArcBorrow::from_raw(watched.cast_const().cast::<Watched<E>>()) };
+            // Without it, who unloads the module would wait until the machine is awake, and could not be frozen.
+            let module = watched.module.as_ptr();
+            // SAFETY: This module is valid while a probe of it runs.
+            if !unsafe { bindings::try_module_get(module) } {
+                return;
+            }
             // If it was queued before, that is as good.
-            let _ = workqueue::system_unbound().enqueue(Arc::from(watched));
+            if workqueue::system_unbound()
+                .enqueue(Arc::from(watched))
+                .is_err()
+            {
+                // SAFETY: The reference was just taken; the queued work has another one.
+                unsafe { bindings::module_put(module) };
+            }
         }
     }
 }
