@@ -87,9 +87,9 @@ fn fall_asleep_and_wake(report: &mut Report, sleep: impl Fn() -> Result<()>) -> 
         asleep_ms <= limit_ms,
     );
     for (injection, readers) in [requests, completions] {
-        readers.finish()?;
-        let held = injection.stat("held")?;
-        report.figure("still held after that", 0, held, held == 0);
+        // Others may have had I/O since, which is held again.
+        let ended = readers.finish()?.len() as u64;
+        report.figure("reads that ended of those held", HELD, ended, ended == HELD);
         injection.remove()?;
     }
     let (injection, readers) = hold(&other, "again", &some)?;
