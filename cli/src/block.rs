@@ -126,11 +126,8 @@ fn node_name(roots: &Roots, path: &Path) -> Option<String> {
 /// The device whose node has this path.
 fn of_node(roots: &Roots, path: &Path) -> Option<Block> {
     let metadata = fs::metadata(path).ok()?;
-    if metadata.file_type().is_block_device() {
-        return Block::numbered(roots, &number(metadata.rdev()));
-    }
-    // In a folder that stands in for /dev, nodes are files.
-    Block::named(roots, &node_name(roots, path)?)
+    let is_node = metadata.file_type().is_block_device();
+    is_node.then(|| Block::numbered(roots, &number(metadata.rdev())))?
 }
 
 /// The device with the file system that a path without links is on.

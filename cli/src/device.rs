@@ -85,7 +85,7 @@ pub fn attach(roots: &Roots, args: &Attach, out: &mut dyn Write) -> Result<()> {
     }
     if args.devices.dry_run.dry_run {
         let needs_module = |disk: &Disk| disk.active != IOEM && !disk.can_have_ioem;
-        // Where configfs is not mounted, schedulers tell; where a folder stands in for sysfs, this does.
+        // A disk lists ioem if the module is loaded, also where configfs is not mounted.
         if disks.iter().any(needs_module) && roots.require_interface().is_err() {
             note(&format!(
                 "unless the kernel finds the module chaos_driver installed, these commands would \

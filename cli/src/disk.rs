@@ -29,16 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The active one of what the file `queue/scheduler` says, such as `none mq-deadline [kyber]`; `None` if the device can have no
 /// scheduler, of which the kernel says `none` without brackets.
 pub(crate) fn active(text: &str) -> Option<&str> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let bracketed = words
-        .iter()
-        .find_map(|word| word.strip_prefix('[')?.strip_suffix(']'));
-    match (bracketed, words.as_slice()) {
-        (Some(active), _) => Some(active),
-        // A folder that stands in for sysfs says what was written last.
-        (None, [only]) if *only != NONE => Some(only),
-        _ => None,
-    }
+    text.split_whitespace()
+        .find_map(|word| word.strip_prefix('[')?.strip_suffix(']'))
 }
 
 /// Whether ioem is among the schedulers that the file `queue/scheduler` names.
@@ -199,8 +191,7 @@ impl Disk {
                 .map_err(|error| self.refused(step, scheduler, &error))?;
         }
         let text = read(&self.scheduler)?;
-        // A folder that stands in for sysfs says just what was written, `none` without brackets included.
-        if active(&text) == Some(scheduler) || text == scheduler {
+        if active(&text) == Some(scheduler) {
             return Ok(());
         }
         Err(failure(
@@ -281,8 +272,9 @@ mod tests {
         assert_eq!(active("none mq-deadline [kyber]\n"), Some("kyber"));
         assert_eq!(active("[none] mq-deadline"), Some("none"));
         assert_eq!(active("[none]"), Some("none"));
-        assert_eq!(active("ioem\n"), Some("ioem"));
-        assert_eq!(active("none\n"), None);
+        for text in ["ioem\n", "none\n"] {
+            assert_eq!(active(text), None, "{text}");
+        }
         assert_eq!(active(""), None);
         assert_eq!(active("none mq-deadline"), None);
         for text in ["ioem", "none ioem [kyber]", "none [ioem]"] {

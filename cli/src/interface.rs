@@ -5,7 +5,7 @@
 use crate::{
     attributes::ENABLED,
     error::{Exit, failure, refused},
-    step::is_configfs,
+    mounts::{mount_of, mounts},
 };
 use anyhow::Result;
 use clap::Args;
@@ -73,7 +73,7 @@ impl Roots {
                 "configfs is not there: no directory {configfs}; `modprobe configfs` makes it, and \
                  `mount -t configfs none {configfs}` mounts it if the system does not"
             )
-        } else if !is_mounted(&self.configfs) {
+        } else if !self.is_configfs_mounted() {
             format!(
                 "configfs is not mounted at {configfs}; mount it with `mount -t configfs none {configfs}`"
             )
@@ -134,6 +134,13 @@ impl Roots {
         }
     }
 
+    fn is_configfs_mounted(&self) -> bool {
+        let (Ok(path), Ok(mounts)) = (fs::canonicalize(&self.configfs), mounts(self)) else {
+            return false;
+        };
+        mount_of(&mounts, &path).is_some_and(|mount| mount.kind == "configfs")
+    }
+
     fn root_number(&self, file: &str) -> Result<u64> {
         let path = self.ioem().join(file);
         let text = read(&path)?;
@@ -165,11 +172,4 @@ pub fn read(path: &Path) -> Result<String> {
 /// If it cannot be read.
 pub fn try_read(path: &Path) -> io::Result<String> {
     Ok(fs::read_to_string(path)?.trim_end().to_owned())
-}
-
-/// Whether configfs, or a folder that stands in for it, is there: what mounts configfs leaves nothing of the empty directory
-/// that sysfs has for it.
-fn is_mounted(directory: &Path) -> bool {
-    is_configfs(directory).unwrap_or(false)
-        || fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
 }

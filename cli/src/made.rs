@@ -2,12 +2,9 @@
 
 //! An injection that this program made: only that one is written and ended, whatever has its name meanwhile.
 
-use crate::step::{Step, is_configfs_file, write_whole};
+use crate::step::{Step, write_whole};
 use anyhow::Result;
-use rustix::{
-    fs::{Mode, OFlags, Stat, fstat, lstat, open, openat},
-    io::Errno,
-};
+use rustix::fs::{Mode, OFlags, Stat, fstat, lstat, open, openat};
 use std::{
     fs::{self, File},
     io,
@@ -60,22 +57,8 @@ impl Made {
     ///
     /// [`io::ErrorKind::NotFound`] if it has ended.
     pub(crate) fn set(&self, file: impl AsRef<Path>, value: &str) -> io::Result<()> {
-        let open = |flags| {
-            let flags = flags | OFlags::WRONLY | OFlags::TRUNC | OFlags::CLOEXEC;
-            openat(
-                &self.handle,
-                file.as_ref(),
-                flags,
-                Mode::from_raw_mode(0o666),
-            )
-        };
-        let opened = match open(OFlags::empty()) {
-            // In a folder that stands in for configfs, files are made by whoever writes them first.
-            Err(Errno::NOENT) if is_configfs_file(&self.handle).is_ok_and(|is| !is) => {
-                open(OFlags::CREATE)?
-            }
-            result => result?,
-        };
+        let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::CLOEXEC;
+        let opened = openat(&self.handle, file.as_ref(), flags, Mode::empty())?;
         write_whole(&mut File::from(opened), value)
     }
 
@@ -131,6 +114,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("x");
         let made = Made::new(&directory).unwrap();
+        // As configfs does.
+        fs::write(directory.join("quota"), "0\n").unwrap();
         made.set("quota", "15").unwrap();
         assert_eq!(fs::read_to_string(directory.join("quota")).unwrap(), "15\n");
         assert_eq!(made.read("quota").unwrap(), "15");

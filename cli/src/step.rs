@@ -6,16 +6,13 @@
 
 use crate::error;
 use anyhow::{Context, Result};
-use rustix::fs::{OFlags, StatFs, fstatfs, statfs};
+use rustix::fs::OFlags;
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::{
-        fd::AsFd,
-        unix::{
-            ffi::OsStrExt,
-            fs::{DirBuilderExt, OpenOptionsExt},
-        },
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
     thread::sleep,
@@ -64,7 +61,7 @@ impl Step {
             Self::MakeParents(path) => make_parents(path),
             Self::Set { file, value } => set(file, value),
             Self::Save { file, value } => save(file, value),
-            Self::RemoveDirectory(path) => remove_directory(path),
+            Self::RemoveDirectory(path) => fs::remove_dir(path),
             Self::RemoveFile(path) => fs::remove_file(path),
         }
     }
@@ -139,17 +136,7 @@ fn save(file: &Path, value: &str) -> io::Result<()> {
 /// Writes in one piece: the driver takes each write as a whole value.
 fn set(file: &Path, value: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).truncate(true);
-    let mut opened = match options.open(file) {
-        Err(error)
-            if error.kind() == io::ErrorKind::NotFound
-                && file.parent().is_some_and(is_stand_in) =>
-        {
-            options.create(true).open(file)?
-        }
-        result => result?,
-    };
-    write_whole(&mut opened, value)
+    write_whole(&mut options.write(true).truncate(true).open(file)?, value)
 }
 
 /// Writes a value and a newline in one piece.
@@ -164,53 +151,6 @@ pub(crate) fn write_whole(file: &mut File, value: &str) -> io::Result<()> {
     } else {
         Err(io::ErrorKind::WriteZero.into())
     }
-}
-
-/// Removes a directory as configfs does: together with the files that its making had made.
-fn remove_directory(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir(directory) {
-        Err(error)
-            if error.kind() == io::ErrorKind::DirectoryNotEmpty && is_stand_in(directory) =>
-        {
-            let entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
-            for entry in &entries {
-                if !entry.file_type()?.is_file() {
-                    return Err(error);
-                }
-            }
-            for entry in &entries {
-                fs::remove_file(entry.path())?;
-            }
-            fs::remove_dir(directory)
-        }
-        result => result,
-    }
-}
-
-/// Whether an ordinary folder stands in for configfs, as in the tests: there, files are neither made nor removed together
-/// with their directory, so that this program has to.
-fn is_stand_in(directory: &Path) -> bool {
-    is_configfs(directory).is_ok_and(|is| !is)
-}
-
-/// Whether `path` is in configfs.
-///
-/// # Errors
-///
-/// If there is no such path.
-pub fn is_configfs(path: &Path) -> io::Result<bool> {
-    Ok(is_of_configfs(&statfs(path)?))
-}
-
-/// Whether an open file is in configfs.
-pub(crate) fn is_configfs_file(file: impl AsFd) -> io::Result<bool> {
-    Ok(is_of_configfs(&fstatfs(file)?))
-}
-
-fn is_of_configfs(file_system: &StatFs) -> bool {
-    /// `CONFIGFS_MAGIC` of `fs/configfs/mount.c`.
-    const MAGIC: u32 = 0x6265_6570;
-    u32::try_from(file_system.f_type) == Ok(MAGIC)
 }
 
 /// Repeats what the kernel answers with EBUSY, for as long as `patience` lasts.
@@ -277,16 +217,26 @@ mod tests {
     }
 
     #[test]
-    fn only_a_stand_in_is_emptied_and_only_of_files() {
+    fn nothing_but_a_directory_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("inj1");
-        fs::create_dir_all(directory.join("deeper")).unwrap();
+        fs::create_dir(&directory).unwrap();
         fs::write(directory.join("quota"), "15\n").unwrap();
-        let error = Step::RemoveDirectory(directory.clone()).run().unwrap_err();
+        let step = Step::RemoveDirectory(directory.clone());
+        let error = step.run().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::DirectoryNotEmpty);
         assert!(directory.join("quota").exists());
-        fs::remove_dir(directory.join("deeper")).unwrap();
-        Step::RemoveDirectory(directory.clone()).run().unwrap();
+        fs::remove_file(directory.join("quota")).unwrap();
+        step.run().unwrap();
         assert!(!directory.exists());
+    }
+
+    #[test]
+    fn no_file_is_made_where_the_kernel_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("quota");
+        let value = "15".to_owned();
+        let step = Step::Set { file, value };
+        assert_eq!(step.run().unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -17,13 +17,13 @@ fn a_device_is_switched_and_given_back() {
     );
     assert_eq!(
         (tree.read(VDA), tree.read(MEMORY)),
-        ("ioem\n".into(), "kyber\n".into())
+        ("[ioem]\n".into(), "kyber\n".into())
     );
     assert_eq!(
         stdout(&mut tree.kchaos("detach vda")),
         "vda: ioem -> kyber\n"
     );
-    assert_eq!(tree.read(VDA), "kyber\n");
+    assert_eq!(tree.read(VDA), "[kyber]\n");
     assert!(!tree.path(MEMORY).exists());
 }
 
@@ -46,7 +46,6 @@ fn a_device_can_be_named_in_many_ways() {
     }
     // A directory of /dev is part of the name in sysfs, where no name has a slash.
     tree.disk("cciss!c0d0", "[none] kyber");
-    tree.write("dev/cciss/c0d0", "");
     let node = dev.join("cciss/c0d0");
     let attached = stdout(&mut tree.kchaos(&format!("attach {}", node.display())));
     assert_eq!(attached, "cciss!c0d0: none -> ioem\n");
@@ -191,7 +190,7 @@ fn a_scheduler_that_the_kernel_does_not_know() {
     assert!(message.contains("cannot switch vdb to ioem"), "{message}");
     assert!(message.contains("modprobe chaos_driver"), "{message}");
     // The one that had been switched is given back.
-    assert_eq!(tree.read(VDA), "kyber\n");
+    assert_eq!(tree.read(VDA), "[kyber]\n");
     // Nor is the folder left in which it was remembered.
     assert!(!tree.path("run").exists());
     drop(end);

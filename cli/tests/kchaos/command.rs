@@ -3,6 +3,7 @@
 //! `kchaos inject ... -- COMMAND`
 
 use crate::tree::{Tree, stderr, stdout};
+use std::fs;
 
 #[test]
 fn an_injection_lasts_as_long_as_its_command() {
@@ -47,15 +48,13 @@ fn a_signal_reaches_the_command_and_ends_the_injection() {
     let tree = Tree::new();
     let child = std::process::Command::new(crate::tree::KCHAOS)
         .args("inject ioem delay --delay 1ms --name x -- sleep 100".split(' '))
-        .env("KCHAOS_CONFIGFS", tree.path("config"))
-        .env("KCHAOS_SYSFS", tree.path("sys"))
-        .env("KCHAOS_PROC", tree.path("proc"))
+        .envs(tree.environment())
         .stderr(std::process::Stdio::null())
         .spawn();
     let mut child = child.unwrap();
-    while tree.path("config/ioem/x/enabled").metadata().is_err()
-        || tree.read("config/ioem/x/enabled") != "1\n"
-    {
+    let file = |name: &str| fs::read_to_string(tree.path("config/ioem/x").join(name));
+    let is = |name, expected| file(name).is_ok_and(|text| text == expected);
+    while !(is("duration_ms", "1500\n") && is("enabled", "1\n")) {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     std::thread::sleep(std::time::Duration::from_millis(300));

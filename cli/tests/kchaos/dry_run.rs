@@ -5,11 +5,10 @@
 use crate::tree::{Tree, stdout};
 use std::{fs, process::Command};
 
-/// A system in which there is something to do for each verb. In configfs the files of an injection go with their directory,
-/// which a shell cannot do elsewhere: these have none.
+/// A system in which there is something to do for each verb.
 fn prepared() -> Tree {
     let tree = Tree::new();
-    tree.injection("a", &[]);
+    tree.injection("a", &[("quota", "15")]);
     tree.injection("it's b", &[]);
     tree.disk("vdb", "none [ioem]");
     tree.disk("vdc", "[none] kyber");
@@ -39,6 +38,7 @@ fn the_commands_do_the_same_when_pasted() {
         let commands = stdout(&mut pasted.kchaos(&format!("{arguments} --dry-run")));
         assert_eq!(pasted.content(), before, "{arguments}");
         let status = Command::new("sh")
+            .envs(pasted.environment())
             .args(["-e", "-u", "-c", &commands])
             .status()
             .unwrap();
@@ -73,7 +73,7 @@ fn commands_are_printed_without_a_module_too() {
         .success()
         .stdout(predicates::str::contains("mkdir "))
         .stderr(predicates::str::contains(
-            "these commands would fail now: configfs",
+            "these commands would fail now: the module",
         ));
 }
 

@@ -2,9 +2,10 @@
 
 //! `kchaos inject`
 
-use crate::tree::{KCHAOS, Tree, stderr, stdout};
-use std::{collections::BTreeMap, fs};
+use crate::tree::{Tree, stderr, stdout};
+use std::{collections::BTreeMap, fs, os::unix::fs::symlink};
 
+/// The files of an injection that are not as in a new one.
 fn files(tree: &Tree, name: &str) -> BTreeMap<String, String> {
     fs::read_dir(tree.path("config/ioem").join(name))
         .unwrap()
@@ -13,6 +14,7 @@ fn files(tree: &Tree, name: &str) -> BTreeMap<String, String> {
             let text = fs::read_to_string(entry.path()).unwrap();
             (entry.file_name().into_string().unwrap(), text)
         })
+        .filter(|(name, text)| *text != tree.read(&format!("new/{name}")))
         .collect()
 }
 
@@ -30,7 +32,7 @@ fn a_limit_is_made_and_its_name_printed() {
     assert_eq!(stdout(&mut command), "limit-1\n");
     assert_eq!(
         files(&tree, "limit-1"),
-        texts(&[("enabled", "1"), ("period_us", "1000"), ("quota", "15")])
+        texts(&[("period_us", "1000"), ("quota", "15")])
     );
 }
 
@@ -42,7 +44,6 @@ fn a_delay_takes_times_with_units_and_per_cents() {
         .success()
         .stdout("slow\n");
     let expected = texts(&[
-        ("enabled", "1"),
         ("delay_us", "10000"),
         ("jitter_us", "1500"),
         ("correlation", "12.5"),
@@ -184,23 +185,32 @@ fn arguments_that_make_no_sense_are_told_what_would() {
     assert_eq!(tree.content(), before);
 }
 
-/// A file can be kept from growing beyond what the first settings need.
+/// A file of /proc that takes numbers says EINVAL to all else, as the driver's do.
 #[test]
 fn nothing_is_left_when_a_later_setting_is_refused() {
     let tree = Tree::new();
+    fs::remove_file(tree.path("new/distribution")).unwrap();
+    symlink("/proc/self/oom_score_adj", tree.path("new/distribution")).unwrap();
     let before = tree.content();
     let arguments = "inject ioem delay --delay 1ms --jitter 1ms --name x";
-    let run = |more: &str| {
-        let mut command = tree.command("prlimit");
-        command.args(["--fsize=5", KCHAOS]);
-        command.args(arguments.split(' ').chain(more.split_whitespace()));
-        command
-    };
-    let message = stderr(&mut run("--distribution normal"), 1);
+    let refused = format!("{arguments} --distribution normal");
+    let message = stderr(&mut tree.kchaos(&refused), 1);
     assert!(message.contains("cannot write normal to "), "{message}");
-    assert!(message.contains("/distribution: "), "{message}");
+    assert!(message.contains("/distribution: Invalid arg"), "{message}");
     assert_eq!(tree.content(), before);
-    run("").assert().success();
+    stdout(&mut tree.kchaos(arguments));
+}
+
+/// An older module has fewer files.
+#[test]
+fn a_setting_that_the_module_does_not_have_is_told() {
+    let tree = Tree::new();
+    fs::remove_file(tree.path("new/every")).unwrap();
+    let before = tree.content();
+    let arguments = "inject ioem delay --delay 1ms --every 3 --name x";
+    let message = stderr(&mut tree.kchaos(arguments), 3);
+    assert!(message.contains("the loaded module has no "), "{message}");
+    assert_eq!(tree.content(), before);
 }
 
 #[test]

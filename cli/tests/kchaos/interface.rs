@@ -21,7 +21,6 @@ fn without_module() -> Tree {
 #[test]
 fn a_module_that_is_not_loaded() {
     let tree = without_module();
-    fs::create_dir(tree.path("config/nullb")).unwrap();
     for verb in VERBS {
         let message = stderr(&mut tree.kchaos(verb), 3);
         assert!(message.contains("chaos_driver is not loaded"), "{message}");
@@ -32,6 +31,10 @@ fn a_module_that_is_not_loaded() {
 #[test]
 fn configfs_that_is_not_mounted() {
     let tree = without_module();
+    tree.write(
+        "proc/self/mountinfo",
+        "1 1 254:99 / / rw - ext4 /dev/elsewhere rw\n",
+    );
     for verb in VERBS {
         let message = stderr(&mut tree.kchaos(verb), 3);
         assert!(message.contains("configfs is not mounted"), "{message}");

@@ -24,10 +24,8 @@ fn busy() -> Tree {
 /// The exit code and what is said, when results go to `out`.
 fn run(tree: &Tree, arguments: &str, out: impl Into<Stdio>) -> (Option<i32>, String) {
     let mut command = Command::new(KCHAOS);
-    for (variable, value) in tree.roots() {
-        command.env(variable, value);
-    }
     let output = command
+        .envs(tree.environment())
         .args(arguments.split(' '))
         .stdout(out)
         .output()
@@ -82,7 +80,7 @@ fn what_nobody_could_be_told_of_is_not_done() {
     ] {
         let tree = busy();
         tree.write("sys/devices/vda/queue/nr_requests", "64\n");
-        tree.write("sys/devices/vda/queue/scheduler", "kyber\n");
+        tree.write("sys/devices/vda/queue/scheduler", "[kyber]\n");
         let before = tree.content();
         let (code, said) = run(&tree, arguments, full());
         assert_eq!(code, Some(1), "{arguments}");
@@ -112,7 +110,7 @@ fn what_frees_disks_is_done_to_the_end() {
             let names = ["a", "b"].map(|name| tree.path("config/ioem").join(name).exists());
             assert_eq!(names, [!arguments.starts_with("recover"); 2]);
             let expected = if arguments.starts_with("detach") {
-                "kyber\n"
+                "[kyber]\n"
             } else {
                 "none [ioem]\n"
             };

@@ -1,19 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! A folder that stands in for configfs, sysfs, /dev and /run.
+//! A folder that stands in for configfs, sysfs, /dev and /run, and for the kernel behind them: see
+//! `kernel.c`.
 
 use assert_cmd::Command;
+use kchaos::attributes::ATTRIBUTES;
 use std::{
     collections::BTreeMap,
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
 /// The program.
 pub(crate) const KCHAOS: &str = env!("CARGO_BIN_EXE_kchaos");
+
+/// The library with the kernel's part, which is compiled for the first test that needs it.
+fn kernel() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kchaos/kernel.c");
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernel.so");
+        let own = library.with_extension(std::process::id().to_string());
+        let compiled = std::process::Command::new("cc")
+            .args(["-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-o"])
+            .args([&own, &source])
+            .status();
+        assert!(compiled.unwrap().success());
+        // Other runs of these tests may have it loaded.
+        fs::rename(own, &library).unwrap();
+        library
+    })
+}
 
 /// The folder, which goes when dropped.
 pub(crate) struct Tree {
@@ -26,17 +47,26 @@ impl Tree {
         let tree = Self {
             folder: tempfile::tempdir().unwrap(),
         };
+        symlink(kernel(), tree.path("kernel.so")).unwrap();
+        for attribute in &ATTRIBUTES {
+            let text = attribute.file_text(&attribute.default());
+            tree.write(&format!("new/{}", attribute.name), &format!("{text}\n"));
+        }
         tree.write("config/ioem/version", "1\n");
         tree.write("config/ioem/enabled", "1\n");
         tree.disk("vda", "none mq-deadline [kyber]");
         let partition = "sys/devices/vda/vda1";
         tree.write(&format!("{partition}/partition"), "1\n");
         tree.link(partition, "sys/class/block/vda1");
-        tree.write("dev/vda1", "");
+        tree.node(partition, "vda1");
         // Nothing that the system needs is on these disks.
         tree.write(
             "proc/self/mountinfo",
-            "1 1 254:99 / / rw - ext4 /dev/elsewhere rw\n",
+            &format!(
+                "1 1 254:99 / / rw - ext4 /dev/elsewhere rw\n\
+                 2 1 0:20 / {} rw - configfs none rw\n",
+                fs::canonicalize(tree.path("config")).unwrap().display()
+            ),
         );
         tree.write("proc/swaps", "Filename Type Size Used Priority\n");
         tree
@@ -51,7 +81,18 @@ impl Tree {
         );
         self.link(&device, &format!("sys/block/{name}"));
         self.link(&device, &format!("sys/class/block/{name}"));
-        self.write(&format!("dev/{name}"), "");
+        self.node(&device, &name.replace('!', "/"));
+    }
+
+    /// Adds the node of a device, whose number is the next one.
+    fn node(&self, device: &str, name: &str) {
+        /// None of the disks of the machine that runs the tests has it.
+        const MAJOR: u32 = 4_000;
+        let numbers = self.path("sys/dev/block");
+        fs::create_dir_all(&numbers).unwrap();
+        let number = format!("{MAJOR}:{}", fs::read_dir(numbers).unwrap().count());
+        self.link(device, &format!("sys/dev/block/{number}"));
+        self.write(&format!("dev/{name}"), &number);
     }
 
     /// Adds an injection with these files.
@@ -82,9 +123,11 @@ impl Tree {
         symlink(self.path(target), link).unwrap();
     }
 
-    /// The variables that tell the program to use this tree.
-    pub(crate) fn roots(&self) -> [(&'static str, PathBuf); 5] {
+    /// The variables that tell the program to use this tree, and give it the kernel of the tree.
+    pub(crate) fn environment(&self) -> [(&'static str, PathBuf); 7] {
         [
+            ("LD_PRELOAD", "kernel.so"),
+            ("NEW_INJECTION", "new"),
             ("KCHAOS_CONFIGFS", "config"),
             ("KCHAOS_SYSFS", "sys"),
             ("KCHAOS_STATE", "run/kchaos"),
@@ -97,9 +140,7 @@ impl Tree {
     /// The program, told to use this tree.
     pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
-        for (variable, path) in self.roots() {
-            command.env(variable, path);
-        }
+        command.envs(self.environment());
         command
     }
 
@@ -139,21 +180,23 @@ impl Tree {
             ]);
         }
         command.arg(program).args(arguments.split_whitespace());
+        // The library may be where this user may not read it.
+        command.env_remove("LD_PRELOAD");
         command
     }
 
-    /// Everything in the tree: files with their texts, and directories.
+    /// Everything in the tree: files with their texts, and directories. Where the tree is does not
+    /// show.
     pub(crate) fn content(&self) -> BTreeMap<PathBuf, Option<String>> {
         WalkDir::new(self.folder.path())
             .into_iter()
             .map(|entry| {
                 let entry = entry.unwrap();
                 let path = entry.path().strip_prefix(self.folder.path()).unwrap();
-                let text = entry
-                    .file_type()
-                    .is_file()
-                    .then(|| fs::read_to_string(entry.path()).unwrap());
-                (path.to_owned(), text)
+                let is_file = entry.file_type().is_file();
+                let text = is_file.then(|| fs::read_to_string(entry.path()).unwrap());
+                let folder = self.folder.path().to_str().unwrap();
+                (path.to_owned(), text.map(|text| text.replace(folder, "")))
             })
             .collect()
     }

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+//
+// What the kernel does with configfs, sysfs and /dev, and an ordinary folder does not. The tests
+// preload it into kchaos and all that kchaos starts, so that the program they run is the real one:
+//
+//  - An injection's files come with its directory, and go with it. New ones are copies of those in
+//    the folder NEW_INJECTION.
+//  - A scheduler that is written into a disk's file `queue/scheduler` is read in brackets.
+//  - A node in /dev is a block device. In the tree it is a file that has its number, such as 8:1.
+
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void check(int holds, const char *what)
+{
+	if (!holds) {
+		perror(what);
+		abort();
+	}
+}
+
+// Whether `path` is the directory of an injection, or would be.
+static int is_injection(const char *path)
+{
+	const char *configfs = getenv("KCHAOS_CONFIGFS");
+	char parent[PATH_MAX], found[PATH_MAX], ioem[PATH_MAX], expected[PATH_MAX];
+
+	if (!configfs)
+		return 0;
+	snprintf(parent, sizeof(parent), "%s", path);
+	snprintf(ioem, sizeof(ioem), "%s/ioem", configfs);
+	return realpath(dirname(parent), found) && realpath(ioem, expected) &&
+	       !strcmp(found, expected);
+}
+
+// Copies a file, or a link as a link: a link to a file that refuses what is written to it stands for
+// a driver that refuses.
+static void copy(int from, int to, const char *name)
+{
+	char text[PATH_MAX];
+	ssize_t length = readlinkat(from, name, text, sizeof(text) - 1);
+	int file;
+
+	if (length >= 0) {
+		text[length] = 0;
+		check(!symlinkat(text, to, name), name);
+		return;
+	}
+	file = openat(from, name, O_RDONLY);
+	length = read(file, text, sizeof(text));
+	check(length >= 0, name);
+	close(file);
+	file = openat(to, name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+	check(write(file, text, length) == length, name);
+	close(file);
+}
+
+// Calls `act` with the name of each file in a directory.
+static void each(const char *directory, const char *other, void (*act)(int, int, const char *))
+{
+	DIR *entries = opendir(directory);
+	int to = open(other, O_RDONLY | O_DIRECTORY);
+	struct dirent *entry;
+
+	check(entries && to >= 0, directory);
+	while ((entry = readdir(entries)))
+		if (entry->d_type != DT_DIR)
+			act(dirfd(entries), to, entry->d_name);
+	close(to);
+	closedir(entries);
+}
+
+static void delete(int from, int to, const char *name)
+{
+	(void)to;
+	check(!unlinkat(from, name, 0), name);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+	if (syscall(SYS_mkdirat, AT_FDCWD, path, mode))
+		return -1;
+	if (is_injection(path))
+		each(getenv("NEW_INJECTION"), path, copy);
+	return 0;
+}
+
+int rmdir(const char *path)
+{
+	if (is_injection(path))
+		each(path, path, delete);
+	return syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
+}
+
+ssize_t write(int fd, const void *text, size_t length)
+{
+	static const char scheduler[] = "/queue/scheduler";
+	char link[64], path[PATH_MAX], line[128];
+	const char *newline;
+	ssize_t end;
+	int shown;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	end = readlink(link, path, sizeof(path));
+	end -= sizeof(scheduler) - 1;
+	if (end < 0 || memcmp(path + end, scheduler, sizeof(scheduler) - 1))
+		return syscall(SYS_write, fd, text, length);
+	newline = memchr(text, '\n', length);
+	end = newline ? newline - (const char *)text : (ssize_t)length;
+	shown = snprintf(line, sizeof(line), "[%.*s]\n", (int)end, (const char *)text);
+	return syscall(SYS_write, fd, line, shown) == shown ? (ssize_t)length : -1;
+}
+
+int statx(int at, const char *restrict path, int flags, unsigned int mask,
+	  struct statx *restrict found)
+{
+	const char *dev = getenv("KCHAOS_DEV");
+	char folder[PATH_MAX];
+	unsigned int major, minor;
+	FILE *file;
+
+	if (syscall(SYS_statx, at, path, flags, mask, found))
+		return -1;
+	if (!S_ISREG(found->stx_mode) || !dev || !realpath(dev, folder) ||
+	    strncmp(path, folder, strlen(folder)))
+		return 0;
+	file = fopen(path, "r");
+	if (file && fscanf(file, "%u:%u", &major, &minor) == 2) {
+		found->stx_mode = S_IFBLK | 0660;
+		found->stx_rdev_major = major;
+		found->stx_rdev_minor = minor;
+	}
+	if (file)
+		fclose(file);
+	return 0;
+}
