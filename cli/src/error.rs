@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! How the program fails: exit codes, and messages that say what to do next.
+//! How the program fails: exit codes, messages that say what to do next, and output that is lost.
 
-use crate::output;
 use anyhow::{Result, anyhow};
 use rustix::io::Errno;
 use std::{
@@ -52,7 +51,7 @@ With `inject ... -- COMMAND`, once the injection is made:
 
 /// A failure whose exit code is known.
 #[derive(Debug)]
-pub struct Failure {
+struct Failure {
     exit: Exit,
     message: String,
 }
@@ -66,7 +65,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// A failure with this exit code.
-pub fn failure(exit: Exit, message: impl Into<String>) -> anyhow::Error {
+pub(crate) fn failure(exit: Exit, message: impl Into<String>) -> anyhow::Error {
     anyhow!(Failure {
         exit,
         message: message.into()
@@ -82,13 +81,11 @@ pub fn exit(error: &anyhow::Error) -> Exit {
 
 /// Whether nobody reads what the program says any more, which is no failure of it.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(output::is_closed)
+    error.downcast_ref::<io::Error>().is_some_and(is_closed)
 }
 
 /// The kernel did not let us do `what` to `path`.
-pub fn refused(what: &str, path: &Path, error: &io::Error) -> anyhow::Error {
+pub(crate) fn refused(what: &str, path: &Path, error: &io::Error) -> anyhow::Error {
     let what = format!("cannot {what} {}", path.display());
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::ACCESS | Errno::PERM) if !rustix::process::geteuid().is_root() => failure(
@@ -116,7 +113,7 @@ pub fn refused(what: &str, path: &Path, error: &io::Error) -> anyhow::Error {
 /// # Errors
 ///
 /// If there is any failure; the exit code is the first one's.
-pub fn all_of(failures: Vec<anyhow::Error>) -> Result<()> {
+pub(crate) fn all_of(failures: Vec<anyhow::Error>) -> Result<()> {
     let Some(first) = failures.first() else {
         return Ok(());
     };
@@ -129,6 +126,54 @@ pub fn all_of(failures: Vec<anyhow::Error>) -> Result<()> {
 pub fn note(message: &str) {
     // Who closed standard error does not want to know.
     let _ = writeln!(io::stderr(), "kchaos: {message}");
+}
+
+/// Standard output.
+#[derive(Debug)]
+pub struct Output<W>(pub W);
+
+impl<W: Write> Write for Output<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(told)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(told)
+    }
+}
+
+/// The same failure, in words.
+pub fn told(error: io::Error) -> io::Error {
+    let message = format!("cannot write to standard output: {error}");
+    io::Error::new(error.kind(), message)
+}
+
+/// Whether nobody reads any more, which is no failure of what was done.
+pub(crate) fn is_closed(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// Prints a result that people have to get, and calls `undo` if they do not.
+///
+/// # Errors
+///
+/// If it was not printed; nothing is undone if nobody reads any more.
+pub(crate) fn print_or(
+    out: &mut dyn Write,
+    text: &str,
+    undo: impl FnOnce() -> Vec<anyhow::Error>,
+) -> Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if !is_closed(&error) => {
+            let mut failures = vec![failure(
+                Exit::Failure,
+                format!("{error}; what was done is undone"),
+            )];
+            failures.extend(undo());
+            all_of(failures)
+        }
+        result => Ok(result?),
+    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! What fuzzing reaches of this program's inside: how it reads the texts of the kernel, and shows what they say.
+//! The entry for fuzzing: reads any text as each of the kernel's, and shows what it says.
 
 use crate::{
-    attributes::{Attribute, Value, attribute},
-    ceiling,
-    describe::Described,
-    disk,
-    inspect::Seen,
-    memory::Memory,
-    mounts,
-    stats::{self, Stats},
-    status::Sample,
+    interface::{
+        attribute, ceiling,
+        snapshot::Snapshot,
+        stats::{self, Stats},
+        values::Values,
+    },
+    show::{describe::Described, status::Sample},
+    system::{disk, mounts, saved::Saved},
 };
 use std::{
     ffi::OsStr,
@@ -20,13 +19,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many lines are more than anybody could have asked for, besides those for what was read: those of the picture.
+/// No picture has more lines. Text that was read may add others.
 const MOST_LINES: usize = 100;
 
 /// The fewest bytes that fill a line.
 const LINE: usize = 40;
 
-/// Reads one text, or two with a byte 0xfe between, of which the second comes a second after the first.
+/// Reads one text, or two with a byte 0xfe between: the second is from a second later.
 ///
 /// # Panics
 ///
@@ -46,7 +45,7 @@ pub fn read(bytes: &[u8]) {
 fn sample(text: &str, time: Instant, before: Option<&Sample>) -> Sample {
     let (stats, queues) = (Stats::parse(text), stats::parse_queues(text));
     let name = "name".to_owned();
-    let seen = Seen::new(name, values(text), stats, ceiling::parse(text), true);
+    let seen = Snapshot::new(name, values(text), stats, ceiling::parse(text), true);
     let sample = Sample {
         time,
         enabled: !text.is_empty(),
@@ -65,21 +64,21 @@ fn sample(text: &str, time: Instant, before: Option<&Sample>) -> Sample {
 }
 
 fn check_words(text: &str) {
-    if let Some(memory) = Memory::parse(text) {
-        assert_eq!(Memory::parse(&memory.to_string()), Some(memory));
+    if let Some(saved) = Saved::parse(text) {
+        assert_eq!(Saved::parse(&saved.to_string()), Some(saved));
     }
     disk::active(text);
     assert!(!Described(&values(text)).words().is_empty());
 }
 
 /// The attributes whose names and values are lines.
-fn values(text: &str) -> Vec<(&'static Attribute, Value)> {
+fn values(text: &str) -> Values {
     let values = text.lines().filter_map(|line| {
         let (name, value) = line.split_once(' ')?;
         let attribute = attribute(name)?;
         Some((attribute, attribute.parse_file(value).ok()?))
     });
-    values.collect()
+    Values(values.collect())
 }
 
 fn check_mounts(bytes: &[u8]) {
@@ -93,7 +92,7 @@ fn check_mounts(bytes: &[u8]) {
     if !bytes.windows(4).any(is_escape) {
         assert_eq!(mounts::unescape(bytes).as_bytes(), bytes);
     }
-    // As the kernel's `mangle()` has it.
+    // The kernel's `mangle()` does the same.
     let mut escaped = Vec::new();
     for &byte in bytes {
         if b" \t\n\\#".contains(&byte) {

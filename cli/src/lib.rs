@@ -1,52 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! What the program `kchaos` does: it drives the I/O scheduler ioem through the driver's files in configfs and the disks' in
-//! sysfs, and does nothing that a shell could not do.
+//! The program `kchaos` as a library: it drives the I/O scheduler ioem through the driver's files in
+//! configfs and the disks' in sysfs, and does nothing that a shell could not do.
+//!
+//! [`Arguments::read`] reads a command line, and [`run`] does what it says. [`interface`] knows the
+//! settings of injections: their names, ranges and texts.
+//!
+//! Arguments flow down through the rooms: `args` reads them, `inject` changes something and `show`
+//! shows it, both by what `interface` knows of the driver and `system` of the machine. No room uses
+//! one above it.
 
-mod advice;
 pub mod args;
-pub mod attributes;
-mod block;
-mod ceiling;
-mod columns;
-mod command;
-mod describe;
-pub mod device;
-mod disk;
 pub mod error;
-pub mod form;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod guard;
-mod help;
-mod idle;
-pub mod injection;
-mod inspect;
+mod inject;
 pub mod interface;
-mod lease;
-pub mod list;
-mod listed;
-mod made;
-pub mod memory;
-mod mounts;
-pub mod output;
-mod resolve;
-pub mod settings;
-mod stats;
-pub mod status;
-pub mod step;
-pub mod unit;
-pub mod units;
-mod witness;
+mod show;
+mod system;
+
+pub use args::Arguments;
+pub use system::Roots;
 
 use anyhow::Result;
-use args::{Arguments, Fault, Inject, Verb};
-use attributes::DURATION;
+use args::{Fault, Inject, Verb};
 use clap::{Command, Subcommand};
 use clap_complete::Shell;
 use error::{Exit, failure};
-use injection::Request;
-use interface::Roots;
+use inject::{Request, attach, recover};
+use interface::attributes::DURATION;
+use show::{list, status};
 use std::io::Write;
 
 /// Does what the arguments ask for, and returns the exit code. Results go to `out`.
@@ -60,14 +43,28 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<u8> {
         Verb::Inject(inject) => return run_inject(roots, inject, out),
         Verb::Recover {
             all: true, dry_run, ..
-        } => injection::recover_all(roots, dry_run.dry_run, out),
+        } => recover::recover_all(roots, dry_run.dry_run, out),
         Verb::Recover { names, dry_run, .. } => {
-            injection::recover(roots, names, dry_run.dry_run, out)
+            recover::recover(roots, names, dry_run.dry_run, out)
         }
         Verb::List { json } => list::list(roots, *json, out),
-        Verb::Status(args) => status::status(roots, args, out),
-        Verb::Attach(args) => device::attach(roots, args, out),
-        Verb::Detach(args) => device::detach(roots, &args.devices, args.dry_run.dry_run, out),
+        Verb::Status(args) => {
+            let options = status::Options {
+                names: &args.names,
+                watch: args.watch.then_some(args.interval),
+                json: args.json,
+            };
+            status::status(roots, &options, out)
+        }
+        Verb::Attach(args) => {
+            let options = attach::Options {
+                requests: args.nr_requests,
+                force: args.force,
+                dry_run: args.devices.dry_run.dry_run,
+            };
+            attach::attach(roots, &args.devices.devices, options, out)
+        }
+        Verb::Detach(args) => attach::detach(roots, &args.devices, args.dry_run.dry_run, out),
         Verb::Version => version(roots, out),
         Verb::Completions { shell } => completions(*shell, out),
     }?;
@@ -92,9 +89,9 @@ fn run_inject(roots: &Roots, inject: &Inject, out: &mut dyn Write) -> Result<u8>
         ));
     }
     match (inject.dry_run.dry_run, task.command.is_empty()) {
-        (false, false) => return injection::inject_for(roots, &request),
-        (false, true) => injection::inject(roots, &request, out)?,
-        (true, true) => injection::print_inject(roots, &request, out)?,
+        (false, false) => return inject::inject_for(roots, &request),
+        (false, true) => inject::inject(roots, &request, out)?,
+        (true, true) => inject::print_inject(roots, &request, out)?,
         (true, false) => {
             return Err(failure(
                 Exit::Usage,
@@ -116,11 +113,11 @@ fn version(roots: &Roots, out: &mut dyn Write) -> Result<()> {
 }
 
 fn completions(shell: Shell, out: &mut dyn Write) -> Result<()> {
-    // Without where the file systems are, which nobody types.
+    // The roots, which nobody types, are left out.
     let command = Command::new("kchaos").version(env!("CARGO_PKG_VERSION"));
     let mut command = Verb::augment_subcommands(command);
     let mut script = Vec::new();
-    // It would not survive a failure of `out`.
+    // `generate` panics if its output fails.
     clap_complete::generate(shell, &mut command, "kchaos", &mut script);
     Ok(out.write_all(&script)?)
 }

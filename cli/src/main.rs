@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The program `kchaos`: reads the arguments, and tells how it went.
+//! The program `kchaos`: reads the arguments, and reports failures.
 
 use kchaos::{
-    args::Arguments,
-    error::{self, Exit},
-    output::{Output, told},
+    Arguments,
+    error::{self, Exit, Output, told},
 };
 use rustix::process::{getegid, geteuid, getgid, getuid};
 use std::{
@@ -16,7 +15,7 @@ use std::{
 };
 
 fn main() -> ExitCode {
-    // Who starts the program chooses, by its environment, which files it writes.
+    // The environment names the files that the program writes.
     if getuid() != geteuid() || getgid() != getegid() {
         error::note(
             "this program must not be set-user-ID: who starts it would have all rights of its owner; run it with sudo",
@@ -47,15 +46,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Tells people what is wrong with the arguments.
+/// Reports an error in the arguments.
 fn tell(error: &clap::Error) {
     let message = error.render().to_string();
     let Some(message) = message.strip_prefix("error: ") else {
-        // The help, for who gave no arguments at all. Who closed standard error does not want to know.
+        // The help, if there are no arguments at all. A closed standard error is no failure.
         drop(error.print());
         return;
     };
-    // Of what this program checks itself, clap does not know the verb any more, and shows another one's usage.
+    // For a check of this program itself, clap does not know the verb and shows another one's usage.
     let is_own = error.context().next().is_none();
     let sentence = message.split("\n\n").next().filter(|_| is_own);
     error::note(sentence.unwrap_or(message).trim_end());

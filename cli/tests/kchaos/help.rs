@@ -94,7 +94,7 @@ fn what_a_command_is_run_with_is_told() {
 #[test]
 fn each_flag_is_told_with_what_it_accepts() {
     let text = help("inject ioem delay --help", "100");
-    for attribute in &kchaos::attributes::ATTRIBUTES {
+    for attribute in &kchaos::interface::ATTRIBUTES {
         let flag = format!("--{} <", attribute.flag());
         assert!(text.contains(&flag), "{flag} in {text}");
         let words: Vec<String> = attribute.accepted().split(' ').map(str::to_owned).collect();

@@ -4,7 +4,7 @@
 //! `kernel.c`.
 
 use assert_cmd::Command;
-use kchaos::attributes::ATTRIBUTES;
+use kchaos::interface::ATTRIBUTES;
 use std::{
     collections::BTreeMap,
     fs,

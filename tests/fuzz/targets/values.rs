@@ -8,11 +8,7 @@
 
 use chaos_fuzz::driver_attribute;
 use chaos_policy::policy::settings::Settings;
-use kchaos::{
-    attributes::{ATTRIBUTES, Attribute, Kind, Value},
-    settings::check_name,
-    units,
-};
+use kchaos::interface::{ATTRIBUTES, Attribute, Kind, Value, check_name, units};
 use libfuzzer_sys::fuzz_target;
 
 /// What kchaos has read must be written as the driver takes it, and shown as kchaos reads it.

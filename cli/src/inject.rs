@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Changes what is slowed down: injections are made and ended, disks attached and detached.
+
+pub(crate) mod attach;
+mod command;
+mod hints;
+mod lease;
+mod make;
+mod owned;
+mod reach;
+pub(crate) mod recover;
+mod resolve;
+mod witness;
+
+use crate::{
+    error::{note, print_or},
+    interface::{Settings, Value, attributes::DURATION},
+    system::{Roots, guard},
+};
+use anyhow::Result;
+use hints::{hints, idle};
+use make::{make, names, taken};
+use reach::reached;
+use std::{
+    ffi::{OsStr, OsString},
+    io::Write,
+    sync::Arc,
+};
+use witness::Witness;
+
+/// What is to be injected.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    /// The effect, by which injections without a name are called.
+    pub(crate) effect: &'static str,
+    /// The name, if one was asked for.
+    pub(crate) name: Option<&'a str>,
+    /// The settings, with devices and cgroups as people name them.
+    pub(crate) settings: &'a Settings,
+    /// The command that the injection is made for; empty if there is none.
+    pub(crate) command: &'a [OsString],
+    /// Whether the system's own disks may be slowed down without an end in sight.
+    pub(crate) force: bool,
+}
+
+impl Request<'_> {
+    /// The settings as the driver takes them.
+    fn checked(&self, roots: &Roots) -> Result<Settings> {
+        let settings = resolve::resolved(roots, self.settings)?;
+        if !self.force && settings.number(DURATION).unwrap_or(0) == 0 {
+            let remedy = if self.command.is_empty() {
+                "add --for 30s, so that it ends by itself, choose others with --device, or add --force"
+            } else {
+                "choose others with --device, or add --force"
+            };
+            guard::check(roots, &reached(roots, &settings), remedy)?;
+        }
+        for sentence in idle(&settings) {
+            note(&sentence);
+        }
+        Ok(settings)
+    }
+}
+
+/// Makes an injection and prints its name.
+///
+/// # Errors
+///
+/// If the kernel refuses a step; then nothing stays of the injection.
+pub(crate) fn inject(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) -> Result<()> {
+    roots.require_known_version()?;
+    let settings = request.checked(roots)?;
+    let (name, owned) = make(roots, request, &settings)?;
+    print_or(out, &format!("{name}\n"), || {
+        owned.end().err().into_iter().collect()
+    })?;
+    hints(roots, &name, &settings);
+    Ok(())
+}
+
+/// Makes an injection, runs its command, and ends the injection when the command has ended. Returns the
+/// command's exit code.
+///
+/// # Errors
+///
+/// If the injection cannot be made or ended, or the command cannot be run.
+pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
+    roots.require_known_version()?;
+    let mut settings = request.checked(roots)?;
+    settings.set(DURATION, Value::Number(lease::LENGTH_MS));
+    let signals = command::Signals::new()?;
+    let (name, owned) = make(roots, request, &settings)?;
+    let owned = Arc::new(owned);
+    let renewal = lease::renew(Arc::clone(&owned));
+    hints(roots, &name, &settings);
+    let witness = Witness::new(roots, &owned, &settings);
+    signals.run(request.command, || {
+        if let Some(why) = witness.end(renewal.stop()) {
+            let program = request.command.first().map(|word| word.to_string_lossy());
+            note(&format!(
+                "the injection {name} had ended before {} did: part of it ran without; {why}",
+                program.unwrap_or_default()
+            ));
+        }
+        owned.end().map(drop)
+    })
+}
+
+/// Prints the commands that make an injection.
+///
+/// # Errors
+///
+/// If the name is taken.
+pub(crate) fn print_inject(
+    roots: &Roots,
+    request: &Request<'_>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    if let Err(error) = roots.require_known_version() {
+        note(&format!("these commands would fail now: {error:#}"));
+    }
+    let settings = request.checked(roots)?;
+    for candidate in names(request) {
+        let directory = roots.injection(OsStr::new(&candidate));
+        if !directory.exists() {
+            return settings
+                .steps(&directory)
+                .iter()
+                .try_for_each(|step| step.print(out));
+        }
+        if request.name.is_some() {
+            return Err(taken(&candidate));
+        }
+    }
+    Ok(())
+}

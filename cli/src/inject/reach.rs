@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Which disks an injection reaches, and which injections reach a disk.
+
+use crate::{
+    interface::{
+        Settings,
+        attributes::{DEVICE, DURATION},
+        existing::all,
+        snapshot::{Snapshot, State},
+    },
+    system::{Roots, attached::attached_names, block::Block},
+};
+use std::collections::BTreeSet;
+
+/// The disks whose I/O an injection can reach: those that it names, which may be attached later, or
+/// all that are on ioem.
+pub(crate) fn reached(roots: &Roots, settings: &Settings) -> Vec<String> {
+    match settings.text(DEVICE) {
+        Some(devices) => named(roots, devices).into_iter().collect(),
+        None => attached_names(roots),
+    }
+}
+
+/// The disks of the devices that an injection names, as far as they are there.
+pub(super) fn named(roots: &Roots, devices: &str) -> BTreeSet<String> {
+    let blocks = devices
+        .split(' ')
+        .filter_map(|name| Block::find_exact(roots, name));
+    blocks.map(|block| block.disk).collect()
+}
+
+/// The injections that act on a disk if it is on ioem, and that do not end by themselves.
+pub(crate) fn endless(roots: &Roots, disk: &str) -> Vec<String> {
+    // Without the driver there are none.
+    let names = all(roots).unwrap_or_default();
+    let all_enabled = roots.enabled().unwrap_or(true);
+    let acts = |seen: &Snapshot| {
+        let devices = seen.values.text(DEVICE);
+        seen.state == State::On
+            && seen.values.has_effect()
+            && seen.values.number(DURATION).is_none()
+            && devices.is_none_or(|devices| named(roots, devices).contains(disk))
+    };
+    let names = names.iter().filter(|name| {
+        // One that cannot be read may act on the disk.
+        Snapshot::read(roots, name, all_enabled)
+            .map_or(true, |seen| seen.as_ref().is_some_and(acts))
+    });
+    names
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect()
+}

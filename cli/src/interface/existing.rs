@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The injections that exist, by their names.
+
+use crate::{
+    error::{Exit, failure, refused},
+    system::{Roots, files::entries},
+};
+use anyhow::Result;
+use std::ffi::{OsStr, OsString};
+
+/// The names of all injections.
+///
+/// # Errors
+///
+/// If there is no interface, or it cannot be read.
+pub(crate) fn all(roots: &Roots) -> Result<Vec<OsString>> {
+    roots.require_interface()?;
+    let ioem = roots.ioem();
+    let mut names = Vec::new();
+    for entry in entries(&ioem) {
+        let entry = entry.map_err(|error| refused("read", &ioem, &error.into()))?;
+        if entry.file_type().is_dir() {
+            names.push(entry.file_name().to_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// The failure for a name that no injection has.
+pub(crate) fn unknown(name: &OsStr) -> anyhow::Error {
+    failure(
+        Exit::Name,
+        format!(
+            "there is no injection named {}; `kchaos list` shows those there are",
+            name.to_string_lossy()
+        ),
+    )
+}
+
+/// The command that ends injections.
+pub(crate) fn recover_command(names: &[&str]) -> String {
+    let names = shlex::try_join(names.iter().copied());
+    // Only a zero byte cannot be quoted, and no name has one.
+    format!("kchaos recover {}", names.unwrap_or_default())
+}

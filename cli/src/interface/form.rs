@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The forms of an injection's texts: how people write them, and how its files have them.
+
+use super::units::{self, HOUR_US};
+
+/// The operations and conditions that the driver knows, in the order in which it shows them.
+const OPERATIONS: [&str; 14] = [
+    "read",
+    "write",
+    "discard",
+    "secure_erase",
+    "write_zeroes",
+    "zone_append",
+    "zone_open",
+    "zone_close",
+    "zone_finish",
+    "zone_reset",
+    "zone_reset_all",
+    "sync",
+    "fua",
+    "meta",
+];
+
+/// The conditions among them.
+pub(crate) const CONDITIONS: [&str; 3] = ["sync", "fua", "meta"];
+
+/// How delays can spread.
+const DISTRIBUTIONS: [&str; 4] = ["uniform", "normal", "pareto", "paretonormal"];
+
+/// How I/O can be held.
+const WAYS: [&str; 3] = ["auto", "request", "completion"];
+
+/// The most words that a list of devices has.
+pub(crate) const MOST_DEVICES: usize = 8;
+
+/// The most words that a list of ranges or percentiles has.
+const MOST_WORDS: usize = 16;
+
+/// The largest number that a process can have.
+const MOST_PROCESS: u128 = 4_194_304;
+
+/// Hundred per cent with the decimals that percentiles have.
+const PERCENTILE_PLACES: u32 = 4;
+
+/// What the text of an attribute says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Devices; the flag takes more than the file does.
+    Devices,
+    /// Operations and conditions.
+    Operations,
+    /// A cgroup; the flag takes more than the file does.
+    Cgroup,
+    /// A process.
+    Process,
+    /// Ranges of sectors.
+    Sectors,
+    /// A distribution of delays.
+    Distribution,
+    /// Percentiles of delays.
+    Percentiles,
+    /// A way to hold I/O.
+    Way,
+}
+
+impl Form {
+    /// Whether the text is a list: then each of several flags can give a part of it.
+    pub fn is_list(self) -> bool {
+        match self {
+            Self::Devices | Self::Operations | Self::Sectors | Self::Percentiles => true,
+            Self::Cgroup | Self::Process | Self::Distribution | Self::Way => false,
+        }
+    }
+
+    /// The text in a new injection.
+    pub fn default(self) -> &'static str {
+        match self {
+            Self::Distribution => DISTRIBUTIONS[0],
+            Self::Way => WAYS[0],
+            _ => "",
+        }
+    }
+
+    /// What the help calls a value.
+    pub fn value_name(self) -> &'static str {
+        match self {
+            Self::Devices => "DEVICE,...",
+            Self::Operations => "OPERATION,...",
+            Self::Cgroup => "PATH",
+            Self::Process => "PID",
+            Self::Sectors => "START+LENGTH,...",
+            Self::Distribution => "NAME",
+            Self::Percentiles => "PERCENT:TIME,...",
+            Self::Way => "WAY",
+        }
+    }
+
+    /// All words that a value can have, if they are known beforehand.
+    pub(crate) fn known_words(self) -> &'static [&'static str] {
+        match self {
+            Self::Operations => &OPERATIONS,
+            Self::Distribution => &DISTRIBUTIONS,
+            Self::Way => &WAYS,
+            Self::Devices | Self::Cgroup | Self::Process | Self::Sectors | Self::Percentiles => &[],
+        }
+    }
+
+    /// What is accepted, for the help.
+    pub fn accepted(self) -> String {
+        match self {
+            Self::Devices => {
+                format!("up to {MOST_DEVICES} of /dev/sdb, sdb, sdb1, 8:16, /mnt; repeatable")
+            }
+            Self::Operations => format!("of {}; repeatable", OPERATIONS.join(", ")),
+            Self::Cgroup => "/sys/fs/cgroup/tenant, or /tenant as in /proc/PID/cgroup".to_owned(),
+            Self::Process => format!("1 to {MOST_PROCESS}"),
+            Self::Sectors => {
+                format!("up to {MOST_WORDS} ranges such as 0+2048, none over another; repeatable")
+            }
+            Self::Distribution => DISTRIBUTIONS.join(", "),
+            Self::Percentiles => format!(
+                "up to {MOST_WORDS} such as 50:200us,99:5ms,99.9:80ms, 0 to 100% and 0s to 1h, \
+                 rising; repeatable"
+            ),
+            Self::Way => WAYS.join(", "),
+        }
+    }
+
+    /// Reads what people write, and returns what the file has. Devices and cgroups, which are looked up
+    /// later, stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is accepted.
+    pub fn parse(self, text: &str) -> Result<String, String> {
+        match self {
+            Self::Devices => devices(text),
+            Self::Operations => operations(text),
+            Self::Cgroup => cgroup(text),
+            Self::Process => process(text),
+            Self::Sectors => sectors(text),
+            Self::Distribution => one_of(&DISTRIBUTIONS, text),
+            Self::Percentiles => percentiles(text),
+            Self::Way => one_of(&WAYS, text),
+        }
+    }
+}
+
+/// The parts of a list, which are separated by commas or as the files do it.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', ' ']).filter(|word| !word.is_empty())
+}
+
+fn check_count(count: usize, most: usize, what: &str) -> Result<(), String> {
+    match count {
+        0 => Err(format!("it has to name at least one of the {what}")),
+        _ if count > most => Err(format!("these are {count} {what}; {most} are accepted")),
+        _ => Ok(()),
+    }
+}
+
+fn devices(text: &str) -> Result<String, String> {
+    let devices: Vec<&str> = text.split(',').filter(|word| !word.is_empty()).collect();
+    check_count(devices.len(), MOST_DEVICES, "devices")?;
+    Ok(devices.join(","))
+}
+
+fn operations(text: &str) -> Result<String, String> {
+    let given: Vec<String> = words(text).map(str::to_ascii_lowercase).collect();
+    if let Some(unknown) = given
+        .iter()
+        .find(|word| !OPERATIONS.contains(&word.as_str()))
+    {
+        return Err(format!(
+            "there is no operation \"{unknown}\"; there are {}",
+            OPERATIONS.join(", ")
+        ));
+    }
+    check_count(given.len(), usize::MAX, "operations")?;
+    let shown: Vec<&str> = OPERATIONS
+        .into_iter()
+        .filter(|known| given.iter().any(|word| word == known))
+        .collect();
+    Ok(shown.join(" "))
+}
+
+fn cgroup(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(char::is_control) {
+        Err("it has to be the path of a cgroup, such as /sys/fs/cgroup/tenant".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+fn process(text: &str) -> Result<String, String> {
+    match units::number(text.strip_prefix('-').unwrap_or(text))? {
+        number @ 1..=MOST_PROCESS if !text.starts_with('-') => Ok(number.to_string()),
+        _ => Err(format!("a process's number is from 1 to {MOST_PROCESS}")),
+    }
+}
+
+fn one_of(names: &[&str], text: &str) -> Result<String, String> {
+    let name = text.to_ascii_lowercase();
+    if names.contains(&name.as_str()) {
+        Ok(name)
+    } else {
+        Err(format!("it has to be one of {}", names.join(", ")))
+    }
+}
+
+/// A range of sectors.
+#[derive(Clone, Copy)]
+struct Range {
+    start: u128,
+    length: u128,
+}
+
+fn sectors(text: &str) -> Result<String, String> {
+    let ranges = words(text).map(range).collect::<Result<Vec<_>, _>>()?;
+    check_count(ranges.len(), MOST_WORDS, "ranges")?;
+    let show = |range: &Range| format!("{}+{}", range.start, range.length);
+    let mut sorted = ranges.clone();
+    sorted.sort_by_key(|range| range.start);
+    for pair in sorted.windows(2) {
+        let [first, second] = pair else { continue };
+        if first.start + first.length > second.start {
+            return Err(format!(
+                "{} and {} overlap; each sector can be in one range only",
+                show(first),
+                show(second)
+            ));
+        }
+    }
+    Ok(ranges.iter().map(show).collect::<Vec<_>>().join(" "))
+}
+
+fn range(word: &str) -> Result<Range, String> {
+    let wrong = || {
+        format!(
+            "\"{word}\" is no range; a range is START+LENGTH in sectors of 512 bytes, such as 0+2048"
+        )
+    };
+    let (start, length) = word.split_once('+').ok_or_else(wrong)?;
+    let number = |text| units::number(text).map_err(|_| wrong());
+    let (start, length) = (number(start)?, number(length)?);
+    if length == 0 {
+        return Err(format!("{word} has no sectors; a range has at least one"));
+    }
+    if start.saturating_add(length) > u128::from(u64::MAX) {
+        return Err(format!("{word} ends beyond sector {}", u64::MAX));
+    }
+    Ok(Range { start, length })
+}
+
+fn percentiles(text: &str) -> Result<String, String> {
+    let points = words(text).map(percentile).collect::<Result<Vec<_>, _>>()?;
+    check_count(points.len(), MOST_WORDS, "percentiles")?;
+    let percent = |(percent, _): &(u64, u64)| units::show_percent(*percent, PERCENTILE_PLACES);
+    let in_words =
+        |point: &(u64, u64)| format!("{}:{}", percent(point), units::show_microseconds(point.1));
+    let in_file = |point: &(u64, u64)| format!("{}:{}", percent(point), point.1);
+    for pair in points.windows(2) {
+        let [first, second] = pair else { continue };
+        let what = match () {
+            () if first.0 >= second.0 => "per cents have to rise",
+            () if first.1 > second.1 => "times must not fall",
+            () => continue,
+        };
+        return Err(format!(
+            "{what}, but {} comes after {}",
+            in_words(second),
+            in_words(first)
+        ));
+    }
+    Ok(points.iter().map(in_file).collect::<Vec<_>>().join(" "))
+}
+
+/// One point: per cents with their decimals, and microseconds.
+fn percentile(word: &str) -> Result<(u64, u64), String> {
+    let (percent, time) = word.split_once(':').ok_or_else(|| {
+        format!("\"{word}\" is no percentile; one is PERCENT:TIME, such as 99:5ms")
+    })?;
+    let about = |message| format!("in {word}, {message}");
+    let percent = units::percent(percent, PERCENTILE_PLACES).map_err(about)?;
+    let hundred = 100 * 10_u128.pow(PERCENTILE_PLACES);
+    let time = match units::number(time) {
+        Ok(number) => number,
+        Err(_) => u128::from(units::microseconds(time).map_err(about)?),
+    };
+    match (u64::try_from(percent), u64::try_from(time)) {
+        (Ok(percent_), Ok(time)) if percent <= hundred && time <= HOUR_US => Ok((percent_, time)),
+        (Ok(_), _) if percent <= hundred => {
+            Err(about("the time has to be from 0s to 1h".to_owned()))
+        }
+        _ => Err(about("per cents have to be from 0 to 100".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_becomes_what_the_files_have() {
+        for (form, text, expected) in [
+            (Form::Devices, "sda,/dev/sdb", "sda,/dev/sdb"),
+            (Form::Operations, "WRITE,sync,read,read", "read write sync"),
+            (Form::Operations, "read write", "read write"),
+            (Form::Process, "012", "12"),
+            (Form::Sectors, "8+8,0+8", "8+8 0+8"),
+            (
+                Form::Sectors,
+                "0+18446744073709551615",
+                "0+18446744073709551615",
+            ),
+            (Form::Distribution, "Normal", "normal"),
+            (Form::Way, "Request", "request"),
+            (Form::Way, "AUTO", "auto"),
+            (
+                Form::Percentiles,
+                "50:200us,99:5ms,99.9%:80000",
+                "50:200 99:5000 99.9:80000",
+            ),
+            (Form::Percentiles, "0:0,100:1h", "0:0 100:3600000000"),
+        ] {
+            assert_eq!(form.parse(text).as_deref(), Ok(expected), "{text}");
+            if form != Form::Devices {
+                assert_eq!(form.parse(expected).as_deref(), Ok(expected), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_driver_refuses_is_told_why() {
+        let many = |word: &str, count| vec![word; count].join(",");
+        for (form, text, expected) in [
+            (Form::Devices, "", "at least one"),
+            (Form::Devices, &many("sda", 9), "9 devices; 8 are accepted"),
+            (
+                Form::Operations,
+                "reads",
+                "no operation \"reads\"; there are read, write",
+            ),
+            (Form::Operations, ",", "at least one"),
+            (Form::Cgroup, "", "/sys/fs/cgroup/tenant"),
+            (Form::Process, "0", "from 1 to 4194304"),
+            (Form::Process, "-1", "from 1 to 4194304"),
+            (Form::Process, "4194305", "from 1 to 4194304"),
+            (Form::Process, "self", "whole number"),
+            (Form::Sectors, "0-8", "\"0-8\" is no range"),
+            (Form::Sectors, "0+0", "0+0 has no sectors"),
+            (Form::Sectors, "1+18446744073709551615", "beyond sector"),
+            (Form::Sectors, "8+8,0+9", "0+9 and 8+8 overlap"),
+            (
+                Form::Sectors,
+                &many("0+8", 17),
+                "17 ranges; 16 are accepted",
+            ),
+            (Form::Distribution, "gauss", "uniform, normal, pareto"),
+            (Form::Way, "requests", "one of auto, request, completion"),
+            (Form::Way, "", "one of auto, request, completion"),
+            (Form::Percentiles, "99", "\"99\" is no percentile"),
+            (
+                Form::Percentiles,
+                "99:5ms,50:9ms",
+                "per cents have to rise, but 50:9ms comes after 99:5ms",
+            ),
+            (Form::Percentiles, "50:5ms,50:5ms", "per cents have to rise"),
+            (
+                Form::Percentiles,
+                "50:5ms,99:4ms",
+                "times must not fall, but 99:4ms comes after 50:5ms",
+            ),
+            (Form::Percentiles, "101:5ms", "from 0 to 100"),
+            (Form::Percentiles, "1.00001:5ms", "four decimals"),
+            (Form::Percentiles, "50:2h", "from 0s to 1h"),
+            (Form::Percentiles, "50:5parsecs", "no unit of time"),
+        ] {
+            let message = form.parse(text).unwrap_err();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! How the values of attributes are read and written: by people, in files, and in JSON.
+
+use super::{
+    attributes::{Attribute, Kind, Value},
+    units::{self, Unit, is_switch},
+};
+use serde_json::json;
+use std::ops::RangeInclusive;
+
+impl Attribute {
+    /// Reads a value as people write it: as the file has it, bytes and per cents also with a sign.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is accepted.
+    pub fn parse(&self, text: &str) -> Result<Value, String> {
+        let (unit, range) = match &self.kind {
+            Kind::Text(form) => return form.parse(text).map(Value::Text),
+            Kind::Number { unit, range, .. } => (*unit, range),
+        };
+        let value = match text.strip_prefix('-').map(|rest| unit.read(rest)) {
+            Some(Ok(_)) => None,
+            _ if is_switch(range) => unit.read(text).ok(),
+            _ => Some(unit.read(text)?),
+        };
+        within(range, value).ok_or_else(|| out_of_range(range, &unit.range(range)))
+    }
+
+    /// Reads a value as its file has it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what was expected.
+    pub fn parse_file(&self, text: &str) -> Result<Value, String> {
+        match self.kind {
+            // A flag takes other texts, such as names that this program looks up.
+            Kind::Text(_) => Ok(Value::Text(text.to_owned())),
+            Kind::Number { .. } => self.parse(text),
+        }
+    }
+
+    /// Reads a time with its unit.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is accepted.
+    pub fn parse_with_unit(&self, text: &str) -> Result<Value, String> {
+        let Kind::Number {
+            unit: unit @ Unit::Time(time),
+            range,
+            ..
+        } = &self.kind
+        else {
+            return self.parse(text);
+        };
+        let out_of_range = || out_of_range(range, &time.range(range));
+        if text
+            .strip_prefix('-')
+            .is_some_and(|rest| units::microseconds(rest).is_ok())
+        {
+            return Err(out_of_range());
+        }
+        let microseconds = units::microseconds(text)
+            .map_err(|message| format!("{message}; --{} takes {}", self.flag(), time.name()))?;
+        if microseconds % time.microseconds != 0 {
+            let step = unit.show(1);
+            return Err(format!("the shortest step of this time is {step}"));
+        }
+        let value = u128::from(microseconds / time.microseconds);
+        within(range, Some(value)).ok_or_else(out_of_range)
+    }
+
+    /// The value as the file has it.
+    pub fn file_text(&self, value: &Value) -> String {
+        match (&self.kind, value) {
+            (Kind::Number { unit, .. }, Value::Number(number)) => unit.file_text(*number),
+            (_, Value::Number(number)) => number.to_string(),
+            (_, Value::Text(text)) => text.clone(),
+        }
+    }
+
+    /// The value as a number or text for programs to read.
+    pub fn json(&self, value: &Value) -> serde_json::Value {
+        match (&self.kind, value) {
+            (
+                Kind::Number {
+                    unit: Unit::Percent { places },
+                    ..
+                },
+                Value::Number(number),
+            ) => {
+                let one = 10_u64.pow(*places);
+                if number % one == 0 {
+                    json!(number / one)
+                } else {
+                    json!(*number as f64 / one as f64)
+                }
+            }
+            (_, Value::Number(number)) => json!(number),
+            (_, Value::Text(text)) => json!(text),
+        }
+    }
+
+    /// The value for people to read.
+    pub fn show(&self, value: &Value) -> String {
+        match (&self.kind, value) {
+            (Kind::Number { unit, .. }, Value::Number(number)) => unit.show(*number),
+            (_, Value::Number(number)) => number.to_string(),
+            (_, Value::Text(text)) => text.clone(),
+        }
+    }
+}
+
+/// The value, if there is one and it is in the range.
+fn within(range: &RangeInclusive<u64>, value: Option<u128>) -> Option<Value> {
+    let value = u64::try_from(value?).ok()?;
+    range.contains(&value).then_some(Value::Number(value))
+}
+
+fn out_of_range(range: &RangeInclusive<u64>, in_words: &str) -> String {
+    let from = if is_switch(range) { "" } else { "from " };
+    format!("it has to be {from}{in_words}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::{
+        attributes::{ATTRIBUTES, DURATION, ENABLED, attribute},
+        units::Time,
+    };
+
+    fn named(name: &str) -> &'static Attribute {
+        attribute(name).unwrap()
+    }
+
+    #[test]
+    fn every_row_holds_together() {
+        for attribute in &ATTRIBUTES {
+            let Kind::Number {
+                unit,
+                range,
+                default,
+            } = &attribute.kind
+            else {
+                continue;
+            };
+            assert!(range.contains(default), "{attribute:?}");
+            let suffix = match unit {
+                Unit::Time(Time { microseconds, .. }) => {
+                    Some(if *microseconds == 1 { "_us" } else { "_ms" })
+                }
+                Unit::Bytes => Some("_bytes"),
+                Unit::Number | Unit::Percent { .. } => None,
+            };
+            assert!(
+                suffix.is_none_or(|suffix| attribute.name.ends_with(suffix)),
+                "{attribute:?}"
+            );
+            for value in [*range.start(), *default, *range.end()].map(Value::Number) {
+                let text = attribute.file_text(&value);
+                assert_eq!(attribute.parse(&text), Ok(value.clone()));
+                assert_eq!(attribute.parse_file(&text), Ok(value.clone()));
+                let read = attribute.parse_with_unit(&attribute.show(&value));
+                assert_eq!(read, Ok(value));
+            }
+        }
+    }
+
+    #[test]
+    fn bounds_are_the_drivers() {
+        for (name, most, too_much) in [
+            ("enabled", "1", "2"),
+            ("delay_us", "3600000000", "3600000001"),
+            ("jitter_us", "3600000000", "3600000001"),
+            ("correlation", "100", "100.01"),
+            ("period_us", "3600000000", "3600000001"),
+            ("quota", "4294967295", "4294967296"),
+            ("min_bytes", "4294967295", "4294967296"),
+            ("max_bytes", "4294967295", "4g"),
+            ("probability", "100", "100.0001"),
+            ("every", "4294967295", "4294967296"),
+            ("times", "4294967295", "4294967296"),
+            ("seed", "18446744073709551615", "18446744073709551616"),
+            ("duration_ms", "4294967295", "4294967296"),
+        ] {
+            assert!(named(name).parse(most).is_ok(), "{name}");
+            for wrong in [too_much, "-1"] {
+                let message = named(name).parse(wrong).unwrap_err();
+                let expected = if name == ENABLED { "0 or 1" } else { most };
+                let last = message.split(" to ").last().unwrap();
+                assert!(
+                    last.starts_with(expected) || message.ends_with(expected),
+                    "{name}: {message}"
+                );
+            }
+        }
+        for name in ["period_us", "every"] {
+            assert!(named(name).parse("0").is_err());
+        }
+    }
+
+    #[test]
+    fn a_time_with_its_unit_is_told_its_range_in_units() {
+        assert_eq!(
+            named("delay_us").parse_with_unit("10ms"),
+            Ok(Value::Number(10_000))
+        );
+        assert_eq!(
+            named(DURATION).parse_with_unit("30s"),
+            Ok(Value::Number(30_000))
+        );
+        for (name, text, expected) in [
+            ("period_us", "2h", "it has to be from 1us to 1h"),
+            (
+                "delay_us",
+                "10",
+                "a time needs a unit: 10us, 10ms or 10s; --delay-us takes microseconds",
+            ),
+            (
+                DURATION,
+                "10",
+                "a time needs a unit: 10us, 10ms or 10s; --duration-ms takes milliseconds",
+            ),
+            (DURATION, "1.5ms", "the shortest step of this time is 1ms"),
+        ] {
+            assert_eq!(named(name).parse_with_unit(text).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn a_range_is_told_in_words_and_units() {
+        for (name, text, expected) in [
+            ("quota", "-1", "from 0 to 4294967295"),
+            ("enabled", "2", "0 or 1"),
+            ("probability", "101%", "from 0 to 100%"),
+            (
+                "min_bytes",
+                "4g",
+                "from 0 to 4294967295 bytes, which is just below 4GiB",
+            ),
+            (
+                "delay_us",
+                "3600000001",
+                "from 0 to 3600000000 microseconds, which is 1h",
+            ),
+            (
+                DURATION,
+                "4294967296",
+                "from 0 to 4294967295 milliseconds, which is 49 days",
+            ),
+        ] {
+            let message = named(name).parse(text).unwrap_err();
+            assert_eq!(message, format!("it has to be {expected}"));
+        }
+        assert_eq!(
+            named(DURATION).parse_with_unit("50d").unwrap_err(),
+            "it has to be from 0s to 4294967.295s, which is 49 days"
+        );
+        assert_eq!(named("delay_us").accepted(), "[0s to 1h; default 0s]");
+        assert_eq!(named("probability").accepted(), "[0 to 100%; default 100%]");
+    }
+
+    #[test]
+    fn programs_read_numbers_and_texts() {
+        for (name, value, expected) in [
+            ("probability", Value::Number(1_000), json!(0.1)),
+            ("probability", Value::Number(1_000_000), json!(100)),
+            ("correlation", Value::Number(1_250), json!(12.5)),
+            ("op", Value::Text("read".to_owned()), json!("read")),
+            ("seed", Value::Number(u64::MAX), json!(u64::MAX)),
+            ("hold", named("hold").default(), json!("auto")),
+        ] {
+            assert_eq!(named(name).json(&value), expected);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The settings and the name of a new injection, and the steps that make it.
+
+use super::attributes::{ATTRIBUTES, Attribute, ENABLED, Value, attribute};
+use crate::system::step::Step;
+use std::path::Path;
+
+/// The settings that were asked for, in the order of the attributes' table. The driver's defaults
+/// stay for all others.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether the injection starts.
+    pub enabled: bool,
+    /// Everything but `enabled`.
+    pub values: Vec<(&'static Attribute, Value)>,
+}
+
+impl Settings {
+    /// The settings that give attributes these values.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names settings which contradict each other.
+    pub fn new(
+        given: impl IntoIterator<Item = (&'static Attribute, Value)>,
+    ) -> Result<Self, String> {
+        let mut settings = Self {
+            enabled: true,
+            values: Vec::new(),
+        };
+        for (attribute, value) in given {
+            if attribute.name == ENABLED {
+                settings.enabled = value != Value::Number(0);
+            } else {
+                settings.values.push((attribute, value));
+            }
+        }
+        settings.check_together()?;
+        Ok(settings)
+    }
+
+    fn check_together(&self) -> Result<(), String> {
+        let bytes = |name| self.number(name).unwrap_or(0);
+        let (least, most) = (bytes("min_bytes"), bytes("max_bytes"));
+        if most != 0 && least > most {
+            return Err(format!(
+                "--min-bytes {least} is more than --max-bytes {most}, so that no I/O would be \
+                 affected; exchange them"
+            ));
+        }
+        if self.text("percentiles").is_some() {
+            for other in ["delay_us", "jitter_us", "distribution"] {
+                if let Some((attribute, _)) = self.find(other) {
+                    let flag = attribute.flag();
+                    let flag = attribute.flag_with_unit().unwrap_or(&flag);
+                    return Err(format!(
+                        "--percentiles says how long delays are, and so does --{flag}; leave one out"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&self, name: &str) -> Option<&(&'static Attribute, Value)> {
+        self.values
+            .iter()
+            .find(|(attribute, _)| attribute.name == name)
+    }
+
+    /// The number that an attribute is to have.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        match self.find(name)? {
+            (_, Value::Number(number)) => Some(*number),
+            (_, Value::Text(_)) => None,
+        }
+    }
+
+    /// The text that an attribute is to have.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.find(name)? {
+            (_, Value::Text(text)) => Some(text),
+            (_, Value::Number(_)) => None,
+        }
+    }
+
+    /// Gives an attribute another value.
+    pub(crate) fn set(&mut self, name: &str, value: Value) {
+        self.values.retain(|(attribute, _)| attribute.name != name);
+        self.values
+            .extend(attribute(name).map(|attribute| (attribute, value)));
+        self.values
+            .sort_by_key(|(attribute, _)| place_in_table(attribute));
+    }
+
+    /// The steps that make an injection whose settings all start together.
+    pub(crate) fn steps(&self, directory: &Path) -> Vec<Step> {
+        let set = |name: &str, value: String| Step::Set {
+            file: directory.join(name),
+            value,
+        };
+        let mut steps = vec![
+            Step::MakeDirectory(directory.to_owned()),
+            set(ENABLED, "0".to_owned()),
+        ];
+        steps.extend(
+            self.values
+                .iter()
+                .map(|(attribute, value)| set(attribute.name, attribute.file_text(value))),
+        );
+        if self.enabled {
+            steps.push(set(ENABLED, "1".to_owned()));
+        }
+        steps
+    }
+}
+
+fn place_in_table(attribute: &Attribute) -> Option<usize> {
+    ATTRIBUTES.iter().position(|row| row.name == attribute.name)
+}
+
+/// Checks that an injection can have this name, and that the name stays in the driver's directory.
+///
+/// # Errors
+///
+/// A sentence that says what is accepted.
+pub fn check_name(name: &str) -> Result<String, String> {
+    /// The longest name of a file.
+    const MOST_BYTES: usize = 255;
+    if name.is_empty() || name.len() > MOST_BYTES {
+        Err(format!("a name has 1 to {MOST_BYTES} bytes"))
+    } else if name == "." || name == ".." || name.contains('/') {
+        Err("a name is neither . nor .. and contains no /".to_owned())
+    } else if name.contains(char::is_control) {
+        Err("a name contains no control characters".to_owned())
+    } else if ["version", ENABLED].contains(&name) {
+        Err("this is the name of a file beside the injections".to_owned())
+    } else {
+        Ok(name.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::attributes::DURATION;
+
+    fn texts(settings: &Settings) -> Vec<String> {
+        let mut out = Vec::new();
+        for step in settings.steps(Path::new("/d")) {
+            step.print(&mut out).unwrap();
+        }
+        let text = String::from_utf8(out).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn given(name: &str, text: &str) -> (&'static Attribute, Value) {
+        let attribute = attribute(name).unwrap();
+        (attribute, attribute.parse(text).unwrap())
+    }
+
+    #[test]
+    fn an_injection_starts_last_or_not_at_all() {
+        let quota = given("quota", "15");
+        assert_eq!(
+            texts(&Settings::new([quota.clone()]).unwrap()),
+            [
+                "mkdir /d",
+                "echo 0 > /d/enabled",
+                "echo 15 > /d/quota",
+                "echo 1 > /d/enabled"
+            ]
+        );
+        assert_eq!(
+            texts(&Settings::new([given(ENABLED, "0"), quota]).unwrap()),
+            ["mkdir /d", "echo 0 > /d/enabled", "echo 15 > /d/quota"]
+        );
+    }
+
+    #[test]
+    fn a_lease_begins_just_before_the_start() {
+        let mut settings = Settings::new([given(DURATION, "5"), given("quota", "15")]).unwrap();
+        settings.set("op", Value::Text("read sync".to_owned()));
+        settings.set(DURATION, Value::Number(7));
+        assert_eq!(
+            texts(&settings),
+            [
+                "mkdir /d",
+                "echo 0 > /d/enabled",
+                "echo 'read sync' > /d/op",
+                "echo 15 > /d/quota",
+                "echo 7 > /d/duration_ms",
+                "echo 1 > /d/enabled"
+            ]
+        );
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused() {
+        for (given, expected) in [
+            (
+                [given("min_bytes", "8k"), given("max_bytes", "4k")],
+                "--min-bytes 8192 is more than --max-bytes 4096",
+            ),
+            (
+                [given("jitter_us", "8"), given("percentiles", "50:4ms")],
+                "so does --jitter",
+            ),
+        ] {
+            let message = Settings::new(given).unwrap_err();
+            assert!(message.contains(expected), "{message}");
+        }
+        let open = [given("min_bytes", "8k"), given("max_bytes", "0")];
+        assert!(Settings::new(open).is_ok());
+    }
+
+    #[test]
+    fn names_stay_within_the_directory() {
+        for name in ["inj1", "limit-1", "a b", ".hidden", "ü"] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
+        for name in ["", ".", "..", "a/b", "/", "a\n", "version", "enabled"] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+        assert!(check_name(&"x".repeat(256)).is_err());
+    }
+}

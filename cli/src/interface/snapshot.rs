@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! An injection as its files show it: its settings, whether it is at work, and what it has done.
+
+use super::{
+    attributes::{ATTRIBUTES, DURATION, ENABLED},
+    ceiling,
+    listed::Listed,
+    stats::Stats,
+    values::Values,
+};
+use crate::{
+    error::{Exit, failure, refused},
+    system::{Roots, files::try_read},
+};
+use anyhow::Result;
+use std::{ffi::OsStr, io};
+
+/// Whether an injection is at work, and why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It is at work.
+    On,
+    /// It is switched off, or all injections are.
+    Off,
+    /// Its lease has passed.
+    Over,
+    /// It has affected as many I/Os as were asked for.
+    UsedUp,
+}
+
+impl State {
+    /// The word for people and programs.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+            Self::Over => "over",
+            Self::UsedUp => "used up",
+        }
+    }
+
+    fn of(values: &Values, stats: &Stats, all_enabled: bool) -> Self {
+        let lease_passed = values.number(DURATION).is_some() && stats.get("remaining_ms") == 0;
+        if !all_enabled || values.number(ENABLED) == Some(0) {
+            Self::Off
+        } else if stats.says_active() {
+            Self::On
+        } else if lease_passed {
+            Self::Over
+        } else if values.number("times").is_some() {
+            Self::UsedUp
+        } else {
+            // Somebody has switched it off since its settings were read.
+            Self::Off
+        }
+    }
+}
+
+/// An injection.
+pub(crate) struct Snapshot {
+    pub(crate) name: String,
+    pub(crate) values: Values,
+    pub(crate) stats: Stats,
+    /// On each disk that it delays now, the most I/Os a second.
+    pub(crate) ceilings: Listed<(String, u64)>,
+    pub(crate) state: State,
+}
+
+impl Snapshot {
+    /// An injection with these values and numbers; `all_enabled` is the switch of all injections.
+    pub(crate) fn new(
+        name: String,
+        values: Values,
+        stats: Stats,
+        ceilings: Listed<(String, u64)>,
+        all_enabled: bool,
+    ) -> Self {
+        let state = State::of(&values, &stats, all_enabled);
+        let ceilings = if state == State::On {
+            ceilings
+        } else {
+            // The driver shows what the delay would allow.
+            Listed::default()
+        };
+        Self {
+            name,
+            values,
+            stats,
+            ceilings,
+            state,
+        }
+    }
+
+    /// Reads the files of an injection; `None` if it has ended meanwhile.
+    pub(crate) fn read(roots: &Roots, name: &OsStr, all_enabled: bool) -> Result<Option<Self>> {
+        let directory = roots.injection(name);
+        let mut values = Values::default();
+        for attribute in &ATTRIBUTES {
+            let file = directory.join(attribute.name);
+            let text = match try_read(&file) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                result => result.map_err(|error| refused("read", &file, &error))?,
+            };
+            let value = attribute.parse_file(&text).map_err(|message| {
+                failure(
+                    Exit::Unavailable,
+                    format!("{} says \"{text}\", and {message}", file.display()),
+                )
+            })?;
+            values.0.push((attribute, value));
+        }
+        let stats = Stats::read(&directory)
+            .map_err(|error| refused("read", &directory.join("stats"), &error))?;
+        let ceilings = ceiling::read(roots, name);
+        let name = name.to_string_lossy().into_owned();
+        let seen = Self::new(name, values, stats, ceilings, all_enabled);
+        Ok(directory.is_dir().then_some(seen))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::attributes::{Value, attribute};
+
+    fn seen(files: &[(&str, u64)], stats: &str, all_enabled: bool) -> Snapshot {
+        let values = files
+            .iter()
+            .map(|(name, number)| (attribute(name).unwrap(), Value::Number(*number)));
+        let ceilings = ceiling::parse("sda 100\n... 2 more\n");
+        let stats = Stats::parse(stats);
+        Snapshot::new(
+            "x".to_owned(),
+            Values(values.collect()),
+            stats,
+            ceilings,
+            all_enabled,
+        )
+    }
+
+    #[test]
+    fn why_an_injection_does_nothing_is_told() {
+        let (idle, leased) = ("active 0\nremaining_ms 0", "active 0\nremaining_ms 9");
+        for (files, stats, all_enabled, expected) in [
+            (&[][..], "active 1", true, State::On),
+            (&[], "", true, State::On),
+            (&[], "active 0", false, State::Off),
+            (&[(ENABLED, 0)], idle, true, State::Off),
+            (
+                &[(ENABLED, 0), (DURATION, 5), ("times", 5)],
+                idle,
+                true,
+                State::Off,
+            ),
+            (
+                &[(DURATION, 5)],
+                "active 1\nremaining_ms 5",
+                true,
+                State::On,
+            ),
+            (&[(DURATION, 5)], idle, true, State::Over),
+            (&[(DURATION, 5), ("times", 5)], leased, true, State::UsedUp),
+            (&[("times", 5)], idle, true, State::UsedUp),
+            (&[("times", 5)], "active 1", true, State::On),
+            (&[], idle, true, State::Off),
+        ] {
+            let seen = seen(files, stats, all_enabled);
+            assert_eq!(seen.state, expected, "{files:?} {stats:?} {all_enabled}");
+            // What does nothing allows everything.
+            let is_at_work = expected == State::On;
+            assert_eq!(seen.ceilings == Listed::default(), !is_at_work);
+            assert_eq!(seen.ceilings.items.is_empty(), !is_at_work);
+        }
+    }
+}

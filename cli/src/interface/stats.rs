@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! What an injection has done: its file `stats`, and what a disk's hardware queues hold.
+
+use super::listed::{Listed, left_out};
+use crate::system::{Roots, files::try_read};
+use serde_json::{Map, Value, json};
+use std::{collections::BTreeMap, io, path::Path};
+
+/// The counts that only grow, in the order in which they are shown.
+pub(crate) const GROWING: [&str; 4] = ["matched", "delayed", "limited", "released_early"];
+
+/// The counts that are seldom anything but 0, and the words that are shown if one is.
+pub(crate) const SELDOM: [(&str, &str); 2] = [
+    (
+        "no_memory",
+        "went without being held, as there was no memory",
+    ),
+    (
+        "over_memory",
+        "held as requests, as held completions had all of memory_kib",
+    ),
+];
+
+/// All numbers of an injection that are shown as they are, in order.
+const SHOWN: [&str; 9] = [
+    "remaining_ms",
+    "matched",
+    "delayed",
+    "limited",
+    "held",
+    "released_early",
+    "no_memory",
+    "over_memory",
+    "errors",
+];
+
+/// The key of a step of the histogram, without the end of the step.
+const STEP: &str = "added_us_lt_";
+
+/// The numbers of one injection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stats {
+    numbers: BTreeMap<String, u64>,
+    /// Where each step of the histogram ends, in microseconds, and how many I/Os are in it.
+    pub(crate) added_us: Vec<(u64, u64)>,
+    /// The numbers of each device, if there are several.
+    pub(crate) devices: BTreeMap<String, BTreeMap<String, u64>>,
+    /// How many more numbers there are that the file does not have.
+    pub(crate) left_out: u64,
+}
+
+impl Stats {
+    /// Reads the numbers of the injection in this directory. An older module has no file for them.
+    ///
+    /// # Errors
+    ///
+    /// If there is a file and it cannot be read.
+    pub(crate) fn read(directory: &Path) -> io::Result<Self> {
+        match try_read(&directory.join("stats")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            result => Ok(Self::parse(&result?)),
+        }
+    }
+
+    /// Reads `key number` from each line. Other lines are skipped: a later driver may have them.
+    pub(crate) fn parse(text: &str) -> Self {
+        let mut stats = Self::default();
+        for line in text.lines() {
+            let Some((key, number)) = line.split_once(' ') else {
+                continue;
+            };
+            let Ok(number) = number.parse() else { continue };
+            if let Some(end) = key.strip_prefix(STEP) {
+                let end = end.parse().ok().filter(|end| *end > 0);
+                stats.added_us.extend(end.map(|end| (end, number)));
+            } else if let Some((device, key)) = key.rsplit_once('.') {
+                let of_device = stats.devices.entry(device.to_owned()).or_default();
+                of_device.insert(key.to_owned(), number);
+            } else {
+                stats.numbers.insert(key.to_owned(), number);
+            }
+        }
+        stats.added_us.sort_unstable();
+        stats.left_out = left_out(text);
+        stats
+    }
+
+    /// One of the numbers; 0 if it is not there.
+    pub(crate) fn get(&self, key: &str) -> u64 {
+        self.numbers.get(key).copied().unwrap_or(0)
+    }
+
+    /// Whether the injection may do something. An older driver does not say, which counts as yes.
+    pub(crate) fn says_active(&self) -> bool {
+        self.numbers.get("active") != Some(&0)
+    }
+
+    /// The numbers as JSON.
+    pub(crate) fn json(&self) -> Map<String, Value> {
+        let mut object = Map::new();
+        for key in SHOWN {
+            object.insert(key.to_owned(), json!(self.get(key)));
+        }
+        let steps = self.added_us.iter();
+        let steps = steps.map(|(end, count)| json!({"below_us": end, "count": count}));
+        object.insert("added_us".to_owned(), steps.collect());
+        let devices = self.devices.iter().map(|(device, numbers)| {
+            let mut object = Map::new();
+            object.extend(
+                numbers
+                    .iter()
+                    .map(|(key, number)| (key.clone(), json!(number))),
+            );
+            object.insert("name".to_owned(), json!(device));
+            Value::Object(object)
+        });
+        object.insert("devices".to_owned(), devices.collect());
+        object.insert("left_out".to_owned(), json!(self.left_out));
+        object
+    }
+}
+
+/// What one hardware queue holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Queue {
+    /// Its number.
+    pub(crate) number: u64,
+    /// How many I/Os.
+    pub(crate) held: u64,
+    /// In how many microseconds the first of them may go.
+    pub(crate) first_us: u64,
+    /// In how many microseconds the last of them may go.
+    pub(crate) last_us: u64,
+}
+
+/// What the hardware queues of a disk on ioem hold; empty if the disk is not on ioem any more.
+pub(crate) fn queues(roots: &Roots, disk: &str) -> Listed<Queue> {
+    let file = roots.disk(disk).join("queue/iosched/held");
+    let text = try_read(&file).unwrap_or_default();
+    parse_queues(&text)
+}
+
+/// Reads a line for each hardware queue.
+pub(crate) fn parse_queues(text: &str) -> Listed<Queue> {
+    Listed::parse(text, queue)
+}
+
+/// How many I/Os hardware queues hold together.
+pub(crate) fn held(queues: &[Queue]) -> u64 {
+    let held = queues.iter().map(|queue| queue.held);
+    held.fold(0, u64::saturating_add)
+}
+
+fn queue(line: &str) -> Option<Queue> {
+    let numbers: Option<Vec<u64>> = line.split(' ').map(|word| word.parse().ok()).collect();
+    match numbers?[..] {
+        [number, held, first_us, last_us, ..] => Some(Queue {
+            number,
+            held,
+            first_us,
+            last_us,
+        }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_drivers_lines_are_read_and_others_are_left_out() {
+        let text = "active 1\nmatched 12\nadded_us_lt_2048 3\nadded_us_lt_1024 4\nsda.matched 7\n\
+                    md.x.matched 5\nlater something\nmore\n... 13 more\n";
+        let stats = Stats::parse(text);
+        assert!(stats.says_active());
+        assert!(!Stats::parse("active 0\n").says_active());
+        assert_eq!((stats.get("matched"), stats.get("held")), (12, 0));
+        assert_eq!(stats.added_us, [(1_024, 4), (2_048, 3)]);
+        assert_eq!(stats.devices["sda"]["matched"], 7);
+        assert_eq!(stats.devices["md.x"]["matched"], 5);
+        assert_eq!(stats.devices.len(), 2);
+        assert_eq!(stats.left_out, 13);
+        assert_eq!(stats.json()["left_out"], 13);
+        assert_eq!(
+            stats.json()["added_us"][0],
+            json!({"below_us": 1024, "count": 4})
+        );
+    }
+
+    #[test]
+    fn what_no_driver_says_is_shown_all_the_same() {
+        let stats = Stats::parse("added_us_lt_0 1\nadded_us_lt_2 3\nsda.name 7\n");
+        // Steps of double the length never lead away from 0.
+        assert_eq!(stats.added_us, [(2, 3)]);
+        assert_eq!(stats.json()["devices"][0]["name"], "sda");
+        let queues = parse_queues("0 18446744073709551615 1 1\n1 1 1 1\n");
+        assert_eq!(held(&queues.items), u64::MAX);
+    }
+
+    #[test]
+    fn what_memory_was_missing_for_is_always_told_to_programs() {
+        for (text, numbers) in [("", [0, 0]), ("no_memory 4\nover_memory 7\n", [4, 7])] {
+            let json = Stats::parse(text).json();
+            let told = SELDOM.map(|(key, _)| json[key].as_u64().unwrap());
+            assert_eq!(told, numbers, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_for_each_hardware_queue() {
+        let expected = Queue {
+            number: 1,
+            held: 5,
+            first_us: 20,
+            last_us: 900,
+        };
+        assert_eq!(queue("1 5 20 900"), Some(expected));
+        assert_eq!(queue("1 5 20"), None);
+        assert_eq!(queue("a 5 20 900"), None);
+        let queues = parse_queues("1 5 20 900\n... 6 more\n");
+        assert_eq!((&queues.items[..], queues.left_out), (&[expected][..], 6));
+    }
+}

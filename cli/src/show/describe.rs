@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Says in words what an injection does, and to which I/O.
+
+use crate::interface::{attribute, form::CONDITIONS, units, values::Values};
+
+/// An injection with these values, in words.
+pub(crate) struct Described<'a>(pub(crate) &'a Values);
+
+impl Described<'_> {
+    /// The effect, its I/O, its duration, and what is held if that was asked for:
+    /// `delay 10ms ± 2ms, of reads on sda1, for 30s, holds requests`.
+    pub(crate) fn words(&self) -> String {
+        self.words_about(self.filter())
+    }
+
+    /// The same; an injection without a filter is said to affect all I/O.
+    pub(crate) fn words_in_full(&self) -> String {
+        self.words_about(self.filter().or_else(|| Some("of all I/O".to_owned())))
+    }
+
+    fn effects(&self) -> Vec<String> {
+        [self.delay(), self.limit()].into_iter().flatten().collect()
+    }
+
+    fn words_about(&self, filter: Option<String>) -> String {
+        let effects = self.effects();
+        if effects.is_empty() {
+            return "nothing yet".to_owned();
+        }
+        let parts = [
+            Some(effects.join(" and ")),
+            filter,
+            self.chance(),
+            self.time(),
+            self.way(),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        parts.join(", ")
+    }
+
+    fn delay(&self) -> Option<String> {
+        let mut words = if let Some(percentiles) = self.0.text("percentiles") {
+            format!("delay with percentiles {}", with_units(percentiles))
+        } else {
+            let (mean, jitter) = (self.0.shown("delay_us"), self.0.shown("jitter_us"));
+            let mut words = match (mean, jitter) {
+                (None, None) => return None,
+                (mean, None) => format!("delay {}", mean.unwrap_or_default()),
+                (mean, Some(jitter)) => {
+                    format!(
+                        "delay {} ± {jitter}",
+                        mean.unwrap_or_else(|| "0s".to_owned())
+                    )
+                }
+            };
+            if let Some(shape) = self
+                .0
+                .text("distribution")
+                .filter(|shape| *shape != "uniform")
+            {
+                words.push_str(&format!(" ({shape})"));
+            }
+            words
+        };
+        if let Some(correlation) = self.0.shown("correlation") {
+            words.push_str(&format!(" correlated by {correlation}"));
+        }
+        if let Some(seed) = self.0.number("seed") {
+            words.push_str(&format!(" from seed {seed}"));
+        }
+        Some(words)
+    }
+
+    fn limit(&self) -> Option<String> {
+        let quota = self.0.number("quota")?;
+        let period = match self.0.get("period_us") {
+            Some(value) => attribute("period_us")?.show(value),
+            None => "1s".to_owned(),
+        };
+        Some(format!("limit to {quota} in each {period}"))
+    }
+
+    fn filter(&self) -> Option<String> {
+        let mut words = Vec::new();
+        if let Some(operations) = self.0.text("op") {
+            words.push(format!("of {}", in_words(operations)));
+        }
+        let sizes = (self.0.shown("min_bytes"), self.0.shown("max_bytes"));
+        match sizes {
+            (None, None) => {}
+            (Some(least), None) => words.push(format!("of {least} or more")),
+            (None, Some(most)) => words.push(format!("of up to {most}")),
+            (Some(least), Some(most)) => words.push(format!("of {least} to {most}")),
+        }
+        if let Some(cgroup) = self.0.text("cgroup") {
+            words.push(format!("by cgroup {cgroup}"));
+        }
+        if let Some(pid) = self.0.text("pid_ns") {
+            words.push(format!("by the PID namespace of {pid}"));
+        }
+        if let Some(devices) = self.0.text("device") {
+            words.push(format!("on {}", devices.replace(' ', " and ")));
+        }
+        if let Some(sectors) = self.0.text("sectors") {
+            words.push(format!("at sectors {sectors}"));
+        }
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+
+    fn chance(&self) -> Option<String> {
+        let mut words = Vec::new();
+        if let Some(every) = self.0.number("every") {
+            words.push(format!("one in {every}"));
+        }
+        if let Some(share) = self.0.shown("probability") {
+            words.push(format!("{share} of them"));
+        }
+        match self.0.number("times") {
+            Some(1) => words.push("once".to_owned()),
+            Some(times) => words.push(format!("{times} times")),
+            None => {}
+        }
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    fn time(&self) -> Option<String> {
+        self.0
+            .shown("duration_ms")
+            .map(|time| format!("for {time}"))
+    }
+
+    fn way(&self) -> Option<String> {
+        let way = self.0.text("hold").filter(|way| *way != "auto")?;
+        Some(format!("holds {way}s"))
+    }
+}
+
+/// Percentiles with units, as the flag takes them: the file has microseconds.
+fn with_units(percentiles: &str) -> String {
+    let points = percentiles.split(' ').map(|point| {
+        let time = point.split_once(':').and_then(|(percent, time)| {
+            let time = units::show_microseconds(time.parse().ok()?);
+            Some(format!("{percent}:{time}"))
+        });
+        time.unwrap_or_else(|| point.to_owned())
+    });
+    points.collect::<Vec<_>>().join(" ")
+}
+
+/// Operations and conditions: `sync reads and writes`.
+fn in_words(operations: &str) -> String {
+    let (conditions, kinds): (Vec<&str>, Vec<&str>) = operations
+        .split(' ')
+        .partition(|word| CONDITIONS.contains(word));
+    let kinds: Vec<String> = kinds.into_iter().map(plural).collect();
+    let kinds = if kinds.is_empty() {
+        "I/O".to_owned()
+    } else {
+        kinds.join(" and ")
+    };
+    let words = conditions.into_iter().chain([kinds.as_str()]);
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn plural(operation: &str) -> String {
+    match operation {
+        "read" | "write" | "discard" => format!("{operation}s"),
+        other => other.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(values: &[(&str, &str)]) -> Values {
+        let values = values.iter().map(|(name, text)| {
+            let attribute = attribute(name).unwrap();
+            (attribute, attribute.parse_file(text).unwrap())
+        });
+        Values(values.collect())
+    }
+
+    fn words(values: &[(&str, &str)]) -> String {
+        Described(&parsed(values)).words()
+    }
+
+    #[test]
+    fn what_is_usual_is_not_told() {
+        assert_eq!(words(&[("delay_us", "0"), ("quota", "0")]), "nothing yet");
+        assert_eq!(
+            words(&[
+                ("delay_us", "10000"),
+                ("jitter_us", "0"),
+                ("probability", "100")
+            ]),
+            "delay 10ms"
+        );
+    }
+
+    #[test]
+    fn what_is_held_is_told_if_it_is_not_as_usual() {
+        let held = |way| words(&[("quota", "5"), ("hold", way)]);
+        assert_eq!(held("auto"), "limit to 5 in each 1s");
+        assert_eq!(held("request"), "limit to 5 in each 1s, holds requests");
+        assert_eq!(
+            held("completion"),
+            "limit to 5 in each 1s, holds completions"
+        );
+        assert_eq!(words(&[("hold", "request")]), "nothing yet");
+    }
+
+    #[test]
+    fn one_time_is_once() {
+        let once = [("delay_us", "10000"), ("times", "1")];
+        assert_eq!(words(&once), "delay 10ms, once");
+    }
+
+    #[test]
+    fn what_is_meant_is_told_in_full() {
+        let full = |op| {
+            let values = [("quota", "5"), ("op", op)];
+            Described(&parsed(&values)).words_in_full()
+        };
+        for (op, expected) in [
+            ("", "of all I/O"),
+            ("read", "of reads"),
+            (
+                "read write zone_reset",
+                "of reads and writes and zone_reset",
+            ),
+            ("write sync fua", "of sync fua writes"),
+            ("meta", "of meta I/O"),
+        ] {
+            assert_eq!(full(op), format!("limit to 5 in each 1s, {expected}"));
+        }
+    }
+
+    #[test]
+    fn everything_is_told() {
+        let all = [
+            ("delay_us", "10000"),
+            ("jitter_us", "2000"),
+            ("distribution", "normal"),
+            ("correlation", "25"),
+            ("quota", "15"),
+            ("period_us", "1000"),
+            ("op", "read sync"),
+            ("min_bytes", "4096"),
+            ("cgroup", "/sys/fs/cgroup/a"),
+            ("device", "sda1 sdb"),
+            ("sectors", "0+8"),
+            ("every", "3"),
+            ("probability", "0.1"),
+            ("times", "5"),
+            ("duration_ms", "30000"),
+            ("hold", "completion"),
+        ];
+        assert_eq!(
+            words(&all),
+            "delay 10ms ± 2ms (normal) correlated by 25% and limit to 15 in each 1ms, of sync reads of 4KiB \
+             or more by cgroup /sys/fs/cgroup/a on sda1 and sdb at sectors 0+8, one in 3, 0.1% of them, 5 \
+             times, for 30s, holds completions"
+        );
+        assert_eq!(
+            words(&[("percentiles", "50:200 99:5000")]),
+            "delay with percentiles 50:200us 99:5ms"
+        );
+    }
+}

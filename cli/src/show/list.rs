@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Shows injections and attached devices, as a table and as JSON, for `kchaos list`.
+
+use super::{
+    columns::{printable, table},
+    describe::Described,
+};
+use crate::{
+    interface::{existing::all, snapshot::Snapshot},
+    system::{
+        IOEM, NONE, Roots,
+        attached::{Attached, attached},
+    },
+};
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+use std::io::Write;
+
+fn injection_json(injection: &Snapshot) -> Value {
+    let mut object = Map::new();
+    object.insert("name".to_owned(), json!(injection.name));
+    object.insert("state".to_owned(), json!(injection.state.word()));
+    for (attribute, value) in &injection.values.0 {
+        object.insert(attribute.name.to_owned(), attribute.json(value));
+    }
+    Value::Object(object)
+}
+
+/// Prints all injections, and all devices that are on ioem.
+///
+/// # Errors
+///
+/// If there is no interface, or it cannot be read.
+pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()> {
+    let version = roots.version()?;
+    let enabled = roots.enabled()?;
+    let mut injections = Vec::new();
+    for name in all(roots)? {
+        injections.extend(Snapshot::read(roots, &name, enabled)?);
+    }
+    let devices = attached(roots);
+    if json {
+        let object = json!({
+            "version": version,
+            "enabled": u8::from(enabled),
+            "injections": injections.iter().map(injection_json).collect::<Vec<_>>(),
+            "devices": devices.iter().map(device_json).collect::<Vec<_>>(),
+        });
+        writeln!(out, "{object:#}")?;
+        return Ok(());
+    }
+    let mut lines = Vec::new();
+    if injections.is_empty() {
+        lines.push("no injections".to_owned());
+    } else {
+        let rows = injections.iter().map(|injection| {
+            [
+                printable(&injection.name),
+                injection.state.word().to_owned(),
+                Described(&injection.values).words(),
+            ]
+        });
+        lines.extend(table(["INJECTION", "STATE", "WHAT IT DOES"], rows));
+    }
+    lines.push(String::new());
+    if devices.is_empty() {
+        lines.push("no device uses ioem".to_owned());
+    } else {
+        let rows = devices.iter().map(|device| {
+            let after = device.remembered.as_ref();
+            let after = after.map_or_else(|| NONE.to_owned(), ToString::to_string);
+            [device.name.clone(), IOEM.to_owned(), after]
+        });
+        lines.extend(table(["DEVICE", "SCHEDULER", "AFTER DETACH"], rows));
+    }
+    if !enabled {
+        lines.extend([String::new(), roots.all_off()]);
+    }
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+fn device_json(device: &Attached) -> Value {
+    let remembered = device.remembered.as_ref();
+    json!({
+        "name": device.name,
+        "scheduler": IOEM,
+        "remembered": remembered.map(|saved| &saved.scheduler),
+        "remembered_nr_requests": remembered.and_then(|saved| saved.requests),
+    })
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! A histogram as bars of text.
+
+/// The longest bar.
+const BAR: usize = 50;
+
+/// The steps of a histogram as bars, from the first that is not empty to the last.
+pub(super) fn picture(added_us: &[(u64, u64)]) -> Vec<String> {
+    let (Some((first, _)), Some((last, _))) = (added_us.first(), added_us.last()) else {
+        return Vec::new();
+    };
+    let most = added_us
+        .iter()
+        .map(|(_, count)| *count)
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    let mut lines = vec![format!("  {:>7} {:>10}", "added", "I/Os")];
+    let mut end = *first;
+    let mut empty = 0;
+    while end <= *last {
+        let found = added_us.iter().find(|(other, _)| *other == end);
+        let count = found.map_or(0, |(_, count)| *count);
+        // Of many empty steps, the first is enough.
+        empty = if count == 0 { empty + 1 } else { 0 };
+        if empty == 2 {
+            lines.push(format!("  {:>7}", "..."));
+        }
+        // The smallest count has a bar, too.
+        let bar = (u128::from(count) * BAR as u128).div_ceil(u128::from(most));
+        let bar = "#".repeat(usize::try_from(bar).unwrap_or(BAR));
+        if empty < 2 {
+            lines.push(format!("  {:>7} {count:>10} {bar}", below(end)));
+        }
+        let Some(next) = end.checked_mul(2) else {
+            break;
+        };
+        end = next;
+    }
+    lines
+}
+
+/// The end of a step, short: `<512us`, `<16ms`, `<1s`.
+fn below(end_us: u64) -> String {
+    match end_us {
+        0..1_024 => format!("<{end_us}us"),
+        1_024..1_048_576 => format!("<{}ms", end_us / 1_024),
+        _ => format!("<{}s", end_us / 1_048_576),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_show_every_step_between_and_fit() {
+        let lines = picture(&[(512, 1), (2_048, 1_000_000)]);
+        assert_eq!(
+            lines,
+            [
+                "    added       I/Os".to_owned(),
+                "   <512us          1 #".to_owned(),
+                "     <1ms          0 ".to_owned(),
+                format!("     <2ms    1000000 {}", "#".repeat(BAR)),
+            ]
+        );
+        assert!(lines.iter().all(|line| line.len() <= 80));
+        let lines = picture(&[(1, 13), (8, 1), (1_048_576, 2)]);
+        let names: Vec<&str> = lines
+            .iter()
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "added", "<1us", "<2us", "...", "<8us", "<16us", "...", "<1s"
+            ]
+        );
+        assert!(picture(&[]).is_empty());
+    }
+}

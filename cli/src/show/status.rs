@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Shows what injections do, for `kchaos status`: counts, rates, held I/O, and how long it took.
+
+use super::{
+    columns::{printable, wrapped},
+    describe::Described,
+    picture::picture,
+};
+use crate::{
+    interface::{
+        attributes::ENABLED,
+        existing::{all, unknown},
+        listed::{self, Listed},
+        snapshot::{Snapshot, State},
+        stats::{self, GROWING, Queue, SELDOM},
+        units,
+    },
+    system::{Roots, attached::attached_names},
+};
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+use std::{
+    ffi::OsString,
+    fmt::Write as _,
+    io::{self, IsTerminal, Write},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// Clears a terminal.
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// What is to be shown of which injections.
+pub(crate) struct Options<'a> {
+    /// The names of the injections; if there are none, all are shown.
+    pub(crate) names: &'a [OsString],
+    /// The time after which they are shown again.
+    pub(crate) watch: Option<Duration>,
+    /// Whether to print JSON.
+    pub(crate) json: bool,
+}
+
+/// Everything at one time.
+pub(crate) struct Sample {
+    pub(crate) time: Instant,
+    /// Whether injections are switched on as a whole.
+    pub(crate) enabled: bool,
+    pub(crate) injections: Vec<Snapshot>,
+    pub(crate) devices: Vec<(String, Listed<Queue>)>,
+}
+
+impl Sample {
+    fn take(roots: &Roots, names: &[OsString]) -> Result<Self> {
+        let all = all(roots)?;
+        if let Some(name) = names.iter().find(|name| !all.contains(name)) {
+            return Err(unknown(name));
+        }
+        let enabled = roots.enabled()?;
+        let mut injections = Vec::new();
+        for name in all
+            .iter()
+            .filter(|name| names.is_empty() || names.contains(name))
+        {
+            injections.extend(Snapshot::read(roots, name, enabled)?);
+        }
+        let devices = attached_names(roots).into_iter().map(|device| {
+            let queues = stats::queues(roots, &device);
+            (device, queues)
+        });
+        Ok(Self {
+            time: Instant::now(),
+            enabled,
+            injections,
+            devices: devices.collect(),
+        })
+    }
+
+    /// The growth of an injection's count in each second since `before`; `None` if it was not there or
+    /// was reset.
+    fn rate(&self, before: Option<&Self>, name: &str, key: &str) -> Option<f64> {
+        let before = before?;
+        let of = |sample: &Self| {
+            let found = sample.injections.iter().find(|seen| seen.name == name);
+            found.map(|seen| seen.stats.get(key))
+        };
+        let grown = of(self)?.checked_sub(of(before)?)?;
+        let seconds = self.time.duration_since(before.time).as_secs_f64();
+        (seconds > 0.0).then(|| grown as f64 / seconds)
+    }
+
+    pub(crate) fn json(&self, before: Option<&Self>) -> Value {
+        let injections = self.injections.iter().map(|seen| {
+            let mut object = seen.stats.json();
+            let enabled = seen.values.0.iter().find(|(row, _)| row.name == ENABLED);
+            let enabled = enabled.map_or(json!(1), |(row, value)| row.json(value));
+            object.insert("name".to_owned(), json!(seen.name));
+            object.insert(ENABLED.to_owned(), enabled);
+            object.insert("state".to_owned(), json!(seen.state.word()));
+            object.insert("active".to_owned(), json!(seen.state == State::On));
+            let seldom = SELDOM.map(|(key, _)| key);
+            for key in GROWING.into_iter().chain(seldom) {
+                if let Some(rate) = self.rate(before, &seen.name, key) {
+                    object.insert(format!("{key}_per_second"), json!(rate));
+                }
+            }
+            let ceilings: Map<String, Value> = seen
+                .ceilings
+                .items
+                .iter()
+                .map(|(disk, iops)| (disk.clone(), json!(iops)))
+                .collect();
+            object.insert("ceiling_iops".to_owned(), Value::Object(ceilings));
+            let left_out = json!(seen.ceilings.left_out);
+            object.insert("ceilings_left_out".to_owned(), left_out);
+            Value::Object(object)
+        });
+        let devices = self.devices.iter().map(|(name, queues)| {
+            let (held, left_out) = (stats::held(&queues.items), queues.left_out);
+            let queues = queues.items.iter().map(|queue| {
+                json!({"queue": queue.number, "held": queue.held,
+                       "first_us": queue.first_us, "last_us": queue.last_us})
+            });
+            json!({"name": name, "held": held, "queues": queues.collect::<Vec<_>>(),
+                   "queues_left_out": left_out})
+        });
+        json!({
+            "enabled": u8::from(self.enabled),
+            "injections": injections.collect::<Vec<_>>(),
+            "devices": devices.collect::<Vec<_>>(),
+        })
+    }
+
+    pub(crate) fn text(&self, before: Option<&Self>, all_off: &str) -> String {
+        let mut lines = Vec::new();
+        if self.injections.is_empty() {
+            lines.extend(["no injections".to_owned(), String::new()]);
+        }
+        for seen in &self.injections {
+            lines.extend(self.injection_lines(before, seen));
+            lines.push(String::new());
+        }
+        if self.devices.is_empty() {
+            lines.push("no device uses ioem".to_owned());
+        }
+        for (name, queues) in &self.devices {
+            lines.push(device_line(name, queues));
+        }
+        if !self.enabled {
+            lines.extend([String::new(), all_off.to_owned()]);
+        }
+        let mut text = String::new();
+        for line in lines {
+            for line in wrapped(&line) {
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    fn injection_lines(&self, before: Option<&Self>, seen: &Snapshot) -> Vec<String> {
+        let stats = &seen.stats;
+        let mut state = vec![seen.state.word().to_owned()];
+        if let (State::On, ms @ 1..) = (seen.state, stats.get("remaining_ms")) {
+            let left = units::show_microseconds(ms.saturating_mul(1_000));
+            state.push(format!("{left} left"));
+        }
+        if let (State::On, held) | (_, held @ 1..) = (seen.state, stats.get("held")) {
+            state.push(format!("holds {held} now"));
+        }
+        let mut counts = String::new();
+        for key in GROWING {
+            let _ = write!(counts, "{} {}", key.replace('_', " "), stats.get(key));
+            if let Some(rate) = self.rate(before, &seen.name, key) {
+                let _ = write!(counts, " ({rate:.0}/s)");
+            }
+            counts.push_str("  ");
+        }
+        let mut lines = vec![
+            format!("{}: {}", printable(&seen.name), state.join(", ")),
+            format!("  {}", Described(&seen.values).words_in_full()),
+            format!("  {}", counts.trim_end()),
+        ];
+        for (key, words) in SELDOM {
+            if stats.get(key) > 0 {
+                lines.push(format!("  {words}: {}", stats.get(key)));
+            }
+        }
+        if stats.get("errors") > 0 {
+            lines.push(format!(
+                "  changes that found no memory: {}",
+                stats.get("errors")
+            ));
+        }
+        let and = |more: Option<String>| more.map(|more| format!("  and {more}"));
+        for (disk, iops) in &seen.ceilings.items {
+            lines.push(format!(
+                "  with its delay, {disk} does at most {iops} I/Os a second"
+            ));
+        }
+        lines.extend(and(seen.ceilings.more("disks")));
+        for (device, numbers) in &stats.devices {
+            // The last device may lack some, which were left out.
+            let number = |(words, key)| Some(format!("{words} {}", numbers.get(key)?));
+            let numbers = [("matched", "matched"), ("holds", "held")].map(number);
+            let numbers: Vec<String> = numbers.into_iter().flatten().collect();
+            lines.push(format!("  {device}: {}", numbers.join(", ")));
+        }
+        lines.extend(and(listed::more(stats.left_out, "numbers")));
+        lines.extend(picture(&stats.added_us));
+        lines
+    }
+}
+
+fn device_line(name: &str, queues: &Listed<Queue>) -> String {
+    let held = stats::held(&queues.items);
+    let waiting = queues.items.iter().filter(|queue| queue.held > 0);
+    let first = waiting.clone().map(|queue| queue.first_us).min();
+    let last = waiting.map(|queue| queue.last_us).max();
+    let mut line = match (first, last) {
+        (Some(first), Some(last)) => format!(
+            "{name} holds {held}; the first may go in {}, the last in {}",
+            units::show_microseconds(first),
+            units::show_microseconds(last)
+        ),
+        _ => format!("{name} holds nothing"),
+    };
+    if let Some(more) = queues.more("hardware queues") {
+        let _ = write!(line, "; and {more}");
+    }
+    line
+}
+
+/// Prints what injections do; again and again, if that is asked for.
+///
+/// # Errors
+///
+/// If there is no interface, or no such injection.
+pub(crate) fn status(roots: &Roots, options: &Options<'_>, out: &mut dyn Write) -> Result<()> {
+    roots.require_known_version()?;
+    let clears = options.watch.is_some() && !options.json && io::stdout().is_terminal();
+    let mut before: Option<Sample> = None;
+    loop {
+        let sample = Sample::take(roots, options.names)?;
+        if clears {
+            out.write_all(CLEAR.as_bytes())?;
+        }
+        match (options.json, options.watch) {
+            (true, Some(_)) => writeln!(out, "{}", sample.json(before.as_ref()))?,
+            (true, None) => writeln!(out, "{:#}", sample.json(None))?,
+            (false, _) => {
+                out.write_all(sample.text(before.as_ref(), &roots.all_off()).as_bytes())?
+            }
+        }
+        out.flush()?;
+        let Some(interval) = options.watch else {
+            return Ok(());
+        };
+        before = Some(sample);
+        sleep(interval);
+    }
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The machine as the kernel shows it: file systems, block devices, disks and their schedulers, and
+//! the steps that change any of it. Nothing here knows what an injection is.
+
+pub(crate) mod attached;
+pub(crate) mod block;
+pub(crate) mod disk;
+pub(crate) mod files;
+pub(crate) mod guard;
+pub(crate) mod mounts;
+mod roots;
+pub(crate) mod saved;
+pub(crate) mod step;
+
+pub use roots::Roots;
+
+/// The scheduler's name.
+pub(crate) const IOEM: &str = "ioem";
+
+/// The name that the kernel has for no scheduler.
+pub(crate) const NONE: &str = "none";
+
+/// How the driver's module is loaded.
+pub(crate) const LOAD: &str = "load it with `modprobe chaos_driver`, or from a source tree with \
+                               `insmod driver/chaos_driver.ko`";

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! A disk that can have a scheduler: how it is found, and how its scheduler is read and set.
+
+use super::{
+    IOEM, LOAD, NONE, Roots,
+    block::{self, Found},
+    files::{read, try_read},
+    saved::Saved,
+    step::Step,
+};
+use crate::error::{Exit, failure};
+use anyhow::Result;
+use rustix::io::Errno;
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// How long a device may be busy: the kernel answers EBUSY while it changes the number of hardware
+/// queues.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The active scheduler in the text of the file `queue/scheduler`, such as `none mq-deadline [kyber]`;
+/// `None` if the device can have no scheduler: then the kernel says `none` without brackets.
+pub(crate) fn active(text: &str) -> Option<&str> {
+    text.split_whitespace()
+        .find_map(|word| word.strip_prefix('[')?.strip_suffix(']'))
+}
+
+/// Whether ioem is among the schedulers that the file `queue/scheduler` names.
+fn names_ioem(text: &str) -> bool {
+    text.split([' ', '[', ']']).any(|word| word == IOEM)
+}
+
+/// The scheduler of the disk that sysfs calls `name`, if it can have any.
+pub(crate) fn active_scheduler(roots: &Roots, name: &str) -> Option<String> {
+    let text = try_read(&scheduler_of(roots, name)).ok()?;
+    active(&text).map(str::to_owned)
+}
+
+/// A disk that can have a scheduler.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    /// What sysfs calls it.
+    pub(crate) name: String,
+    /// Where its scheduler is read and set.
+    pub(crate) scheduler: PathBuf,
+    /// Where the number of its requests is read and set.
+    requests_file: PathBuf,
+    /// Where what it had before ioem is saved.
+    pub(crate) saved_file: PathBuf,
+    /// The scheduler that it has.
+    pub(crate) active: String,
+    /// Whether the kernel says that it can have ioem.
+    pub(crate) can_have_ioem: bool,
+    /// How many requests it can have.
+    pub(crate) requests: Option<u64>,
+}
+
+impl Disk {
+    /// The disk that `device` names in one of the ways that [`block::find`] knows.
+    pub(crate) fn find(roots: &Roots, device: &Path) -> Result<Self> {
+        match block::find(roots, device)? {
+            Found::Block(block) => Self::named(roots, &block.disk),
+            Found::Absent(_) => Err(failure(
+                Exit::Name,
+                format!(
+                    "there is no block device {}; `lsblk` shows those there are",
+                    device.display()
+                ),
+            )),
+        }
+    }
+
+    /// The disk that sysfs calls `name`.
+    pub(crate) fn named(roots: &Roots, name: &str) -> Result<Self> {
+        let scheduler = scheduler_of(roots, name);
+        let no_queue = || {
+            let below = block::below(roots, name);
+            let next = if below.is_empty() {
+                "choose a disk that has a directory /sys/block/DISK/mq".to_owned()
+            } else {
+                format!("attach what is below it: {}", below.join(" "))
+            };
+            failure(
+                Exit::Name,
+                format!("{name} has no blk-mq queue, and so no I/O scheduler; {next}"),
+            )
+        };
+        if !scheduler.exists() {
+            return Err(no_queue());
+        }
+        let text = read(&scheduler)?;
+        let active = active(&text).ok_or_else(no_queue)?.to_owned();
+        Ok(Self {
+            name: name.to_owned(),
+            scheduler,
+            requests_file: requests_file(roots, name),
+            saved_file: roots.state.join(name),
+            active,
+            can_have_ioem: names_ioem(&text),
+            requests: requests(roots, name),
+        })
+    }
+
+    fn set(&self, scheduler: &str) -> Step {
+        Step::Set {
+            file: self.scheduler.clone(),
+            value: scheduler.to_owned(),
+        }
+    }
+
+    fn set_requests(&self, requests: u64) -> Step {
+        Step::Set {
+            file: self.requests_file.clone(),
+            value: requests.to_string(),
+        }
+    }
+
+    /// What the disk has now, to be given back later. The number of requests is part of it only if
+    /// that is about to change.
+    pub(crate) fn now(&self, changed: Option<u64>) -> Saved {
+        Saved {
+            scheduler: self.active.clone(),
+            requests: changed.and(self.requests),
+        }
+    }
+
+    /// The steps to ioem, and to this number of requests.
+    pub(crate) fn attach_steps(&self, roots: &Roots, requests: Option<u64>) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if self.active == IOEM {
+            // The hardware gives `none` its number of requests, which comes back with it.
+            let saved = Saved::read(&self.saved_file).ok().flatten();
+            let saved = saved.filter(|saved| saved.scheduler != NONE && saved.requests.is_none());
+            steps.extend(saved.map(|saved| {
+                Step::Save {
+                    file: self.saved_file.clone(),
+                    value: Saved {
+                        requests: self.requests,
+                        ..saved
+                    }
+                    .to_string(),
+                }
+            }));
+        } else {
+            steps.extend([
+                Step::MakeParents(roots.state.clone()),
+                Step::Save {
+                    file: self.saved_file.clone(),
+                    value: self.now(requests).to_string(),
+                },
+                self.set(IOEM),
+            ]);
+        }
+        steps.extend(requests.map(|requests| self.set_requests(requests)));
+        steps
+    }
+
+    /// The steps back to what was saved.
+    pub(crate) fn detach_steps(&self, saved: &Saved) -> Vec<Step> {
+        let mut steps = vec![self.set(&saved.scheduler)];
+        // Each scheduler begins with a number of its own.
+        steps.extend(saved.requests.map(|requests| self.set_requests(requests)));
+        if self.saved_file.exists() {
+            steps.push(Step::RemoveFile(self.saved_file.clone()));
+        }
+        steps
+    }
+
+    /// The steps back for a disk that was on ioem already: its number of requests, and what was saved.
+    pub(crate) fn lower_steps(&self, before: Option<&Saved>) -> Vec<Step> {
+        let save = before.map(|saved| Step::Save {
+            file: self.saved_file.clone(),
+            value: saved.to_string(),
+        });
+        let requests = self.requests.map(|requests| self.set_requests(requests));
+        requests.into_iter().chain(save).collect()
+    }
+
+    /// Takes steps that end with the disk on `scheduler`, and makes sure that they do.
+    pub(crate) fn switch(&self, steps: &[Step], scheduler: &str) -> Result<()> {
+        for step in steps {
+            step.run_patiently(PATIENCE)
+                .map_err(|error| self.refused(step, scheduler, &error))?;
+        }
+        let text = read(&self.scheduler)?;
+        if active(&text) == Some(scheduler) {
+            return Ok(());
+        }
+        Err(failure(
+            Exit::Failure,
+            format!(
+                "{} was switched to {scheduler}, but says \"{text}\"; did something else, such as a \
+                 udev rule, switch it back?",
+                self.name
+            ),
+        ))
+    }
+
+    fn refused(&self, step: &Step, scheduler: &str, error: &io::Error) -> anyhow::Error {
+        let is_switch = *step == self.set(scheduler);
+        let is_requests = matches!(step, Step::Set { file, .. } if *file == self.requests_file);
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::INVAL) if is_switch && scheduler == IOEM => failure(
+                Exit::Unavailable,
+                format!(
+                    "cannot switch {} to ioem, which this kernel does not know: the module \
+                     chaos_driver is not loaded; {LOAD}",
+                    self.name
+                ),
+            ),
+            Some(Errno::INVAL) if is_switch => failure(
+                Exit::Failure,
+                format!(
+                    "cannot switch {} back to {scheduler}, which this kernel does not know any \
+                     more; choose another: echo none > {}",
+                    self.name,
+                    self.scheduler.display()
+                ),
+            ),
+            Some(Errno::INVAL) if is_requests => failure(
+                Exit::Failure,
+                format!(
+                    "the kernel does not let {} have so many requests: {}; try fewer",
+                    self.name,
+                    step.refused(error)
+                ),
+            ),
+            Some(Errno::BUSY) => failure(
+                Exit::Failure,
+                format!(
+                    "{} stayed busy for {} s, so it could not be switched to {scheduler}; try again",
+                    self.name,
+                    PATIENCE.as_secs()
+                ),
+            ),
+            _ => step.refused(error),
+        }
+    }
+}
+
+fn scheduler_of(roots: &Roots, disk: &str) -> PathBuf {
+    roots.disk(disk).join("queue/scheduler")
+}
+
+fn requests_file(roots: &Roots, disk: &str) -> PathBuf {
+    roots.disk(disk).join("queue/nr_requests")
+}
+
+/// How many requests a disk can have, if that is known.
+pub(crate) fn requests(roots: &Roots, disk: &str) -> Option<u64> {
+    try_read(&requests_file(roots, disk)).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedulers_are_read_as_the_kernel_writes_them() {
+        assert_eq!(active("none mq-deadline [kyber]\n"), Some("kyber"));
+        assert_eq!(active("[none] mq-deadline"), Some("none"));
+        assert_eq!(active("[none]"), Some("none"));
+        for text in ["ioem\n", "none\n"] {
+            assert_eq!(active(text), None, "{text}");
+        }
+        assert_eq!(active(""), None);
+        assert_eq!(active("none mq-deadline"), None);
+        for text in ["ioem", "none ioem [kyber]", "none [ioem]"] {
+            assert!(names_ioem(text), "{text}");
+        }
+        assert!(!names_ioem("none [kyber] ioem2"));
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Reading files of one line, and directories.
+
+use crate::error::refused;
+use anyhow::Result;
+use std::{fs, io, path::Path};
+use walkdir::{DirEntry, WalkDir};
+
+/// The text of a file, without its newline.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub(crate) fn read(path: &Path) -> Result<String> {
+    try_read(path).map_err(|error| refused("read", path, &error))
+}
+
+/// The text of a file, without its newline, for callers that handle a missing file.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub(crate) fn try_read(path: &Path) -> io::Result<String> {
+    Ok(fs::read_to_string(path)?.trim_end().to_owned())
+}
+
+/// The entries of a directory, in the order of their names; an error if it cannot be read.
+pub(crate) fn entries(directory: &Path) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
+    WalkDir::new(directory)
+        .min_depth(1)
+        .max_depth(1)
+        .sort_by_file_name()
+        .into_iter()
+}
+
+/// The names in a directory, in order; none if there is no such directory.
+pub(crate) fn names(directory: &Path) -> Vec<String> {
+    entries(directory)
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.to_owned()))
+        .collect()
+}

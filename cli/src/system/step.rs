@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! One change to the file system, which can be made or printed as a shell command.
+//!
+//! Every verb that writes makes a list of steps first, which `--dry-run` prints and the real run
+//! takes: the two cannot differ.
+
+use crate::error;
+use anyhow::{Context, Result};
+use rustix::fs::OFlags;
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, OpenOptionsExt},
+    },
+    path::{Path, PathBuf},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// How long to wait before something busy is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// One change to the file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Makes a directory that is not there yet.
+    MakeDirectory(PathBuf),
+    /// Makes a directory and those above it, unless they are there.
+    MakeParents(PathBuf),
+    /// Writes a value into a file of configfs or sysfs.
+    Set {
+        /// The file, which the kernel made.
+        file: PathBuf,
+        /// What is written, with a newline.
+        value: String,
+    },
+    /// Writes a value into a file of our own.
+    Save {
+        /// The file.
+        file: PathBuf,
+        /// What is written, with a newline.
+        value: String,
+    },
+    /// Removes a directory.
+    RemoveDirectory(PathBuf),
+    /// Removes a file of our own.
+    RemoveFile(PathBuf),
+}
+
+impl Step {
+    /// Makes the change.
+    ///
+    /// # Errors
+    ///
+    /// The error of the system call; [`Step::refused`] puts it in words.
+    pub(crate) fn run(&self) -> io::Result<()> {
+        match self {
+            Self::MakeDirectory(path) => fs::create_dir(path),
+            Self::MakeParents(path) => make_parents(path),
+            Self::Set { file, value } => set(file, value),
+            Self::Save { file, value } => save(file, value),
+            Self::RemoveDirectory(path) => fs::remove_dir(path),
+            Self::RemoveFile(path) => fs::remove_file(path),
+        }
+    }
+
+    /// Makes the change, and tries again for a while if the kernel is busy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Step::run`]; EBUSY when `patience` is over.
+    pub(crate) fn run_patiently(&self, patience: Duration) -> io::Result<()> {
+        retry_while_busy(patience, || self.run())
+    }
+
+    /// The failure for a step that could not be taken.
+    pub(crate) fn refused(&self, error: &io::Error) -> anyhow::Error {
+        let (what, path) = match self {
+            Self::MakeDirectory(path) | Self::MakeParents(path) => ("make".to_owned(), path),
+            Self::Set { file, value } | Self::Save { file, value } => {
+                (format!("write {value} to"), file)
+            }
+            Self::RemoveDirectory(path) | Self::RemoveFile(path) => ("remove".to_owned(), path),
+        };
+        error::refused(&what, path, error)
+    }
+
+    /// Prints the shell command that makes the change.
+    ///
+    /// # Errors
+    ///
+    /// If `out` does not take it.
+    pub(crate) fn print(&self, out: &mut dyn Write) -> Result<()> {
+        let (before, path) = match self {
+            Self::MakeDirectory(path) => ("mkdir ".to_owned(), path),
+            Self::MakeParents(path) => ("mkdir -p ".to_owned(), path),
+            Self::Set { file, value } | Self::Save { file, value } => {
+                let value = shlex::try_quote(value).context("a value contains a NUL byte")?;
+                // The echo of some shells interprets `\\`, which systemd has in names of cgroups.
+                let print = if value.contains('\\') {
+                    "printf '%s\\n'"
+                } else {
+                    "echo"
+                };
+                (format!("{print} {value} > "), file)
+            }
+            Self::RemoveDirectory(path) => ("rmdir ".to_owned(), path),
+            Self::RemoveFile(path) => ("rm ".to_owned(), path),
+        };
+        let path = shlex::bytes::try_quote(path.as_os_str().as_bytes())
+            .context("a path contains a NUL byte")?;
+        out.write_all(before.as_bytes())?;
+        out.write_all(&path)?;
+        out.write_all(b"\n")?;
+        Ok(())
+    }
+}
+
+/// Makes a folder of our own, and those above it. Whatever the umask is, only the owner can change
+/// what is in the folder.
+fn make_parents(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(folder)
+}
+
+/// Writes a file of our own, and does not follow a link: somebody else could have made that.
+fn save(file: &Path, value: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o644);
+    let mut opened = options
+        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .open(file)?;
+    opened.write_all(format!("{value}\n").as_bytes())
+}
+
+/// Writes in one piece: the driver takes each write as a whole value.
+fn set(file: &Path, value: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    write_whole(&mut options.write(true).truncate(true).open(file)?, value)
+}
+
+/// Writes a value and a newline in one piece.
+///
+/// # Errors
+///
+/// If not all of it is taken at once.
+pub(crate) fn write_whole(file: &mut File, value: &str) -> io::Result<()> {
+    let text = format!("{value}\n");
+    if file.write(text.as_bytes())? == text.len() {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::WriteZero.into())
+    }
+}
+
+/// Repeats what the kernel answers with EBUSY, for as long as `patience` lasts.
+fn retry_while_busy(
+    patience: Duration,
+    mut action: impl FnMut() -> io::Result<()>,
+) -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match action() {
+            Err(error)
+                if error.kind() == io::ErrorKind::ResourceBusy && start.elapsed() < patience =>
+            {
+                sleep(PAUSE);
+            }
+            result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(step: &Step) -> String {
+        let mut out = Vec::new();
+        step.print(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn commands_are_quoted_for_the_shell() {
+        let file = PathBuf::from("/a b/it's");
+        let set = Step::Set {
+            file: file.clone(),
+            value: "15".to_owned(),
+        };
+        let command = printed(&set);
+        assert_eq!(
+            shlex::split(&command).unwrap(),
+            ["echo", "15", ">", "/a b/it's"]
+        );
+        assert_eq!(printed(&Step::MakeDirectory("/x/y".into())), "mkdir /x/y\n");
+        let slice = Step::Set {
+            file: "/c".into(),
+            value: r"/a\x2db".to_owned(),
+        };
+        assert_eq!(printed(&slice), "printf '%s\\n' \"/a\\\\x2db\" > /c\n");
+    }
+
+    #[test]
+    fn what_is_busy_is_tried_again_and_nothing_else() {
+        let mut answers = [io::ErrorKind::ResourceBusy, io::ErrorKind::InvalidInput].into_iter();
+        let mut asked = 0;
+        let error = retry_while_busy(Duration::from_secs(10), || {
+            asked += 1;
+            answers.next().map_or(Ok(()), |kind| Err(kind.into()))
+        })
+        .unwrap_err();
+        assert_eq!((asked, error.kind()), (2, io::ErrorKind::InvalidInput));
+        let busy = || Err(io::ErrorKind::ResourceBusy.into());
+        let error = retry_while_busy(Duration::from_millis(30), busy).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ResourceBusy);
+    }
+
+    #[test]
+    fn nothing_but_a_directory_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("inj1");
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("quota"), "15\n").unwrap();
+        let step = Step::RemoveDirectory(directory.clone());
+        let error = step.run().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::DirectoryNotEmpty);
+        assert!(directory.join("quota").exists());
+        fs::remove_file(directory.join("quota")).unwrap();
+        step.run().unwrap();
+        assert!(!directory.exists());
+    }
+
+    #[test]
+    fn no_file_is_made_where_the_kernel_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("quota");
+        let value = "15".to_owned();
+        let step = Step::Set { file, value };
+        assert_eq!(step.run().unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}
