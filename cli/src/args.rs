@@ -25,7 +25,7 @@ pub struct Arguments {
     /// Where the file systems are.
     #[command(flatten)]
     pub roots: Roots,
-    /// What is to be done.
+    /// The verb, with its arguments.
     #[command(subcommand)]
     pub verb: Verb,
 }
@@ -35,7 +35,7 @@ impl Arguments {
     ///
     /// # Errors
     ///
-    /// What clap says; for help and version, too, their text is an error.
+    /// The error of clap, which is also how it returns the texts of help and version.
     pub fn read(words: &[OsString]) -> Result<Self, Error> {
         let arguments = Self::try_parse_from(words).map_err(|error| advise(error, words))?;
         if arguments.verb.lacks_command(words) {
@@ -46,7 +46,7 @@ impl Arguments {
     }
 }
 
-/// What is to be done.
+/// A verb, with its arguments.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Make an injection, and print its name
@@ -119,10 +119,10 @@ impl Verb {
     }
 }
 
-/// What is injected, and how.
+/// The arguments of `kchaos inject`.
 #[derive(Args, Debug)]
 pub struct Inject {
-    /// What is injected.
+    /// The fault.
     #[command(subcommand)]
     pub fault: Fault,
     /// Name of the injection [default: a free one such as delay-1]
@@ -136,18 +136,19 @@ pub struct Inject {
     pub dry_run: DryRun,
 }
 
-/// By which means.
+/// A fault, named by its means.
 #[derive(Debug, Subcommand)]
 pub enum Fault {
     /// Slow I/O down with the I/O scheduler ioem
     Ioem {
-        /// What happens to I/O.
+        /// The effect on I/O.
         #[command(subcommand)]
         effect: Effect,
     },
 }
 
-/// What happens to I/O. One injection can do both: each verb takes all flags and only requires its own.
+/// An effect on I/O. One injection can have both: each verb takes all flags and only requires its
+/// own.
 #[derive(Debug, Subcommand)]
 pub enum Effect {
     /// Let only so many I/Os through in each period
@@ -205,7 +206,7 @@ impl Effect {
     }
 }
 
-/// What is to be shown of which injections.
+/// The arguments of `kchaos status`.
 #[derive(Args, Debug)]
 pub struct Status {
     /// The injections to show [default: all]
@@ -233,7 +234,7 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Devices to switch to ioem.
+/// The arguments of `kchaos attach`.
 #[derive(Args, Debug)]
 pub struct Attach {
     /// How many requests each can have: with a delay that holds requests, a device does at most so
@@ -250,7 +251,7 @@ pub struct Attach {
 
 /// Reads how many requests a device is to have.
 fn requests(text: &str) -> Result<u64, String> {
-    /// What the kernel and the driver accept.
+    /// The numbers that the kernel and the driver accept.
     const RANGE: RangeInclusive<u64> = 4..=2_048;
     let requests = u64::try_from(units::number(text)?).ok();
     requests

@@ -10,17 +10,17 @@ use std::{
     path::Path,
 };
 
-/// What the program's exit code says; [`EXIT_CODES`] tells it to people.
+/// The program's exit codes; [`EXIT_CODES`] explains them to people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Something else failed, or the kernel refused it.
     Failure = 1,
-    /// The arguments make no sense, a value is out of range, or the system itself is on the disk and nobody said that this is
-    /// meant.
+    /// The arguments make no sense, a value is out of range, or the disk has the system itself on
+    /// it and `--force` is missing.
     Usage = 2,
     /// The driver's interface is not there or not one that this program knows.
     Unavailable = 3,
-    /// This user may not do it.
+    /// This user has not the permission.
     Permission = 4,
     /// There is no such injection or device, a device has no blk-mq queue, or a name is taken.
     Name = 5,
@@ -49,7 +49,7 @@ With `inject ... -- COMMAND`, once the injection is made:
   126  COMMAND cannot be run
   127  there is no COMMAND";
 
-/// A failure whose exit code is known.
+/// A failure with its exit code.
 #[derive(Debug)]
 struct Failure {
     exit: Exit,
@@ -79,12 +79,12 @@ pub fn exit(error: &anyhow::Error) -> Exit {
         .map_or(Exit::Failure, |failure| failure.exit)
 }
 
-/// Whether nobody reads what the program says any more, which is no failure of it.
+/// Whether the reader of the output has gone, which is no failure of the program.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(is_closed)
 }
 
-/// The kernel did not let us do `what` to `path`.
+/// The failure for an error of the kernel when this program wanted to do `what` to `path`.
 pub(crate) fn refused(what: &str, path: &Path, error: &io::Error) -> anyhow::Error {
     let what = format!("cannot {what} {}", path.display());
     match error.raw_os_error().map(Errno::from_raw_os_error) {
@@ -108,11 +108,11 @@ pub(crate) fn refused(what: &str, path: &Path, error: &io::Error) -> anyhow::Err
     }
 }
 
-/// Several things were tried independently of each other: one failure for all that failed.
+/// One failure for several independent ones.
 ///
 /// # Errors
 ///
-/// If there is any failure; the exit code is the first one's.
+/// If there is any failure; the exit code is that of the first.
 pub(crate) fn all_of(failures: Vec<anyhow::Error>) -> Result<()> {
     let Some(first) = failures.first() else {
         return Ok(());
@@ -122,9 +122,9 @@ pub(crate) fn all_of(failures: Vec<anyhow::Error>) -> Result<()> {
     Err(failure(exit, messages.join("\n")))
 }
 
-/// Tells people something that is neither a result nor a failure.
+/// Prints a message that is neither a result nor a failure.
 pub fn note(message: &str) {
-    // Who closed standard error does not want to know.
+    // A closed standard error is no failure.
     let _ = writeln!(io::stderr(), "kchaos: {message}");
 }
 
@@ -142,22 +142,22 @@ impl<W: Write> Write for Output<W> {
     }
 }
 
-/// The same failure, in words.
+/// The same failure, in words that name standard output.
 pub fn told(error: io::Error) -> io::Error {
     let message = format!("cannot write to standard output: {error}");
     io::Error::new(error.kind(), message)
 }
 
-/// Whether nobody reads any more, which is no failure of what was done.
+/// Whether the reader of the output has gone.
 pub(crate) fn is_closed(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
 }
 
-/// Prints a result that people have to get, and calls `undo` if they do not.
+/// Prints a result, and calls `undo` if that fails.
 ///
 /// # Errors
 ///
-/// If it was not printed; nothing is undone if nobody reads any more.
+/// If the result is not printed. Nothing is undone if the reader of the output has gone.
 pub(crate) fn print_or(
     out: &mut dyn Write,
     text: &str,

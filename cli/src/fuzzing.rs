@@ -71,7 +71,7 @@ fn check_words(text: &str) {
     assert!(!Described(&values(text)).words().is_empty());
 }
 
-/// The attributes whose names and values are lines.
+/// The attributes whose names and values the lines have.
 fn values(text: &str) -> Values {
     let values = text.lines().filter_map(|line| {
         let (name, value) = line.split_once(' ')?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Changes what is slowed down: injections are made and ended, disks attached and detached.
+//! The verbs that change something: injections are made and ended, disks attached and detached.
 
 pub(crate) mod attach;
 mod command;
@@ -29,7 +29,7 @@ use std::{
 };
 use witness::Witness;
 
-/// What is to be injected.
+/// An injection that is to be made.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     /// The effect, by which injections without a name are called.
@@ -79,8 +79,8 @@ pub(crate) fn inject(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) 
     Ok(())
 }
 
-/// Makes an injection, runs its command, and ends the injection when the command has ended. Returns the
-/// command's exit code.
+/// Makes an injection, runs its command, and ends the injection when the command has ended. Returns
+/// the command's exit code.
 ///
 /// # Errors
 ///

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The program `kchaos` as a library: it drives the I/O scheduler ioem through the driver's files in
-//! configfs and the disks' in sysfs, and does nothing that a shell could not do.
+//! The program `kchaos` as a library: it drives the I/O scheduler ioem through the driver's files
+//! in configfs and the disks' in sysfs, and does nothing that a shell could not do.
 //!
-//! [`Arguments::read`] reads a command line, and [`run`] does what it says. [`interface`] knows the
-//! settings of injections: their names, ranges and texts.
+//! [`Arguments::read`] reads a command line, and [`run`] runs it. [`interface`] has the settings of
+//! injections: their names, ranges and texts.
 //!
-//! Arguments flow down through the rooms: `args` reads them, `inject` changes something and `show`
-//! shows it, both by what `interface` knows of the driver and `system` of the machine. No room uses
-//! one above it.
+//! Data flows down through the rooms, and no room uses one above it: `args` reads a command line,
+//! `inject` makes a change, `show` prints a state, `interface` knows the driver's files, and
+//! `system` the machine.
 
 pub mod args;
 pub mod error;
@@ -32,11 +32,11 @@ use interface::attributes::DURATION;
 use show::{list, status};
 use std::io::Write;
 
-/// Does what the arguments ask for, and returns the exit code. Results go to `out`.
+/// Runs the verb of a command line, and returns the exit code. Results go to `out`.
 ///
 /// # Errors
 ///
-/// [`error::exit`] says of what kind.
+/// Any failure; [`error::exit`] has its exit code.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<u8> {
     let roots = &arguments.roots;
     match &arguments.verb {

@@ -54,7 +54,8 @@ fn tell(error: &clap::Error) {
         drop(error.print());
         return;
     };
-    // For a check of this program itself, clap does not know the verb and shows another one's usage.
+    // For a check of this program itself, clap does not know the verb and shows another one's
+    // usage.
     let is_own = error.context().next().is_none();
     let sentence = message.split("\n\n").next().filter(|_| is_own);
     error::note(sentence.unwrap_or(message).trim_end());

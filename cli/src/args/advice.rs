@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Guesses what a command line was meant to be that makes no sense as it is.
+//! Guesses the meaning of a command line that makes no sense as it is.
 
 use crate::interface::units;
 use clap::{

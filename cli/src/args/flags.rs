@@ -77,7 +77,7 @@ impl FromArgMatches for Settings {
     }
 }
 
-/// Reads the value of an attribute whose values have words that shells can complete.
+/// Reads the value of an attribute that has words which shells can complete.
 #[derive(Clone)]
 struct Completed {
     attribute: &'static Attribute,

@@ -35,7 +35,8 @@ pub(crate) struct Options {
 ///
 /// # Errors
 ///
-/// If a device is not there, cannot have a scheduler, has the system itself on it, or the kernel refuses.
+/// If a device is not there, cannot have a scheduler or has the system itself on it, or the kernel
+/// refuses.
 pub(crate) fn attach(
     roots: &Roots,
     devices: &[PathBuf],
@@ -78,7 +79,7 @@ pub(crate) fn attach(
     print_or(out, &lines.concat(), || undo(disks.len()))
 }
 
-/// The disks of these devices that are not as they are to be, each of them once.
+/// The disks of these devices that need a change, each of them once.
 fn to_switch(roots: &Roots, devices: &[PathBuf], requests: Option<u64>) -> Result<Vec<Disk>> {
     let mut disks: Vec<Disk> = Vec::new();
     for device in devices {
@@ -173,7 +174,7 @@ fn give_back(
     }
 }
 
-/// Removes what is saved of a disk that is not on ioem, if there is anything.
+/// Removes the file of a disk that is not on ioem, if there is one.
 fn forget(disk: &Disk) -> Result<()> {
     match fs::remove_file(&disk.saved_file) {
         Err(error) if disk.saved_file.exists() => Err(refused("remove", &disk.saved_file, &error)),
@@ -181,7 +182,8 @@ fn forget(disk: &Disk) -> Result<()> {
     }
 }
 
-/// Gives devices back the scheduler that they had; one that cannot be switched does not keep the others.
+/// Gives devices back the scheduler that they had. One that cannot be switched does not keep the
+/// others from being given back.
 ///
 /// # Errors
 ///
@@ -205,7 +207,7 @@ pub(crate) fn detach(
     Ok(printed?)
 }
 
-/// What is saved of a disk on ioem. If there is nothing, a note says so.
+/// The saved state of a disk on ioem. If there is none, a note says so.
 fn remembered(disk: &Disk) -> Option<Saved> {
     let name = &disk.name;
     let read = Saved::read(&disk.saved_file);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Runs the command that an injection is made for: signals reach it, and the injection ends with it.
+//! Runs the command of an injection: signals reach it, and the injection ends with it.
 
 use crate::error::{Exit, all_of, failure};
 use anyhow::{Context, Result};
@@ -31,8 +31,8 @@ impl Signals {
         Ok(Self(caught.context("cannot catch signals")?))
     }
 
-    /// Runs a command to its end, and then calls `end`. Returns the exit code that says how the command
-    /// ended.
+    /// Runs a command to its end, and then calls `end`. Returns the exit code that says how the
+    /// command ended.
     ///
     /// # Errors
     ///
@@ -110,7 +110,7 @@ fn take(child: &mut Child) -> Result<ExitStatus> {
     child.wait().context("cannot wait for the command")
 }
 
-/// What a shell would say.
+/// The exit code that a shell would have.
 fn exit_code(status: ExitStatus) -> u8 {
     let code = match (status.code(), status.signal()) {
         (Some(code), _) => code,

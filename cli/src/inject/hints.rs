@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! What is said about a new injection: what keeps it from doing anything, or from doing what was
-//! asked for.
+//! Hints about a new injection: the reasons why it does nothing, or not all that was asked for.
 
 use super::reach::named;
 use crate::{
@@ -24,7 +23,7 @@ const LOW: u64 = 1_000;
 /// The most requests that a hardware queue can have.
 const MOST_REQUESTS: u64 = 2_048;
 
-/// Says what keeps an injection that was just made from working as asked for.
+/// Prints why an injection that was just made does not work as asked for.
 pub(super) fn hints(roots: &Roots, name: &str, settings: &Settings) {
     let attached = attached_names(roots);
     match settings.text(DEVICE) {

@@ -21,7 +21,8 @@ pub(crate) const LENGTH_MS: u64 = 1_500;
 /// The time between renewals. A late one or two do no harm.
 const PAUSE: Duration = Duration::from_millis(400);
 
-/// Renews the lease of this injection, which has just begun, until the result is stopped or the injection has ended.
+/// Renews the lease of this injection, which has just begun, until the result is stopped or the
+/// injection has ended.
 pub(crate) fn renew(made: Arc<Owned>) -> Renewal {
     let begun = Instant::now();
     let (stop, stopped) = channel();

@@ -28,6 +28,7 @@ pub(super) fn names(request: &Request<'_>) -> impl Iterator<Item = String> {
         .chain(made_up.map(move |number| format!("{effect}-{number}")))
 }
 
+/// The failure for a name that an injection has already.
 pub(super) fn taken(name: &str) -> anyhow::Error {
     let recover = recover_command(&[name]);
     failure(
@@ -43,10 +44,11 @@ pub(super) fn taken(name: &str) -> anyhow::Error {
 enum Refusal {
     /// The first step found the name taken.
     Taken,
+    /// Anything else failed.
     Other(anyhow::Error),
 }
 
-/// Makes an injection, and returns its name too.
+/// Makes an injection, and returns it with its name.
 pub(super) fn make(
     roots: &Roots,
     request: &Request<'_>,
@@ -54,28 +56,30 @@ pub(super) fn make(
 ) -> Result<(String, Owned)> {
     let mut names = names(request);
     loop {
-        // Names that are made up do not end.
+        // There is always another name to make up.
         let name = names.next().unwrap_or_default();
         let directory = roots.injection(OsStr::new(&name));
         match take(&directory, &settings.steps(&directory)) {
             Err(Refusal::Taken) if request.name.is_none() => {}
             Err(Refusal::Taken) => return Err(taken(&name)),
             Err(Refusal::Other(error)) => return Err(error),
-            Ok(made) => return Ok((name, made)),
+            Ok(owned) => return Ok((name, owned)),
         }
     }
 }
 
 /// Takes the steps that make an injection, or none of them.
 fn take(directory: &Path, steps: &[Step]) -> Result<Owned, Refusal> {
-    let made = Owned::new(directory).map_err(|error| match error.kind() {
+    let owned = Owned::new(directory).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Refusal::Taken,
         _ => Refusal::Other(Step::MakeDirectory(directory.to_owned()).refused(&error)),
     })?;
-    // The first of them has made the directory.
+    // The first step has made the directory.
     for step in steps.iter().skip(1) {
-        let Err(error) = made.run(step) else { continue };
-        if !made.is_there() {
+        let Err(error) = owned.run(step) else {
+            continue;
+        };
+        if !owned.is_there() {
             return Err(Refusal::Other(failure(
                 Exit::Failure,
                 format!(
@@ -85,10 +89,10 @@ fn take(directory: &Path, steps: &[Step]) -> Result<Owned, Refusal> {
             )));
         }
         let mut failures = vec![why(step, &error)];
-        failures.extend(made.end().err());
-        return all_of(failures).map(|()| made).map_err(Refusal::Other);
+        failures.extend(owned.end().err());
+        return all_of(failures).map(|()| owned).map_err(Refusal::Other);
     }
-    Ok(made)
+    Ok(owned)
 }
 
 /// Says why the driver refused a setting, where the number of the error alone does not.

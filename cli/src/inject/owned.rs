@@ -15,9 +15,9 @@ use std::{
 /// The directory of an injection, held open from just after it was made: the directory that has its
 /// name at that moment is taken for it.
 ///
-/// A file that is opened by way of the handle is in this directory and in no other of the same name,
-/// and after its removal nothing can be opened. No other directory can have its number while the
-/// handle is open.
+/// A file that is opened by way of the handle is in this directory and in no other of the same
+/// name, and after its removal nothing can be opened. No other directory can have its number while
+/// the handle is open.
 #[derive(Debug)]
 pub(crate) struct Owned {
     directory: PathBuf,
@@ -88,8 +88,8 @@ impl Owned {
 
     /// Ends the injection, and returns whether it was still there.
     ///
-    /// Directories can only be removed by name. One race is left: somebody removes this directory and
-    /// makes another one just between the look and the removal.
+    /// Directories can only be removed by name. One race is left: somebody removes this directory
+    /// and makes another one just between the look and the removal.
     ///
     /// # Errors
     ///

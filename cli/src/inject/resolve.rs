@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Looks up the devices, cgroups and processes that people name, for the names that the driver knows.
+//! Looks up the devices, cgroups and processes that people name.
 
 use crate::{
     error::{Exit, failure, note},

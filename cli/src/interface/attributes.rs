@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The table of an injection's attributes, from which flags, checks, the list and its JSON are made.
+//! The table of an injection's attributes, from which flags, checks, the list and its JSON are
+//! made.
 
 use super::{
     form::Form,
@@ -84,7 +85,7 @@ pub fn attribute(name: &str) -> Option<&'static Attribute> {
 pub enum Section {
     /// Which I/O is affected.
     Filter,
-    /// What happens to it.
+    /// What happens to that I/O.
     Effect,
     /// When it happens.
     Time,
@@ -101,12 +102,12 @@ impl Section {
     }
 }
 
-/// What an attribute can be.
+/// The values that an attribute can have.
 #[derive(Debug)]
 pub enum Kind {
     /// A number.
     Number {
-        /// What it counts.
+        /// The unit that it counts.
         unit: Unit,
         /// The values that the driver accepts.
         range: RangeInclusive<u64>,
@@ -131,11 +132,11 @@ pub enum Value {
 pub struct Attribute {
     /// Its file name.
     pub name: &'static str,
-    /// What it can be.
+    /// The values that it can have.
     pub kind: Kind,
     /// Where the help shows it.
     pub section: Section,
-    /// What it does.
+    /// The sentence about it in the help.
     pub help: &'static str,
 }
 
@@ -169,7 +170,7 @@ impl Attribute {
         }
     }
 
-    /// The flag that takes what the file takes.
+    /// The flag that takes the same values as the file.
     pub fn flag(&self) -> String {
         self.name.replace('_', "-")
     }
@@ -193,7 +194,7 @@ impl Attribute {
         }
     }
 
-    /// What is accepted.
+    /// The values that are accepted, in words.
     pub(crate) fn range(&self) -> String {
         match &self.kind {
             Kind::Number { unit, range, .. } => match unit {
@@ -204,7 +205,7 @@ impl Attribute {
         }
     }
 
-    /// What is accepted, and the default.
+    /// The values that are accepted, and the default, in words.
     pub fn accepted(&self) -> String {
         let default = match &self.kind {
             Kind::Number { unit, default, .. } => match unit {

@@ -7,8 +7,8 @@ use super::listed::Listed;
 use crate::system::{Roots, files::try_read};
 use std::ffi::OsStr;
 
-/// Each disk that the injection delays by holding requests, and the most I/Os a second there. A held
-/// completion leaves the disk its request, and so has no ceiling.
+/// Each disk that the injection delays by holding requests, and the most I/Os a second there. A
+/// held completion leaves the disk its request, and so has no ceiling.
 pub(crate) fn read(roots: &Roots, name: &OsStr) -> Listed<(String, u64)> {
     parse(&try_read(&roots.injection(name).join("ceiling")).unwrap_or_default())
 }

@@ -33,7 +33,7 @@ impl Roots {
     /// # Errors
     ///
     /// [`Exit::Unavailable`]; the message says what is missing.
-    pub fn require_interface(&self) -> Result<()> {
+    pub(crate) fn require_interface(&self) -> Result<()> {
         if self.ioem().is_dir() {
             return Ok(());
         }
@@ -90,7 +90,7 @@ impl Roots {
     /// # Errors
     ///
     /// [`Exit::Unavailable`] if it is not.
-    pub fn require_known_version(&self) -> Result<()> {
+    pub(crate) fn require_known_version(&self) -> Result<()> {
         match self.version()? {
             KNOWN_VERSION => Ok(()),
             version => Err(failure(

@@ -43,7 +43,7 @@ const MOST_PROCESS: u128 = 4_194_304;
 /// Hundred per cent with the decimals that percentiles have.
 const PERCENTILE_PLACES: u32 = 4;
 
-/// What the text of an attribute says.
+/// The kind of text that an attribute has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Devices; the flag takes more than the file does.
@@ -82,7 +82,7 @@ impl Form {
         }
     }
 
-    /// What the help calls a value.
+    /// The name of a value in the help.
     pub fn value_name(self) -> &'static str {
         match self {
             Self::Devices => "DEVICE,...",
@@ -106,7 +106,7 @@ impl Form {
         }
     }
 
-    /// What is accepted, for the help.
+    /// The texts that are accepted, for the help.
     pub fn accepted(self) -> String {
         match self {
             Self::Devices => {
@@ -127,8 +127,8 @@ impl Form {
         }
     }
 
-    /// Reads what people write, and returns what the file has. Devices and cgroups, which are looked up
-    /// later, stay as they are.
+    /// Reads a text as people write it, and returns it as the file has it. Devices and cgroups,
+    /// which are looked up later, stay as they are.
     ///
     /// # Errors
     ///

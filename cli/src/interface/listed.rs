@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Lists in the driver's files. A file is at most a page long, and its last line says how many lines
-//! had no room.
+//! Lists in the driver's files. A file is at most a page long, and its last line says how many
+//! lines had no room.
 
-/// What a file lists.
+/// The items of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listed<T> {
     pub(crate) items: Vec<T>,
@@ -43,7 +43,7 @@ pub(crate) fn left_out(text: &str) -> u64 {
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-/// Words about what was left out, if anything was: `5 more disks that the kernel had no room for`.
+/// Words about items that were left out, such as `5 more disks that the kernel had no room for`.
 pub(crate) fn more(left_out: u64, what: &str) -> Option<String> {
     (left_out > 0).then(|| format!("{left_out} more {what} that the kernel had no room for"))
 }

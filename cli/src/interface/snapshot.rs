@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! An injection as its files show it: its settings, whether it is at work, and what it has done.
+//! An injection as its files show it: its settings, its state and its numbers.
 
 use super::{
     attributes::{ATTRIBUTES, DURATION, ENABLED},
@@ -92,7 +92,7 @@ impl Snapshot {
         }
     }
 
-    /// Reads the files of an injection; `None` if it has ended meanwhile.
+    /// Reads the files of an injection; `None` if it ends before all of them are read.
     pub(crate) fn read(roots: &Roots, name: &OsStr, all_enabled: bool) -> Result<Option<Self>> {
         let directory = roots.injection(name);
         let mut values = Values::default();
@@ -167,7 +167,7 @@ mod tests {
         ] {
             let seen = seen(files, stats, all_enabled);
             assert_eq!(seen.state, expected, "{files:?} {stats:?} {all_enabled}");
-            // What does nothing allows everything.
+            // An injection that is not at work has no ceiling.
             let is_at_work = expected == State::On;
             assert_eq!(seen.ceilings == Listed::default(), !is_at_work);
             assert_eq!(seen.ceilings.items.is_empty(), !is_at_work);

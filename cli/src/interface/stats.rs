@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! What an injection has done: its file `stats`, and what a disk's hardware queues hold.
+//! The numbers of an injection, from its file `stats`, and those of a disk's hardware queues.
 
 use super::listed::{Listed, left_out};
 use crate::system::{Roots, files::try_read};
@@ -121,7 +121,7 @@ impl Stats {
     }
 }
 
-/// What one hardware queue holds.
+/// The held I/O of one hardware queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Queue {
     /// Its number.
@@ -134,7 +134,7 @@ pub(crate) struct Queue {
     pub(crate) last_us: u64,
 }
 
-/// What the hardware queues of a disk on ioem hold; empty if the disk is not on ioem any more.
+/// The hardware queues of a disk on ioem; none if the disk is not on ioem any more.
 pub(crate) fn queues(roots: &Roots, disk: &str) -> Listed<Queue> {
     let file = roots.disk(disk).join("queue/iosched/held");
     let text = try_read(&file).unwrap_or_default();

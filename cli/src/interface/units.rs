@@ -49,7 +49,7 @@ pub fn show_microseconds(microseconds: u64) -> String {
     }
 }
 
-/// About how long a time is, for people who would have to count its digits.
+/// A rough length of a time whose exact one has too many digits to read.
 pub fn about(microseconds: u64) -> String {
     const DAY: u64 = 24 * 3_600 * 1_000_000;
     match microseconds / DAY {
@@ -107,7 +107,8 @@ pub fn show_bytes(bytes: u64) -> String {
     format!("{bytes}B")
 }
 
-/// Reads per cents with at most this many decimals, such as `25`, `25%` or `12.5%`, in units of the last of them.
+/// Reads per cents with at most this many decimals, such as `25`, `25%` or `12.5%`, in units of the
+/// last decimal.
 ///
 /// # Errors
 ///
@@ -141,7 +142,7 @@ fn decimal(value: u64, places: u32) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// What a number counts.
+/// The unit that a number counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Just a number.
@@ -193,7 +194,8 @@ impl Unit {
         }
     }
 
-    /// A range in numbers as a file has them, and what they mean: `0 to 3600000000 microseconds, which is 1h`.
+    /// A range in numbers as a file has them, and their meaning, such as
+    /// `0 to 3600000000 microseconds, which is 1h`.
     pub(crate) fn range(self, range: &RangeInclusive<u64>) -> String {
         let (least, most) = (*range.start(), *range.end());
         match self {
@@ -227,7 +229,7 @@ pub struct Time {
 }
 
 impl Time {
-    /// What the file counts.
+    /// The name of the unit in the file.
     pub(crate) fn name(self) -> &'static str {
         match self.microseconds {
             1 => "microseconds",

@@ -35,8 +35,8 @@ fn wrapped_to(columns: usize, line: &str) -> Vec<String> {
     lines
 }
 
-/// The lines of a table whose columns are as wide as they need. A cell that is too wide for its column
-/// has a line of its own, so that it can be copied and does not move the others.
+/// The lines of a table whose columns are as wide as they need. A cell that is too wide for its
+/// column has a line of its own, so that it can be copied and does not move the others.
 pub(crate) fn table(head: [&str; 3], rows: impl Iterator<Item = [String; 3]>) -> Vec<String> {
     let mut table = vec![head.map(str::to_owned)];
     table.extend(rows);

@@ -8,7 +8,7 @@ use crate::interface::{attribute, form::CONDITIONS, units, values::Values};
 pub(crate) struct Described<'a>(pub(crate) &'a Values);
 
 impl Described<'_> {
-    /// The effect, its I/O, its duration, and what is held if that was asked for:
+    /// The effect, its I/O, its duration, and the way to hold if one was asked for:
     /// `delay 10ms ± 2ms, of reads on sda1, for 30s, holds requests`.
     pub(crate) fn words(&self) -> String {
         self.words_about(self.filter())

@@ -31,7 +31,7 @@ use std::{
 /// Clears a terminal.
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
-/// What is to be shown of which injections.
+/// The options of `kchaos status`.
 pub(crate) struct Options<'a> {
     /// The names of the injections; if there are none, all are shown.
     pub(crate) names: &'a [OsString],
@@ -76,8 +76,8 @@ impl Sample {
         })
     }
 
-    /// The growth of an injection's count in each second since `before`; `None` if it was not there or
-    /// was reset.
+    /// The growth of an injection's count in each second since `before`; `None` if it was not there
+    /// or was reset.
     fn rate(&self, before: Option<&Self>, name: &str, key: &str) -> Option<f64> {
         let before = before?;
         let of = |sample: &Self| {
@@ -232,7 +232,7 @@ fn device_line(name: &str, queues: &Listed<Queue>) -> String {
     line
 }
 
-/// Prints what injections do; again and again, if that is asked for.
+/// Prints the numbers of injections; again and again, with `watch`.
 ///
 /// # Errors
 ///

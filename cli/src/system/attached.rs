@@ -9,7 +9,7 @@ use super::{IOEM, Roots, disk::active_scheduler, files::names, saved::Saved};
 pub(crate) struct Attached {
     /// Its name in sysfs.
     pub(crate) name: String,
-    /// What it had before, if that is known.
+    /// Its state before, if that is known.
     pub(crate) remembered: Option<Saved>,
 }
 

@@ -22,13 +22,13 @@ use std::{
 /// A block device that sysfs knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// What sysfs calls it.
+    /// The name in sysfs.
     pub(crate) name: String,
     /// The disk: the device itself, or the one that it is a partition of.
     pub(crate) disk: String,
 }
 
-/// What a name of a device led to.
+/// The result of a search for a device.
 #[derive(Debug)]
 pub(crate) enum Found {
     /// A device.
@@ -147,7 +147,7 @@ fn number(device: u64) -> String {
     format!("{}:{}", major(device), minor(device))
 }
 
-/// The devices that the source of a mount names: the path of one, or of several with colons between them.
+/// The devices in the source of a mount, which is one path, or several with colons between them.
 pub(crate) fn of_source(roots: &Roots, source: &OsStr) -> Vec<Block> {
     let paths = source.to_str().unwrap_or_default().split(':');
     paths

@@ -22,8 +22,8 @@ use std::{
 /// queues.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The active scheduler in the text of the file `queue/scheduler`, such as `none mq-deadline [kyber]`;
-/// `None` if the device can have no scheduler: then the kernel says `none` without brackets.
+/// The active scheduler in the text of the file `queue/scheduler`, such as `none [kyber] bfq`. A
+/// device that can have no scheduler has `none` without brackets.
 pub(crate) fn active(text: &str) -> Option<&str> {
     text.split_whitespace()
         .find_map(|word| word.strip_prefix('[')?.strip_suffix(']'))
@@ -43,13 +43,13 @@ pub(crate) fn active_scheduler(roots: &Roots, name: &str) -> Option<String> {
 /// A disk that can have a scheduler.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    /// What sysfs calls it.
+    /// The name in sysfs.
     pub(crate) name: String,
     /// Where its scheduler is read and set.
     pub(crate) scheduler: PathBuf,
     /// Where the number of its requests is read and set.
     requests_file: PathBuf,
-    /// Where what it had before ioem is saved.
+    /// The file that keeps its state before ioem.
     pub(crate) saved_file: PathBuf,
     /// The scheduler that it has.
     pub(crate) active: String,
@@ -119,7 +119,7 @@ impl Disk {
         }
     }
 
-    /// What the disk has now, to be given back later. The number of requests is part of it only if
+    /// The state of the disk, to be given back later. The number of requests is part of it only if
     /// that is about to change.
     pub(crate) fn now(&self, changed: Option<u64>) -> Saved {
         Saved {
@@ -159,7 +159,7 @@ impl Disk {
         steps
     }
 
-    /// The steps back to what was saved.
+    /// The steps back to a saved state.
     pub(crate) fn detach_steps(&self, saved: &Saved) -> Vec<Step> {
         let mut steps = vec![self.set(&saved.scheduler)];
         // Each scheduler begins with a number of its own.
@@ -170,7 +170,8 @@ impl Disk {
         steps
     }
 
-    /// The steps back for a disk that was on ioem already: its number of requests, and what was saved.
+    /// The steps back for a disk that was on ioem already: its number of requests, and the file
+    /// with the state before.
     pub(crate) fn lower_steps(&self, before: Option<&Saved>) -> Vec<Step> {
         let save = before.map(|saved| Step::Save {
             file: self.saved_file.clone(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The disks of the system itself, which people need to undo a mistake and must not slow down by one.
+//! The disks of the system itself: without them, a slow disk could not be made fast again.
 
 use super::{
     Roots,
@@ -18,7 +18,7 @@ const NEEDED: [&str; 2] = ["/", "/usr"];
 ///
 /// # Errors
 ///
-/// [`Exit::Usage`], with what is on the disk and the `remedy`.
+/// [`Exit::Usage`]; the message names the use of the disk and the `remedy`.
 pub(crate) fn check(roots: &Roots, disks: &[String], remedy: &str) -> Result<()> {
     let failures = needed(roots, disks).into_iter().map(|(disk, what)| {
         failure(
@@ -31,7 +31,7 @@ pub(crate) fn check(roots: &Roots, disks: &[String], remedy: &str) -> Result<()>
     all_of(failures.collect())
 }
 
-/// The disks among these that the system itself is on, each with what is there.
+/// The disks among these that the system itself is on, each with its use.
 pub(crate) fn needed<'a>(roots: &Roots, disks: &'a [String]) -> Vec<(&'a str, String)> {
     if disks.is_empty() {
         return Vec::new();
@@ -46,7 +46,7 @@ pub(crate) fn needed<'a>(roots: &Roots, disks: &'a [String]) -> Vec<(&'a str, St
         .collect()
 }
 
-/// The disks that the system needs, and for what.
+/// The disks that the system needs, with their use.
 fn uses(roots: &Roots) -> Vec<(BTreeSet<String>, String)> {
     let mounts = mounts(roots).unwrap_or_else(|error| {
         note(&format!(

@@ -19,7 +19,7 @@ pub(crate) struct Mount {
     pub(crate) point: PathBuf,
     /// Which kind of file system it is.
     pub(crate) kind: String,
-    /// What is mounted there: most often the path of a device.
+    /// The source: most often the path of a device.
     pub(crate) source: OsString,
 }
 

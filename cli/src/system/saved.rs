@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! What a disk had before ioem, which is saved in a file until the disk is given back.
+//! The state of a disk before ioem, which a file keeps until the disk is given back.
 
 use super::files::try_read;
 use std::{fmt, io, path::Path};
 
-/// What a disk had before ioem, in one line such as `kyber` or `kyber 256`.
+/// The state of a disk before ioem: one line such as `kyber` or `kyber 256`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Saved {
     /// Its scheduler.
@@ -19,8 +19,8 @@ impl Saved {
     ///
     /// # Errors
     ///
-    /// What is wrong with the file, in words that follow "it": it cannot be read, or another program
-    /// wrote it.
+    /// The trouble with the file, in words that follow "it": it cannot be read, or has a text that
+    /// this program does not write.
     pub(crate) fn read(file: &Path) -> Result<Option<Self>, String> {
         /// All that this program writes is shorter.
         const MOST_SHOWN: usize = 60;

@@ -28,20 +28,20 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(crate) enum Step {
     /// Makes a directory that is not there yet.
     MakeDirectory(PathBuf),
-    /// Makes a directory and those above it, unless they are there.
+    /// Makes a directory and those above it, as far as they are missing.
     MakeParents(PathBuf),
     /// Writes a value into a file of configfs or sysfs.
     Set {
         /// The file, which the kernel made.
         file: PathBuf,
-        /// What is written, with a newline.
+        /// The value, which is written with a newline.
         value: String,
     },
     /// Writes a value into a file of our own.
     Save {
         /// The file.
         file: PathBuf,
-        /// What is written, with a newline.
+        /// The value, which is written with a newline.
         value: String,
     },
     /// Removes a directory.
@@ -120,7 +120,7 @@ impl Step {
 }
 
 /// Makes a folder of our own, and those above it. Whatever the umask is, only the owner can change
-/// what is in the folder.
+/// its content.
 fn make_parents(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o755).create(folder)
 }
@@ -155,7 +155,7 @@ pub(crate) fn write_whole(file: &mut File, value: &str) -> io::Result<()> {
     }
 }
 
-/// Repeats what the kernel answers with EBUSY, for as long as `patience` lasts.
+/// Repeats an action that the kernel answers with EBUSY, for as long as `patience` lasts.
 fn retry_while_busy(
     patience: Duration,
     mut action: impl FnMut() -> io::Result<()>,

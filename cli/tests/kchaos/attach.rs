@@ -161,8 +161,8 @@ fn no_device_is_switched_when_one_is_wrong() {
     assert_eq!(tree.content(), before);
 }
 
-/// The name of a thread reads as the thread wants, and says EINVAL to another process that writes it: just what a scheduler
-/// file does when no module has the scheduler.
+/// The name of a thread reads as the thread wants, and says EINVAL to another process that writes
+/// it: just what a scheduler file does when no module has the scheduler.
 #[test]
 fn a_scheduler_that_the_kernel_does_not_know() {
     let tree = Tree::new();

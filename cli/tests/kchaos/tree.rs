@@ -151,13 +151,14 @@ impl Tree {
         command
     }
 
-    /// The program, run by a user who may change nothing in this tree: root's rights would hide what others are told.
+    /// The program, run by a user who may change nothing in this tree: root's rights would hide
+    /// what others are told.
     pub(crate) fn kchaos_as_nobody(&self, arguments: &str) -> Command {
         /// The user and group that own nothing.
         const NOBODY: u32 = 65534;
         let program = self.path("kchaos");
-        // By another process: a program cannot be run while somebody has it open for writing, and what other tests start at
-        // that moment would inherit this one's open file.
+        // By another process: a program cannot be run while somebody has it open for writing, and
+        // what other tests start at that moment would inherit this one's open file.
         let copy = std::process::Command::new("cp")
             .arg(KCHAOS)
             .arg(&program)
