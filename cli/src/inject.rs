@@ -71,7 +71,7 @@ impl Request<'_> {
 pub(crate) fn inject(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) -> Result<()> {
     roots.require_known_version()?;
     let settings = request.checked(roots)?;
-    let (name, owned) = make(roots, request, &settings)?;
+    let (name, owned) = make(roots, request.effect, request.name, &settings)?;
     print_or(out, &format!("{name}\n"), || {
         owned.end().err().into_iter().collect()
     })?;
@@ -90,7 +90,7 @@ pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     let mut settings = request.checked(roots)?;
     settings.set(DURATION, Value::Number(lease::LENGTH_MS));
     let signals = command::Signals::new()?;
-    let (name, owned) = make(roots, request, &settings)?;
+    let (name, owned) = make(roots, request.effect, request.name, &settings)?;
     let owned = Arc::new(owned);
     let renewal = lease::renew(Arc::clone(&owned));
     hints(roots, &name, &settings);
@@ -121,7 +121,7 @@ pub(crate) fn print_inject(
         note(&format!("these commands would fail now: {error:#}"));
     }
     let settings = request.checked(roots)?;
-    for candidate in names(request) {
+    for candidate in names(request.effect, request.name) {
         let directory = roots.injection(OsStr::new(&candidate));
         if !directory.exists() {
             return settings

@@ -2,7 +2,7 @@
 
 //! Makes an injection by its steps: all of them, or none.
 
-use super::{Request, owned::Owned, resolve};
+use super::{owned::Owned, resolve};
 use crate::{
     error::{Exit, all_of, failure},
     interface::{
@@ -16,14 +16,11 @@ use anyhow::Result;
 use rustix::io::Errno;
 use std::{ffi::OsStr, io, path::Path};
 
-/// The name that was asked for, or short ones to try in turn.
-pub(super) fn names(request: &Request<'_>) -> impl Iterator<Item = String> {
-    let effect = request.effect;
-    let made_up = request.name.is_none().then_some(1_u64..);
+/// The name that was asked for, or short ones with the effect to try in turn.
+pub(super) fn names(effect: &str, name: Option<&str>) -> impl Iterator<Item = String> {
+    let made_up = name.is_none().then_some(1_u64..);
     let made_up = made_up.into_iter().flatten();
-    request
-        .name
-        .map(str::to_owned)
+    name.map(str::to_owned)
         .into_iter()
         .chain(made_up.map(move |number| format!("{effect}-{number}")))
 }
@@ -51,19 +48,20 @@ enum Refusal {
 /// Makes an injection, and returns it with its name.
 pub(super) fn make(
     roots: &Roots,
-    request: &Request<'_>,
+    effect: &str,
+    name: Option<&str>,
     settings: &Settings,
 ) -> Result<(String, Owned)> {
-    let mut names = names(request);
+    let mut names = names(effect, name);
     loop {
         // There is always another name to make up.
-        let name = names.next().unwrap_or_default();
-        let directory = roots.injection(OsStr::new(&name));
+        let next = names.next().unwrap_or_default();
+        let directory = roots.injection(OsStr::new(&next));
         match take(&directory, &settings.steps(&directory)) {
-            Err(Refusal::Taken) if request.name.is_none() => {}
-            Err(Refusal::Taken) => return Err(taken(&name)),
+            Err(Refusal::Taken) if name.is_none() => {}
+            Err(Refusal::Taken) => return Err(taken(&next)),
             Err(Refusal::Other(error)) => return Err(error),
-            Ok(owned) => return Ok((name, owned)),
+            Ok(owned) => return Ok((next, owned)),
         }
     }
 }
@@ -144,17 +142,9 @@ mod tests {
 
     #[test]
     fn names_that_are_made_up_count() {
-        let settings = Settings::new([]).unwrap();
-        let request = |name| Request {
-            effect: "limit",
-            name,
-            settings: &settings,
-            command: &[],
-            force: false,
-        };
-        let names: Vec<String> = names(&request(None)).take(2).collect();
-        assert_eq!(names, ["limit-1", "limit-2"]);
-        assert_eq!(super::names(&request(Some("x"))).count(), 1);
+        let made_up: Vec<String> = names("limit", None).take(2).collect();
+        assert_eq!(made_up, ["limit-1", "limit-2"]);
+        assert_eq!(names("limit", Some("x")).count(), 1);
     }
 
     #[test]

@@ -106,7 +106,8 @@ impl Roots {
 
     fn is_configfs_mounted(&self) -> bool {
         let (Ok(path), Ok(mounts)) = (fs::canonicalize(&self.configfs), mounts(self)) else {
-            return false;
+            // Without /proc, the module is the likelier thing to be missing.
+            return true;
         };
         mount_of(&mounts, &path).is_some_and(|mount| mount.kind == "configfs")
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 //
 // What the kernel does with configfs, sysfs and /dev, and an ordinary folder does not. The tests
-// preload it into kchaos and all that kchaos starts, so that the program they run is the real one:
+// preload it into kchaos and all that kchaos starts, so that the program that they run is the real
+// one, which has to be linked dynamically:
 //
 //  - An injection's files come with its directory, and go with it. New ones are copies of those in
 //    the folder NEW_INJECTION.
