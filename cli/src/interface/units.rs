@@ -50,7 +50,7 @@ pub fn show_microseconds(microseconds: u64) -> String {
 }
 
 /// A rough length of a time whose exact one has too many digits to read.
-pub fn about(microseconds: u64) -> String {
+pub(crate) fn about(microseconds: u64) -> String {
     const DAY: u64 = 24 * 3_600 * 1_000_000;
     match microseconds / DAY {
         0 | 1 => show_microseconds(microseconds),
