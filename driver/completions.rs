@@ -4,7 +4,7 @@
 
 use crate::{
     elevator::{
-        atomic::{AtomicBool, Relaxed},
+        atomic::{fence, AtomicBool, Relaxed, SeqCst},
         now_ns, Fifo, HwQueue, Parked,
     },
     hold::Hold,
@@ -24,6 +24,9 @@ use kernel::{
 
 /// How many completions are ended at a time, before others get their turn.
 const BATCH: usize = 64;
+
+/// How many completions queue up for each set of limits in an interrupt; more do where that keeps nobody waiting.
+const MOST_QUEUED_UP: usize = 256;
 
 /// For how long the timer of completions sleeps at most. A freeze has the queue run, and so lets completions go; but not while
 /// the queue is quiesced, or the disk keeps what was dispatched.
@@ -107,6 +110,7 @@ impl Completions {
         if !in_interrupt {
             let mut held = self.held.lock();
             take_arrivals(&mut held, hw_queue);
+            let _ = held.queue_all_up(now_ns(), usize::MAX);
             // What the timer has to end, it gets without the lock, which it might find taken again and again.
             if !hw_queue.has_departures() {
                 hw_queue.depart(self.pop(&mut held, hw_queue, now_ns()));
@@ -118,15 +122,17 @@ impl Completions {
         let Some(mut held) = self.held.try_lock() else {
             return hw_queue.kick();
         };
-        // To judge many again takes too long for an interrupt.
+        // To judge many again takes too long for an interrupt, and so does it to have very many queue up.
         let now_ns = now_ns();
-        if held.has_expired(now_ns) {
+        if held.has_expired(now_ns) || !held.queue_all_up(now_ns, MOST_QUEUED_UP) {
             drop(held);
             return hw_queue.kick();
         }
         let mut done = self.pop(&mut held, hw_queue, now_ns);
         let releases = self.set_release(&mut held, hw_queue);
         drop(held);
+        // Those that the worker has taken out meanwhile were before these.
+        hw_queue.take_departures(Parked::complete);
         while let Some(parked) = done.pop_front() {
             parked.complete();
         }
@@ -165,6 +171,8 @@ impl Completions {
     fn set_release(&self, held: &mut Hold<Parked>, hw_queue: &HwQueue<Ioem>) -> bool {
         held.settle();
         self.any_waits.store(held.held() > 0, Relaxed);
+        // A freeze looks at that word after it has begun, and this looks whether one has after that: one of both sees the other.
+        fence(SeqCst);
         if hw_queue.has_departures() {
             return true;
         }

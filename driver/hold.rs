@@ -363,6 +363,11 @@ fn park_or_hold(
     }
 }
 
+/// Gives tickets to those that wait for limits of a plan.
+fn draw(plan: Option<&Plan>) -> impl FnMut(u64) -> u32 + '_ {
+    move |set| plan.map_or(0, |plan| plan.turns().draw(plan.limits_of(set)))
+}
+
 impl NotParked {
     fn counted_as(self) -> Count {
         match self {
@@ -452,10 +457,14 @@ impl<E: Held> Hold<E> {
 
     /// Has all of a line that are due queue up.
     fn queue_up(&mut self, place: usize, now_ns: u64) {
-        let plan = self.plan.as_deref();
-        self.lines.queue_up(place, now_ns, |set| {
-            plan.map_or(0, |plan| plan.turns().draw(plan.limits_of(set)))
-        });
+        let draw = draw(self.plan.as_deref());
+        let _ = self.lines.queue_up(place, now_ns, usize::MAX, draw);
+    }
+
+    /// Has those that are due at this time queue up for their limits, at most so many of each line; whether these were all.
+    pub(crate) fn queue_all_up(&mut self, now_ns: u64, most: usize) -> bool {
+        let draw = draw(self.plan.as_deref());
+        self.lines.queue_all_up(now_ns, most, draw)
     }
 
     /// Takes any entry that waits, and whether it has a ticket.

@@ -13,9 +13,6 @@ use crate::{
 /// How many lines there are. More sets of limits than that at a time share the last one.
 const LINES: usize = 16;
 
-/// How many entries queue up at a time.
-const MOST_AT_ONCE: usize = 16;
-
 /// All lines of a hardware queue.
 ///
 /// # Invariants
@@ -114,19 +111,43 @@ impl<E: Entry> Lines<E> {
         place
     }
 
-    /// Has entries of a line that are due at this time queue up, with the tickets that `draw` gives for their sets; not all, if there are
-    /// very many, as this may be an interrupt. The others do when the line is asked again.
-    pub(crate) fn queue_up(&mut self, place: usize, now_ns: u64, mut draw: impl FnMut(u64) -> u32) {
+    /// Has entries of a line that are due at this time queue up, with the tickets that `draw` gives for their sets; at most so many.
+    /// Whether these were all.
+    pub(crate) fn queue_up(
+        &mut self,
+        place: usize,
+        now_ns: u64,
+        most: usize,
+        mut draw: impl FnMut(u64) -> u32,
+    ) -> bool {
         let line = &mut self.lines[place];
-        for _ in 0..MOST_AT_ONCE {
+        for _ in 0..most {
             let first_ns = line.delayed.first_due_ns();
             let is_due = first_ns.is_some_and(|due_ns| due_ns <= now_ns);
             let Some(mut entry) = is_due.then(|| line.delayed.pop()).flatten() else {
-                return;
+                return true;
             };
             entry.set_ticket(draw(entry.set()));
             line.queued.push_back(entry);
         }
+        false
+    }
+
+    /// [`Lines::queue_up`] of all lines, at most so many of each.
+    pub(crate) fn queue_all_up(
+        &mut self,
+        now_ns: u64,
+        most: usize,
+        mut draw: impl FnMut(u64) -> u32,
+    ) -> bool {
+        let mut were_all = true;
+        let mut waiting = self.waiting;
+        while waiting != 0 {
+            let place = waiting.trailing_zeros() as usize % LINES;
+            waiting &= waiting.wrapping_sub(1);
+            were_all &= self.queue_up(place, now_ns, most, &mut draw);
+        }
+        were_all
     }
 
     /// The line of these limits, made of an empty one if need be; or the last.

@@ -28,8 +28,8 @@ pub(crate) fn set_most_kib(kib: u32) {
 ///
 /// # Invariants
 ///
-/// `set_aside` is counted in [`TAKEN`]. What is `used` is more by less than a step, and only where both locks' holders are at it
-/// at once, or by what the last completion takes.
+/// `set_aside` is counted in [`TAKEN`]. What is `used` is more by what the last completion takes, or by a step for which the holders
+/// of both locks met; the next step mends that.
 pub(crate) struct Allowance {
     set_aside: AtomicU64,
     used: AtomicU64,
@@ -69,15 +69,21 @@ impl Allowance {
 
     /// Counts what one does not take any more.
     pub(crate) fn give_back(&self, bytes: usize) {
-        let used = self.used.fetch_sub(bytes as u64, Relaxed);
-        let used = used.saturating_sub(bytes as u64);
-        // One step is kept, for the next.
-        let keep = if used == 0 { 0 } else { STEP };
-        while self.set_aside.load(Relaxed).saturating_sub(used) >= STEP.saturating_add(keep) {
-            // INVARIANT: It is still more than what is used, and not counted any more.
+        self.used.fetch_sub(bytes as u64, Relaxed);
+        while self.has_a_step_too_many() {
+            // INVARIANT: It was more than what was used, and is not counted any more.
             TAKEN.fetch_sub(STEP, Relaxed);
             self.set_aside.fetch_sub(STEP, Relaxed);
         }
+    }
+}
+
+impl Allowance {
+    /// One step is kept for the next completion, unless nothing is used.
+    fn has_a_step_too_many(&self) -> bool {
+        let used = self.used.load(Relaxed);
+        let keep = if used == 0 { 0 } else { STEP };
+        self.set_aside.load(Relaxed).saturating_sub(used) >= STEP.saturating_add(keep)
     }
 }
 

@@ -6,6 +6,6 @@
 //! uses these words. Where one has to be ordered with something else, that is said there.
 
 pub(crate) use core::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64,
-    Ordering::{AcqRel, Acquire, Relaxed},
+    fence, AtomicBool, AtomicU32, AtomicU64,
+    Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
 };

@@ -120,39 +120,49 @@ impl<E: Entry> Fifo<E> {
     /// Looks at each entry.
     pub(crate) fn for_each(&self, mut look: impl FnMut(&E)) {
         // SAFETY: Nothing is changed, no handle either.
-        unsafe { self.visit(|entry| look(entry)) };
+        unsafe {
+            self.visit(|entry| {
+                look(entry);
+                true
+            });
+        }
     }
 
     /// Replaces the set of each entry.
     #[inline]
     pub(crate) fn put_sets(&mut self, mut set_of: impl FnMut(&E) -> u64) {
         // SAFETY: The list is borrowed mutably, and each handle stays what it is.
-        unsafe { self.visit(|entry| entry.put_set(set_of(entry))) };
+        unsafe {
+            self.visit(|entry| {
+                entry.put_set(set_of(entry));
+                true
+            });
+        }
     }
 
     /// Looks at each entry, as long as `look` wants to see more; whether it still does.
     pub(crate) fn look_at_all(&self, look: &mut impl FnMut(&E) -> bool) -> bool {
-        let mut wants = true;
         // SAFETY: Nothing is changed, no handle either.
-        unsafe { self.visit(|entry| wants = wants && look(entry)) };
-        wants
+        unsafe { self.visit(|entry| look(entry)) }
     }
 
-    /// Visits each entry, first to last.
+    /// Visits each entry, first to last, as long as `visit` wants to see more; whether it still does.
     ///
     /// # Safety
     ///
     /// `visit` must not replace the handle, and may only change an entry if the caller has borrowed the list mutably.
     #[inline]
-    unsafe fn visit(&self, mut visit: impl FnMut(&mut E)) {
+    unsafe fn visit(&self, mut visit: impl FnMut(&mut E) -> bool) -> bool {
         let Some((mut entry, last)) = self.ends else {
-            return;
+            return true;
         };
         loop {
             // SAFETY: By the invariants the entry is ours; the handle is not dropped.
-            visit(&mut ManuallyDrop::new(unsafe { E::from_raw(entry) }));
+            if !visit(&mut ManuallyDrop::new(unsafe { E::from_raw(entry) })) {
+                return false;
+            }
             if entry == last {
-                return;
+                return true;
             }
             // SAFETY: As in `pop_front`.
             entry = unsafe { E::of_list_node((*E::list_node(entry)).next) };

@@ -54,21 +54,17 @@ impl Drop for Node {
     }
 }
 
-/// Whether the bio's cgroup is charged for it by blk-iocost, which takes it for under way until it has ended.
+/// Whether the block layer has split the bio off another one, which ends after it.
 ///
 /// # Safety
 ///
-/// `bio` must be valid, and submitted.
-pub(super) unsafe fn is_charged(bio: *mut bindings::bio) -> bool {
-    #[cfg(CONFIG_BLK_CGROUP_IOCOST)]
-    {
-        // SAFETY: By this function's requirements; the field was written when the bio was submitted, and when it was merged.
-        unsafe { (*bio).bi_iocost_cost != 0 }
-    }
-    #[cfg(not(CONFIG_BLK_CGROUP_IOCOST))]
-    {
-        let _ = bio;
-        false
+/// `bio` must be valid, and submitted to a disk.
+pub(super) unsafe fn is_split_off(bio: *mut bindings::bio) -> bool {
+    // SAFETY: By this function's requirements; a bio that has not ended keeps its disk. `bio_submit_split_bioset` takes the part
+    // that comes first from the disk's pool.
+    unsafe {
+        let pool = &raw mut (*(*(*bio).bi_bdev).bd_disk).bio_split;
+        core::ptr::eq((*bio).bi_pool, pool)
     }
 }
 

@@ -240,7 +240,8 @@ impl Request {
     /// Not of zone management: a second `bio_endio()` would move write pointers again, and a late one would let the zones'
     /// users go by old ones. Not of reads with integrity, which another task verifies after the first `bio_endio()`, by what the
     /// disk's format is then. Not if somebody else is told of the end by `end_io`, who frees the bios by himself (the paths of
-    /// dm-multipath); a flush sequence has one, too, and does not. Not if others would wait: see [`Request::keeps_others`].
+    /// dm-multipath); a flush sequence has one, too, and does not. Not of a part of a write to a zone: the other part would end with
+    /// it, and an error of that come to the zone's later writes.
     pub(crate) fn can_be_parked(&self) -> bool {
         const FLUSH_SEQUENCE: u32 = 1 << bindings::rqf_flags___RQF_FLUSH_SEQ;
         let operation = self.operation();
@@ -264,26 +265,14 @@ impl Request {
             && !is_verified
             && !self.has_record()
             && (end_io.is_none() || is_flushed)
-            && !self.keeps_others()
+            && !self.is_part_of_zone_write()
     }
 
-    /// Whether one of its bios waits for parts that were split off, and would keep others waiting if these are held: it stays
-    /// under way for blk-iocost, which shares the disk out by that, and an error of it would come to the zone's later writes.
-    fn keeps_others(&self) -> bool {
+    fn is_part_of_zone_write(&self) -> bool {
         const ZONE: u16 = 1 << bindings::BIO_ZONE_WRITE_PLUGGING;
-        let mut bio = self.bio();
-        while !bio.is_null() {
-            // SAFETY: A request's bios are valid while the scheduler owns it.
-            unsafe {
-                let waits = (*bio).bi_flags & 1 << bindings::BIO_CHAIN != 0
-                    && remaining(bio).load(Ordering::Acquire) > 1;
-                if waits && ((*bio).bi_flags & ZONE != 0 || owner::is_charged(bio)) {
-                    return true;
-                }
-                bio = (*bio).bi_next;
-            }
-        }
-        false
+        let bio = self.bio();
+        // SAFETY: A request's bios are valid while the scheduler owns it. Those of zone writes are not merged with parts.
+        unsafe { !bio.is_null() && (*bio).bi_flags & ZONE != 0 && owner::is_split_off(bio) }
     }
 
     /// Has the request's completion held; how many bytes of memory that takes, or `None` if there is none.

@@ -116,8 +116,8 @@ impl Request {
         }
     }
 
-    /// Takes the record of a finished request, if there is one, and how its bios end. Of the functions that finish requests, only
-    /// `blk_steal_bios` clears `biotail`.
+    /// Takes the record of a finished request, if there is one, and how its bios end. Only `blk_steal_bios` clears `biotail`. Where a
+    /// driver takes bios by itself (xen-blkfront, after a migration), they go to the same disk again, which outlives the record.
     ///
     /// # Safety
     ///

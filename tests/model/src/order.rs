@@ -130,7 +130,7 @@ proptest! {
                 continue;
             }
             // Those that are due queue up, in order.
-            lines.queue_up(place, time_ns, |_| 0);
+            assert!(lines.queue_up(place, time_ns, usize::MAX, |_| 0));
             let first = lines.first_queued(place).map(|(set, _)| set);
             let popped = lines.pop(place).map(number);
             prop_assert_eq!(popped, first);

@@ -20,7 +20,7 @@ impl Lineage {
     }
 }
 
-pub(crate) unsafe fn is_charged(_: *mut bindings::bio) -> bool {
+pub(crate) unsafe fn is_split_off(_: *mut bindings::bio) -> bool {
     false
 }
 

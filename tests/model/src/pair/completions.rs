@@ -127,6 +127,8 @@ impl Pair {
     /// As the scheduler's `pop_completions`.
     pub(super) fn release(&mut self, most: usize) -> Result<(), String> {
         self.take_arrivals()?;
+        // Those that are due here have tickets: the model has fewer than that.
+        assert!(self.completions.queue_all_up(self.reference.now_ns, 256));
         let mut done = Vec::new();
         for _ in 0..most {
             self.reference.give_way(Side::Completions);
