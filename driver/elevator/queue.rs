@@ -382,7 +382,10 @@ impl<E: Elevator> HwQueue<E> {
         let this =
             unsafe { &*kernel::container_of!(Opaque::cast_from(timer), Self, release_timer) };
         E::release(this, true);
-        bindings::hrtimer_restart_HRTIMER_NORESTART
+        // SAFETY: The kernel crate's enumeration has C's values, whose type is a number, or from Linux 7.3 on one in a structure.
+        unsafe {
+            core::mem::transmute::<u32, bindings::hrtimer_restart>(HrTimerRestart::NoRestart as u32)
+        }
     }
 
     /// Waits until nobody is in [`Elevator::release`], nor will be. For `exit_hctx`, when no completion is left: who comes then finds
