@@ -120,7 +120,9 @@ fn low_ceiling(roots: &Roots, disk: &str, iops: u64, asked: Option<u128>) -> Str
         format!(", fewer than the {asked} of the limit")
     });
     let next = if requests < MOST_REQUESTS {
-        format!("; kchaos attach --nr-requests {MOST_REQUESTS} {disk} raises it")
+        format!(
+            "; kchaos attach --nr-requests {MOST_REQUESTS} {disk} raises it, --hold completion lifts it"
+        )
     } else {
         String::new()
     };
@@ -160,7 +162,8 @@ mod tests {
             });
             low_ceilings(&roots, "x", &Settings::new(given).unwrap())
         };
-        let raise = "(nr_requests 64); kchaos attach --nr-requests 2048 sda raises it";
+        let raise = "(nr_requests 64); kchaos attach --nr-requests 2048 sda raises it, \
+                     --hold completion lifts it";
         let low = |than: &str| {
             format!("with this delay, sda does at most 60 I/Os a second{than} {raise}")
         };

@@ -41,12 +41,22 @@ pub(super) fn picture(added_us: &[(u64, u64)]) -> Vec<String> {
     lines
 }
 
-/// The end of a step, short: `<512us`, `<16ms`, `<1s`.
+/// The end of a step in three digits: `<512us`, `<16.4ms`, `<1.05s`. One that is rounded down would make a delay look shorter than
+/// what was asked.
 fn below(end_us: u64) -> String {
     match end_us {
         0..1_024 => format!("<{end_us}us"),
-        1_024..1_048_576 => format!("<{}ms", end_us / 1_024),
-        _ => format!("<{}s", end_us / 1_048_576),
+        1_024..1_048_576 => format!("<{}ms", in_thousands(end_us)),
+        _ => format!("<{}s", in_thousands(end_us / 1_000)),
+    }
+}
+
+fn in_thousands(value: u64) -> String {
+    let thousands = value as f64 / 1_000.0;
+    match value {
+        0..10_000 => format!("{thousands:.2}"),
+        10_000..100_000 => format!("{thousands:.1}"),
+        _ => format!("{thousands:.0}"),
     }
 }
 
@@ -62,8 +72,8 @@ mod tests {
             [
                 "    added       I/Os".to_owned(),
                 "   <512us          1 #".to_owned(),
-                "     <1ms          0 ".to_owned(),
-                format!("     <2ms    1000000 {}", "#".repeat(BAR)),
+                "  <1.02ms          0 ".to_owned(),
+                format!("  <2.05ms    1000000 {}", "#".repeat(BAR)),
             ]
         );
         assert!(lines.iter().all(|line| line.len() <= 80));
@@ -75,7 +85,7 @@ mod tests {
         assert_eq!(
             names,
             [
-                "added", "<1us", "<2us", "...", "<8us", "<16us", "...", "<1s"
+                "added", "<1us", "<2us", "...", "<8us", "<16us", "...", "<1.05s"
             ]
         );
         assert!(picture(&[]).is_empty());
