@@ -382,6 +382,7 @@ impl<E: Elevator> HwQueue<E> {
         let this =
             unsafe { &*kernel::container_of!(Opaque::cast_from(timer), Self, release_timer) };
         E::release(this, true);
+        #[allow(clippy::useless_transmute)]
         // SAFETY: The kernel crate's enumeration has C's values, whose type is a number, or from Linux 7.3 on one in a structure.
         unsafe {
             core::mem::transmute::<u32, bindings::hrtimer_restart>(HrTimerRestart::NoRestart as u32)
