@@ -14,58 +14,58 @@ CARGO ?= cargo
 SECONDS ?= 120
 SEED ?= 1
 
-.PHONY: all module kchaos layouts check-kernel test test-debug matrix torture demo bench install clean
+.PHONY: all module kchaos layouts check-kernel test test-debug matrix torture demo bench install clean help
 
-all: module kchaos
+# What follows ## in a target's line is its line in `make help`.
+all: module kchaos ## build the module and kchaos [KBUILD_PATH=/lib/modules/.../build]
 
 # The kernel crate's `warn_on` includes files that kbuild can make, so that of what depends on them it makes them anew, by the
 # settings of whatever kernel it builds for now: in the headers that the last build was for, where it may not even write.
-module: check-kernel layouts
+module: check-kernel layouts ## build driver/chaos_driver.ko
 	@test ! -e driver/.chaos_driver.o.cmd || sed -i '/\/rust\/kernel\/generated_arch_/d' driver/.chaos_driver.o.cmd
 	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" modules
 
-kchaos:
+kchaos: ## build target/release/kchaos
 	$(CARGO) build --release --package kchaos
 
-layouts:
+layouts: ## generate the kernel's private structures from its type information [BTF=vmlinux]
 	@$(CARGO) run --quiet --release --package layouts -- \
 		--btf "$(BTF)" --contract driver/elevator/layouts.contract --output driver/elevator/layouts/generated.rs
 
-check-kernel:
+check-kernel: ## say what the kernel lacks for a module in Rust
 	@tools/check-kernel "$(KBUILD_PATH)"
 
-test:
+test: ## run all tests, on this machine and in VMs
 	@tests/run
 
-# make test-debug [KERNELS=forky-kasan] [STEPS='torture volumes']
-test-debug:
+test-debug: ## run tests on kernels with sanitizers [KERNELS=forky-kasan] [STEPS='torture volumes']
 	@tests/debug '$(STEPS)'
 
-# make matrix [MATRIX='forky-rt sid']
-matrix:
+matrix: ## build, load and test the module on each kernel of tools/targets [MATRIX='forky-rt sid']
 	@tests/matrix
 
-# make torture SECONDS=600 SEED=7 [KERNELS=forky-kasan]
-torture:
+torture: ## run the torture alone [SECONDS=600] [SEED=7] [KERNELS=forky-kasan]
 	@TORTURE_SECONDS="$(SECONDS)" SEED="$(SEED)" tests/debug torture
 
-demo:
+demo: ## boot a distribution's kernel in a VM and show everything
 	@tests/demo
 
-# make bench [BOOTS=3] [OUT=target/bench/results]
-bench:
+bench: ## measure costs and exactness [BOOTS=3] [PARTS='idle rules'] [OUT=target/bench/results]
 	@tests/bench/run
 
 # What was built, be it by `tools/lab build`: where the headers lack Rust's metadata, nothing else can, and root may have no cargo.
 # kbuild leaves out depmod where there is no System.map, as with Debian's headers; for a package that is made, its installation does it.
-install:
+install: ## install what is built [PREFIX=/usr/local] [DESTDIR=/tmp/package]
 	@tools/check-installable "$(KBUILD_PATH)"
 	install -D -m 755 target/release/kchaos "$(DESTDIR)$(PREFIX)/bin/kchaos"
 	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" INSTALL_MOD_PATH="$(INSTALL_MOD_PATH)" DEPMOD=true modules_install
 	test -n "$(INSTALL_MOD_PATH)" || \
 		PATH="$$PATH:/usr/sbin:/sbin" depmod "$$(cat "$(KBUILD_PATH)/include/config/kernel.release")"
 
-clean:
+clean: ## remove what is built
 	-test ! -e "$(KBUILD_PATH)/Makefile" || $(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" clean
 	$(CARGO) clean
 	rm -f driver/elevator/layouts/generated.rs
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
