@@ -2,12 +2,16 @@
 
 //! Judges what a benchmark has measured, and writes a table, JSON and plots into a folder.
 //!
-//! `bench FOLDER GUEST...`: each GUEST is a file of what one boot has printed, a line of JSON for each cell. A figure is judged in
-//! every boot, and has passed if it did in all; what is shown is the median of the boots, and their least and greatest.
+//! `bench judge PARTS FOLDER GUEST...`: PARTS are the parts that were chosen, in one word; each GUEST is a file of what one boot
+//! has printed, a line of JSON for each cell. A figure is judged in every boot, and has passed if it did in all; what is shown is
+//! the median of the boots, and their least and greatest. Parts that were not chosen are not judged.
+//!
+//! `bench parts PARTS` prints the parts that this chooses, a line each.
 //!
 //! `bench path GUEST LOG...` prints how many instructions of an I/O are in which function: LOGs are QEMU's, of what that guest did.
 
 mod cells;
+mod parts;
 mod path;
 mod plots;
 mod rows;
@@ -16,6 +20,7 @@ mod table;
 
 use anyhow::{Context, Result, bail};
 use cells::Cells;
+use parts::Parts;
 use serde_json::json;
 use std::{fs, path::Path, process::ExitCode};
 
@@ -38,13 +43,21 @@ fn run(words: &[String]) -> Result<bool> {
             print!("{}", path::table(Path::new(guest), &logs)?);
             Ok(true)
         }
-        [folder, files @ ..] => judge(Path::new(folder), files),
-        [] => bail!("a folder to write to, and files with what guests have printed"),
+        [word, parts] if word == "parts" => {
+            println!("{}", Parts::new(parts)?.chosen().join("\n"));
+            Ok(true)
+        }
+        [word, parts, folder, files @ ..] if word == "judge" => {
+            judge(&Parts::new(parts)?, Path::new(folder), files)
+        }
+        _ => bail!(
+            "bench judge PARTS FOLDER GUEST..., bench parts PARTS, or bench path GUEST LOG..."
+        ),
     }
 }
 
-/// Whether all figures have passed.
-fn judge(folder: &Path, files: &[String]) -> Result<bool> {
+/// Whether all figures of the chosen parts have passed.
+fn judge(parts: &Parts, folder: &Path, files: &[String]) -> Result<bool> {
     fs::create_dir_all(folder)?;
     let mut cells = Cells::default();
     for (boot, file) in files.iter().enumerate() {
@@ -53,16 +66,17 @@ fn judge(folder: &Path, files: &[String]) -> Result<bool> {
             .add_boot(boot, &text)
             .with_context(|| format!("in {file}"))?;
     }
-    let rows = rows::all(&cells);
-    let table = table::markdown(&rows);
-    print!("{}", table::text(&rows));
+    let rows = rows::of(&cells, parts);
+    let table = table::markdown(&rows, parts);
+    print!("{}", table::text(&rows, parts));
     write(folder, "table.md", &table)?;
     let results = json!({
+        "parts": parts.chosen(),
         "rows": rows.iter().map(rows::Row::to_json).collect::<Vec<_>>(),
         "cells": cells.to_json(),
     });
     write(folder, "results.json", &format!("{results:#}\n"))?;
-    for (name, plot) in plots::all(&cells) {
+    for (name, plot) in plots::of(&cells, parts) {
         write(folder, &format!("{name}.svg"), &plot)?;
     }
     Ok(rows.iter().all(rows::Row::has_passed))

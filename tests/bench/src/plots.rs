@@ -4,20 +4,31 @@
 
 use crate::{
     cells::Cells,
+    parts::Parts,
     rows::{DELAYS_US, DEPTHS, QUEUES, duration, idle_cost, lateness_of},
     svg::{Anchor, Drawing, Panel, Scale},
 };
 
 const SCHEDULERS: [&str; 6] = ["none", "fifo", "ioem", "kyber", "mq-deadline", "bfq"];
 
-/// All plots, by name.
-pub(crate) fn all(cells: &Cells) -> [(&'static str, String); 4] {
-    [
-        ("cost", cost(cells)),
-        ("lateness", lateness(cells)),
-        ("buckets", buckets(cells)),
-        ("throughput", throughput(cells)),
-    ]
+/// Draws what a part has measured.
+type Draw = fn(&Cells) -> String;
+
+/// Each plot by name, and the part that it is of.
+const PLOTS: [(&str, &str, Draw); 4] = [
+    ("cost", "idle", cost),
+    ("lateness", "lateness", lateness),
+    ("buckets", "limit", buckets),
+    ("throughput", "throughput", throughput),
+];
+
+/// The plots of the chosen parts, by name.
+pub(crate) fn of(cells: &Cells, parts: &Parts) -> Vec<(&'static str, String)> {
+    PLOTS
+        .into_iter()
+        .filter(|(_, part, _)| parts.has(part))
+        .map(|(name, _, draw)| (name, draw(cells)))
+        .collect()
 }
 
 /// A round number that is not below `value`.

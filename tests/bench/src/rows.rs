@@ -5,7 +5,10 @@
 mod cost;
 mod time;
 
-use crate::cells::{Cells, Figure};
+use crate::{
+    cells::{Cells, Figure},
+    parts::Parts,
+};
 use serde_json::{Value, json};
 
 pub(crate) use self::{cost::idle_cost, time::lateness_of};
@@ -78,23 +81,30 @@ impl Row {
 pub(crate) const QUEUES: [u64; 3] = [1, 2, 4];
 pub(crate) const DEPTHS: [u64; 3] = [1, 32, 256];
 
-/// All rows, in the order in which they are shown.
-pub(crate) fn all(cells: &Cells) -> Vec<Row> {
-    [
-        cost::idle(cells),
-        cost::merges(cells),
-        cost::rules(cells),
-        cost::delays(cells),
-        time::limit(cells),
-        time::lateness(cells),
-        time::spread(cells),
-        cost::held(cells),
-        cost::memory(cells),
-        cost::scaling(cells),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+/// Makes the rows of a part.
+type Maker = fn(&Cells) -> Vec<Row>;
+
+/// Which part measures the cells of which rows, in the order in which rows are shown.
+const MAKERS: [(&str, Maker); 10] = [
+    ("idle", cost::idle),
+    ("merge", cost::merges),
+    ("rules", cost::rules),
+    ("delays", cost::delays),
+    ("limit", time::limit),
+    ("lateness", time::lateness),
+    ("limit", time::spread),
+    ("held", cost::held),
+    ("memory", cost::memory),
+    ("scaling", cost::scaling),
+];
+
+/// The rows of the chosen parts, those without a measurement too.
+pub(crate) fn of(cells: &Cells, parts: &Parts) -> Vec<Row> {
+    MAKERS
+        .into_iter()
+        .filter(|(part, _)| parts.has(part))
+        .flat_map(|(_, make)| make(cells))
+        .collect()
 }
 
 /// `12,345`.
@@ -140,7 +150,7 @@ pub(crate) fn duration(us: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cells, Figure, Row, Target, all, count};
+    use super::{Cells, Figure, MAKERS, Parts, Row, Target, count, of};
 
     fn row(target: Target, values: &[f64]) -> Row {
         Row {
@@ -166,7 +176,41 @@ mod tests {
     #[test]
     fn what_was_not_measured_has_not_passed() {
         assert!(!row(Target::Told, &[]).has_passed());
-        assert!(!all(&Cells::default()).iter().any(Row::has_passed));
+        assert!(
+            !of(&Cells::default(), &everything())
+                .iter()
+                .any(Row::has_passed)
+        );
+    }
+
+    #[test]
+    fn only_chosen_parts_have_rows() -> anyhow::Result<()> {
+        let cells = Cells::default();
+        let count = |words: &str| Ok::<_, anyhow::Error>(of(&cells, &Parts::new(words)?).len());
+        assert_eq!(count("path throughput")?, 0);
+        assert_eq!(count("scaling")?, 1);
+        assert_eq!(count("idle rules")?, count("idle")? + count("rules")?);
+        Ok(())
+    }
+
+    #[test]
+    fn rows_are_of_parts_that_there_are() {
+        let parts = everything();
+        assert!(MAKERS.iter().all(|(part, _)| parts.has(part)));
+    }
+
+    #[test]
+    fn a_chosen_part_that_measured_nothing_fails_beside_one_that_did() -> anyhow::Result<()> {
+        let mut cells = Cells::default();
+        cells.add_boot(0, "{\"what\":\"limit\",\"asked\":40000,\"iops\":40000}")?;
+        let rows = of(&cells, &Parts::new("limit scaling")?);
+        assert!(rows.iter().any(Row::has_passed));
+        assert!(!rows.iter().all(Row::has_passed));
+        Ok(())
+    }
+
+    fn everything() -> Parts {
+        Parts::new("").expect("no word chooses all parts")
     }
 
     #[test]
@@ -180,7 +224,7 @@ mod tests {
         let mut cells = Cells::default();
         cells.add_boot(0, &boot(101, 100))?;
         cells.add_boot(1, &boot(206, 200))?;
-        let rows = all(&cells);
+        let rows = of(&cells, &everything());
         let mut measured = rows.iter().filter(|row| !row.figure.boots.is_empty());
         let row = measured.next().expect("one was measured");
         assert_eq!(row.figure.boots, [(0, 1.01), (1, 1.03)]);

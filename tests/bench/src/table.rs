@@ -2,10 +2,13 @@
 
 //! The rows as a table, for people.
 
-use crate::rows::{Row, Target};
+use crate::{
+    parts::Parts,
+    rows::{Row, Target},
+};
 
 /// As Markdown.
-pub(crate) fn markdown(rows: &[Row]) -> String {
+pub(crate) fn markdown(rows: &[Row], parts: &Parts) -> String {
     let mut text = String::from(
         "| what | asked | measured | least to greatest of the boots | made of | |\n|---|---|---|---|---|---|\n",
     );
@@ -16,11 +19,14 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
             row.what, row.of
         );
     }
+    if let Some(left_out) = parts.left_out() {
+        text += &format!("\n{left_out}\n");
+    }
     text
 }
 
 /// For a terminal.
-pub(crate) fn text(rows: &[Row]) -> String {
+pub(crate) fn text(rows: &[Row], parts: &Parts) -> String {
     let mut text = String::new();
     for row in rows {
         let [asked, measured, range, verdict] = columns(row);
@@ -28,6 +34,9 @@ pub(crate) fn text(rows: &[Row]) -> String {
             "{verdict:>4}  {}: asked {asked}, measured {measured} ({range}; {})\n",
             row.what, row.of
         );
+    }
+    if let Some(left_out) = parts.left_out() {
+        text += &format!("{left_out}\n");
     }
     let failed = rows.iter().filter(|row| !row.has_passed()).count();
     text + &format!("{} passed, {failed} failed\n", rows.len() - failed)
@@ -67,5 +76,22 @@ fn number(value: f64, unit: &str) -> String {
         "us" => format!("{value:.1} us"),
         "" => format!("{value}"),
         _ => format!("{value:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Parts, markdown, text};
+
+    #[test]
+    fn tables_say_which_parts_were_left_out() -> anyhow::Result<()> {
+        let some = Parts::new("idle rules")?;
+        let left_out = some.left_out().expect("some parts were left out");
+        assert!(text(&[], &some).contains(&left_out));
+        assert!(markdown(&[], &some).ends_with(&format!("\n\n{left_out}\n")));
+        let all = Parts::new("")?;
+        assert_eq!(text(&[], &all), "0 passed, 0 failed\n");
+        assert!(markdown(&[], &all).ends_with("|---|\n"));
+        Ok(())
     }
 }

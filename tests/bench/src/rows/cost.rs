@@ -156,7 +156,13 @@ pub(super) fn delays(cells: &Cells) -> Vec<Row> {
         };
         let (ioem, dm_delay) = (cost("ioem"), cost("dm-delay"));
         let idle = idle_cost(cells, "ioem", queues, depth);
-        let more = shown(&ioem.with(&idle, |delayed, idle| delayed - idle));
+        // Unless `idle` is of the run, nothing is known of that.
+        let more = ioem
+            .with(&idle, |delayed, idle| delayed - idle)
+            .median()
+            .map_or(String::new(), |more| {
+                format!(" ({} more than idle)", count(more))
+            });
         rows.push(Row {
             what: format!(
                 "a delay of 1 ms, {}: cost beside dm-delay",
@@ -166,7 +172,7 @@ pub(super) fn delays(cells: &Cells) -> Vec<Row> {
             unit: "times",
             figure: ioem.with(&dm_delay, |ioem, dm_delay| ioem / dm_delay),
             of: format!(
-                "{} ({more} more than idle) and {} instructions",
+                "{}{more} and {} instructions",
                 shown(&ioem),
                 shown(&dm_delay)
             ),
