@@ -16,7 +16,8 @@ use std::{thread::sleep, time::Duration};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-pub(crate) fn two_delays(report: &mut Report) -> Result<()> {
+scenario!("combine_two_delays", two_delays);
+fn two_delays(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let _one = Injection::new("one", &[("delay_us", 300)])?;
     let _two = Injection::new("two", &[("delay_us", 700)])?;
@@ -76,7 +77,8 @@ fn per_second(counts: &[u64], seconds: u64) -> f64 {
     counts.iter().sum::<u64>() as f64 / seconds as f64
 }
 
-pub(crate) fn two_limits(report: &mut Report) -> Result<()> {
+scenario!("combine_two_limits", two_limits);
+fn two_limits(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind {
         hw_queues: 2,
         ..Kind::default()
@@ -98,7 +100,8 @@ pub(crate) fn two_limits(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn delay_and_limit(report: &mut Report) -> Result<()> {
+scenario!("combine_delay_and_limit", delay_and_limit);
+fn delay_and_limit(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let _one = Injection::new("one", &[("delay_us", 2_000)])?;
     let _two = Injection::new("two", &[("period_us", 1_000), ("quota", 5)])?;

@@ -19,7 +19,8 @@ use std::{
     time::Duration,
 };
 
-pub(crate) fn killed(report: &mut Report) -> Result<()> {
+scenario!("command_killed", killed);
+fn killed(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let mut owner = Command::new("kchaos")
         .args("inject ioem delay --delay 60s --name lease -- sleep 1000".split(' '))
@@ -58,7 +59,8 @@ pub(crate) fn killed(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn ends(report: &mut Report) -> Result<()> {
+scenario!("command_ends", ends);
+fn ends(report: &mut Report) -> Result<()> {
     let _disk = Disk::on_ioem(&Kind::default())?;
     let status = Command::new("kchaos")
         .args("inject ioem delay --delay 1ms --name lease -- sh -c".split(' '))
@@ -81,8 +83,9 @@ pub(crate) fn ends(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+scenario!("command_anothers_of_its_name", anothers_of_its_name);
 /// Somebody ends it while the command runs, and makes another one of the same name.
-pub(crate) fn anothers_of_its_name(report: &mut Report) -> Result<()> {
+fn anothers_of_its_name(report: &mut Report) -> Result<()> {
     let _disk = Disk::on_ioem(&Kind::default())?;
     let mut owner = Command::new("kchaos")
         .args("inject ioem delay --delay 1ms --name lease -- sleep 3".split(' '))

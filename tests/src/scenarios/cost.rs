@@ -13,7 +13,8 @@ fn limits(count: usize, settings: &[(&str, &str)]) -> Result<Vec<Injection>> {
         .collect()
 }
 
-pub(crate) fn path_length(report: &mut Report) -> Result<()> {
+scenario!("cost_path_length", path_length);
+fn path_length(report: &mut Report) -> Result<()> {
     let steady = Steady::new()?;
     let nothing = steady.cost()?;
     let injections = limits(1_000, &[("device", "sdx")])?;

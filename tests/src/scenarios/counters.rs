@@ -35,7 +35,8 @@ fn same(report: &mut Report, injection: &Injection, key: &str, traced: u64) -> R
     Ok(())
 }
 
-pub(crate) fn delays(report: &mut Report) -> Result<()> {
+scenario!("counters_delays", delays);
+fn delays(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind {
         hw_queues: 2,
         ..Kind::default()
@@ -74,7 +75,8 @@ pub(crate) fn delays(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn limits(report: &mut Report) -> Result<()> {
+scenario!("counters_limits", limits);
+fn limits(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let settings = [("quota", 10), ("period_us", 200_000)];
     let injection = Injection::new("counted", &settings)?;
@@ -110,7 +112,8 @@ fn held_by_queue(disk: &Disk) -> Result<[u64; 3]> {
     Ok([numbers[1], numbers[2], numbers[3]])
 }
 
-pub(crate) fn held_and_early(report: &mut Report) -> Result<()> {
+scenario!("counters_held_and_early", held_and_early);
+fn held_and_early(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let other = Disk::on_ioem(&Kind::default())?;
     let injection = Injection::new("counted", &[("delay_us", 60_000_000)])?;

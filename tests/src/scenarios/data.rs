@@ -36,7 +36,8 @@ impl Drop for Changer {
     }
 }
 
-pub(crate) fn verified(report: &mut Report) -> Result<()> {
+scenario!("data_verified", verified);
+fn verified(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind {
         hw_queues: 2,
         memory: true,

@@ -11,19 +11,23 @@ use crate::{
 };
 use anyhow::Result;
 
-pub(crate) fn delay_100us(report: &mut Report) -> Result<()> {
+scenario!("delay_100us", delay_100us);
+fn delay_100us(report: &mut Report) -> Result<()> {
     measure(report, 100, 5_000)
 }
 
-pub(crate) fn delay_1ms(report: &mut Report) -> Result<()> {
+scenario!("delay_1ms", delay_1ms);
+fn delay_1ms(report: &mut Report) -> Result<()> {
     measure(report, 1_000, 2_000)
 }
 
-pub(crate) fn delay_10ms(report: &mut Report) -> Result<()> {
+scenario!("delay_10ms", delay_10ms);
+fn delay_10ms(report: &mut Report) -> Result<()> {
     measure(report, 10_000, 500)
 }
 
-pub(crate) fn delay_1s(report: &mut Report) -> Result<()> {
+scenario!("delay_1s", delay_1s);
+fn delay_1s(report: &mut Report) -> Result<()> {
     measure(report, 1_000_000, 10)
 }
 

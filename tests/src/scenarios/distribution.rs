@@ -58,15 +58,18 @@ fn below(quantile: impl Fn(f64) -> f64, x: f64) -> f64 {
     low
 }
 
-pub(crate) fn shape_normal(report: &mut Report) -> Result<()> {
+scenario!("distribution_normal", shape_normal);
+fn shape_normal(report: &mut Report) -> Result<()> {
     measure(report, "normal", &normal_below)
 }
 
-pub(crate) fn shape_pareto(report: &mut Report) -> Result<()> {
+scenario!("distribution_pareto", shape_pareto);
+fn shape_pareto(report: &mut Report) -> Result<()> {
     measure(report, "pareto", &|x| below(pareto, x))
 }
 
-pub(crate) fn shape_paretonormal(report: &mut Report) -> Result<()> {
+scenario!("distribution_paretonormal", shape_paretonormal);
+fn shape_paretonormal(report: &mut Report) -> Result<()> {
     // Tables of what is slow to work out; the normal quantile is off by no more than a thousandth.
     let shares: Vec<f64> = (0..8_000)
         .map(|n| normal_below(f64::from(n) / 1_000.0 - 4.0))
@@ -81,7 +84,8 @@ pub(crate) fn shape_paretonormal(report: &mut Report) -> Result<()> {
     })
 }
 
-pub(crate) fn shape_uniform(report: &mut Report) -> Result<()> {
+scenario!("distribution_uniform", shape_uniform);
+fn shape_uniform(report: &mut Report) -> Result<()> {
     measure(report, "uniform", &|x| {
         f64::midpoint(x, 1.0).clamp(0.0, 1.0)
     })
@@ -147,7 +151,8 @@ fn judge(
     );
 }
 
-pub(crate) fn percentiles(report: &mut Report) -> Result<()> {
+scenario!("distribution_percentiles", percentiles);
+fn percentiles(report: &mut Report) -> Result<()> {
     const POINTS: [(f64, f64); 3] = [(0.5, 2_000.0), (0.99, 5_000.0), (0.999, 80_000.0)];
     let settings = [("percentiles", "50:2000 99:5000 99.9:80000".to_owned())];
     // The last point is a jump: all that is above the 99.9th percentile is at it, and the path's own time may bring it a

@@ -20,15 +20,18 @@ const PLACE: &str = "0+2097152";
 /// A sector that is not in that place.
 const ELSEWHERE: u64 = 4_194_304;
 
-pub(crate) fn delay_100us(report: &mut Report) -> Result<()> {
+scenario!("exact_100us", delay_100us);
+fn delay_100us(report: &mut Report) -> Result<()> {
     measure(report, 100, 2_000)
 }
 
-pub(crate) fn delay_1ms(report: &mut Report) -> Result<()> {
+scenario!("exact_1ms", delay_1ms);
+fn delay_1ms(report: &mut Report) -> Result<()> {
     measure(report, 1_000, 2_000)
 }
 
-pub(crate) fn delay_10ms(report: &mut Report) -> Result<()> {
+scenario!("exact_10ms", delay_10ms);
+fn delay_10ms(report: &mut Report) -> Result<()> {
     measure(report, 10_000, 400)
 }
 

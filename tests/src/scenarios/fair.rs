@@ -19,12 +19,14 @@ const SECONDS: u64 = 24;
 /// At the beginning and at the end, in which not all want something.
 const LEFT_OUT_MS: u64 = 2_000;
 
-pub(crate) fn two_queues(report: &mut Report) -> Result<()> {
+scenario!("fair_2_queues", two_queues);
+fn two_queues(report: &mut Report) -> Result<()> {
     measure(report, 2)
 }
 
+scenario!("fair_4_queues", four_queues);
 /// In a guest that has as many processors.
-pub(crate) fn four_queues(report: &mut Report) -> Result<()> {
+fn four_queues(report: &mut Report) -> Result<()> {
     measure(report, 4)
 }
 

@@ -126,7 +126,8 @@ fn run_on(disk: &Disk, loads: &Loads<'_>) -> Result<[Vec<u64>; 2]> {
     Ok([one?.finish()?.latencies_ns(), two?.finish()?.latencies_ns()])
 }
 
-pub(crate) fn operation(report: &mut Report) -> Result<()> {
+scenario!("filter_operation", operation);
+fn operation(report: &mut Report) -> Result<()> {
     let read_write = Loads {
         options: [READ, WRITE],
         ..Loads::default()
@@ -164,7 +165,8 @@ pub(crate) fn operation(report: &mut Report) -> Result<()> {
     run(report, "write fua", &fua, &[("op", "write fua")])
 }
 
-pub(crate) fn place_and_size(report: &mut Report) -> Result<()> {
+scenario!("filter_place_and_size", place_and_size);
+fn place_and_size(report: &mut Report) -> Result<()> {
     let loads = Loads::default();
     let range = format!("0+{}", DISK_SECTORS / 2);
     run(report, "sectors", &loads, &[("sectors", &range)])?;
@@ -202,7 +204,8 @@ fn run_on_devices(devices: [&str; 2]) -> Result<[Vec<u64>; 2]> {
     Ok([one?.finish()?.latencies_ns(), two?.finish()?.latencies_ns()])
 }
 
-pub(crate) fn device(report: &mut Report) -> Result<()> {
+scenario!("filter_device", device);
+fn device(report: &mut Report) -> Result<()> {
     let kind = Kind {
         memory: true,
         partitions: true,
@@ -242,7 +245,8 @@ pub(crate) fn device(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn cgroup(report: &mut Report) -> Result<()> {
+scenario!("filter_cgroup", cgroup);
+fn cgroup(report: &mut Report) -> Result<()> {
     let (one, two) = (Cgroup::new("one")?, Cgroup::new("two")?);
     let loads = Loads {
         before: [one.enter(), two.enter()],
@@ -257,7 +261,8 @@ pub(crate) fn cgroup(report: &mut Report) -> Result<()> {
     run(report, "cgroup below it", &loads, &[("cgroup", one.path())])
 }
 
-pub(crate) fn pid_namespace(report: &mut Report) -> Result<()> {
+scenario!("filter_pid_namespace", pid_namespace);
+fn pid_namespace(report: &mut Report) -> Result<()> {
     let (one, two) = (PidNamespace::new()?, PidNamespace::new()?);
     let loads = Loads {
         before: [one.enter(), two.enter()],
@@ -285,7 +290,8 @@ fn affected(settings: &[(&str, &str)], count: usize) -> Result<(usize, usize, u6
     Ok((delayed, times_ns.len(), injection.stat("active")?))
 }
 
-pub(crate) fn chance_and_count(report: &mut Report) -> Result<()> {
+scenario!("filter_chance_and_count", chance_and_count);
+fn chance_and_count(report: &mut Report) -> Result<()> {
     const PERCENT: f64 = 10.0;
     let (delayed, all, _) = affected(&[("probability", "10"), ("seed", "7")], 4_000)?;
     let expected = all as f64 * PERCENT / 100.0;

@@ -84,7 +84,8 @@ fn sync_time(path: &str) -> Result<Duration> {
     Ok(Duration::from_nanos(sys::monotonic_ns() - start_ns))
 }
 
-pub(crate) fn cgroup_buffered(report: &mut Report) -> Result<()> {
+scenario!("filter_cgroup_buffered", cgroup_buffered);
+fn cgroup_buffered(report: &mut Report) -> Result<()> {
     let (one, two) = (Cgroup::new("one")?, Cgroup::new("two")?);
     let disk = Disk::on_ioem(&Kind {
         memory: true,
@@ -135,8 +136,9 @@ pub(crate) fn cgroup_buffered(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+scenario!("filter_cgroup_removed", cgroup_removed);
 /// What a cgroup has written goes to the disk after it was removed, and another one gets its name.
-pub(crate) fn cgroup_removed(report: &mut Report) -> Result<()> {
+fn cgroup_removed(report: &mut Report) -> Result<()> {
     let removed = Cgroup::new("one")?;
     let disk = Disk::on_ioem(&Kind {
         memory: true,
@@ -200,7 +202,8 @@ fn times_after(events: &[Event]) -> [Vec<u64>; 2] {
     after
 }
 
-pub(crate) fn not_metadata(report: &mut Report) -> Result<()> {
+scenario!("filter_not_metadata", not_metadata);
+fn not_metadata(report: &mut Report) -> Result<()> {
     let cgroup = Cgroup::new("one")?;
     let disk = Disk::on_ioem(&Kind {
         memory: true,
@@ -237,7 +240,8 @@ pub(crate) fn not_metadata(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn not_swap(report: &mut Report) -> Result<()> {
+scenario!("filter_not_swap", not_swap);
+fn not_swap(report: &mut Report) -> Result<()> {
     /// Longer than what it takes to copy all that is swapped.
     const LONG_US: u64 = 2_000_000;
     let cgroup = Cgroup::new("one")?;

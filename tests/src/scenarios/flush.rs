@@ -14,7 +14,8 @@ use crate::{
 use anyhow::Result;
 use std::collections::HashMap;
 
-pub(crate) fn delayed_once(report: &mut Report) -> Result<()> {
+scenario!("flush_delayed_once", delayed_once);
+fn delayed_once(report: &mut Report) -> Result<()> {
     // So long that nobody takes a wait for a processor, which emulators make some milliseconds, for a second delay.
     const DELAY_US: u64 = 10_000;
     let journal = write_with_fsync(report, DELAY_US)?;
@@ -26,8 +27,9 @@ pub(crate) fn delayed_once(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+scenario!("flush_inserted_once", inserted_once);
 /// Without a figure that is a time.
-pub(crate) fn inserted_once(report: &mut Report) -> Result<()> {
+fn inserted_once(report: &mut Report) -> Result<()> {
     write_with_fsync(report, 2_000).map(drop)
 }
 

@@ -359,7 +359,8 @@ fn never_a_text() -> Vec<Vec<u8>> {
     all
 }
 
-pub(crate) fn bad_texts(report: &mut Report) -> Result<()> {
+scenario!("input_bad_texts", bad_texts);
+fn bad_texts(report: &mut Report) -> Result<()> {
     let cgroup = Cgroup::new("input")?;
     fs::create_dir(format!("{}/below", cgroup.path()))?;
     let injection = Injection::new("input", &[])?;
@@ -409,8 +410,9 @@ pub(crate) fn bad_texts(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+scenario!("input_too_many", too_many);
 /// One injection too many for the disk.
-pub(crate) fn too_many(report: &mut Report) -> Result<()> {
+fn too_many(report: &mut Report) -> Result<()> {
     const ENOSPC: i32 = 28;
     let disk = Disk::on_ioem(&Kind::default())?;
     let all: Vec<Injection> = (0..64)
@@ -446,7 +448,8 @@ fn refusal(result: Result<()>) -> Option<i32> {
         .and_then(io::Error::raw_os_error)
 }
 
-pub(crate) fn bad_values(report: &mut Report) -> Result<()> {
+scenario!("input_bad_values", bad_values);
+fn bad_values(report: &mut Report) -> Result<()> {
     // So that either of the sizes can contradict the other.
     let injection = Injection::new("input", &[("min_bytes", 4_096), ("max_bytes", 8_192)])?;
     for case in &CASES {
@@ -505,7 +508,8 @@ pub(crate) fn bad_values(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn good_values(report: &mut Report) -> Result<()> {
+scenario!("input_good_values", good_values);
+fn good_values(report: &mut Report) -> Result<()> {
     let injection = Injection::new("input", &[("enabled", 0)])?;
     let values = [
         ("enabled", "0", "0"),

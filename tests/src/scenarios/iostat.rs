@@ -25,11 +25,13 @@ fn reads_and_ms(stat: &str) -> Result<(f64, f64)> {
     Ok((number(0)?, number(3)?))
 }
 
-pub(crate) fn delays(report: &mut Report) -> Result<()> {
+scenario!("iostat_delays", delays);
+fn delays(report: &mut Report) -> Result<()> {
     measure(report, "delay of 10 ms", &[("delay_us", "10000")], 8)
 }
 
-pub(crate) fn limits(report: &mut Report) -> Result<()> {
+scenario!("iostat_limits", limits);
+fn limits(report: &mut Report) -> Result<()> {
     let settings = [("period_us", "100000"), ("quota", "10")];
     measure(report, "limit of 10 in 100 ms", &settings, 32)
 }

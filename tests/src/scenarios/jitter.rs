@@ -24,23 +24,28 @@ const LEAST: f64 = 15_000.0;
 /// which 3 % are allowed, are then off by 0.84 % and 0.82 % at one standard deviation.
 const WORTH: f64 = 3_000.0;
 
-pub(crate) fn correlation_0(report: &mut Report) -> Result<()> {
+scenario!("jitter_correlation_0", correlation_0);
+fn correlation_0(report: &mut Report) -> Result<()> {
     measure(report, 0)
 }
 
-pub(crate) fn correlation_25(report: &mut Report) -> Result<()> {
+scenario!("jitter_correlation_25", correlation_25);
+fn correlation_25(report: &mut Report) -> Result<()> {
     measure(report, 25)
 }
 
-pub(crate) fn correlation_50(report: &mut Report) -> Result<()> {
+scenario!("jitter_correlation_50", correlation_50);
+fn correlation_50(report: &mut Report) -> Result<()> {
     measure(report, 50)
 }
 
-pub(crate) fn correlation_75(report: &mut Report) -> Result<()> {
+scenario!("jitter_correlation_75", correlation_75);
+fn correlation_75(report: &mut Report) -> Result<()> {
     measure(report, 75)
 }
 
-pub(crate) fn correlation_90(report: &mut Report) -> Result<()> {
+scenario!("jitter_correlation_90", correlation_90);
+fn correlation_90(report: &mut Report) -> Result<()> {
     measure(report, 90)
 }
 

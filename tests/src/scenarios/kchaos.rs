@@ -38,7 +38,8 @@ fn refusal(arguments: &str) -> Result<(i32, String)> {
     Ok((code, String::from_utf8(output.stderr)?))
 }
 
-pub(crate) fn whole_round(report: &mut Report) -> Result<()> {
+scenario!("kchaos_whole_round", whole_round);
+fn whole_round(report: &mut Report) -> Result<()> {
     let disk = disk_on_kyber()?;
     let name = disk.name();
     if Path::new(sys::IOEM).exists() {
@@ -126,7 +127,8 @@ fn state(disk: &Disk) -> Result<Vec<String>> {
     Ok(state)
 }
 
-pub(crate) fn dry_run_pasted(report: &mut Report) -> Result<()> {
+scenario!("kchaos_dry_run_pasted", dry_run_pasted);
+fn dry_run_pasted(report: &mut Report) -> Result<()> {
     sys::load_module()?;
     let disk = disk_on_kyber()?;
     let name = disk.name();

@@ -39,7 +39,8 @@ pub(crate) fn completed_ms(events: &[Event], start_ns: u64) -> Result<(f64, f64)
     Ok((ms(times.iter().min())?, ms(times.iter().max())?))
 }
 
-pub(crate) fn on_time(report: &mut Report) -> Result<()> {
+scenario!("lease_on_time", on_time);
+fn on_time(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let injection = Injection::new("lease", &[("delay_us", DELAY_US)])?;
     let trace = Trace::start(disk.device()?)?;
@@ -67,7 +68,8 @@ pub(crate) fn on_time(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn renewed(report: &mut Report) -> Result<()> {
+scenario!("lease_renewed", renewed);
+fn renewed(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let settings = [("delay_us", DELAY_US), ("duration_ms", 300)];
     let injection = Injection::new("lease", &settings)?;

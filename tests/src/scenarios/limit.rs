@@ -24,7 +24,8 @@ struct Case {
     percent: f64,
 }
 
-pub(crate) fn example_1_queue(report: &mut Report) -> Result<()> {
+scenario!("limit_example_1_queue", example_1_queue);
+fn example_1_queue(report: &mut Report) -> Result<()> {
     measure(
         report,
         &Case {
@@ -39,7 +40,8 @@ pub(crate) fn example_1_queue(report: &mut Report) -> Result<()> {
     )
 }
 
-pub(crate) fn example_2_queues(report: &mut Report) -> Result<()> {
+scenario!("limit_example_2_queues", example_2_queues);
+fn example_2_queues(report: &mut Report) -> Result<()> {
     measure(
         report,
         &Case {
@@ -54,7 +56,8 @@ pub(crate) fn example_2_queues(report: &mut Report) -> Result<()> {
     )
 }
 
-pub(crate) fn period_20us(report: &mut Report) -> Result<()> {
+scenario!("limit_20us", period_20us);
+fn period_20us(report: &mut Report) -> Result<()> {
     measure(
         report,
         &Case {
@@ -69,7 +72,8 @@ pub(crate) fn period_20us(report: &mut Report) -> Result<()> {
     )
 }
 
-pub(crate) fn period_100us(report: &mut Report) -> Result<()> {
+scenario!("limit_100us", period_100us);
+fn period_100us(report: &mut Report) -> Result<()> {
     measure(
         report,
         &Case {
@@ -84,7 +88,8 @@ pub(crate) fn period_100us(report: &mut Report) -> Result<()> {
     )
 }
 
-pub(crate) fn period_10ms(report: &mut Report) -> Result<()> {
+scenario!("limit_10ms", period_10ms);
+fn period_10ms(report: &mut Report) -> Result<()> {
     measure(
         report,
         &Case {
@@ -99,7 +104,8 @@ pub(crate) fn period_10ms(report: &mut Report) -> Result<()> {
     )
 }
 
-pub(crate) fn period_1s(report: &mut Report) -> Result<()> {
+scenario!("limit_1s", period_1s);
+fn period_1s(report: &mut Report) -> Result<()> {
     measure(
         report,
         &Case {
@@ -249,7 +255,8 @@ fn most_ahead(counts: &[u64], quota: u64) -> i64 {
     after_each.max().unwrap_or_default()
 }
 
-pub(crate) fn quota_alone(report: &mut Report) -> Result<()> {
+scenario!("limit_quota_alone", quota_alone);
+fn quota_alone(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let injection = Injection::new("limit", &[])?;
     sys::write(injection.path("quota"), "15\n")?;

@@ -13,7 +13,8 @@ use anyhow::Result;
 /// Blocks of a stream.
 const BLOCKS: u64 = 2_048;
 
-pub(crate) fn streams(report: &mut Report) -> Result<()> {
+scenario!("merge_streams", streams);
+fn streams(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind {
         memory: true,
         queue_depth: 4,

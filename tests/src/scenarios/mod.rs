@@ -1,10 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The list of all tests.
+//! All tests. A file here is a `mod` line below, and each of its tests a line `scenario!` above a function.
 
 use crate::report::Report;
 use anyhow::Result;
 
+/// A test.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(&mut Report) -> Result<()>,
+    file: &'static str,
+    line: u32,
+}
+
+inventory::collect!(Scenario);
+
+/// Makes a function a test of this name.
+macro_rules! scenario {
+    ($name:literal, $run:ident) => {
+        inventory::submit! {
+            $crate::scenarios::Scenario {
+                name: $name,
+                run: $run,
+                file: file!(),
+                line: line!(),
+            }
+        }
+    };
+}
+
+// Written out, as `cargo fmt` finds no file that a macro names.
 mod combine;
 mod command;
 mod cost;
@@ -43,151 +68,85 @@ mod traps_stacked;
 mod traps_zoned;
 mod untouched;
 
-/// A test.
-pub(crate) struct Scenario {
-    pub(crate) name: &'static str,
-    pub(crate) run: fn(&mut Report) -> Result<()>,
+/// All tests, in the order of their files and of their places in these: the linker has another one.
+pub(crate) fn all() -> Vec<&'static Scenario> {
+    let mut all: Vec<_> = inventory::iter::<Scenario>().collect();
+    all.sort_by_key(|scenario| (scenario.file, scenario.line));
+    all
 }
 
-const fn scenario(name: &'static str, run: fn(&mut Report) -> Result<()>) -> Scenario {
-    Scenario { name, run }
+/// Whether words select a test: its name contains one of them, if there are any, and none of those that begin with `-`.
+pub(crate) fn selects<W: AsRef<str>>(words: &[W], name: &str) -> bool {
+    let (without, with): (Vec<&str>, Vec<&str>) = words
+        .iter()
+        .map(AsRef::as_ref)
+        .partition(|word| word.starts_with('-'));
+    !without.iter().any(|word| name.contains(&word[1..]))
+        && (with.is_empty() || with.iter().any(|word| name.contains(word)))
 }
 
-/// All tests.
-pub(crate) const ALL: &[Scenario] = &[
-    scenario("limit_example_1_queue", limit::example_1_queue),
-    scenario("limit_example_2_queues", limit::example_2_queues),
-    scenario("limit_20us", limit::period_20us),
-    scenario("limit_100us", limit::period_100us),
-    scenario("limit_10ms", limit::period_10ms),
-    scenario("limit_1s", limit::period_1s),
-    scenario("limit_quota_alone", limit::quota_alone),
-    scenario("delay_100us", delay::delay_100us),
-    scenario("delay_1ms", delay::delay_1ms),
-    scenario("delay_10ms", delay::delay_10ms),
-    scenario("delay_1s", delay::delay_1s),
-    scenario("jitter_correlation_0", jitter::correlation_0),
-    scenario("jitter_correlation_25", jitter::correlation_25),
-    scenario("jitter_correlation_50", jitter::correlation_50),
-    scenario("jitter_correlation_75", jitter::correlation_75),
-    scenario("jitter_correlation_90", jitter::correlation_90),
-    scenario("combine_two_delays", combine::two_delays),
-    scenario("combine_two_limits", combine::two_limits),
-    scenario("combine_delay_and_limit", combine::delay_and_limit),
-    scenario("filter_operation", filter::operation),
-    scenario("filter_place_and_size", filter::place_and_size),
-    scenario("filter_device", filter::device),
-    scenario("filter_cgroup", filter::cgroup),
-    scenario("filter_cgroup_buffered", filter_kernel::cgroup_buffered),
-    scenario("filter_cgroup_removed", filter_kernel::cgroup_removed),
-    scenario("filter_pid_namespace", filter::pid_namespace),
-    scenario("filter_not_metadata", filter_kernel::not_metadata),
-    scenario("filter_not_swap", filter_kernel::not_swap),
-    scenario("filter_chance_and_count", filter::chance_and_count),
-    scenario("lease_on_time", lease::on_time),
-    scenario("lease_renewed", lease::renewed),
-    scenario("command_killed", command::killed),
-    scenario("command_ends", command::ends),
-    scenario(
-        "command_anothers_of_its_name",
-        command::anothers_of_its_name,
-    ),
-    scenario("others_1_queue", others::one_queue),
-    scenario("others_2_queues", others::two_queues),
-    scenario("others_after_a_lease", others::after_a_lease),
-    scenario("others_by_place", others::by_place),
-    scenario("others_written_back", others::written_back),
-    scenario("others_throttling_stays", others::throttling_stays),
-    scenario("others_in_a_crowd", others::in_a_crowd),
-    scenario("others_with_shared_tags", others::with_shared_tags),
-    scenario("untouched_flush", untouched::flush),
-    scenario("untouched_flush_of_requests", untouched::flush_of_requests),
-    scenario("untouched_groups", untouched::groups),
-    scenario("untouched_kworker", untouched::kworker),
-    scenario("untouched_crypt", untouched::crypt),
-    scenario("untouched_zoned", untouched::zoned),
-    scenario("tags_none_of_others", tags::none_of_others),
-    scenario("tags_of_whole_disks", tags::of_whole_disks),
-    scenario("tags_throughput", tags::throughput),
-    scenario("tags_memory", tags::memory),
-    scenario("fair_2_queues", fair::two_queues),
-    scenario("fair_4_queues", fair::four_queues),
-    scenario("exact_100us", exact::delay_100us),
-    scenario("exact_1ms", exact::delay_1ms),
-    scenario("exact_10ms", exact::delay_10ms),
-    scenario("iostat_delays", iostat::delays),
-    scenario("iostat_limits", iostat::limits),
-    scenario("counters_delays", counters::delays),
-    scenario("counters_limits", counters::limits),
-    scenario("counters_held_and_early", counters::held_and_early),
-    scenario("distribution_uniform", distribution::shape_uniform),
-    scenario("distribution_normal", distribution::shape_normal),
-    scenario("distribution_pareto", distribution::shape_pareto),
-    scenario(
-        "distribution_paretonormal",
-        distribution::shape_paretonormal,
-    ),
-    scenario("distribution_percentiles", distribution::percentiles),
-    scenario("seed_repeats", seed::repeats),
-    scenario("cost_path_length", cost::path_length),
-    scenario("recovery_rmdir", recovery::rmdir),
-    scenario("recovery_disabled", recovery::disabled),
-    scenario("recovery_smaller_delay", recovery::smaller_delay),
-    scenario("recovery_panic_button", recovery::panic_button),
-    scenario("recovery_other_scheduler", recovery::other_scheduler),
-    scenario("recovery_disk_removed", recovery::disk_removed),
-    scenario("recovery_parked_rmdir", recovery_parked::rmdir),
-    scenario("recovery_parked_disabled", recovery_parked::disabled),
-    scenario(
-        "recovery_parked_panic_button",
-        recovery_parked::panic_button,
-    ),
-    scenario(
-        "recovery_parked_other_scheduler",
-        recovery_parked::other_scheduler,
-    ),
-    scenario("recovery_parked_lease_end", recovery_parked::lease_end),
-    scenario("sleep_hibernation", sleep::hibernation),
-    scenario("sleep_suspend", sleep::suspend),
-    scenario("recovery_processor_offline", recovery::processor_offline),
-    scenario("recovery_limit", recovery::limit_ended),
-    scenario("module_in_use", module::in_use),
-    scenario("module_200_rounds", module::rounds),
-    scenario("input_bad_values", input::bad_values),
-    scenario("input_bad_texts", input::bad_texts),
-    scenario("input_too_many", input::too_many),
-    scenario("input_good_values", input::good_values),
-    scenario("kchaos_whole_round", kchaos::whole_round),
-    scenario("kchaos_dry_run_pasted", kchaos::dry_run_pasted),
-    scenario("readme_commands", readme::commands_work),
-    scenario("flush_delayed_once", flush::delayed_once),
-    scenario("flush_inserted_once", flush::inserted_once),
-    scenario("data_verified", data::verified),
-    scenario("merge_streams", merge::streams),
-    scenario("security_modes", security::modes),
-    scenario("security_nobody", security::nobody),
-    scenario("security_container", security::container),
-    scenario("security_addresses", security::addresses),
-    scenario("raw_writes", raw::writes),
-    scenario("traps_split", traps::split),
-    scenario("traps_stripe", traps_stacked::stripe),
-    scenario("traps_raid0", traps_stacked::raid0),
-    scenario("traps_crypt", traps_stacked::crypt),
-    scenario("traps_mirror", traps_stacked::mirror),
-    scenario("traps_raid1", traps_stacked::raid1),
-    scenario("traps_multipath", traps_stacked::multipath),
-    scenario("traps_nvme", traps_nvme::nvme),
-    scenario("traps_integrity", traps_integrity::integrity),
-    scenario("traps_latency", traps_others::latency),
-    scenario("traps_weights", traps_others::weights),
-    scenario("traps_throttled", traps_others::throttled),
-    scenario("traps_polled", traps_others::polled),
-    scenario("traps_no_memory", traps_others::no_memory),
-    scenario("traps_processors", traps_others::processors),
-    scenario("traps_zones", traps_zoned::zones),
-    scenario("traps_zone_append", traps_zoned::append),
-    scenario("traps_ext4", traps_files::ext4),
-    scenario("traps_xfs", traps_files::xfs),
-    scenario("traps_btrfs", traps_files::btrfs),
-    scenario("traps_f2fs", traps_files::f2fs),
-];
+#[cfg(test)]
+mod tests {
+    use super::{all, selects};
+    use std::{collections::BTreeSet, fs};
+
+    const CHECKS: &str = include_str!("../../checks");
+
+    #[test]
+    fn each_file_has_tests() -> anyhow::Result<()> {
+        let mut files = BTreeSet::new();
+        for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/scenarios"))? {
+            files.insert(entry?.file_name().to_string_lossy().into_owned());
+        }
+        files.remove("mod.rs");
+        let registered: BTreeSet<String> = all()
+            .iter()
+            .filter_map(|scenario| Some(scenario.file.rsplit_once('/')?.1.to_owned()))
+            .collect();
+        assert_eq!(registered, files);
+        Ok(())
+    }
+
+    #[test]
+    fn each_name_is_of_one_test() {
+        let names: BTreeSet<&str> = all().iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names.len(), all().len());
+    }
+
+    #[test]
+    fn tests_are_in_the_order_of_files_and_places() {
+        let names: Vec<&str> = all().iter().map(|scenario| scenario.name).collect();
+        let place = |name| names.iter().position(|other| *other == name);
+        assert!(place("delay_100us") < place("delay_1s"));
+        assert!(place("delay_1s") < place("limit_20us"));
+    }
+
+    /// `make test` starts guests with the words of `tests/checks`.
+    #[test]
+    fn each_test_has_a_guest() {
+        let joined = CHECKS.replace("\\\n", " ");
+        let guests: Vec<Vec<&str>> = joined
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("start_vm "))
+            .map(|words| words.split_whitespace().skip(3).collect())
+            .collect();
+        assert!(guests.len() > 1);
+        for scenario in all() {
+            assert!(
+                guests.iter().any(|words| selects(words, scenario.name)),
+                "the words in tests/checks select {} for no guest",
+                scenario.name
+            );
+        }
+    }
+
+    #[test]
+    fn words_select_tests() {
+        let none: [&str; 0] = [];
+        assert!(selects(&none, "delay_1ms"));
+        assert!(selects(&["limit", "delay"], "delay_1ms"));
+        assert!(!selects(&["limit"], "delay_1ms"));
+        assert!(!selects(&["delay", "-1ms"], "delay_1ms"));
+        assert!(selects(&["-1ms"], "delay_10ms"));
+    }
+}

@@ -18,7 +18,8 @@ fn unload() -> Result<String> {
     sys::run(&["rmmod", NAME])
 }
 
-pub(crate) fn in_use(report: &mut Report) -> Result<()> {
+scenario!("module_in_use", in_use);
+fn in_use(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let refused = unload().is_err();
     report.figure(
@@ -79,7 +80,8 @@ fn round(disk: &Disk) -> Result<()> {
     unload().map(drop)
 }
 
-pub(crate) fn rounds(report: &mut Report) -> Result<()> {
+scenario!("module_200_rounds", rounds);
+fn rounds(report: &mut Report) -> Result<()> {
     const ROUNDS: u64 = 200;
     /// What the kernel frees after a grace period (`kfree_rcu`) it collects for 5 seconds first (`KFREE_DRAIN_JIFFIES`): on a
     /// quiet machine these are hundreds of objects.

@@ -19,11 +19,13 @@ use std::{
     time::Duration,
 };
 
-pub(crate) fn one_queue(report: &mut Report) -> Result<()> {
+scenario!("others_1_queue", one_queue);
+fn one_queue(report: &mut Report) -> Result<()> {
     measure(report, 1)
 }
 
-pub(crate) fn two_queues(report: &mut Report) -> Result<()> {
+scenario!("others_2_queues", two_queues);
+fn two_queues(report: &mut Report) -> Result<()> {
     measure(report, 2)
 }
 
@@ -100,9 +102,10 @@ fn measure(report: &mut Report, hw_queues: u32) -> Result<()> {
     Ok(())
 }
 
+scenario!("others_after_a_lease", after_a_lease);
 /// Who waits for tags because of one injection, which holds requests, goes on when that has ended, however much another one
 /// holds of others.
-pub(crate) fn after_a_lease(report: &mut Report) -> Result<()> {
+fn after_a_lease(report: &mut Report) -> Result<()> {
     const LEASE_MS: u64 = 2_000;
     let disk = Disk::on_ioem(&Kind::default())?;
     let settings = [("op", "write"), ("delay_us", "3600000000")];
@@ -129,8 +132,9 @@ pub(crate) fn after_a_lease(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+scenario!("others_by_place", by_place);
 /// Submitters that do not wait for tags, and I/O of other processes elsewhere.
-pub(crate) fn by_place(report: &mut Report) -> Result<()> {
+fn by_place(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let settings = [("sectors", "0+2097152"), ("delay_us", "10000000")];
     let injection = Injection::with_texts("slow", &settings)?;
@@ -169,9 +173,10 @@ pub(crate) fn by_place(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+scenario!("others_written_back", written_back);
 /// Buffered writes, of which the block layer lets only a few be on their way, of all who write, while reads of the disk take long
 /// (`wbt_lat_usec`, 2 ms): fewer and fewer, in the first seconds.
-pub(crate) fn written_back(report: &mut Report) -> Result<()> {
+fn written_back(report: &mut Report) -> Result<()> {
     const PAGES: u64 = 120;
     let disk = Disk::on_ioem(&Kind {
         memory: true,
@@ -235,8 +240,9 @@ fn write_back(path: &str, pages: u64) -> Result<()> {
     file.sync_all().with_context(|| format!("writing {path}"))
 }
 
+scenario!("others_throttling_stays", throttling_stays);
 /// What somebody has set stays, and so does what the block layer does by default.
-pub(crate) fn throttling_stays(report: &mut Report) -> Result<()> {
+fn throttling_stays(report: &mut Report) -> Result<()> {
     const COST: &str = "/sys/fs/cgroup/io.cost.qos";
     let disk = Disk::new(&Kind::default())?;
     sys::load_module()?;
@@ -272,15 +278,17 @@ pub(crate) fn throttling_stays(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+scenario!("others_in_a_crowd", in_a_crowd);
 /// Those who submit many I/Os together.
-pub(crate) fn in_a_crowd(report: &mut Report) -> Result<()> {
+fn in_a_crowd(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let together = ["--numjobs=16", "--iodepth=32", "--iodepth_batch_submit=32"];
     crowd(report, disk.name(), &together, 512)
 }
 
+scenario!("others_with_shared_tags", with_shared_tags);
 /// Hardware queues that have their tags together.
-pub(crate) fn with_shared_tags(report: &mut Report) -> Result<()> {
+fn with_shared_tags(report: &mut Report) -> Result<()> {
     sys::load_module()?;
     let disk = disk::scsi(&["dev_size_mb=64", "host_max_queue=64"])?;
     let scheduler = format!("/sys/block/{disk}/queue/scheduler");

@@ -40,7 +40,8 @@ const OF_CLOCKS: [&str; 4] = [
     "hogged CPU",
 ];
 
-pub(crate) fn writes(report: &mut Report) -> Result<()> {
+scenario!("raw_writes", writes);
+fn writes(report: &mut Report) -> Result<()> {
     let _cgroup = Cgroup::new("raw")?;
     let disk = Disk::on_ioem(&Kind {
         hw_queues: 2,

@@ -73,7 +73,8 @@ fn judge(report: &mut Report, what: &str, least: usize, (run, failed): (usize, S
     );
 }
 
-pub(crate) fn commands_work(report: &mut Report) -> Result<()> {
+scenario!("readme_commands", commands_work);
+fn commands_work(report: &mut Report) -> Result<()> {
     let disk = Disk::new(&Kind::default())?;
     if Path::new(sys::IOEM).exists() {
         sys::run(&["rmmod", "chaos_driver"])?;

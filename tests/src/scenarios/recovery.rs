@@ -20,7 +20,8 @@ const LIMIT_MS: u64 = 10;
 
 const HOUR_US: u64 = 3_600_000_000;
 
-pub(crate) fn rmdir(report: &mut Report) -> Result<()> {
+scenario!("recovery_rmdir", rmdir);
+fn rmdir(report: &mut Report) -> Result<()> {
     measure(
         report,
         Kind::default(),
@@ -30,7 +31,8 @@ pub(crate) fn rmdir(report: &mut Report) -> Result<()> {
     )
 }
 
-pub(crate) fn disabled(report: &mut Report) -> Result<()> {
+scenario!("recovery_disabled", disabled);
+fn disabled(report: &mut Report) -> Result<()> {
     measure(
         report,
         Kind::default(),
@@ -40,7 +42,8 @@ pub(crate) fn disabled(report: &mut Report) -> Result<()> {
     )
 }
 
-pub(crate) fn smaller_delay(report: &mut Report) -> Result<()> {
+scenario!("recovery_smaller_delay", smaller_delay);
+fn smaller_delay(report: &mut Report) -> Result<()> {
     measure(
         report,
         Kind::default(),
@@ -50,7 +53,8 @@ pub(crate) fn smaller_delay(report: &mut Report) -> Result<()> {
     )
 }
 
-pub(crate) fn panic_button(report: &mut Report) -> Result<()> {
+scenario!("recovery_panic_button", panic_button);
+fn panic_button(report: &mut Report) -> Result<()> {
     measure(
         report,
         Kind::default(),
@@ -60,7 +64,8 @@ pub(crate) fn panic_button(report: &mut Report) -> Result<()> {
     )
 }
 
-pub(crate) fn other_scheduler(report: &mut Report) -> Result<()> {
+scenario!("recovery_other_scheduler", other_scheduler);
+fn other_scheduler(report: &mut Report) -> Result<()> {
     measure(
         report,
         Kind::default(),
@@ -70,7 +75,8 @@ pub(crate) fn other_scheduler(report: &mut Report) -> Result<()> {
     )
 }
 
-pub(crate) fn disk_removed(report: &mut Report) -> Result<()> {
+scenario!("recovery_disk_removed", disk_removed);
+fn disk_removed(report: &mut Report) -> Result<()> {
     measure(
         report,
         Kind::default(),
@@ -80,8 +86,9 @@ pub(crate) fn disk_removed(report: &mut Report) -> Result<()> {
     )
 }
 
+scenario!("recovery_limit", limit_ended);
 /// A limit admits one I/O an hour; the others stand in its line.
-pub(crate) fn limit_ended(report: &mut Report) -> Result<()> {
+fn limit_ended(report: &mut Report) -> Result<()> {
     // One may go at once, or none if the window is used up by the disk's own probing.
     measure(
         report,
@@ -98,8 +105,9 @@ fn set(injection: &Option<Injection>, attribute: &str, value: &str) -> Result<()
         .map_or(Ok(()), |injection| injection.set(attribute, value))
 }
 
+scenario!("recovery_processor_offline", processor_offline);
 /// The last processor of a hardware queue goes offline.
-pub(crate) fn processor_offline(report: &mut Report) -> Result<()> {
+fn processor_offline(report: &mut Report) -> Result<()> {
     const ONLINE: &str = "/sys/devices/system/cpu/cpu1/online";
     let kind = Kind {
         hw_queues: 2,

@@ -21,27 +21,32 @@ const LIMIT_MS: u64 = 10;
 /// How long the lease is, from when it is written.
 const LEASE_MS: u64 = 1_000;
 
-pub(crate) fn rmdir(report: &mut Report) -> Result<()> {
+scenario!("recovery_parked_rmdir", rmdir);
+fn rmdir(report: &mut Report) -> Result<()> {
     measure(report, 0, |_, injection| {
         injection.take().map_or(Ok(()), Injection::remove)
     })
 }
 
-pub(crate) fn disabled(report: &mut Report) -> Result<()> {
+scenario!("recovery_parked_disabled", disabled);
+fn disabled(report: &mut Report) -> Result<()> {
     measure(report, 0, |_, injection| set(injection, "enabled", "0"))
 }
 
-pub(crate) fn panic_button(report: &mut Report) -> Result<()> {
+scenario!("recovery_parked_panic_button", panic_button);
+fn panic_button(report: &mut Report) -> Result<()> {
     measure(report, 0, |_, _| {
         sys::write(format!("{}/enabled", sys::IOEM), "0")
     })
 }
 
-pub(crate) fn other_scheduler(report: &mut Report) -> Result<()> {
+scenario!("recovery_parked_other_scheduler", other_scheduler);
+fn other_scheduler(report: &mut Report) -> Result<()> {
     measure(report, 0, |disk, _| disk.set_scheduler("none"))
 }
 
-pub(crate) fn lease_end(report: &mut Report) -> Result<()> {
+scenario!("recovery_parked_lease_end", lease_end);
+fn lease_end(report: &mut Report) -> Result<()> {
     measure(report, LEASE_MS, |_, injection| {
         set(injection, "duration_ms", &LEASE_MS.to_string())
     })

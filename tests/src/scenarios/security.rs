@@ -117,8 +117,9 @@ fn first_of(wrong: &[String]) -> String {
     }
 }
 
+scenario!("security_modes", modes);
 /// Who owns files, and what others may do with them.
-pub(crate) fn modes(report: &mut Report) -> Result<()> {
+fn modes(report: &mut Report) -> Result<()> {
     /// What may be set in the mode of whatever others may see, and of a file in configfs.
     const SEEN: u32 = 0o755;
     const HIDDEN: u32 = 0o660;
@@ -179,8 +180,9 @@ fn has_user_namespaces(report: &mut Report) -> bool {
     has
 }
 
+scenario!("security_nobody", nobody);
 /// A user without privileges, alone and as root of a container of user namespaces.
-pub(crate) fn nobody(report: &mut Report) -> Result<()> {
+fn nobody(report: &mut Report) -> Result<()> {
     let scene = Scene::new()?;
     let mut paths = scene.all()?;
     paths.push(scene.disk.attribute("queue/scheduler"));
@@ -248,8 +250,9 @@ fn done_with_an_injection(who: &Who) -> Result<String> {
     Ok(Vec::from_iter(done).join(" "))
 }
 
+scenario!("security_container", container);
 /// Containers that are root to the machine: what they can do is what the machine's root can.
-pub(crate) fn container(report: &mut Report) -> Result<()> {
+fn container(report: &mut Report) -> Result<()> {
     let scene = Scene::new()?;
     let scheduler = scene.disk.attribute("queue/scheduler");
     let script = format!(
@@ -320,8 +323,9 @@ fn has_address(bytes: &[u8]) -> bool {
     digits || raw
 }
 
+scenario!("security_addresses", addresses);
 /// No file of the module and no line of the log tells where anything is in the kernel.
-pub(crate) fn addresses(report: &mut Report) -> Result<()> {
+fn addresses(report: &mut Report) -> Result<()> {
     let scene = Scene::new()?;
     let all = scene.all()?;
     let files: Vec<&PathBuf> = all.iter().filter(|path| path.is_file()).collect();

@@ -62,7 +62,8 @@ fn expected(seed: u64) -> Vec<u64> {
         .collect()
 }
 
-pub(crate) fn repeats(report: &mut Report) -> Result<()> {
+scenario!("seed_repeats", repeats);
+fn repeats(report: &mut Report) -> Result<()> {
     const SEED: u64 = 20_261_124;
     let (one, two, other) = (sequence(SEED)?, sequence(SEED)?, sequence(SEED + 1)?);
     report.figure(

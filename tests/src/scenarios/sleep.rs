@@ -22,8 +22,9 @@ const HELD: u64 = 4;
 const STATE: &str = "/sys/power/state";
 const TEST: &str = "/sys/power/pm_test";
 
+scenario!("sleep_hibernation", hibernation);
 /// Hibernation. There is no swap: the kernel makes the image, and wakes up as it has nowhere to write it.
-pub(crate) fn hibernation(report: &mut Report) -> Result<()> {
+fn hibernation(report: &mut Report) -> Result<()> {
     if !is_in(STATE, "disk") {
         report.skip("this kernel cannot hibernate");
         return Ok(());
@@ -41,8 +42,9 @@ pub(crate) fn hibernation(report: &mut Report) -> Result<()> {
 
 const ENODEV: i32 = 19;
 
+scenario!("sleep_suspend", suspend);
 /// Suspend, as far as the kernel's own test of it goes: all data are written out, and all tasks frozen.
-pub(crate) fn suspend(report: &mut Report) -> Result<()> {
+fn suspend(report: &mut Report) -> Result<()> {
     if !Path::new(TEST).exists() {
         report.skip("this kernel has no /sys/power/pm_test");
         return Ok(());

@@ -45,8 +45,9 @@ fn single_reads(disk: &Disk) -> Result<f64> {
     Fio::start(&disk.path(), &load)?.finish()?.read_iops()
 }
 
+scenario!("tags_none_of_others", none_of_others);
 /// Many processes on a slow partition, and one that would use all tags on the other.
-pub(crate) fn none_of_others(report: &mut Report) -> Result<()> {
+fn none_of_others(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind {
         memory: true,
         partitions: true,
@@ -103,8 +104,9 @@ pub(crate) fn none_of_others(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+scenario!("tags_of_whole_disks", of_whole_disks);
 /// A disk of which all I/O is delayed, in both ways.
-pub(crate) fn of_whole_disks(report: &mut Report) -> Result<()> {
+fn of_whole_disks(report: &mut Report) -> Result<()> {
     const WANTED: u64 = 300;
     const TAGS: u64 = 64;
     for (hold, held, under_way) in [("completion", WANTED, 0), ("request", TAGS, TAGS)] {
@@ -130,8 +132,9 @@ pub(crate) fn of_whole_disks(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+scenario!("tags_throughput", throughput);
 /// More I/Os in a second than the tags allow for.
-pub(crate) fn throughput(report: &mut Report) -> Result<()> {
+fn throughput(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     sys::write(disk.attribute("queue/nr_requests"), "64")?;
     single_reads(&disk)?;
@@ -187,8 +190,9 @@ impl Drop for Memory {
     }
 }
 
+scenario!("tags_memory", memory);
 /// Where there is no memory for completions, requests are held; and where there is some, both.
-pub(crate) fn memory(report: &mut Report) -> Result<()> {
+fn memory(report: &mut Report) -> Result<()> {
     const READS: u64 = 250;
     sys::load_module()?;
     let default = sys::read(MEMORY)?;

@@ -263,8 +263,9 @@ impl Drop for Scsi {
     }
 }
 
+scenario!("traps_split", split);
 /// Large I/Os of a disk that takes small ones: each bio is split, and its parts are chained to it.
-pub(crate) fn split(report: &mut Report) -> Result<()> {
+fn split(report: &mut Report) -> Result<()> {
     let disk = disk()?;
     amid_changes(report, |report| {
         for kib in ["4", "8", "32"] {

@@ -80,18 +80,22 @@ fn file_system(report: &mut Report, kind: &str, make: &[&str]) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn ext4(report: &mut Report) -> Result<()> {
+scenario!("traps_ext4", ext4);
+fn ext4(report: &mut Report) -> Result<()> {
     file_system(report, "ext4", &["mkfs.ext4", "-q"])
 }
 
-pub(crate) fn xfs(report: &mut Report) -> Result<()> {
+scenario!("traps_xfs", xfs);
+fn xfs(report: &mut Report) -> Result<()> {
     file_system(report, "xfs", &["mkfs.xfs", "-q", "-f"])
 }
 
-pub(crate) fn btrfs(report: &mut Report) -> Result<()> {
+scenario!("traps_btrfs", btrfs);
+fn btrfs(report: &mut Report) -> Result<()> {
     file_system(report, "btrfs", &["mkfs.btrfs", "-q", "-f"])
 }
 
-pub(crate) fn f2fs(report: &mut Report) -> Result<()> {
+scenario!("traps_f2fs", f2fs);
+fn f2fs(report: &mut Report) -> Result<()> {
     file_system(report, "f2fs", &["mkfs.f2fs", "-q", "-f"])
 }

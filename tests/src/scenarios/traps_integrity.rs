@@ -8,7 +8,8 @@ use crate::{report::Report, sys};
 use anyhow::Result;
 use std::{thread::sleep, time::Duration};
 
-pub(crate) fn integrity(report: &mut Report) -> Result<()> {
+scenario!("traps_integrity", integrity);
+fn integrity(report: &mut Report) -> Result<()> {
     for parameters in [
         ["dif=1", "guard=1"],
         ["dif=1", "guard=0"],

@@ -108,9 +108,10 @@ impl Drop for Target {
     }
 }
 
+scenario!("traps_nvme", nvme);
 /// Two paths of NVMe, of which one and then the other goes, with I/O at the disk and with I/O that
 /// is held.
-pub(crate) fn nvme(report: &mut Report) -> Result<()> {
+fn nvme(report: &mut Report) -> Result<()> {
     const TIMES: usize = 8;
     if lacks(report, &["nvme-fabrics", "nvmet", "nvme-loop"], &[]) {
         return Ok(());

@@ -48,8 +48,9 @@ fn number(disk: &Disk) -> Result<String> {
     sys::read(disk.attribute("dev"))
 }
 
+scenario!("traps_latency", latency);
 /// Others who are slowed down for those who wait too long (`io.latency`).
-pub(crate) fn latency(report: &mut Report) -> Result<()> {
+fn latency(report: &mut Report) -> Result<()> {
     let disk = disk()?;
     let probe = Cgroup::new("probe")?;
     if !Path::new(probe.path()).join("io.latency").exists() {
@@ -61,8 +62,9 @@ pub(crate) fn latency(report: &mut Report) -> Result<()> {
     by_cgroups(report, "io.latency", &disk, "io.latency", &value)
 }
 
+scenario!("traps_weights", weights);
 /// Time of the disk by weights (`io.cost`).
-pub(crate) fn weights(report: &mut Report) -> Result<()> {
+fn weights(report: &mut Report) -> Result<()> {
     const FILE: &str = "/sys/fs/cgroup/io.cost.qos";
     let disk = disk()?;
     if !Path::new(FILE).exists() {
@@ -82,8 +84,9 @@ pub(crate) fn weights(report: &mut Report) -> Result<()> {
     sys::write(FILE, format!("{number} enable=0"))
 }
 
+scenario!("traps_throttled", throttled);
 /// Writeback that is throttled by how long reads take.
-pub(crate) fn throttled(report: &mut Report) -> Result<()> {
+fn throttled(report: &mut Report) -> Result<()> {
     let disk = disk()?;
     let target = disk.attribute("queue/wbt_lat_usec");
     if sys::write(&target, "1000").is_err() {
@@ -110,8 +113,9 @@ pub(crate) fn throttled(report: &mut Report) -> Result<()> {
     })
 }
 
+scenario!("traps_polled", polled);
 /// Submitters that poll for the end of their I/O.
-pub(crate) fn polled(report: &mut Report) -> Result<()> {
+fn polled(report: &mut Report) -> Result<()> {
     // Without a cache, and with all of its memory: where it is polled, null_blk must not sleep, and
     // does so for memory.
     let disk = Disk::on_ioem(&Kind {
@@ -176,8 +180,9 @@ fn until_done(mut work: impl FnMut() -> std::io::Result<()>) -> Result<u64> {
     bail!("there is no memory a thousand times")
 }
 
+scenario!("traps_no_memory", no_memory);
 /// A task for whose I/O there is no memory now and then.
-pub(crate) fn no_memory(report: &mut Report) -> Result<()> {
+fn no_memory(report: &mut Report) -> Result<()> {
     const BLOCKS: u64 = 400;
     let _ = sys::run(&["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"]);
     if !Path::new(FAILSLAB).exists() {
@@ -244,8 +249,9 @@ pub(crate) fn no_memory(report: &mut Report) -> Result<()> {
     injection.remove()
 }
 
+scenario!("traps_processors", processors);
 /// A processor that goes and comes back.
-pub(crate) fn processors(report: &mut Report) -> Result<()> {
+fn processors(report: &mut Report) -> Result<()> {
     const ONLINE: &str = "/sys/devices/system/cpu/cpu1/online";
     let disk = disk()?;
     if !Path::new(ONLINE).exists() {

@@ -21,7 +21,8 @@ const SECTORS: u64 = MIB << 11;
 /// I/Os of which each has parts on both disks.
 const LARGE: &[&str] = &["--bsrange=4k-256k", "--size=32m", "--iodepth=16"];
 
-pub(crate) fn stripe(report: &mut Report) -> Result<()> {
+scenario!("traps_stripe", stripe);
+fn stripe(report: &mut Report) -> Result<()> {
     if lacks(report, &["dm-mod"], &["dmsetup"]) {
         return Ok(());
     }
@@ -38,7 +39,8 @@ pub(crate) fn stripe(report: &mut Report) -> Result<()> {
     })
 }
 
-pub(crate) fn crypt(report: &mut Report) -> Result<()> {
+scenario!("traps_crypt", crypt);
+fn crypt(report: &mut Report) -> Result<()> {
     if lacks(report, &["dm-crypt"], &["dmsetup"]) {
         return Ok(());
     }
@@ -51,8 +53,9 @@ pub(crate) fn crypt(report: &mut Report) -> Result<()> {
     })
 }
 
+scenario!("traps_mirror", mirror);
 /// A mirror whose second half is being made while data are written.
-pub(crate) fn mirror(report: &mut Report) -> Result<()> {
+fn mirror(report: &mut Report) -> Result<()> {
     if lacks(report, &["dm-mirror"], &["dmsetup"]) {
         return Ok(());
     }
@@ -158,7 +161,8 @@ impl Drop for Array {
     }
 }
 
-pub(crate) fn raid0(report: &mut Report) -> Result<()> {
+scenario!("traps_raid0", raid0);
+fn raid0(report: &mut Report) -> Result<()> {
     if lacks(report, &["raid0"], &[]) {
         return Ok(());
     }
@@ -169,8 +173,9 @@ pub(crate) fn raid0(report: &mut Report) -> Result<()> {
     })
 }
 
+scenario!("traps_raid1", raid1);
 /// A mirror whose second half is made, fails, and is made again, while data are written.
-pub(crate) fn raid1(report: &mut Report) -> Result<()> {
+fn raid1(report: &mut Report) -> Result<()> {
     const FAILURES: u32 = 3;
     if lacks(report, &["raid1"], &[]) {
         return Ok(());
@@ -215,8 +220,9 @@ pub(crate) fn raid1(report: &mut Report) -> Result<()> {
     judge_same(report, &one, &two, MIB)
 }
 
+scenario!("traps_multipath", multipath);
 /// Two paths to one disk, of which one and then the other fails: of requests, and of bios.
-pub(crate) fn multipath(report: &mut Report) -> Result<()> {
+fn multipath(report: &mut Report) -> Result<()> {
     if lacks(report, &["dm-multipath"], &["dmsetup"]) {
         return Ok(());
     }

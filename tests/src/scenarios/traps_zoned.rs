@@ -44,7 +44,8 @@ for round in 1 2 3 4 5 6 7 8; do
 done
 "#;
 
-pub(crate) fn zones(report: &mut Report) -> Result<()> {
+scenario!("traps_zones", zones);
+fn zones(report: &mut Report) -> Result<()> {
     if lacks(report, &["null_blk"], &["blkzone"]) {
         return Ok(());
     }
@@ -78,9 +79,10 @@ pub(crate) fn zones(report: &mut Report) -> Result<()> {
     })
 }
 
+scenario!("traps_zone_append", append);
 /// A file system that appends to zones, of a disk that can do that and of one for which the block
 /// layer does it.
-pub(crate) fn append(report: &mut Report) -> Result<()> {
+fn append(report: &mut Report) -> Result<()> {
     if lacks(report, &["btrfs"], &["mkfs.btrfs"]) {
         return Ok(());
     }

@@ -164,7 +164,8 @@ fn flushes(report: &mut Report, kind: &Kind, hold: &str) -> Result<(f64, f64)> {
     Ok((alone_ms, longest))
 }
 
-pub(crate) fn flush(report: &mut Report) -> Result<()> {
+scenario!("untouched_flush", flush);
+fn flush(report: &mut Report) -> Result<()> {
     let [fua, flushed] = [(true, false), (false, true)].map(|(cache, flushed)| Kind {
         cache,
         flushed,
@@ -178,8 +179,9 @@ pub(crate) fn flush(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+scenario!("untouched_flush_of_requests", flush_of_requests);
 /// Held requests are waited for, as of a disk that is slow itself.
-pub(crate) fn flush_of_requests(report: &mut Report) -> Result<()> {
+fn flush_of_requests(report: &mut Report) -> Result<()> {
     let kind = Kind {
         cache: true,
         ..Kind::default()
@@ -194,8 +196,9 @@ pub(crate) fn flush_of_requests(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+scenario!("untouched_groups", groups);
 /// Processes of which it is not known before what they want.
-pub(crate) fn groups(report: &mut Report) -> Result<()> {
+fn groups(report: &mut Report) -> Result<()> {
     const READS: u32 = 40;
     let disk = Disk::on_ioem(&Kind::default())?;
     let settings = [("sectors", "0+2097152"), ("delay_us", "100000000")];
@@ -227,8 +230,9 @@ pub(crate) fn groups(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+scenario!("untouched_kworker", kworker);
 /// A kernel thread that writes for everybody.
-pub(crate) fn kworker(report: &mut Report) -> Result<()> {
+fn kworker(report: &mut Report) -> Result<()> {
     let (slow, other) = (Cgroup::new("slow")?, Cgroup::new("other")?);
     let disk = Disk::on_ioem(&Kind {
         memory: true,
@@ -271,8 +275,9 @@ pub(crate) fn kworker(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+scenario!("untouched_crypt", crypt);
 /// One thread writes all that dm-crypt has encrypted.
-pub(crate) fn crypt(report: &mut Report) -> Result<()> {
+fn crypt(report: &mut Report) -> Result<()> {
     const WRITES: u64 = 400;
     let (slow, other) = (Cgroup::new("slow")?, Cgroup::new("other")?);
     let disk = Disk::on_ioem(&Kind {
@@ -327,8 +332,9 @@ pub(crate) fn crypt(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+scenario!("untouched_zoned", zoned);
 /// Of a zoned disk that turns, one zone after another is written.
-pub(crate) fn zoned(report: &mut Report) -> Result<()> {
+fn zoned(report: &mut Report) -> Result<()> {
     const ZONE: u32 = (16 << 20) / 4_096;
     let disk = Disk::on_ioem(&Kind {
         memory: true,
