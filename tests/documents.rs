@@ -2,7 +2,7 @@
 
 //! What documents tell of the tree, and whether it is so.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 /// The text of a file of the checkout.
 fn read(file: &str) -> String {
@@ -25,6 +25,43 @@ fn make_help_lists_each_target() {
         assert!(
             line.is_some_and(|line| line.contains(" ## ")),
             "the target {target} has no line in make help"
+        );
+    }
+}
+
+/// The files of the driver that `driver/architecture.md` names, as in `policy/limit.rs`.
+fn files_in_architecture(text: &str) -> BTreeSet<String> {
+    text.split(|letter: char| !(letter.is_ascii_alphanumeric() || "_-./".contains(letter)))
+        .filter(|word| {
+            [".rs", ".md", ".contract"]
+                .iter()
+                .any(|kind| word.len() > kind.len() && word.ends_with(kind))
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn architecture_names_files_that_there_are() {
+    for file in files_in_architecture(&read("driver/architecture.md")) {
+        let path = format!("{}/../driver/{file}", env!("CARGO_MANIFEST_DIR"));
+        assert!(
+            fs::exists(&path).is_ok_and(|exists| exists),
+            "driver/architecture.md names {file}, and there is no such file in driver/"
+        );
+    }
+}
+
+#[test]
+fn architecture_names_each_file_of_the_driver() {
+    let named = files_in_architecture(&read("driver/architecture.md"));
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../driver");
+    for entry in fs::read_dir(folder).expect("the driver has a folder") {
+        let name = entry.expect("it can be read").file_name();
+        let name = name.to_string_lossy();
+        assert!(
+            !name.ends_with(".rs") || named.contains(&*name),
+            "driver/architecture.md does not name {name}"
         );
     }
 }
