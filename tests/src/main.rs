@@ -4,6 +4,7 @@
 //!
 //! With the word `torture`, the other way of testing: see [`torture`]. With `--untimed` as the first word,
 //! times are told and not judged; with `--unjudged`, nothing is but that all ends well.
+//! With `names` as the first word, prints the names of the tests that other words select, and runs none.
 //! With `bench`, what is measured and not judged here: see [`bench`].
 //! Tests start this program again as processes of other users, and as ones that do harm: see [`attempt`] and [`raw`].
 //!
@@ -30,6 +31,26 @@ mod trace;
 use report::{Judge, Report};
 use std::process::ExitCode;
 
+/// Prints the names of the tests that words select; of all tests, where there is none, and then it is false.
+fn print_names(words: &[String]) -> bool {
+    let words: Vec<&String> = words
+        .iter()
+        .filter(|word| !word.starts_with("--"))
+        .collect();
+    let names: Vec<&str> = scenarios::all().iter().map(|test| test.name).collect();
+    let selected: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|name| scenarios::selects(&words, name))
+        .collect();
+    if selected.is_empty() {
+        println!("no test is selected; there are: {}", names.join(" "));
+    } else {
+        println!("{}", selected.join("\n"));
+    }
+    !selected.is_empty()
+}
+
 fn main() -> ExitCode {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     let other = match words.first().map(String::as_str) {
@@ -37,6 +58,7 @@ fn main() -> ExitCode {
         Some(bench::WORD) => Some(bench::run(&words[1..])),
         Some(attempt::WORD) => Some(attempt::run(&words[1..])),
         Some(raw::WORD) => Some(raw::run(&words[1..])),
+        Some("names") => Some(print_names(&words[1..])),
         _ => None,
     };
     if let Some(passed) = other {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! All tests. A file here is a `mod` line below, and each of its tests a line `scenario!` above a function.
+//! All tests. A file here is a `mod` line below, and each of its tests a line `scenario!` above a
+//! function.
 
 use crate::report::Report;
 use anyhow::Result;
@@ -75,7 +76,8 @@ pub(crate) fn all() -> Vec<&'static Scenario> {
     all
 }
 
-/// Whether words select a test: its name contains one of them, if there are any, and none of those that begin with `-`.
+/// Whether words select a test: its name contains one of them, if there are any, and none of those
+/// that begin with `-`.
 pub(crate) fn selects<W: AsRef<str>>(words: &[W], name: &str) -> bool {
     let (without, with): (Vec<&str>, Vec<&str>) = words
         .iter()
