@@ -14,7 +14,8 @@ CARGO ?= cargo
 SECONDS ?= 120
 SEED ?= 1
 
-.PHONY: all module kchaos layouts check-kernel test test-debug matrix torture demo bench install clean help
+.PHONY: all module kchaos layouts check-kernel test test-debug matrix torture demo bench
+.PHONY: rust-analyzer install clean help
 
 # What follows ## in a target's line is its line in `make help`.
 all: module kchaos ## build the module and kchaos [KBUILD_PATH=/lib/modules/.../build]
@@ -53,6 +54,9 @@ demo: ## boot a distribution's kernel in a VM and show everything
 bench: ## measure costs and exactness [BOOTS=3] [PARTS='idle rules'] [OUT=target/bench/results]
 	@tests/bench/run
 
+rust-analyzer: ## describe the kernel crate and the module to editors, in driver/rust-project.json
+	@tools/lab rust-analyzer
+
 # What was built, be it by `tools/lab build`: where the headers lack Rust's metadata, nothing else can, and root may have no cargo.
 # kbuild leaves out depmod where there is no System.map, as with Debian's headers; for a package that is made, its installation does it.
 install: ## install what is built [PREFIX=/usr/local] [DESTDIR=/tmp/package]
@@ -65,7 +69,7 @@ install: ## install what is built [PREFIX=/usr/local] [DESTDIR=/tmp/package]
 clean: ## remove what is built
 	-test ! -e "$(KBUILD_PATH)/Makefile" || $(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" clean
 	$(CARGO) clean
-	rm -f driver/elevator/layouts/generated.rs
+	rm -f driver/elevator/layouts/generated.rs driver/rust-project.json
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
