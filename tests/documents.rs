@@ -67,3 +67,30 @@ fn architecture_names_each_file_of_the_driver() {
         );
     }
 }
+
+/// Paths that CONTRIBUTING.md names in the four folders, as in `driver/policy/`.
+#[test]
+fn contributing_names_files_that_there_are() {
+    let text = read(".github/CONTRIBUTING.md");
+    let made = ["driver/rust-project.json"];
+    let paths: Vec<&str> = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|quoted| quoted.split_whitespace().next())
+        .filter(|word| {
+            ["driver/", "cli/", "tools/", "tests/"]
+                .iter()
+                .any(|folder| word.starts_with(folder))
+        })
+        .filter(|word| !made.contains(word))
+        .collect();
+    assert!(paths.len() > 10);
+    for path in paths {
+        let whole = format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"));
+        assert!(
+            fs::exists(&whole).is_ok_and(|exists| exists),
+            "CONTRIBUTING.md names {path}, and there is no such file"
+        );
+    }
+}
