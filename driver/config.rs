@@ -6,7 +6,7 @@
 
 use crate::{
     elevator::{now_ns, DiskInfo, NoIo, Queue},
-    injection::{Injection, InjectionId},
+    injection::{Injection, InjectionId, Term},
     ledger::{Ledger, Totals},
     plan::Plan,
     policy::settings::{Attribute, Settings},
@@ -160,10 +160,9 @@ impl Config {
     /// ENOMEM.
     pub(crate) fn add_injection(&mut self, name: &CStr) -> Result<InjectionId> {
         let id = InjectionId(self.next_id);
-        let mut injection = Injection::new(id)?;
-        injection
-            .name
-            .extend_from_slice(name.to_bytes(), GFP_KERNEL)?;
+        let mut bytes = KVec::new();
+        bytes.extend_from_slice(name.to_bytes(), GFP_KERNEL)?;
+        let injection = Injection::new(id, bytes, Term::new()?);
         self.injections.push(injection, GFP_KERNEL)?;
         self.next_id = self.next_id.wrapping_add(1);
         Ok(id)

@@ -45,18 +45,18 @@ pub(crate) struct Injection {
 }
 
 impl Injection {
-    /// An injection that does nothing yet.
-    pub(crate) fn new(id: InjectionId) -> Result<Self> {
-        Ok(Self {
+    /// An injection that does nothing yet. It is large: nothing here can fail, so that it is made where it is kept.
+    pub(crate) fn new(id: InjectionId, name: KVec<u8>, term: Arc<Term>) -> Self {
+        Self {
             id,
-            name: KVec::new(),
+            name,
             settings: Settings::new(),
             owner: OwnerFiles::default(),
             sequence: 0,
-            term: Arc::new(Term::new(), GFP_KERNEL)?,
+            term,
             past: Totals::ZERO,
             errors: 0,
-        })
+        }
     }
 
     /// The name of its directory, as far as it is text.
@@ -87,12 +87,18 @@ pub(crate) struct Term {
 }
 
 impl Term {
-    fn new() -> Self {
-        Self {
+    /// A life time without an end.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        let term = Self {
             end_ns: AtomicU64::new(NEVER),
             times: AtomicU32::new(0),
             affected: AtomicU64::new(0),
-        }
+        };
+        Ok(Arc::new(term, GFP_KERNEL)?)
     }
 
     /// When the injection ends.

@@ -15,7 +15,7 @@ use crate::{
         Parked, Request,
     },
     hold::{Held, Hold, NEVER},
-    injection::{Injection, InjectionId},
+    injection::{Injection, InjectionId, Term},
     ledger::{Count, Ledger},
     orders::order,
     plan::Plan,
@@ -26,6 +26,7 @@ use crate::{
         limit::Limit,
         operations::Operations,
     },
+    prelude::KVec,
     reference::{Counts, Kind, Reference, Rule, Side, INJECTIONS},
     rule::Order,
     shim::{
@@ -73,7 +74,9 @@ impl Pair {
             completions: Hold::new(),
             hw_queue: HwQueue::new(),
             plan: None,
-            injections: ids.map(|id| Injection::new(id).unwrap()).collect(),
+            injections: ids
+                .map(|id| Injection::new(id, KVec::new(), Term::new().unwrap()))
+                .collect(),
             ledgers: (0..INJECTIONS).map(|_| Ledger::new(1).unwrap()).collect(),
             reference: Reference::new(),
             shapes: Vec::new(),

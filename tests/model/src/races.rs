@@ -4,12 +4,12 @@
 
 use crate::{
     elevator::now_ns,
-    injection::{Injection, InjectionId},
+    injection::{Injection, InjectionId, Term},
     ledger::Ledger,
     orders::order,
     plan::Plan,
     policy::{delay::NS_PER_US, limit::Limit},
-    prelude::GFP_KERNEL,
+    prelude::{KVec, GFP_KERNEL},
     rule::Order,
     shim::clock::set_now_ns,
     sync::Arc,
@@ -35,7 +35,9 @@ type Admission = (u64, u64);
 /// Rules of which each only limits, to so many I/Os in a period.
 fn plan(quotas: &[u32]) -> Arc<Plan> {
     let ids = (0..quotas.len() as u64).map(InjectionId);
-    let injections: Vec<_> = ids.map(|id| Injection::new(id).unwrap()).collect();
+    let injections: Vec<_> = ids
+        .map(|id| Injection::new(id, KVec::new(), Term::new().unwrap()))
+        .collect();
     let ledger = Ledger::new(1).unwrap();
     let orders = quotas.iter().zip(&injections).map(|(quota, injection)| {
         let limit = Limit::new((PERIOD_NS / NS_PER_US) as u32, *quota);
@@ -136,7 +138,7 @@ fn what_is_given_back_is_not_given_to_another_window() {
 #[test]
 fn as_many_are_affected_as_were_asked_for() {
     explore(|| {
-        let term = Injection::new(InjectionId(0)).unwrap().term;
+        let term = Term::new().unwrap();
         term.set_times(2);
         let threads: Vec<_> = (0..3)
             .map(|_| {
