@@ -9,7 +9,7 @@ use crate::{
     injection::{Injection, InjectionId, Term},
     ledger::{Ledger, Totals},
     plan::Plan,
-    policy::settings::{Attribute, Settings},
+    policy::{attributes::Attribute, settings::Settings},
     rule::Order,
     scheduler::{HwState, Ioem},
 };

@@ -16,9 +16,9 @@ use crate::{
     ledger::{Count, Totals},
     memory,
     policy::{
+        attributes::{attributes, Attribute},
         histogram::end_us,
         parse::{line, number, ParseError},
-        settings::Attribute,
     },
     text::{self, Lines},
 };
@@ -60,41 +60,27 @@ impl Root {
     }
 }
 
+/// The files of an injection's directory; the numbers are those of [`File::at`].
+macro_rules! injection_files {
+    ($($place:literal $attribute:ident $file:ident: $kind:expr, $section:ident, $help:literal;)*) => {
+        configfs_attrs! {
+            container: Group<Directory>,
+            data: Directory,
+            attributes: [
+                $($file: $place,)*
+                stats: 64,
+                ceiling: 65,
+            ],
+        }
+    };
+}
+
 #[vtable]
 impl GroupOperations for Root {
     type Child = Directory;
 
     fn make_group(&self, name: &CStr) -> Result<impl PinInit<Group<Directory>, Error>> {
-        let files = configfs_attrs! {
-            container: Group<Directory>,
-            data: Directory,
-            // The numbers are places in `Attribute::ALL`, and behind these in `File::OTHERS`.
-            attributes: [
-                enabled: 0,
-                delay_us: 1,
-                jitter_us: 2,
-                correlation: 3,
-                period_us: 4,
-                quota: 5,
-                device: 6,
-                op: 7,
-                sectors: 8,
-                min_bytes: 9,
-                max_bytes: 10,
-                probability: 11,
-                every: 12,
-                times: 13,
-                seed: 14,
-                distribution: 15,
-                percentiles: 16,
-                duration_ms: 17,
-                hold: 18,
-                cgroup: 19,
-                pid_ns: 20,
-                stats: 21,
-                ceiling: 22,
-            ],
-        };
+        let files = attributes!(injection_files);
         // Ends the injection if there is no memory for its directory.
         let directory = Directory {
             injection: config::lock().add_injection(name)?,
@@ -157,12 +143,8 @@ impl Drop for Directory {
 /// A file of an injection's directory.
 #[derive(Clone, Copy)]
 enum File {
-    /// A setting.
-    Setting(Attribute),
-    /// The path of a cgroup.
-    Cgroup,
-    /// A process, whose PID namespace is meant.
-    PidNs,
+    /// What people can write.
+    Attribute(Attribute),
     /// What was counted.
     Stats,
     /// How many I/Os a second the delay allows.
@@ -170,18 +152,18 @@ enum File {
 }
 
 impl File {
-    /// Those that are no settings.
-    const OTHERS: [Self; 4] = [Self::Cgroup, Self::PidNs, Self::Stats, Self::Ceiling];
-
     /// The file of this number.
     fn at(place: u64) -> Result<Self> {
-        let place = usize::try_from(place).map_err(|_| EINVAL)?;
-        if let Some(attribute) = Attribute::ALL.get(place) {
-            return Ok(Self::Setting(*attribute));
+        const _: () = assert!(Attribute::COUNT <= 64);
+        match place {
+            64 => Ok(Self::Stats),
+            65 => Ok(Self::Ceiling),
+            _ => {
+                let place = usize::try_from(place).map_err(|_| EINVAL)?;
+                let attribute = Attribute::ALL.get(place).ok_or(EINVAL)?;
+                Ok(Self::Attribute(*attribute))
+            }
         }
-        let other = place.checked_sub(Attribute::ALL.len());
-        let other = other.and_then(|other| Self::OTHERS.get(other));
-        other.copied().ok_or(EINVAL)
     }
 }
 
@@ -193,12 +175,12 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
         let config = config::lock();
         let injection = config.injection(directory.injection)?;
         match File::at(PLACE)? {
-            File::Setting(attribute) => show(page, &injection.settings.show(attribute)),
-            File::Cgroup => show(page, &injection.owner.cgroup_path()),
-            File::PidNs => match injection.owner.pid() {
+            File::Attribute(Attribute::Cgroup) => show(page, &injection.owner.cgroup_path()),
+            File::Attribute(Attribute::PidNs) => match injection.owner.pid() {
                 Some(pid) => show(page, &pid),
                 None => show(page, &""),
             },
+            File::Attribute(attribute) => show(page, &injection.settings.show(attribute)),
             File::Stats => Ok(show_stats(page, &config.stats(directory.injection)?)),
             File::Ceiling => Ok(show_ceiling(page, &config, directory.injection)),
         }
@@ -208,16 +190,16 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
         let page = whole(page)?;
         let id = directory.injection;
         match File::at(PLACE)? {
-            File::Setting(attribute) => config::lock().set(id, attribute, page),
             // Looked up before the configuration is locked, since that may wait for memory.
-            File::Cgroup => {
+            File::Attribute(Attribute::Cgroup) => {
                 let (path, cgroup) = OwnerFiles::parse_cgroup(page)?;
                 config::lock().set_cgroup(id, path, cgroup)
             }
-            File::PidNs => {
+            File::Attribute(Attribute::PidNs) => {
                 let (pid, namespace) = OwnerFiles::parse_pid(page)?;
                 config::lock().set_pid_namespace(id, pid, namespace)
             }
+            File::Attribute(attribute) => config::lock().set(id, attribute, page),
             File::Stats => {
                 number(line(page), 0, 0)?;
                 config::lock().reset_stats(id)

@@ -6,6 +6,7 @@
 //! compiled into the module and tested on the host. All arithmetic saturates, since the kernel may be built to panic on
 //! overflow.
 
+pub mod attributes;
 pub mod bounds;
 pub mod delay;
 pub mod device;

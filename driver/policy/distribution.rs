@@ -7,9 +7,9 @@
 //! iproute2's `netem/`), which are scaled by the jitter and moved by the delay.
 
 use super::{
+    attributes::MAX_TIME_US,
     delay::NS_PER_US,
-    parse::{number, percent, words, ParseError},
-    settings::MAX_TIME_US,
+    parse::{number, percent, show_scaled, words, ParseError},
 };
 use core::fmt;
 
@@ -223,26 +223,11 @@ impl fmt::Display for Percentiles {
             if number > 0 {
                 f.write_str(" ")?;
             }
-            show_decimal(f, point.share, 4)?;
+            show_scaled(f, point.share.into(), 4)?;
             write!(f, ":{}", point.delay_us)?;
         }
         Ok(())
     }
-}
-
-/// The shortest text for a number that is in units of its last decimal: `25`, `25.5`, `0.0001`.
-pub(super) fn show_decimal(f: &mut fmt::Formatter<'_>, value: u32, places: usize) -> fmt::Result {
-    let one = if places == 2 { 100 } else { 10_000 };
-    let (whole, mut rest) = (value / one, value % one);
-    if rest == 0 {
-        return write!(f, "{whole}");
-    }
-    let mut width = places;
-    while rest % 10 == 0 {
-        rest /= 10;
-        width = width.saturating_sub(1);
-    }
-    write!(f, "{whole}.{rest:0width$}")
 }
 
 #[cfg(test)]

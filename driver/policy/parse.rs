@@ -5,6 +5,8 @@
 //! What is not of the expected form is [`ParseError::Invalid`]; a number that is and is not accepted is
 //! [`ParseError::OutOfRange`], a negative number and one of a thousand digits included.
 
+use core::fmt;
+
 /// Why a text was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseError {
@@ -31,10 +33,7 @@ pub fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 ///
 /// See [`ParseError`].
 pub fn number(text: &[u8], least: u32, most: u32) -> Result<u32, ParseError> {
-    let value = long(text)?;
-    if value < u64::from(least) || value > u64::from(most) {
-        return Err(ParseError::OutOfRange);
-    }
+    let value = scaled(text, 0, least.into(), most.into())?;
     u32::try_from(value).map_err(|_| ParseError::OutOfRange)
 }
 
@@ -44,8 +43,7 @@ pub fn number(text: &[u8], least: u32, most: u32) -> Result<u32, ParseError> {
 ///
 /// See [`ParseError`].
 pub fn long(text: &[u8]) -> Result<u64, ParseError> {
-    let value = not_negative(text, digits)?;
-    u64::try_from(value).map_err(|_| ParseError::OutOfRange)
+    scaled(text, 0, 0, u64::MAX)
 }
 
 /// Per cent from 0 to 100, with at most `places` decimals, which is at most 4; the result is in units of the last of them.
@@ -54,41 +52,43 @@ pub fn long(text: &[u8]) -> Result<u64, ParseError> {
 ///
 /// See [`ParseError`].
 pub fn percent(text: &[u8], places: usize) -> Result<u32, ParseError> {
-    let value = not_negative(text, |text| decimal(text, places))?;
-    let most = 100u128.saturating_mul(power_of_ten(places));
-    if value > most {
-        return Err(ParseError::OutOfRange);
-    }
+    let value = scaled(text, places, 0, power_of_ten(places).saturating_mul(100))?;
     u32::try_from(value).map_err(|_| ParseError::OutOfRange)
 }
 
-/// A negative number is one, but no setting accepts it.
-fn not_negative(
-    text: &[u8],
-    read: impl Fn(&[u8]) -> Result<u128, ParseError>,
-) -> Result<u128, ParseError> {
-    match text.strip_prefix(b"-") {
-        Some(rest) => read(rest).and(Err(ParseError::OutOfRange)),
-        None => read(text),
+/// A number with at most `places` decimals, which is at most 4. The result and its bounds, `least` and `most`, are in units of
+/// the last of them.
+///
+/// # Errors
+///
+/// See [`ParseError`].
+pub fn scaled(text: &[u8], places: usize, least: u64, most: u64) -> Result<u64, ParseError> {
+    let value = match text.strip_prefix(b"-") {
+        // A negative number is one, but no setting accepts it.
+        Some(rest) => decimal(rest, places).and(Err(ParseError::OutOfRange)),
+        None => decimal(text, places),
+    };
+    match u64::try_from(value?) {
+        Ok(value) if least <= value && value <= most => Ok(value),
+        _ => Err(ParseError::OutOfRange),
     }
 }
 
 /// A number with at most this many decimals, in units of the last of them.
 fn decimal(text: &[u8], places: usize) -> Result<u128, ParseError> {
-    let (whole, decimals) = match text.iter().position(|&byte| byte == b'.') {
-        Some(dot) => (&text[..dot], &text[dot.saturating_add(1)..]),
-        None => (text, &b"0"[..]),
+    let Some(dot) = text.iter().position(|&byte| byte == b'.') else {
+        return Ok(digits(text)?.saturating_mul(power_of_ten(places).into()));
     };
-    if decimals.len() > places {
-        return Err(ParseError::Invalid);
-    }
-    let missing = places.saturating_sub(decimals.len());
+    let (whole, decimals) = (&text[..dot], &text[dot.saturating_add(1)..]);
+    let missing = places.checked_sub(decimals.len());
+    let missing = missing.ok_or(ParseError::Invalid)?;
     Ok(digits(whole)?
-        .saturating_mul(power_of_ten(places))
-        .saturating_add(digits(decimals)?.saturating_mul(power_of_ten(missing))))
+        .saturating_mul(power_of_ten(places).into())
+        .saturating_add(digits(decimals)?.saturating_mul(power_of_ten(missing).into())))
 }
 
-const fn power_of_ten(places: usize) -> u128 {
+/// How many units of the last of so many decimals are one.
+pub(super) const fn power_of_ten(places: usize) -> u64 {
     match places {
         0 => 1,
         1 => 10,
@@ -111,6 +111,22 @@ fn digits(text: &[u8]) -> Result<u128, ParseError> {
             .saturating_mul(10)
             .saturating_add(u128::from(byte.saturating_sub(b'0'))))
     })
+}
+
+/// Shows a number that is in units of the last of its decimals in the shortest way: `25`, `25.5`, `0.0001`.
+pub(super) fn show_scaled(f: &mut fmt::Formatter<'_>, value: u64, places: usize) -> fmt::Result {
+    let one = power_of_ten(places);
+    let whole = value.checked_div(one).unwrap_or(value);
+    let mut rest = value.checked_rem(one).unwrap_or(0);
+    if rest == 0 {
+        return write!(f, "{whole}");
+    }
+    let mut width = places;
+    while let (shorter, 0) = (rest / 10, rest % 10) {
+        rest = shorter;
+        width = width.saturating_sub(1);
+    }
+    write!(f, "{whole}.{rest:0width$}")
 }
 
 #[cfg(test)]

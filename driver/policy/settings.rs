@@ -3,89 +3,19 @@
 //! What the files of one injection say, and how their texts are read and shown.
 
 use super::{
+    attributes::{Attribute, Kind},
     delay::Delay,
     device::{Devices, Disk},
-    distribution::{show_decimal, Percentiles, Shape},
+    distribution::{Percentiles, Shape},
     filter::Filter,
     gate::Gate,
     limit::Limit,
     operations::Operations,
-    parse::{line, long, number, percent, ParseError},
+    parse::{line, show_scaled, ParseError},
     sectors::Sectors,
     way::Way,
 };
 use core::fmt;
-
-/// The longest time that a setting may ask for, in microseconds: one hour.
-pub const MAX_TIME_US: u32 = 3_600_000_000;
-
-/// A file of an injection's directory that has a setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attribute {
-    /// 0 keeps the settings and does nothing.
-    Enabled,
-    /// Mean delay in microseconds.
-    DelayUs,
-    /// Width of the delay's distribution, in microseconds.
-    JitterUs,
-    /// Lag-1 autocorrelation of successive delays, in per cent.
-    Correlation,
-    /// Length of the quota's window in microseconds.
-    PeriodUs,
-    /// I/Os in a window; 0 is no limit.
-    Quota,
-    /// Which disks and partitions.
-    Device,
-    /// Which operations.
-    Op,
-    /// Which places.
-    Sectors,
-    /// The smallest size in bytes.
-    MinBytes,
-    /// The greatest size in bytes; 0 is any.
-    MaxBytes,
-    /// How much of the matching I/O is affected, in per cent.
-    Probability,
-    /// Only each n-th of the matching I/Os is affected.
-    Every,
-    /// So many are affected and then no more; 0 is no end.
-    Times,
-    /// Where the sequence of draws begins; 0 is anywhere.
-    Seed,
-    /// The shape of the delay's distribution.
-    Distribution,
-    /// The delay's distribution, instead of delay, jitter and shape.
-    Percentiles,
-    /// For how many milliseconds the injection does anything; 0 is no end.
-    DurationMs,
-    /// Whether requests are held or completions.
-    Hold,
-}
-
-impl Attribute {
-    /// Every attribute; the index of one is its number in the driver's configfs tables.
-    pub const ALL: [Self; 19] = [
-        Self::Enabled,
-        Self::DelayUs,
-        Self::JitterUs,
-        Self::Correlation,
-        Self::PeriodUs,
-        Self::Quota,
-        Self::Device,
-        Self::Op,
-        Self::Sectors,
-        Self::MinBytes,
-        Self::MaxBytes,
-        Self::Probability,
-        Self::Every,
-        Self::Times,
-        Self::Seed,
-        Self::Distribution,
-        Self::Percentiles,
-        Self::DurationMs,
-        Self::Hold,
-    ];
-}
 
 /// The settings of one injection.
 ///
@@ -94,26 +24,13 @@ impl Attribute {
 /// Every value is within the range that its [`Attribute`] accepts, and no two contradict each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    enabled: bool,
-    delay_us: u32,
-    jitter_us: u32,
-    /// In hundredths of a per cent.
-    correlation: u32,
-    period_us: u32,
-    quota: u32,
+    /// What each attribute is that is a number, in units of its last decimal.
+    numbers: [u64; Attribute::COUNT],
     devices: Devices,
     operations: Operations,
     sectors: Sectors,
-    min_bytes: u32,
-    max_bytes: u32,
-    /// In millionths.
-    probability: u32,
-    every: u32,
-    times: u32,
-    seed: u64,
     shape: Shape,
     percentiles: Percentiles,
-    duration_ms: u32,
     way: Way,
 }
 
@@ -129,26 +46,14 @@ pub struct Owner {
 impl Settings {
     /// What an injection is made with: it does nothing yet, but any effect that is set works at once.
     pub const fn new() -> Self {
-        // INVARIANT: the documented defaults are within their ranges.
+        // INVARIANT: the defaults are within their ranges.
         Self {
-            enabled: true,
-            delay_us: 0,
-            jitter_us: 0,
-            correlation: 0,
-            period_us: 1_000_000,
-            quota: 0,
+            numbers: Attribute::DEFAULTS,
             devices: Devices::ANY,
             operations: Operations::ANY,
             sectors: Sectors::ALL,
-            min_bytes: 0,
-            max_bytes: 0,
-            probability: 1_000_000,
-            every: 1,
-            times: 0,
-            seed: 0,
             shape: Shape::Uniform,
             percentiles: Percentiles::none(),
-            duration_ms: 0,
             way: Way::Auto,
         }
     }
@@ -164,31 +69,49 @@ impl Settings {
         let text = line(text);
         // INVARIANT: the parsers refuse what is out of the given range.
         match attribute {
-            Attribute::Enabled => self.enabled = number(text, 0, 1)? == 1,
-            Attribute::DelayUs => self.delay_us = number(text, 0, MAX_TIME_US)?,
-            Attribute::JitterUs => self.jitter_us = number(text, 0, MAX_TIME_US)?,
-            Attribute::Correlation => self.correlation = percent(text, 2)?,
-            Attribute::PeriodUs => self.period_us = number(text, 1, MAX_TIME_US)?,
-            Attribute::Quota => self.quota = number(text, 0, u32::MAX)?,
             Attribute::Device => self.devices = Devices::parse(text)?,
             Attribute::Op => self.operations = Operations::parse(text)?,
             Attribute::Sectors => self.sectors = Sectors::parse(text)?,
-            Attribute::MinBytes => {
-                self.min_bytes = checked_sizes(number(text, 0, u32::MAX)?, self.max_bytes)?.0;
-            }
-            Attribute::MaxBytes => {
-                self.max_bytes = checked_sizes(self.min_bytes, number(text, 0, u32::MAX)?)?.1;
-            }
-            Attribute::Probability => self.probability = percent(text, 4)?,
-            Attribute::Every => self.every = number(text, 1, u32::MAX)?,
-            Attribute::Times => self.times = number(text, 0, u32::MAX)?,
-            Attribute::Seed => self.seed = long(text)?,
             Attribute::Distribution => self.shape = Shape::parse(text)?,
             Attribute::Percentiles => self.percentiles = Percentiles::parse(text)?,
-            Attribute::DurationMs => self.duration_ms = number(text, 0, u32::MAX)?,
             Attribute::Hold => self.way = Way::parse(text)?,
+            _ => match attribute.kind() {
+                Kind::Number(number) => self.set_number(attribute, number.parse(text)?)?,
+                // The kernel alone knows cgroups and processes: here, it is the I/O of anybody.
+                Kind::Text(_) if text.is_empty() => {}
+                Kind::Text(_) => return Err(ParseError::Invalid),
+            },
         }
         Ok(())
+    }
+
+    fn set_number(&mut self, attribute: Attribute, number: u64) -> Result<(), ParseError> {
+        let place = attribute as usize;
+        let before = core::mem::replace(&mut self.numbers[place], number);
+        let (min_bytes, max_bytes) = self.sizes();
+        if max_bytes != 0 && min_bytes > max_bytes {
+            self.numbers[place] = before;
+            return Err(ParseError::Invalid);
+        }
+        Ok(())
+    }
+
+    /// What an attribute is that is a number.
+    fn number(&self, attribute: Attribute) -> u64 {
+        self.numbers[attribute as usize]
+    }
+
+    /// The same, of one whose range has at most 32 bits.
+    fn short(&self, attribute: Attribute) -> u32 {
+        u32::try_from(self.number(attribute)).unwrap_or(u32::MAX)
+    }
+
+    /// The smallest and the greatest size.
+    fn sizes(&self) -> (u32, u32) {
+        (
+            self.short(Attribute::MinBytes),
+            self.short(Attribute::MaxBytes),
+        )
     }
 
     /// The text of one setting, in the form that [`Settings::set`] accepts.
@@ -201,22 +124,23 @@ impl Settings {
 
     /// Whether the injection may do anything.
     pub fn enabled(&self) -> bool {
-        self.enabled
+        self.number(Attribute::Enabled) != 0
     }
 
     /// Where the sequence of draws begins, if it is told.
     pub fn seed(&self) -> Option<u64> {
-        (self.seed != 0).then_some(self.seed)
+        Some(self.number(Attribute::Seed)).filter(|seed| *seed != 0)
     }
 
     /// How many I/Os are affected; 0 is no end.
     pub fn times(&self) -> u32 {
-        self.times
+        self.short(Attribute::Times)
     }
 
     /// For how long the injection does anything, in nanoseconds, if there is an end.
     pub fn duration_ns(&self) -> Option<u64> {
-        (self.duration_ms != 0).then_some(u64::from(self.duration_ms).saturating_mul(1_000_000))
+        let duration_ms = self.number(Attribute::DurationMs);
+        (duration_ms != 0).then_some(duration_ms.saturating_mul(1_000_000))
     }
 
     /// How matching I/O is to be held.
@@ -226,34 +150,33 @@ impl Settings {
 
     /// The delay that these settings ask for, if any.
     pub fn delay(&self) -> Option<Delay> {
-        if !self.enabled {
+        let delay_us = self.short(Attribute::DelayUs);
+        let jitter_us = self.short(Attribute::JitterUs);
+        let correlation = self.short(Attribute::Correlation);
+        if !self.enabled() {
             None
         } else if !self.percentiles.is_none() {
-            Some(Delay::told(self.percentiles, self.correlation))
-        } else if self.delay_us == 0 && self.jitter_us == 0 {
+            Some(Delay::told(self.percentiles, correlation))
+        } else if delay_us == 0 && jitter_us == 0 {
             None
         } else {
-            let (delay_us, jitter_us) = (self.delay_us, self.jitter_us);
-            Some(Delay::new(
-                self.shape,
-                delay_us,
-                jitter_us,
-                self.correlation,
-            ))
+            Some(Delay::new(self.shape, delay_us, jitter_us, correlation))
         }
     }
 
     /// The limit that these settings ask for, if any.
     pub fn limit(&self) -> Option<Limit> {
-        if !self.enabled || self.quota == 0 {
+        let quota = self.short(Attribute::Quota);
+        if !self.enabled() || quota == 0 {
             return None;
         }
-        Limit::new(self.period_us, self.quota)
+        Limit::new(self.short(Attribute::PeriodUs), quota)
     }
 
     /// Which of the matching I/Os are affected.
     pub fn gate(&self) -> Gate {
-        Gate::new(self.every, self.probability)
+        let every = self.short(Attribute::Every);
+        Gate::new(every, self.short(Attribute::Probability))
     }
 
     /// Whether any I/O of this disk is meant.
@@ -263,24 +186,17 @@ impl Settings {
 
     /// Which I/O of this disk is meant; `None` if none is.
     pub fn filter(&self, disk: &Disk<'_>, owner: Owner) -> Option<Filter> {
+        let (min_bytes, max_bytes) = self.sizes();
         Some(Filter {
             part: self.devices.on(disk)?,
             operations: self.operations,
             sectors: self.sectors,
-            min_bytes: self.min_bytes,
-            max_bytes: self.max_bytes,
+            min_bytes,
+            max_bytes,
             cgroup: owner.cgroup,
             pid_namespace: owner.pid_namespace,
         })
     }
-}
-
-/// Both sizes, if an I/O can have one between them.
-fn checked_sizes(min_bytes: u32, max_bytes: u32) -> Result<(u32, u32), ParseError> {
-    if max_bytes != 0 && min_bytes > max_bytes {
-        return Err(ParseError::Invalid);
-    }
-    Ok((min_bytes, max_bytes))
 }
 
 impl Default for Settings {
@@ -299,25 +215,16 @@ impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let settings = self.settings;
         match self.attribute {
-            Attribute::Enabled => write!(f, "{}", u8::from(settings.enabled)),
-            Attribute::DelayUs => write!(f, "{}", settings.delay_us),
-            Attribute::JitterUs => write!(f, "{}", settings.jitter_us),
-            Attribute::Correlation => show_decimal(f, settings.correlation, 2),
-            Attribute::PeriodUs => write!(f, "{}", settings.period_us),
-            Attribute::Quota => write!(f, "{}", settings.quota),
             Attribute::Device => write!(f, "{}", settings.devices),
             Attribute::Op => write!(f, "{}", settings.operations),
             Attribute::Sectors => write!(f, "{}", settings.sectors),
-            Attribute::MinBytes => write!(f, "{}", settings.min_bytes),
-            Attribute::MaxBytes => write!(f, "{}", settings.max_bytes),
-            Attribute::Probability => show_decimal(f, settings.probability, 4),
-            Attribute::Every => write!(f, "{}", settings.every),
-            Attribute::Times => write!(f, "{}", settings.times),
-            Attribute::Seed => write!(f, "{}", settings.seed),
             Attribute::Distribution => write!(f, "{}", settings.shape),
             Attribute::Percentiles => write!(f, "{}", settings.percentiles),
-            Attribute::DurationMs => write!(f, "{}", settings.duration_ms),
             Attribute::Hold => write!(f, "{}", settings.way),
+            attribute => match attribute.kind() {
+                Kind::Number(number) => show_scaled(f, settings.number(attribute), number.decimals),
+                Kind::Text(_) => Ok(()),
+            },
         }
     }
 }
@@ -336,18 +243,28 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_as_documented() {
-        let shown: std::vec::Vec<String> = Attribute::ALL
-            .iter()
-            .map(|a| Settings::new().show(*a).to_string())
-            .collect();
-        let effects = ["1", "0", "0", "0", "1000000", "0"];
-        let filters = ["", "", "", "0", "0", "100", "1", "0", "0"];
-        let others = ["uniform", "", "0", "auto"];
-        assert_eq!(shown, [&effects[..], &filters, &others].concat());
+    fn a_new_injection_is_as_the_table_says_and_does_nothing() {
+        for attribute in Attribute::ALL {
+            let shown = Settings::new().show(attribute).to_string();
+            match attribute.kind() {
+                Kind::Number(number) => {
+                    assert_eq!(number.parse(shown.as_bytes()), Ok(number.default))
+                }
+                Kind::Text(default) => assert_eq!(shown, default),
+            }
+            assert_eq!(with(attribute, shown.as_bytes()), Ok(Settings::new()));
+        }
         assert_eq!(Settings::new().delay(), None);
         assert_eq!(Settings::new().limit(), None);
         assert_eq!(Settings::new().way(), Way::Auto);
+    }
+
+    #[test]
+    fn the_kernel_alone_knows_whose_io_is_meant() {
+        for attribute in [Attribute::Cgroup, Attribute::PidNs] {
+            let error = with(attribute, b"1").map(|_| ());
+            assert_eq!(error, Err(ParseError::Invalid));
+        }
     }
 
     #[test]
@@ -406,36 +323,29 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_as_documented() {
-        let bounds: [(Attribute, &[u8], &[u8]); 13] = [
-            (Attribute::Enabled, b"1", b"2"),
-            (Attribute::DelayUs, b"3600000000", b"3600000001"),
-            (Attribute::JitterUs, b"3600000000", b"3600000001"),
-            (Attribute::Correlation, b"100", b"100.01"),
-            (Attribute::PeriodUs, b"3600000000", b"3600000001"),
-            (Attribute::Quota, b"4294967295", b"4294967296"),
-            (Attribute::MinBytes, b"4294967295", b"4294967296"),
-            (Attribute::MaxBytes, b"4294967295", b"4294967296"),
-            (Attribute::Probability, b"100", b"100.0001"),
-            (Attribute::Every, b"4294967295", b"4294967296"),
-            (Attribute::Times, b"4294967295", b"4294967296"),
-            (
-                Attribute::Seed,
-                b"18446744073709551615",
-                b"18446744073709551616",
-            ),
-            (Attribute::DurationMs, b"4294967295", b"4294967296"),
-        ];
-        for (attribute, most, too_much) in bounds {
-            assert!(with(attribute, most).is_ok(), "{attribute:?}");
-            let error = with(attribute, too_much).map(|_| ());
-            assert_eq!(error, Err(ParseError::OutOfRange), "{attribute:?}");
-        }
-        for attribute in [Attribute::PeriodUs, Attribute::Every] {
-            assert_eq!(
-                with(attribute, b"0").map(|_| ()),
-                Err(ParseError::OutOfRange)
-            );
+    fn numbers_are_taken_up_to_their_bounds() {
+        for attribute in Attribute::ALL {
+            let Kind::Number(number) = attribute.kind() else {
+                continue;
+            };
+            let text = |value: u128| {
+                let one = 10_u128.pow(number.decimals as u32);
+                let (whole, rest, width) = (value / one, value % one, number.decimals);
+                match width {
+                    0 => whole.to_string(),
+                    _ => std::format!("{whole}.{rest:0width$}"),
+                }
+            };
+            let set = |value| with(attribute, text(value).as_bytes()).map(|_| ());
+            for value in [number.least, number.default, number.most] {
+                assert_eq!(set(value.into()), Ok(()), "{attribute:?} {value}");
+            }
+            let too_much = u128::from(number.most) + 1;
+            assert_eq!(set(too_much), Err(ParseError::OutOfRange), "{attribute:?}");
+            if let Some(too_little) = number.least.checked_sub(1) {
+                let error = set(too_little.into());
+                assert_eq!(error, Err(ParseError::OutOfRange), "{attribute:?}");
+            }
         }
     }
 
@@ -457,7 +367,7 @@ mod tests {
         fn percents_round_trip(hundredths in 0u32..=10_000) {
             let text = std::format!("{}.{:02}\n", hundredths / 100, hundredths % 100);
             let set = with(Attribute::Correlation, text.as_bytes()).unwrap();
-            prop_assert_eq!(set.correlation, hundredths);
+            prop_assert_eq!(set.short(Attribute::Correlation), hundredths);
             let shown = set.show(Attribute::Correlation).to_string();
             prop_assert_eq!(with(Attribute::Correlation, shown.as_bytes()), Ok(set));
         }
@@ -468,9 +378,11 @@ mod tests {
             text in prop_oneof![prop::collection::vec(any::<u8>(), 0..40), "[0-9a-z:+. ]{0,40}".prop_map(String::into_bytes)],
         ) {
             if let Ok(set) = with(Attribute::ALL[index], &text) {
-                prop_assert!(set.delay_us <= MAX_TIME_US && set.jitter_us <= MAX_TIME_US);
-                prop_assert!(set.period_us >= 1 && set.period_us <= MAX_TIME_US);
-                prop_assert!(set.correlation <= 10_000 && set.probability <= 1_000_000 && set.every >= 1);
+                for attribute in Attribute::ALL {
+                    if let Kind::Number(number) = attribute.kind() {
+                        prop_assert!((number.least..=number.most).contains(&set.number(attribute)));
+                    }
+                }
                 let shown = set.show(Attribute::ALL[index]).to_string();
                 prop_assert_eq!(with(Attribute::ALL[index], shown.as_bytes()), Ok(set));
             }

@@ -2,42 +2,24 @@
 
 //! What the targets share: a bound of memory, and the driver's attributes by the names that kchaos has for them.
 
-use chaos_policy::policy::settings::Attribute;
+use chaos_policy::policy::attributes::Attribute;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     process::abort,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-const NAMES: [(&str, Attribute); 18] = [
-    ("enabled", Attribute::Enabled),
-    ("delay_us", Attribute::DelayUs),
-    ("jitter_us", Attribute::JitterUs),
-    ("correlation", Attribute::Correlation),
-    ("period_us", Attribute::PeriodUs),
-    ("quota", Attribute::Quota),
-    ("op", Attribute::Op),
-    ("sectors", Attribute::Sectors),
-    ("min_bytes", Attribute::MinBytes),
-    ("max_bytes", Attribute::MaxBytes),
-    ("probability", Attribute::Probability),
-    ("every", Attribute::Every),
-    ("times", Attribute::Times),
-    ("seed", Attribute::Seed),
-    ("distribution", Attribute::Distribution),
-    ("percentiles", Attribute::Percentiles),
-    ("duration_ms", Attribute::DurationMs),
-    ("hold", Attribute::Hold),
-];
-
 /// The driver's attribute of this name; none for those that kchaos looks up before it writes them.
 pub fn driver_attribute(name: &str) -> Option<Attribute> {
-    if ["device", "cgroup", "pid_ns"].contains(&name) {
-        return None;
-    }
-    let found = NAMES.iter().find(|(other, _)| *other == name);
-    let (_, attribute) = found.unwrap_or_else(|| panic!("the driver has no {name}"));
-    Some(*attribute)
+    let found = Attribute::ALL
+        .into_iter()
+        .find(|other| other.file() == name);
+    let attribute = found.unwrap_or_else(|| panic!("the driver has no {name}"));
+    let is_looked_up = matches!(
+        attribute,
+        Attribute::Device | Attribute::Cgroup | Attribute::PidNs
+    );
+    (!is_looked_up).then_some(attribute)
 }
 
 /// What an input may take: a few kilobytes never need so much.

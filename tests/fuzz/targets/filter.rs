@@ -8,10 +8,11 @@
 
 use chaos_fuzz as _;
 use chaos_policy::policy::{
+    attributes::Attribute,
     device::Disk,
     filter::Io,
     operations::Conditions,
-    settings::{Attribute, Owner, Settings},
+    settings::{Owner, Settings},
 };
 use libfuzzer_sys::fuzz_target;
 

@@ -9,8 +9,9 @@
 
 use chaos_fuzz as _;
 use chaos_policy::policy::{
+    attributes::{Attribute, MAX_TIME_US},
     delay::Delay,
-    settings::{Attribute, MAX_TIME_US, Settings},
+    settings::Settings,
 };
 use libfuzzer_sys::fuzz_target;
 

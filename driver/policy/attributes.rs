@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The attributes of an injection: the one table of their names, values, defaults and meanings.
+//!
+//! The settings, the files in configfs, the flags of kchaos and the values that tests write are made from it, and
+//! `interface.md` is compared with it. A number needs a row here and nothing else to be read, kept and shown.
+
+use super::parse::{power_of_ten, scaled, ParseError};
+use core::ops::RangeInclusive;
+
+/// The longest time that an attribute accepts, in microseconds: one hour.
+pub const MAX_TIME_US: u32 = 3_600_000_000;
+
+const HOUR_US: u64 = MAX_TIME_US as u64;
+
+/// The largest number that most attributes accept.
+const MOST: u64 = u32::MAX as u64;
+
+/// Gives the table to a macro.
+macro_rules! attributes {
+    ($user:ident) => {
+        $user! {
+            // Its place, its name here and as a file; what it can be, and is at first; where the help has it, and how.
+            0 Enabled enabled: number(0..=1, 1), Time, "0 prepares the injection without starting it";
+            1 DelayUs delay_us: number(0..=HOUR_US, 0), Effect, "Mean delay of each I/O";
+            2 JitterUs jitter_us: number(0..=HOUR_US, 0), Effect, "How far a delay may be from the mean, either way; the standard deviation unless the distribution is uniform";
+            3 Correlation correlation: percent(2, 0), Effect, "How much a delay resembles the one before";
+            4 PeriodUs period_us: number(1..=HOUR_US, 1_000_000), Effect, "Length of a limit's period";
+            5 Quota quota: number(0..=MOST, 0), Effect, "I/Os let through in each period, per device; 0 is no limit";
+            6 Device device: text(""), Filter, "Only I/O to these: a disk, a partition of it";
+            7 Op op: text(""), Filter, "Only these operations; of the conditions sync, fua and meta, all that are named must hold";
+            8 Sectors sectors: text(""), Filter, "Only I/O that touches these ranges of the disk, in sectors of 512 bytes";
+            9 MinBytes min_bytes: number(0..=MOST, 0), Filter, "Only I/O of at least so many bytes; 0 is any";
+            10 MaxBytes max_bytes: number(0..=MOST, 0), Filter, "Only I/O of at most so many bytes; 0 is any";
+            11 Probability probability: percent(4, 100), Filter, "Share of that I/O that is affected, with up to four decimals";
+            12 Every every: number(1..=MOST, 1), Filter, "Only each n-th of that I/O, counted per device";
+            13 Times times: number(0..=MOST, 0), Filter, "Stop after so many affected I/Os, on all devices together; 0 is no end";
+            14 Seed seed: number(0..=u64::MAX, 0), Effect, "Draw the same random numbers each time; 0 draws others each time";
+            15 Distribution distribution: text("uniform"), Effect, "How delays spread around the mean, as in tc netem";
+            16 Percentiles percentiles: text(""), Effect, "Delays such as were measured, instead of mean and jitter: so many per cent are at most so long";
+            17 DurationMs duration_ms: number(0..=MOST, 0), Time, "End by itself after this time; 0 is no end";
+            18 Hold hold: text("auto"), Effect, "What is held: the request, so that the disk is slow, or the completion, so that only this I/O is; auto: the request if all I/O of a disk is affected, else the completion";
+            19 Cgroup cgroup: text(""), Filter, "Only I/O of this cgroup (v2) and those below it, buffered writes included";
+            20 PidNs pid_ns: text(""), Filter, "Only I/O that processes of this process's PID namespace submit";
+        }
+    };
+}
+
+// On the host, there is no configfs.
+#[allow(unused_imports)]
+pub(crate) use attributes;
+
+macro_rules! declare {
+    ($($place:literal $attribute:ident $file:ident: $kind:expr, $section:ident, $help:literal;)*) => {
+        /// A file of an injection's directory that people can write.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Attribute {
+            $(#[doc = $help] $attribute = $place,)*
+        }
+
+        // The module has no use for what the help says.
+        #[allow(dead_code)]
+        impl Attribute {
+            /// Every attribute, in the order of the table.
+            pub const ALL: [Self; Self::COUNT] = [$(Self::$attribute),*];
+
+            /// How many there are.
+            pub const COUNT: usize = [$($place),*].len();
+
+            /// What the numbers are in a new injection; 0 is where there is none.
+            pub(super) const DEFAULTS: [u64; Self::COUNT] = [$($kind.number_at_first()),*];
+
+            /// The name of the file.
+            pub const fn file(self) -> &'static str {
+                match self {
+                    $(Self::$attribute => stringify!($file),)*
+                }
+            }
+
+            /// What it can be, and is in a new injection.
+            pub const fn kind(self) -> Kind {
+                match self {
+                    $(Self::$attribute => $kind,)*
+                }
+            }
+
+            /// Where the help has it.
+            pub const fn section(self) -> Section {
+                match self {
+                    $(Self::$attribute => Section::$section,)*
+                }
+            }
+
+            /// A sentence about it, without a full stop.
+            pub const fn help(self) -> &'static str {
+                match self {
+                    $(Self::$attribute => $help,)*
+                }
+            }
+        }
+    };
+}
+
+attributes!(declare);
+
+const _: () = {
+    let mut place = 0;
+    while place < Attribute::COUNT {
+        assert!(
+            Attribute::ALL[place] as usize == place,
+            "a row is not in its place"
+        );
+        place += 1;
+    }
+};
+
+/// What an attribute is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// Which I/O is affected.
+    Filter,
+    /// What happens to that I/O.
+    Effect,
+    /// When it happens.
+    Time,
+}
+
+/// What an attribute can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A number.
+    Number(Number),
+    /// A text, and which one it is in a new injection.
+    Text(&'static str),
+}
+
+impl Kind {
+    const fn number_at_first(self) -> u64 {
+        match self {
+            Self::Number(number) => number.default,
+            Self::Text(_) => 0,
+        }
+    }
+}
+
+/// The numbers that an attribute accepts, in units of the last decimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number {
+    /// How many decimals it can have, which are at most 4.
+    pub decimals: usize,
+    /// The smallest that is accepted.
+    pub least: u64,
+    /// The greatest that is accepted.
+    pub most: u64,
+    /// What it is in a new injection.
+    pub default: u64,
+}
+
+impl Number {
+    /// Reads one.
+    ///
+    /// # Errors
+    ///
+    /// See [`ParseError`].
+    pub fn parse(&self, text: &[u8]) -> Result<u64, ParseError> {
+        scaled(text, self.decimals, self.least, self.most)
+    }
+}
+
+/// A whole number.
+const fn number(range: RangeInclusive<u64>, default: u64) -> Kind {
+    Kind::Number(Number {
+        decimals: 0,
+        least: *range.start(),
+        most: *range.end(),
+        default,
+    })
+}
+
+/// Per cent.
+const fn percent(decimals: usize, default: u64) -> Kind {
+    let one = power_of_ten(decimals);
+    Kind::Number(Number {
+        decimals,
+        least: 0,
+        most: one.saturating_mul(100),
+        default: one.saturating_mul(default),
+    })
+}
+
+const fn text(default: &'static str) -> Kind {
+    Kind::Text(default)
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::{super::settings::Settings, *};
+    use std::{format, string::String, string::ToString, vec::Vec};
+
+    /// The names, the default and the values that each row of the interface's description has, of files in injections.
+    fn described() -> Vec<[&'static str; 3]> {
+        let text = include_str!("../interface.md");
+        let text = text.split_once("## What happens").unwrap().1;
+        let text = text.split_once("## What was done").unwrap().0;
+        let rows = text.lines().filter(|line| line.starts_with("| `"));
+        rows.map(|row| {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            [cells[1], cells[2], cells[3]]
+        })
+        .collect()
+    }
+
+    /// A default and values, in the words of the description; the values of a text are more than can be compared.
+    fn expected(attribute: Attribute) -> (String, Option<String>) {
+        let default = Settings::new().show(attribute).to_string();
+        match attribute.kind() {
+            Kind::Text("") => ("empty".to_string(), None),
+            Kind::Text(_) => (format!("`{default}`"), None),
+            Kind::Number(Number { least, most, .. }) if most == 1 => {
+                (default, Some(format!("{least}, {most}")))
+            }
+            Kind::Number(number) => {
+                let one = power_of_ten(number.decimals);
+                let unit = match number.decimals {
+                    0 => "",
+                    2 => " per cent, two decimals",
+                    _ => " per cent, four decimals",
+                };
+                let range = format!("{} to {}{unit}", number.least / one, number.most / one);
+                (default, Some(range))
+            }
+        }
+    }
+
+    #[test]
+    fn the_interface_is_described_as_it_is() {
+        let rows = described();
+        for attribute in Attribute::ALL {
+            let name = format!("`{}`", attribute.file());
+            let row = rows
+                .iter()
+                .find(|row| row[0].split(", ").any(|file| file == name));
+            let [_, default, values] = row.unwrap_or_else(|| panic!("no row has {name}"));
+            let (expected_default, expected_values) = expected(attribute);
+            assert_eq!(*default, expected_default, "{name}");
+            if let Some(expected) = expected_values {
+                assert_eq!(*values, expected, "{name}");
+            }
+        }
+        let named: usize = rows.iter().map(|row| row[0].split(", ").count()).sum();
+        assert_eq!(named, Attribute::COUNT, "{rows:?}");
+    }
+}
