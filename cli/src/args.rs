@@ -177,8 +177,8 @@ fn first(argument: Arg) -> Arg {
 fn quota_of_limit(argument: Arg) -> Arg {
     first(argument)
         .value_parser(|text: &str| LIMIT.parse(text))
-        .help(LIMIT.help)
-        .long_help(format!("{} [{}]", LIMIT.help, LIMIT.range()))
+        .help(LIMIT.help())
+        .long_help(format!("{} [{}]", LIMIT.help(), LIMIT.range()))
 }
 
 /// The settings of an injection, and the command that it is made for.

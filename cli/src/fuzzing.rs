@@ -4,7 +4,7 @@
 
 use crate::{
     interface::{
-        attribute, ceiling,
+        Name, attribute, ceiling,
         snapshot::Snapshot,
         stats::{self, Stats},
         values::Values,
@@ -75,7 +75,7 @@ fn check_words(text: &str) {
 fn values(text: &str) -> Values {
     let values = text.lines().filter_map(|line| {
         let (name, value) = line.split_once(' ')?;
-        let attribute = attribute(name)?;
+        let attribute = attribute(Name::named(name)?);
         Some((attribute, attribute.parse_file(value).ok()?))
     });
     Values(values.collect())

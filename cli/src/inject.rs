@@ -15,7 +15,7 @@ mod witness;
 
 use crate::{
     error::{note, print_or},
-    interface::{Settings, Value, attributes::DURATION},
+    interface::{Name, Settings, Value},
     system::{Roots, guard},
 };
 use anyhow::Result;
@@ -48,7 +48,7 @@ impl Request<'_> {
     /// The settings as the driver takes them.
     fn checked(&self, roots: &Roots) -> Result<Settings> {
         let settings = resolve::resolved(roots, self.settings)?;
-        if !self.force && settings.number(DURATION).unwrap_or(0) == 0 {
+        if !self.force && settings.number(Name::DurationMs).unwrap_or(0) == 0 {
             let remedy = if self.command.is_empty() {
                 "add --for 30s, so that it ends by itself, choose others with --device, or add --force"
             } else {
@@ -88,7 +88,7 @@ pub(crate) fn inject(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) 
 pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     roots.require_known_version()?;
     let mut settings = request.checked(roots)?;
-    settings.set(DURATION, Value::Number(lease::LENGTH_MS));
+    settings.set(Name::DurationMs, Value::Number(lease::LENGTH_MS));
     let signals = command::Signals::new()?;
     let (name, owned) = make(roots, request.effect, request.name, &settings)?;
     let owned = Arc::new(owned);

@@ -15,7 +15,7 @@ pub(crate) mod stats;
 pub mod units;
 pub(crate) mod values;
 
-pub use attributes::{ATTRIBUTES, Attribute, Kind, Section, Value, attribute};
+pub use attributes::{ATTRIBUTES, Attribute, Kind, Name, Section, Value, attribute};
 pub use driver::KNOWN_VERSION;
 pub use form::Form;
 pub use settings::{Settings, check_name};

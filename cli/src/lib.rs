@@ -28,7 +28,7 @@ use clap::{Command, Subcommand};
 use clap_complete::Shell;
 use error::{Exit, failure};
 use inject::{Request, attach, recover};
-use interface::attributes::DURATION;
+use interface::Name;
 use show::{list, status};
 use std::io::Write;
 
@@ -81,7 +81,7 @@ fn run_inject(roots: &Roots, inject: &Inject, out: &mut dyn Write) -> Result<u8>
         command: &task.command,
         force: inject.force,
     };
-    if !task.command.is_empty() && task.settings.number(DURATION).is_some() {
+    if !task.command.is_empty() && task.settings.number(Name::DurationMs).is_some() {
         return Err(failure(
             Exit::Usage,
             "an injection for a command lasts as long as the command, so --for has no meaning with \

@@ -26,7 +26,7 @@ macro_rules! attributes {
             2 JitterUs jitter_us: number(0..=HOUR_US, 0), Effect, "How far a delay may be from the mean, either way; the standard deviation unless the distribution is uniform";
             3 Correlation correlation: percent(2, 0), Effect, "How much a delay resembles the one before";
             4 PeriodUs period_us: number(1..=HOUR_US, 1_000_000), Effect, "Length of a limit's period";
-            5 Quota quota: number(0..=MOST, 0), Effect, "I/Os let through in each period, per device; 0 is no limit";
+            5 Quota quota: number(0..=MOST, 0), Effect, "I/Os let through in each period, per device";
             6 Device device: text(""), Filter, "Only I/O to these: a disk, a partition of it";
             7 Op op: text(""), Filter, "Only these operations; of the conditions sync, fua and meta, all that are named must hold";
             8 Sectors sectors: text(""), Filter, "Only I/O that touches these ranges of the disk, in sectors of 512 bytes";
@@ -75,6 +75,11 @@ macro_rules! declare {
                 match self {
                     $(Self::$attribute => stringify!($file),)*
                 }
+            }
+
+            /// The attribute whose file has this name.
+            pub fn named(file: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|attribute| attribute.file() == file)
             }
 
             /// What it can be, and is in a new injection.

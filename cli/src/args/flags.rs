@@ -2,7 +2,7 @@
 
 //! The flags that set an injection's attributes, made from the table of attributes.
 
-use crate::interface::{ATTRIBUTES, Attribute, Kind, Settings, Value, units::Unit};
+use crate::interface::{ATTRIBUTES, Attribute, Kind, Name, Section, Settings, Value, units::Unit};
 use clap::{
     Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, Error, FromArgMatches,
     builder::{PossibleValue, TypedValueParser},
@@ -19,7 +19,7 @@ impl Args for Settings {
         };
         let delays = ATTRIBUTES
             .iter()
-            .filter(|attribute| ["delay_us", "percentiles"].contains(&attribute.name));
+            .filter(|attribute| [Name::DelayUs, Name::Percentiles].contains(&attribute.name));
         let delay = ArgGroup::new("delay")
             .args(delays.flat_map(ids))
             .multiple(true);
@@ -28,7 +28,7 @@ impl Args for Settings {
             .fold(command, |command, attribute| {
                 command
                     .args(flags(attribute))
-                    .group(ArgGroup::new(attribute.name).args(ids(attribute)))
+                    .group(ArgGroup::new(attribute.file()).args(ids(attribute)))
             })
             .group(delay)
     }
@@ -103,16 +103,25 @@ impl TypedValueParser for Completed {
     }
 }
 
+/// The heading of a section in the help.
+fn heading(section: Section) -> &'static str {
+    match section {
+        Section::Filter => "Which I/O",
+        Section::Effect => "What happens to it",
+        Section::Time => "When",
+    }
+}
+
 /// The flags that set an attribute: its own name, and for a time one that takes units.
 fn flags(attribute: &'static Attribute) -> Vec<Arg> {
     let flag = |name: &str| {
         Arg::new(format!("--{name}"))
             .long(name.to_owned())
-            .help_heading(attribute.section.heading())
+            .help_heading(heading(attribute.name.section()))
             // The message about a negative value is to name the range.
             .allow_hyphen_values(true)
     };
-    let in_full = format!("{} {}", attribute.help, attribute.accepted());
+    let in_full = format!("{} {}", attribute.help(), attribute.accepted());
     let own = flag(&attribute.flag()).value_parser(|text: &str| attribute.parse(text));
     match (&attribute.kind, attribute.flag_with_unit()) {
         (
@@ -128,7 +137,7 @@ fn flags(attribute: &'static Attribute) -> Vec<Arg> {
                 flag(name)
                     .value_name("TIME")
                     .value_parser(|text: &str| attribute.parse_with_unit(text))
-                    .help(attribute.help)
+                    .help(attribute.help())
                     .long_help(in_full),
                 own.value_name(value).help(same).hide_short_help(true),
             ]
@@ -141,7 +150,7 @@ fn flags(attribute: &'static Attribute) -> Vec<Arg> {
             };
             vec![
                 own.value_name(value)
-                    .help(attribute.help)
+                    .help(attribute.help())
                     .long_help(in_full),
             ]
         }
@@ -161,7 +170,7 @@ fn flags(attribute: &'static Attribute) -> Vec<Arg> {
             vec![
                 own.value_name(form.value_name())
                     .action(action)
-                    .help(attribute.help)
+                    .help(attribute.help())
                     .long_help(in_full),
             ]
         }

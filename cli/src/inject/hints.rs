@@ -5,11 +5,7 @@
 use super::reach::named;
 use crate::{
     error::note,
-    interface::{
-        Settings,
-        attributes::{DEVICE, ENABLED},
-        ceiling,
-    },
+    interface::{Name, Settings, attributes::ENABLED, ceiling},
     system::{Roots, attached::attached_names, disk::requests},
 };
 use std::ffi::OsStr;
@@ -26,7 +22,7 @@ const MOST_REQUESTS: u64 = 2_048;
 /// Prints why an injection that was just made does not work as asked for.
 pub(super) fn hints(roots: &Roots, name: &str, settings: &Settings) {
     let attached = attached_names(roots);
-    match settings.text(DEVICE) {
+    match settings.text(Name::Device) {
         Some(devices) => {
             let named = named(roots, devices).into_iter();
             for disk in named.filter(|disk| !attached.contains(disk)) {
@@ -56,11 +52,11 @@ pub(super) fn hints(roots: &Roots, name: &str, settings: &Settings) {
 /// A sentence for each option that does nothing as long as others are not given too.
 pub(super) fn idle(settings: &Settings) -> Vec<String> {
     let is_set = |name| settings.number(name).is_some_and(|number| number > 0);
-    let percentiles = settings.text("percentiles").is_some();
-    let varies = is_set("jitter_us") || percentiles;
-    let probability = settings.number("probability").unwrap_or(ALWAYS);
+    let percentiles = settings.text(Name::Percentiles).is_some();
+    let varies = is_set(Name::JitterUs) || percentiles;
+    let probability = settings.number(Name::Probability).unwrap_or(ALWAYS);
     let draws = varies || (1..ALWAYS).contains(&probability);
-    let works = is_set("delay_us") || varies || is_set("quota");
+    let works = is_set(Name::DelayUs) || varies || is_set(Name::Quota);
     let sentences = [
         (
             !works,
@@ -68,19 +64,19 @@ pub(super) fn idle(settings: &Settings) -> Vec<String> {
         ),
         (probability == 0, "--probability 0 lets all I/O go as usual"),
         (
-            is_set("correlation") && !varies,
+            is_set(Name::Correlation) && !varies,
             "--correlation does nothing without --jitter or --percentiles",
         ),
         (
-            settings.text("distribution").is_some() && !is_set("jitter_us"),
+            settings.text(Name::Distribution).is_some() && !is_set(Name::JitterUs),
             "--distribution does nothing without --jitter",
         ),
         (
-            is_set("seed") && !draws,
+            is_set(Name::Seed) && !draws,
             "--seed does nothing without --jitter, --percentiles or --probability",
         ),
         (
-            settings.number("period_us").is_some() && !is_set("quota"),
+            settings.number(Name::PeriodUs).is_some() && !is_set(Name::Quota),
             "--period does nothing without --quota",
         ),
     ];
@@ -94,10 +90,10 @@ pub(super) fn idle(settings: &Settings) -> Vec<String> {
 /// A sentence for each disk on which the delay allows less than was asked for.
 fn low_ceilings(roots: &Roots, name: &str, settings: &Settings) -> Vec<String> {
     let asked = settings
-        .number("quota")
+        .number(Name::Quota)
         .filter(|quota| *quota > 0)
         .map(|quota| {
-            let period_us = settings.number("period_us").unwrap_or(1_000_000);
+            let period_us = settings.number(Name::PeriodUs).unwrap_or(1_000_000);
             u128::from(quota) * 1_000_000 / u128::from(period_us.max(1))
         });
     let ceilings = ceiling::read(roots, OsStr::new(name));
@@ -155,9 +151,9 @@ mod tests {
         write("config/ioem/x/ceiling", "sda 60\nsdb 1920\n");
         write("sys/block/sda/queue/nr_requests", "64\n");
         write("sys/block/sdb/queue/nr_requests", "2048\n");
-        let told = |given: &[(&str, &str)]| {
+        let told = |given: &[(Name, &str)]| {
             let given = given.iter().map(|(name, text)| {
-                let attribute = attribute(name).unwrap();
+                let attribute = attribute(*name);
                 (attribute, attribute.parse(text).unwrap())
             });
             low_ceilings(&roots, "x", &Settings::new(given).unwrap())
@@ -168,17 +164,17 @@ mod tests {
             format!("with this delay, sda does at most 60 I/Os a second{than} {raise}")
         };
         assert_eq!(told(&[]), [low("")]);
-        let both = told(&[("quota", "4"), ("period_us", "1000")]);
+        let both = told(&[(Name::Quota, "4"), (Name::PeriodUs, "1000")]);
         let than = ", fewer than the 4000 of the limit";
         assert_eq!(both[0], low(than));
         let most = format!(
             "with this delay, sdb does at most 1920 I/Os a second{than} (nr_requests 2048)"
         );
         assert_eq!(both[1..], [most]);
-        assert!(told(&[("quota", "60")]).is_empty());
+        assert!(told(&[(Name::Quota, "60")]).is_empty());
         write("config/ioem/x/ceiling", "sda 60\nsdb 1920\n... 30 more\n");
         let more = "and 30 more disks that the kernel had no room for";
         assert_eq!(told(&[]), [low(""), more.to_owned()]);
-        assert!(told(&[("quota", "60")]).is_empty());
+        assert!(told(&[(Name::Quota, "60")]).is_empty());
     }
 }

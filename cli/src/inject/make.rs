@@ -5,11 +5,7 @@
 use super::{owned::Owned, resolve};
 use crate::{
     error::{Exit, all_of, failure},
-    interface::{
-        Settings,
-        attributes::{CGROUP, PID_NS},
-        existing::recover_command,
-    },
+    interface::{Name, Settings, existing::recover_command},
     system::{Roots, step::Step},
 };
 use anyhow::Result;
@@ -107,13 +103,14 @@ fn why(step: &Step, error: &io::Error) -> anyhow::Error {
             ),
         );
     }
-    let attribute = file.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let attribute = file.file_name().and_then(OsStr::to_str);
+    let attribute = attribute.and_then(Name::named);
     let number = error.raw_os_error().map(Errno::from_raw_os_error);
     let (exit, message) = match (attribute, number) {
-        (CGROUP, Some(Errno::NOENT | Errno::NOTDIR | Errno::INVAL)) => {
+        (Some(Name::Cgroup), Some(Errno::NOENT | Errno::NOTDIR | Errno::INVAL)) => {
             (Exit::Name, format!("{value} is no cgroup of a cgroup v2"))
         }
-        (CGROUP, Some(Errno::OPNOTSUPP)) => {
+        (Some(Name::Cgroup), Some(Errno::OPNOTSUPP)) => {
             let parent = Path::new(value).parent().unwrap_or(Path::new(value));
             let control = parent.join("cgroup.subtree_control");
             (
@@ -124,7 +121,7 @@ fn why(step: &Step, error: &io::Error) -> anyhow::Error {
                 ),
             )
         }
-        (PID_NS, Some(Errno::SRCH)) => return resolve::no_process(value),
+        (Some(Name::PidNs), Some(Errno::SRCH)) => return resolve::no_process(value),
         (_, Some(Errno::NOSPC)) => (
             Exit::Failure,
             "no more than 64 injections act on one disk; end others with `kchaos recover`"
@@ -138,7 +135,6 @@ fn why(step: &Step, error: &io::Error) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interface::attributes::DEVICE;
 
     #[test]
     fn names_that_are_made_up_count() {
@@ -152,17 +148,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (attribute, value, error, expected) in [
             (
-                CGROUP,
+                Name::Cgroup,
                 "/c/a",
                 Errno::OPNOTSUPP,
                 "echo +io > /c/cgroup.subtree_control",
             ),
-            (CGROUP, "/c/a", Errno::INVAL, "/c/a is no cgroup"),
-            (PID_NS, "12", Errno::SRCH, "no process 12"),
-            (DEVICE, "sda", Errno::NOSPC, "no more than 64 injections"),
-            (DEVICE, "sda", Errno::INVAL, "cannot write sda to "),
+            (Name::Cgroup, "/c/a", Errno::INVAL, "/c/a is no cgroup"),
+            (Name::PidNs, "12", Errno::SRCH, "no process 12"),
+            (
+                Name::Device,
+                "sda",
+                Errno::NOSPC,
+                "no more than 64 injections",
+            ),
+            (Name::Device, "sda", Errno::INVAL, "cannot write sda to "),
         ] {
-            let file = folder.path().join(attribute);
+            let file = folder.path().join(attribute.file());
             std::fs::write(&file, "").unwrap();
             let value = value.to_owned();
             let message = why(&Step::Set { file, value }, &error.into()).to_string();

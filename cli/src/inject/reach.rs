@@ -4,8 +4,7 @@
 
 use crate::{
     interface::{
-        Settings,
-        attributes::{DEVICE, DURATION},
+        Name, Settings,
         existing::all,
         snapshot::{Snapshot, State},
     },
@@ -16,7 +15,7 @@ use std::collections::BTreeSet;
 /// The disks whose I/O an injection can reach: those that it names, which may be attached later, or
 /// all that are on ioem.
 pub(crate) fn reached(roots: &Roots, settings: &Settings) -> Vec<String> {
-    match settings.text(DEVICE) {
+    match settings.text(Name::Device) {
         Some(devices) => named(roots, devices).into_iter().collect(),
         None => attached_names(roots),
     }
@@ -36,10 +35,10 @@ pub(crate) fn endless(roots: &Roots, disk: &str) -> Vec<String> {
     let names = all(roots).unwrap_or_default();
     let all_enabled = roots.enabled().unwrap_or(true);
     let acts = |seen: &Snapshot| {
-        let devices = seen.values.text(DEVICE);
+        let devices = seen.values.text(Name::Device);
         seen.state == State::On
             && seen.values.has_effect()
-            && seen.values.number(DURATION).is_none()
+            && seen.values.number(Name::DurationMs).is_none()
             && devices.is_none_or(|devices| named(roots, devices).contains(disk))
     };
     let names = names.iter().filter(|name| {

@@ -4,10 +4,7 @@
 
 use crate::{
     error::{Exit, failure, note},
-    interface::{
-        Settings, Value,
-        attributes::{CGROUP, DEVICE, PID_NS},
-    },
+    interface::{Name, Settings, Value},
     system::{
         Roots,
         block::{self, Found, is_number},
@@ -33,7 +30,7 @@ const MOST_MINOR: u64 = 1_048_575;
 /// [`Exit::Name`] if there is no such device, cgroup or process.
 pub(crate) fn resolved(roots: &Roots, settings: &Settings) -> Result<Settings> {
     let mut resolved = settings.clone();
-    if let Some(devices) = settings.text(DEVICE) {
+    if let Some(devices) = settings.text(Name::Device) {
         let mut names: Vec<String> = Vec::new();
         for name in devices.split(',') {
             let name = device(roots, name)?;
@@ -41,12 +38,12 @@ pub(crate) fn resolved(roots: &Roots, settings: &Settings) -> Result<Settings> {
                 names.push(name);
             }
         }
-        resolved.set(DEVICE, Value::Text(names.join(" ")));
+        resolved.set(Name::Device, Value::Text(names.join(" ")));
     }
-    if let Some(path) = settings.text(CGROUP) {
-        resolved.set(CGROUP, Value::Text(cgroup(roots, path)?));
+    if let Some(path) = settings.text(Name::Cgroup) {
+        resolved.set(Name::Cgroup, Value::Text(cgroup(roots, path)?));
     }
-    if let Some(process) = settings.text(PID_NS) {
+    if let Some(process) = settings.text(Name::PidNs) {
         check_process(roots, process)?;
     }
     Ok(resolved)

@@ -1,31 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The table of an injection's attributes, from which flags, checks, the list and its JSON are
-//! made.
+//! The attributes of an injection, as people meet them: the driver's table of names, ranges, defaults
+//! and meanings, with units, flags and an order. Flags, checks, the list and its JSON are made from
+//! it.
 
 use super::{
     form::Form,
-    units::{HOUR_US, Time, Unit},
+    units::{Time, Unit},
 };
+use chaos_policy::policy::attributes as driver;
 use std::ops::RangeInclusive;
 
-/// The largest number of 32 bits.
-const MOST: u64 = 0xffff_ffff;
+pub use driver::{Attribute as Name, Section};
 
-/// The attribute that starts an injection, and is therefore written last.
-pub(crate) const ENABLED: &str = "enabled";
+/// The file that starts an injection; another one beside the injections starts all.
+pub(crate) const ENABLED: &str = Name::Enabled.file();
 
-/// The attribute that says for how long an injection lasts.
-pub(crate) const DURATION: &str = "duration_ms";
-
-/// The attribute that names the devices whose I/O is affected.
-pub(crate) const DEVICE: &str = "device";
-
-/// The attribute that names the cgroup whose I/O is affected.
-pub(crate) const CGROUP: &str = "cgroup";
-
-/// The attribute that names a process, of whose PID namespace the I/O is affected.
-pub(crate) const PID_NS: &str = "pid_ns";
+/// The file that says for how long an injection lasts.
+pub(crate) const DURATION: &str = Name::DurationMs.file();
 
 const DELAY: Unit = Unit::microseconds("delay");
 const JITTER: Unit = Unit::microseconds("jitter");
@@ -41,65 +33,57 @@ const FOR: Unit = Unit::Time(Time {
 ///
 /// An attribute that the driver gains is a line here.
 #[rustfmt::skip]
-pub const ATTRIBUTES: [Attribute; 21] = [
-    Attribute::text(DEVICE, Form::Devices, Section::Filter, "Only I/O to these: a disk, a partition of it, or the mount point or any file of what is on it"),
-    Attribute::text("op", Form::Operations, Section::Filter, "Only these operations; of the conditions sync, fua and meta, all that are named must hold"),
-    Attribute::text(CGROUP, Form::Cgroup, Section::Filter, "Only I/O of this cgroup (v2) and those below it, buffered writes included"),
-    Attribute::text(PID_NS, Form::Process, Section::Filter, "Only I/O that processes of this process's PID namespace submit"),
-    Attribute::text("sectors", Form::Sectors, Section::Filter, "Only I/O that touches these ranges of the disk, in sectors of 512 bytes"),
-    Attribute::number("min_bytes", Unit::Bytes, 0..=MOST, 0, Section::Filter, "Only I/O of at least so many bytes; 0 is any, 4k is 4096, 1m is 1048576"),
-    Attribute::number("max_bytes", Unit::Bytes, 0..=MOST, 0, Section::Filter, "Only I/O of at most so many bytes; 0 is any"),
-    Attribute::number("probability", Unit::Percent { places: 4 }, 0..=1_000_000, 1_000_000, Section::Filter, "Share of that I/O that is affected, with up to four decimals"),
-    Attribute::number("every", Unit::Number, 1..=MOST, 1, Section::Filter, "Only each n-th of that I/O, counted per device"),
-    Attribute::number("times", Unit::Number, 0..=MOST, 0, Section::Filter, "Stop after so many affected I/Os, on all devices together; 0 is no end"),
-    Attribute::number("delay_us", DELAY, 0..=HOUR_US, 0, Section::Effect, "Mean delay of each I/O"),
-    Attribute::number("jitter_us", JITTER, 0..=HOUR_US, 0, Section::Effect, "How far a delay may be from the mean, either way; the standard deviation unless the distribution is uniform"),
-    Attribute::number("correlation", Unit::Percent { places: 2 }, 0..=10_000, 0, Section::Effect, "How much a delay resembles the one before"),
-    Attribute::text("distribution", Form::Distribution, Section::Effect, "How delays spread around the mean, as in tc netem"),
-    Attribute::text("percentiles", Form::Percentiles, Section::Effect, "Delays such as were measured, instead of mean and jitter: so many per cent are at most so long; a number without unit is microseconds"),
-    Attribute::number("seed", Unit::Number, 0..=u64::MAX, 0, Section::Effect, "Draw the same random numbers each time; 0 draws others each time"),
-    Attribute::number("period_us", PERIOD, 1..=HOUR_US, 1_000_000, Section::Effect, "Length of a limit's period"),
-    Attribute::number("quota", Unit::Number, 0..=MOST, 0, Section::Effect, "I/Os let through in each period, per device; 0 is no limit"),
-    Attribute::text("hold", Form::Way, Section::Effect, "What is held: the request, so that the disk is slow, or the completion, so that only this I/O is; auto: the request if all I/O of a disk is affected, else the completion"),
-    Attribute::number(DURATION, FOR, 0..=MOST, 0, Section::Time, "End by itself after this time; 0 is no end; not with -- COMMAND"),
-    Attribute::number(ENABLED, Unit::Number, 0..=1, 1, Section::Time, "0 prepares the injection without starting it"),
+pub const ATTRIBUTES: [Attribute; Name::COUNT] = [
+    Attribute::text(Name::Device, Form::Devices).and(", or the mount point or any file of what is on it"),
+    Attribute::text(Name::Op, Form::Operations),
+    Attribute::text(Name::Cgroup, Form::Cgroup),
+    Attribute::text(Name::PidNs, Form::Process),
+    Attribute::text(Name::Sectors, Form::Sectors),
+    Attribute::number(Name::MinBytes, Unit::Bytes).and(", 4k is 4096, 1m is 1048576"),
+    Attribute::number(Name::MaxBytes, Unit::Bytes),
+    Attribute::percent(Name::Probability),
+    Attribute::number(Name::Every, Unit::Number),
+    Attribute::number(Name::Times, Unit::Number),
+    Attribute::number(Name::DelayUs, DELAY),
+    Attribute::number(Name::JitterUs, JITTER),
+    Attribute::percent(Name::Correlation),
+    Attribute::text(Name::Distribution, Form::Distribution),
+    Attribute::text(Name::Percentiles, Form::Percentiles).and("; a number without unit is microseconds"),
+    Attribute::number(Name::Seed, Unit::Number),
+    Attribute::number(Name::PeriodUs, PERIOD),
+    Attribute::number(Name::Quota, Unit::Number).and("; 0 is no limit"),
+    Attribute::text(Name::Hold, Form::Way),
+    Attribute::number(Name::DurationMs, FOR).and("; not with -- COMMAND"),
+    Attribute::number(Name::Enabled, Unit::Number),
 ];
 
 /// `quota` as `inject limit` takes it: 0, which is no limit, is rejected.
-pub(crate) const LIMIT: Attribute = Attribute::number(
-    "quota",
-    Unit::Number,
-    1..=MOST,
-    1,
-    Section::Effect,
-    "I/Os let through in each period, per device",
-);
+pub(crate) const LIMIT: Attribute = Attribute::number(Name::Quota, Unit::Number).from(1);
+
+/// Where each attribute is in [`ATTRIBUTES`].
+const PLACES: [usize; Name::COUNT] = {
+    let mut places = [Name::COUNT; Name::COUNT];
+    let mut place = 0;
+    while place < Name::COUNT {
+        let of_driver = ATTRIBUTES[place].name as usize;
+        assert!(
+            places[of_driver] == Name::COUNT,
+            "an attribute has two lines"
+        );
+        places[of_driver] = place;
+        place += 1;
+    }
+    places
+};
 
 /// The attribute of that name.
-pub fn attribute(name: &str) -> Option<&'static Attribute> {
-    ATTRIBUTES.iter().find(|attribute| attribute.name == name)
+pub fn attribute(name: Name) -> &'static Attribute {
+    &ATTRIBUTES[place(name)]
 }
 
-/// Where the help shows an attribute's flags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Section {
-    /// Which I/O is affected.
-    Filter,
-    /// What happens to that I/O.
-    Effect,
-    /// When it happens.
-    Time,
-}
-
-impl Section {
-    /// The heading in the help.
-    pub fn heading(self) -> &'static str {
-        match self {
-            Self::Filter => "Which I/O",
-            Self::Effect => "What happens to it",
-            Self::Time => "When",
-        }
-    }
+/// Its place in the order in which attributes are written and shown.
+pub(crate) fn place(name: Name) -> usize {
+    PLACES[name as usize]
 }
 
 /// The values that an attribute can have.
@@ -109,10 +93,8 @@ pub enum Kind {
     Number {
         /// The unit that it counts.
         unit: Unit,
-        /// The values that the driver accepts.
+        /// The values that are accepted.
         range: RangeInclusive<u64>,
-        /// Its value in a new injection.
-        default: u64,
     },
     /// A text.
     Text(Form),
@@ -130,49 +112,75 @@ pub enum Value {
 /// A file of an injection's directory.
 #[derive(Debug)]
 pub struct Attribute {
-    /// Its file name.
-    pub name: &'static str,
+    /// The driver's attribute.
+    pub name: Name,
     /// The values that it can have.
     pub kind: Kind,
-    /// Where the help shows it.
-    pub section: Section,
-    /// The sentence about it in the help.
-    pub help: &'static str,
+    /// What the help tells beyond the driver's sentence.
+    and: &'static str,
 }
 
 impl Attribute {
-    const fn number(
-        name: &'static str,
-        unit: Unit,
-        range: RangeInclusive<u64>,
-        default: u64,
-        section: Section,
-        help: &'static str,
-    ) -> Self {
+    /// A number that is written as it is in this unit.
+    const fn number(name: Name, unit: Unit) -> Self {
+        let driver::Kind::Number(number) = name.kind() else {
+            panic!("the driver has it as a text");
+        };
+        let kind = Kind::Number {
+            unit,
+            range: number.least..=number.most,
+        };
         Self {
             name,
-            kind: Kind::Number {
-                unit,
-                range,
-                default,
-            },
-            section,
-            help,
+            kind,
+            and: "",
         }
     }
 
-    const fn text(name: &'static str, form: Form, section: Section, help: &'static str) -> Self {
+    /// Per cents, with the decimals that the driver takes.
+    const fn percent(name: Name) -> Self {
+        let places = match name.kind() {
+            driver::Kind::Number(number) => number.decimals as u32,
+            driver::Kind::Text(_) => 0,
+        };
+        Self::number(name, Unit::Percent { places })
+    }
+
+    const fn text(name: Name, form: Form) -> Self {
         Self {
             name,
             kind: Kind::Text(form),
-            section,
-            help,
+            and: "",
         }
+    }
+
+    /// The same, with more in the help.
+    const fn and(mut self, more: &'static str) -> Self {
+        self.and = more;
+        self
+    }
+
+    /// The same, of numbers from `least` on.
+    const fn from(mut self, least: u64) -> Self {
+        if let Kind::Number { range, .. } = &mut self.kind {
+            *range = least..=*range.end();
+        }
+        self
+    }
+
+    /// Its file name.
+    pub fn file(&self) -> &'static str {
+        self.name.file()
+    }
+
+    /// The sentence about it in the help.
+    pub(crate) fn help(&self) -> String {
+        format!("{}{}", self.name.help(), self.and)
     }
 
     /// The flag that takes the same values as the file.
     pub fn flag(&self) -> String {
-        self.name.replace('_', "-")
+        self.file().replace('_', "-")
     }
 
     /// The flag that takes a time with its unit, for an attribute that is a time.
@@ -188,9 +196,9 @@ impl Attribute {
 
     /// Its value in a new injection.
     pub fn default(&self) -> Value {
-        match &self.kind {
-            Kind::Number { default, .. } => Value::Number(*default),
-            Kind::Text(form) => Value::Text(form.default().to_owned()),
+        match self.name.kind() {
+            driver::Kind::Number(number) => Value::Number(number.default),
+            driver::Kind::Text(text) => Value::Text(text.to_owned()),
         }
     }
 
@@ -207,16 +215,14 @@ impl Attribute {
 
     /// The values that are accepted, and the default, in words.
     pub fn accepted(&self) -> String {
-        let default = match &self.kind {
-            Kind::Number { unit, default, .. } => match unit {
-                Unit::Number | Unit::Bytes => default.to_string(),
-                Unit::Percent { .. } | Unit::Time(_) => unit.show(*default),
+        let default = match (&self.kind, self.default()) {
+            (Kind::Number { unit, .. }, Value::Number(number)) => match unit {
+                Unit::Number | Unit::Bytes => number.to_string(),
+                Unit::Percent { .. } | Unit::Time(_) => unit.show(number),
             },
-            Kind::Text(Form::Percentiles) => "none".to_owned(),
-            Kind::Text(form) => match form.default() {
-                "" => "any".to_owned(),
-                default => default.to_owned(),
-            },
+            (Kind::Text(Form::Percentiles), _) => "none".to_owned(),
+            (_, Value::Text(text)) if text.is_empty() => "any".to_owned(),
+            (_, default) => self.show(&default),
         };
         format!("[{}; default {default}]", self.range())
     }
@@ -228,10 +234,9 @@ mod tests {
 
     #[test]
     fn what_says_which_io_is_meant_comes_first_and_the_start_last() {
-        let place = |name| ATTRIBUTES.iter().position(|row| row.name == name).unwrap();
-        assert_eq!(place(ENABLED), ATTRIBUTES.len() - 1);
-        assert_eq!(place(DURATION), ATTRIBUTES.len() - 2);
-        let sections: Vec<Section> = ATTRIBUTES.iter().map(|row| row.section).collect();
+        assert_eq!(place(Name::Enabled), Name::COUNT - 1);
+        assert_eq!(place(Name::DurationMs), Name::COUNT - 2);
+        let sections: Vec<Section> = ATTRIBUTES.iter().map(|row| row.name.section()).collect();
         assert!(sections.is_sorted_by_key(|section| *section as u8));
     }
 }

@@ -73,15 +73,6 @@ impl Form {
         }
     }
 
-    /// The text in a new injection.
-    pub fn default(self) -> &'static str {
-        match self {
-            Self::Distribution => DISTRIBUTIONS[0],
-            Self::Way => WAYS[0],
-            _ => "",
-        }
-    }
-
     /// The name of a value in the help.
     pub fn value_name(self) -> &'static str {
         match self {

@@ -18,7 +18,7 @@ impl Attribute {
     pub fn parse(&self, text: &str) -> Result<Value, String> {
         let (unit, range) = match &self.kind {
             Kind::Text(form) => return form.parse(text).map(Value::Text),
-            Kind::Number { unit, range, .. } => (*unit, range),
+            Kind::Number { unit, range } => (*unit, range),
         };
         let value = match text.strip_prefix('-').map(|rest| unit.read(rest)) {
             Some(Ok(_)) => None,
@@ -50,7 +50,6 @@ impl Attribute {
         let Kind::Number {
             unit: unit @ Unit::Time(time),
             range,
-            ..
         } = &self.kind
         else {
             return self.parse(text);
@@ -128,26 +127,19 @@ fn out_of_range(range: &RangeInclusive<u64>, in_words: &str) -> String {
 mod tests {
     use super::*;
     use crate::interface::{
-        attributes::{ATTRIBUTES, DURATION, ENABLED, attribute},
+        attributes::{ATTRIBUTES, Name, attribute},
         units::Time,
     };
-
-    fn named(name: &str) -> &'static Attribute {
-        attribute(name).unwrap()
-    }
 
     #[test]
     fn every_row_holds_together() {
         for attribute in &ATTRIBUTES {
-            let Kind::Number {
-                unit,
-                range,
-                default,
-            } = &attribute.kind
+            let (Kind::Number { unit, range }, Value::Number(default)) =
+                (&attribute.kind, attribute.default())
             else {
                 continue;
             };
-            assert!(range.contains(default), "{attribute:?}");
+            assert!(range.contains(&default), "{attribute:?}");
             let suffix = match unit {
                 Unit::Time(Time { microseconds, .. }) => {
                     Some(if *microseconds == 1 { "_us" } else { "_ms" })
@@ -156,10 +148,10 @@ mod tests {
                 Unit::Number | Unit::Percent { .. } => None,
             };
             assert!(
-                suffix.is_none_or(|suffix| attribute.name.ends_with(suffix)),
+                suffix.is_none_or(|suffix| attribute.file().ends_with(suffix)),
                 "{attribute:?}"
             );
-            for value in [*range.start(), *default, *range.end()].map(Value::Number) {
+            for value in [*range.start(), default, *range.end()].map(Value::Number) {
                 let text = attribute.file_text(&value);
                 assert_eq!(attribute.parse(&text), Ok(value.clone()));
                 assert_eq!(attribute.parse_file(&text), Ok(value.clone()));
@@ -170,110 +162,116 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_the_drivers() {
-        for (name, most, too_much) in [
-            ("enabled", "1", "2"),
-            ("delay_us", "3600000000", "3600000001"),
-            ("jitter_us", "3600000000", "3600000001"),
-            ("correlation", "100", "100.01"),
-            ("period_us", "3600000000", "3600000001"),
-            ("quota", "4294967295", "4294967296"),
-            ("min_bytes", "4294967295", "4294967296"),
-            ("max_bytes", "4294967295", "4g"),
-            ("probability", "100", "100.0001"),
-            ("every", "4294967295", "4294967296"),
-            ("times", "4294967295", "4294967296"),
-            ("seed", "18446744073709551615", "18446744073709551616"),
-            ("duration_ms", "4294967295", "4294967296"),
-        ] {
-            assert!(named(name).parse(most).is_ok(), "{name}");
-            for wrong in [too_much, "-1"] {
-                let message = named(name).parse(wrong).unwrap_err();
-                let expected = if name == ENABLED { "0 or 1" } else { most };
+    fn numbers_are_taken_up_to_the_drivers_bounds() {
+        for attribute in &ATTRIBUTES {
+            let Kind::Number { unit, range } = &attribute.kind else {
+                continue;
+            };
+            let most = unit.file_text(*range.end());
+            assert!(attribute.parse(&most).is_ok(), "{attribute:?}");
+            let too_much = match range.end().checked_add(1) {
+                Some(number) => unit.file_text(number),
+                None => "18446744073709551616".to_owned(),
+            };
+            let expected = if is_switch(range) { "0 or 1" } else { &most };
+            for wrong in [&too_much, "-1"] {
+                let message = attribute.parse(wrong).unwrap_err();
                 let last = message.split(" to ").last().unwrap();
                 assert!(
                     last.starts_with(expected) || message.ends_with(expected),
-                    "{name}: {message}"
+                    "{attribute:?}: {message}"
                 );
             }
-        }
-        for name in ["period_us", "every"] {
-            assert!(named(name).parse("0").is_err());
+            if let Some(number) = range.start().checked_sub(1) {
+                assert!(attribute.parse(&unit.file_text(number)).is_err());
+            }
         }
     }
 
     #[test]
     fn a_time_with_its_unit_is_told_its_range_in_units() {
         assert_eq!(
-            named("delay_us").parse_with_unit("10ms"),
+            attribute(Name::DelayUs).parse_with_unit("10ms"),
             Ok(Value::Number(10_000))
         );
         assert_eq!(
-            named(DURATION).parse_with_unit("30s"),
+            attribute(Name::DurationMs).parse_with_unit("30s"),
             Ok(Value::Number(30_000))
         );
         for (name, text, expected) in [
-            ("period_us", "2h", "it has to be from 1us to 1h"),
+            (Name::PeriodUs, "2h", "it has to be from 1us to 1h"),
             (
-                "delay_us",
+                Name::DelayUs,
                 "10",
                 "a time needs a unit: 10us, 10ms or 10s; --delay-us takes microseconds",
             ),
             (
-                DURATION,
+                Name::DurationMs,
                 "10",
                 "a time needs a unit: 10us, 10ms or 10s; --duration-ms takes milliseconds",
             ),
-            (DURATION, "1.5ms", "the shortest step of this time is 1ms"),
+            (
+                Name::DurationMs,
+                "1.5ms",
+                "the shortest step of this time is 1ms",
+            ),
         ] {
-            assert_eq!(named(name).parse_with_unit(text).unwrap_err(), expected);
+            assert_eq!(attribute(name).parse_with_unit(text).unwrap_err(), expected);
         }
     }
 
     #[test]
     fn a_range_is_told_in_words_and_units() {
         for (name, text, expected) in [
-            ("quota", "-1", "from 0 to 4294967295"),
-            ("enabled", "2", "0 or 1"),
-            ("probability", "101%", "from 0 to 100%"),
+            (Name::Quota, "-1", "from 0 to 4294967295"),
+            (Name::Enabled, "2", "0 or 1"),
+            (Name::Probability, "101%", "from 0 to 100%"),
             (
-                "min_bytes",
+                Name::MinBytes,
                 "4g",
                 "from 0 to 4294967295 bytes, which is just below 4GiB",
             ),
             (
-                "delay_us",
+                Name::DelayUs,
                 "3600000001",
                 "from 0 to 3600000000 microseconds, which is 1h",
             ),
             (
-                DURATION,
+                Name::DurationMs,
                 "4294967296",
                 "from 0 to 4294967295 milliseconds, which is 49 days",
             ),
         ] {
-            let message = named(name).parse(text).unwrap_err();
+            let message = attribute(name).parse(text).unwrap_err();
             assert_eq!(message, format!("it has to be {expected}"));
         }
         assert_eq!(
-            named(DURATION).parse_with_unit("50d").unwrap_err(),
+            attribute(Name::DurationMs)
+                .parse_with_unit("50d")
+                .unwrap_err(),
             "it has to be from 0s to 4294967.295s, which is 49 days"
         );
-        assert_eq!(named("delay_us").accepted(), "[0s to 1h; default 0s]");
-        assert_eq!(named("probability").accepted(), "[0 to 100%; default 100%]");
+        assert_eq!(
+            attribute(Name::DelayUs).accepted(),
+            "[0s to 1h; default 0s]"
+        );
+        assert_eq!(
+            attribute(Name::Probability).accepted(),
+            "[0 to 100%; default 100%]"
+        );
     }
 
     #[test]
     fn programs_read_numbers_and_texts() {
         for (name, value, expected) in [
-            ("probability", Value::Number(1_000), json!(0.1)),
-            ("probability", Value::Number(1_000_000), json!(100)),
-            ("correlation", Value::Number(1_250), json!(12.5)),
-            ("op", Value::Text("read".to_owned()), json!("read")),
-            ("seed", Value::Number(u64::MAX), json!(u64::MAX)),
-            ("hold", named("hold").default(), json!("auto")),
+            (Name::Probability, Value::Number(1_000), json!(0.1)),
+            (Name::Probability, Value::Number(1_000_000), json!(100)),
+            (Name::Correlation, Value::Number(1_250), json!(12.5)),
+            (Name::Op, Value::Text("read".to_owned()), json!("read")),
+            (Name::Seed, Value::Number(u64::MAX), json!(u64::MAX)),
+            (Name::Hold, attribute(Name::Hold).default(), json!("auto")),
         ] {
-            assert_eq!(named(name).json(&value), expected);
+            assert_eq!(attribute(name).json(&value), expected);
         }
     }
 }

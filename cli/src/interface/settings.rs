@@ -2,7 +2,7 @@
 
 //! The settings and the name of a new injection, and the steps that make it.
 
-use super::attributes::{ATTRIBUTES, Attribute, ENABLED, Value, attribute};
+use super::attributes::{Attribute, ENABLED, Name, Value, attribute, place};
 use crate::system::step::Step;
 use std::path::Path;
 
@@ -30,7 +30,7 @@ impl Settings {
             values: Vec::new(),
         };
         for (attribute, value) in given {
-            if attribute.name == ENABLED {
+            if attribute.name == Name::Enabled {
                 settings.enabled = value != Value::Number(0);
             } else {
                 settings.values.push((attribute, value));
@@ -42,15 +42,15 @@ impl Settings {
 
     fn check_together(&self) -> Result<(), String> {
         let bytes = |name| self.number(name).unwrap_or(0);
-        let (least, most) = (bytes("min_bytes"), bytes("max_bytes"));
+        let (least, most) = (bytes(Name::MinBytes), bytes(Name::MaxBytes));
         if most != 0 && least > most {
             return Err(format!(
                 "--min-bytes {least} is more than --max-bytes {most}, so that no I/O would be \
                  affected; exchange them"
             ));
         }
-        if self.text("percentiles").is_some() {
-            for other in ["delay_us", "jitter_us", "distribution"] {
+        if self.text(Name::Percentiles).is_some() {
+            for other in [Name::DelayUs, Name::JitterUs, Name::Distribution] {
                 if let Some((attribute, _)) = self.find(other) {
                     let flag = attribute.flag();
                     let flag = attribute.flag_with_unit().unwrap_or(&flag);
@@ -63,14 +63,14 @@ impl Settings {
         Ok(())
     }
 
-    fn find(&self, name: &str) -> Option<&(&'static Attribute, Value)> {
+    fn find(&self, name: Name) -> Option<&(&'static Attribute, Value)> {
         self.values
             .iter()
             .find(|(attribute, _)| attribute.name == name)
     }
 
     /// The number that an attribute is to have.
-    pub fn number(&self, name: &str) -> Option<u64> {
+    pub fn number(&self, name: Name) -> Option<u64> {
         match self.find(name)? {
             (_, Value::Number(number)) => Some(*number),
             (_, Value::Text(_)) => None,
@@ -78,7 +78,7 @@ impl Settings {
     }
 
     /// The text that an attribute is to have.
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub fn text(&self, name: Name) -> Option<&str> {
         match self.find(name)? {
             (_, Value::Text(text)) => Some(text),
             (_, Value::Number(_)) => None,
@@ -86,12 +86,11 @@ impl Settings {
     }
 
     /// Gives an attribute another value.
-    pub(crate) fn set(&mut self, name: &str, value: Value) {
+    pub(crate) fn set(&mut self, name: Name, value: Value) {
         self.values.retain(|(attribute, _)| attribute.name != name);
+        self.values.push((attribute(name), value));
         self.values
-            .extend(attribute(name).map(|attribute| (attribute, value)));
-        self.values
-            .sort_by_key(|(attribute, _)| place_in_table(attribute));
+            .sort_by_key(|(attribute, _)| place(attribute.name));
     }
 
     /// The steps that make an injection whose settings all start together.
@@ -107,17 +106,13 @@ impl Settings {
         steps.extend(
             self.values
                 .iter()
-                .map(|(attribute, value)| set(attribute.name, attribute.file_text(value))),
+                .map(|(attribute, value)| set(attribute.file(), attribute.file_text(value))),
         );
         if self.enabled {
             steps.push(set(ENABLED, "1".to_owned()));
         }
         steps
     }
-}
-
-fn place_in_table(attribute: &Attribute) -> Option<usize> {
-    ATTRIBUTES.iter().position(|row| row.name == attribute.name)
 }
 
 /// Checks that an injection can have this name, and that the name stays in the driver's directory.
@@ -144,7 +139,6 @@ pub fn check_name(name: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interface::attributes::DURATION;
 
     fn texts(settings: &Settings) -> Vec<String> {
         let mut out = Vec::new();
@@ -155,14 +149,14 @@ mod tests {
         text.lines().map(str::to_owned).collect()
     }
 
-    fn given(name: &str, text: &str) -> (&'static Attribute, Value) {
-        let attribute = attribute(name).unwrap();
+    fn given(name: Name, text: &str) -> (&'static Attribute, Value) {
+        let attribute = attribute(name);
         (attribute, attribute.parse(text).unwrap())
     }
 
     #[test]
     fn an_injection_starts_last_or_not_at_all() {
-        let quota = given("quota", "15");
+        let quota = given(Name::Quota, "15");
         assert_eq!(
             texts(&Settings::new([quota.clone()]).unwrap()),
             [
@@ -173,16 +167,17 @@ mod tests {
             ]
         );
         assert_eq!(
-            texts(&Settings::new([given(ENABLED, "0"), quota]).unwrap()),
+            texts(&Settings::new([given(Name::Enabled, "0"), quota]).unwrap()),
             ["mkdir /d", "echo 0 > /d/enabled", "echo 15 > /d/quota"]
         );
     }
 
     #[test]
     fn a_lease_begins_just_before_the_start() {
-        let mut settings = Settings::new([given(DURATION, "5"), given("quota", "15")]).unwrap();
-        settings.set("op", Value::Text("read sync".to_owned()));
-        settings.set(DURATION, Value::Number(7));
+        let mut settings =
+            Settings::new([given(Name::DurationMs, "5"), given(Name::Quota, "15")]).unwrap();
+        settings.set(Name::Op, Value::Text("read sync".to_owned()));
+        settings.set(Name::DurationMs, Value::Number(7));
         assert_eq!(
             texts(&settings),
             [
@@ -200,18 +195,21 @@ mod tests {
     fn settings_that_contradict_each_other_are_refused() {
         for (given, expected) in [
             (
-                [given("min_bytes", "8k"), given("max_bytes", "4k")],
+                [given(Name::MinBytes, "8k"), given(Name::MaxBytes, "4k")],
                 "--min-bytes 8192 is more than --max-bytes 4096",
             ),
             (
-                [given("jitter_us", "8"), given("percentiles", "50:4ms")],
+                [
+                    given(Name::JitterUs, "8"),
+                    given(Name::Percentiles, "50:4ms"),
+                ],
                 "so does --jitter",
             ),
         ] {
             let message = Settings::new(given).unwrap_err();
             assert!(message.contains(expected), "{message}");
         }
-        let open = [given("min_bytes", "8k"), given("max_bytes", "0")];
+        let open = [given(Name::MinBytes, "8k"), given(Name::MaxBytes, "0")];
         assert!(Settings::new(open).is_ok());
     }
 

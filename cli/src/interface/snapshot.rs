@@ -3,7 +3,7 @@
 //! An injection as its files show it: its settings, its state and its numbers.
 
 use super::{
-    attributes::{ATTRIBUTES, DURATION, ENABLED},
+    attributes::{ATTRIBUTES, Name},
     ceiling,
     listed::Listed,
     stats::Stats,
@@ -41,14 +41,15 @@ impl State {
     }
 
     fn of(values: &Values, stats: &Stats, all_enabled: bool) -> Self {
-        let lease_passed = values.number(DURATION).is_some() && stats.get("remaining_ms") == 0;
-        if !all_enabled || values.number(ENABLED) == Some(0) {
+        let lease_passed =
+            values.number(Name::DurationMs).is_some() && stats.get("remaining_ms") == 0;
+        if !all_enabled || values.number(Name::Enabled) == Some(0) {
             Self::Off
         } else if stats.says_active() {
             Self::On
         } else if lease_passed {
             Self::Over
-        } else if values.number("times").is_some() {
+        } else if values.number(Name::Times).is_some() {
             Self::UsedUp
         } else {
             // Somebody has switched it off since its settings were read.
@@ -97,7 +98,7 @@ impl Snapshot {
         let directory = roots.injection(name);
         let mut values = Values::default();
         for attribute in &ATTRIBUTES {
-            let file = directory.join(attribute.name);
+            let file = directory.join(attribute.file());
             let text = match try_read(&file) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 result => result.map_err(|error| refused("read", &file, &error))?,
@@ -124,10 +125,10 @@ mod tests {
     use super::*;
     use crate::interface::attributes::{Value, attribute};
 
-    fn seen(files: &[(&str, u64)], stats: &str, all_enabled: bool) -> Snapshot {
+    fn seen(files: &[(Name, u64)], stats: &str, all_enabled: bool) -> Snapshot {
         let values = files
             .iter()
-            .map(|(name, number)| (attribute(name).unwrap(), Value::Number(*number)));
+            .map(|(name, number)| (attribute(*name), Value::Number(*number)));
         let ceilings = ceiling::parse("sda 100\n... 2 more\n");
         let stats = Stats::parse(stats);
         Snapshot::new(
@@ -146,23 +147,28 @@ mod tests {
             (&[][..], "active 1", true, State::On),
             (&[], "", true, State::On),
             (&[], "active 0", false, State::Off),
-            (&[(ENABLED, 0)], idle, true, State::Off),
+            (&[(Name::Enabled, 0)], idle, true, State::Off),
             (
-                &[(ENABLED, 0), (DURATION, 5), ("times", 5)],
+                &[(Name::Enabled, 0), (Name::DurationMs, 5), (Name::Times, 5)],
                 idle,
                 true,
                 State::Off,
             ),
             (
-                &[(DURATION, 5)],
+                &[(Name::DurationMs, 5)],
                 "active 1\nremaining_ms 5",
                 true,
                 State::On,
             ),
-            (&[(DURATION, 5)], idle, true, State::Over),
-            (&[(DURATION, 5), ("times", 5)], leased, true, State::UsedUp),
-            (&[("times", 5)], idle, true, State::UsedUp),
-            (&[("times", 5)], "active 1", true, State::On),
+            (&[(Name::DurationMs, 5)], idle, true, State::Over),
+            (
+                &[(Name::DurationMs, 5), (Name::Times, 5)],
+                leased,
+                true,
+                State::UsedUp,
+            ),
+            (&[(Name::Times, 5)], idle, true, State::UsedUp),
+            (&[(Name::Times, 5)], "active 1", true, State::On),
             (&[], idle, true, State::Off),
         ] {
             let seen = seen(files, stats, all_enabled);

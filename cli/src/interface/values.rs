@@ -2,7 +2,7 @@
 
 //! The values of an injection that exists.
 
-use super::attributes::{Attribute, Value, attribute};
+use super::attributes::{Attribute, Name, Value, attribute};
 
 /// The values of an injection's attributes, as far as the loaded module has them.
 #[derive(Debug, Default)]
@@ -10,39 +10,44 @@ pub(crate) struct Values(pub(crate) Vec<(&'static Attribute, Value)>);
 
 impl Values {
     /// The value of an attribute.
-    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, name: Name) -> Option<&Value> {
         let found = self.0.iter().find(|(attribute, _)| attribute.name == name);
         found.map(|(_, value)| value)
     }
 
+    /// The value, unless a new injection has it too.
+    fn changed(&self, name: Name) -> Option<&Value> {
+        let default = attribute(name).default();
+        self.get(name).filter(|value| **value != default)
+    }
+
     /// The number, unless a new injection has it too.
-    pub(crate) fn number(&self, name: &str) -> Option<u64> {
-        let default = attribute(name).map(Attribute::default);
-        match self.get(name) {
-            Some(Value::Number(number)) if default != Some(Value::Number(*number)) => Some(*number),
+    pub(crate) fn number(&self, name: Name) -> Option<u64> {
+        match self.changed(name) {
+            Some(Value::Number(number)) => Some(*number),
             _ => None,
         }
     }
 
-    /// The text, unless it is empty.
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        match self.get(name) {
+    /// The text, unless a new injection has it too, or it is empty.
+    pub(crate) fn text(&self, name: Name) -> Option<&str> {
+        match self.changed(name) {
             Some(Value::Text(text)) if !text.is_empty() => Some(text),
             _ => None,
         }
     }
 
     /// The number as people read it, unless a new injection has it too.
-    pub(crate) fn shown(&self, name: &str) -> Option<String> {
+    pub(crate) fn shown(&self, name: Name) -> Option<String> {
         let value = Value::Number(self.number(name)?);
-        Some(attribute(name)?.show(&value))
+        Some(attribute(name).show(&value))
     }
 
     /// Whether the injection does something to some I/O while it is on.
     pub(crate) fn has_effect(&self) -> bool {
-        let effects = ["delay_us", "jitter_us", "quota"];
-        let has_effect = self.text("percentiles").is_some()
-            || effects.iter().any(|name| self.number(name).is_some());
-        has_effect && self.number("probability") != Some(0)
+        let effects = [Name::DelayUs, Name::JitterUs, Name::Quota];
+        let has_effect = self.text(Name::Percentiles).is_some()
+            || effects.iter().any(|name| self.number(*name).is_some());
+        has_effect && self.number(Name::Probability) != Some(0)
     }
 }

@@ -2,7 +2,7 @@
 
 //! Says in words what an injection does, and to which I/O.
 
-use crate::interface::{attribute, form::CONDITIONS, units, values::Values};
+use crate::interface::{Name, attribute, form::CONDITIONS, units, values::Values};
 
 /// An injection with these values, in words.
 pub(crate) struct Described<'a>(pub(crate) &'a Values);
@@ -40,10 +40,10 @@ impl Described<'_> {
     }
 
     fn delay(&self) -> Option<String> {
-        let mut words = if let Some(percentiles) = self.0.text("percentiles") {
+        let mut words = if let Some(percentiles) = self.0.text(Name::Percentiles) {
             format!("delay with percentiles {}", with_units(percentiles))
         } else {
-            let (mean, jitter) = (self.0.shown("delay_us"), self.0.shown("jitter_us"));
+            let (mean, jitter) = (self.0.shown(Name::DelayUs), self.0.shown(Name::JitterUs));
             let mut words = match (mean, jitter) {
                 (None, None) => return None,
                 (mean, None) => format!("delay {}", mean.unwrap_or_default()),
@@ -54,55 +54,50 @@ impl Described<'_> {
                     )
                 }
             };
-            if let Some(shape) = self
-                .0
-                .text("distribution")
-                .filter(|shape| *shape != "uniform")
-            {
+            if let Some(shape) = self.0.text(Name::Distribution) {
                 words.push_str(&format!(" ({shape})"));
             }
             words
         };
-        if let Some(correlation) = self.0.shown("correlation") {
+        if let Some(correlation) = self.0.shown(Name::Correlation) {
             words.push_str(&format!(" correlated by {correlation}"));
         }
-        if let Some(seed) = self.0.number("seed") {
+        if let Some(seed) = self.0.number(Name::Seed) {
             words.push_str(&format!(" from seed {seed}"));
         }
         Some(words)
     }
 
     fn limit(&self) -> Option<String> {
-        let quota = self.0.number("quota")?;
-        let period = match self.0.get("period_us") {
-            Some(value) => attribute("period_us")?.show(value),
-            None => "1s".to_owned(),
-        };
+        let quota = self.0.number(Name::Quota)?;
+        let period = attribute(Name::PeriodUs);
+        let value = self.0.get(Name::PeriodUs).cloned();
+        let period = period.show(&value.unwrap_or_else(|| period.default()));
         Some(format!("limit to {quota} in each {period}"))
     }
 
     fn filter(&self) -> Option<String> {
         let mut words = Vec::new();
-        if let Some(operations) = self.0.text("op") {
+        if let Some(operations) = self.0.text(Name::Op) {
             words.push(format!("of {}", in_words(operations)));
         }
-        let sizes = (self.0.shown("min_bytes"), self.0.shown("max_bytes"));
+        let sizes = (self.0.shown(Name::MinBytes), self.0.shown(Name::MaxBytes));
         match sizes {
             (None, None) => {}
             (Some(least), None) => words.push(format!("of {least} or more")),
             (None, Some(most)) => words.push(format!("of up to {most}")),
             (Some(least), Some(most)) => words.push(format!("of {least} to {most}")),
         }
-        if let Some(cgroup) = self.0.text("cgroup") {
+        if let Some(cgroup) = self.0.text(Name::Cgroup) {
             words.push(format!("by cgroup {cgroup}"));
         }
-        if let Some(pid) = self.0.text("pid_ns") {
+        if let Some(pid) = self.0.text(Name::PidNs) {
             words.push(format!("by the PID namespace of {pid}"));
         }
-        if let Some(devices) = self.0.text("device") {
+        if let Some(devices) = self.0.text(Name::Device) {
             words.push(format!("on {}", devices.replace(' ', " and ")));
         }
-        if let Some(sectors) = self.0.text("sectors") {
+        if let Some(sectors) = self.0.text(Name::Sectors) {
             words.push(format!("at sectors {sectors}"));
         }
         (!words.is_empty()).then(|| words.join(" "))
@@ -110,13 +105,13 @@ impl Described<'_> {
 
     fn chance(&self) -> Option<String> {
         let mut words = Vec::new();
-        if let Some(every) = self.0.number("every") {
+        if let Some(every) = self.0.number(Name::Every) {
             words.push(format!("one in {every}"));
         }
-        if let Some(share) = self.0.shown("probability") {
+        if let Some(share) = self.0.shown(Name::Probability) {
             words.push(format!("{share} of them"));
         }
-        match self.0.number("times") {
+        match self.0.number(Name::Times) {
             Some(1) => words.push("once".to_owned()),
             Some(times) => words.push(format!("{times} times")),
             None => {}
@@ -126,12 +121,12 @@ impl Described<'_> {
 
     fn time(&self) -> Option<String> {
         self.0
-            .shown("duration_ms")
+            .shown(Name::DurationMs)
             .map(|time| format!("for {time}"))
     }
 
     fn way(&self) -> Option<String> {
-        let way = self.0.text("hold").filter(|way| *way != "auto")?;
+        let way = self.0.text(Name::Hold)?;
         Some(format!("holds {way}s"))
     }
 }
@@ -174,26 +169,29 @@ fn plural(operation: &str) -> String {
 mod tests {
     use super::*;
 
-    fn parsed(values: &[(&str, &str)]) -> Values {
+    fn parsed(values: &[(Name, &str)]) -> Values {
         let values = values.iter().map(|(name, text)| {
-            let attribute = attribute(name).unwrap();
+            let attribute = attribute(*name);
             (attribute, attribute.parse_file(text).unwrap())
         });
         Values(values.collect())
     }
 
-    fn words(values: &[(&str, &str)]) -> String {
+    fn words(values: &[(Name, &str)]) -> String {
         Described(&parsed(values)).words()
     }
 
     #[test]
     fn what_is_usual_is_not_told() {
-        assert_eq!(words(&[("delay_us", "0"), ("quota", "0")]), "nothing yet");
+        assert_eq!(
+            words(&[(Name::DelayUs, "0"), (Name::Quota, "0")]),
+            "nothing yet"
+        );
         assert_eq!(
             words(&[
-                ("delay_us", "10000"),
-                ("jitter_us", "0"),
-                ("probability", "100")
+                (Name::DelayUs, "10000"),
+                (Name::JitterUs, "0"),
+                (Name::Probability, "100")
             ]),
             "delay 10ms"
         );
@@ -201,26 +199,26 @@ mod tests {
 
     #[test]
     fn what_is_held_is_told_if_it_is_not_as_usual() {
-        let held = |way| words(&[("quota", "5"), ("hold", way)]);
+        let held = |way| words(&[(Name::Quota, "5"), (Name::Hold, way)]);
         assert_eq!(held("auto"), "limit to 5 in each 1s");
         assert_eq!(held("request"), "limit to 5 in each 1s, holds requests");
         assert_eq!(
             held("completion"),
             "limit to 5 in each 1s, holds completions"
         );
-        assert_eq!(words(&[("hold", "request")]), "nothing yet");
+        assert_eq!(words(&[(Name::Hold, "request")]), "nothing yet");
     }
 
     #[test]
     fn one_time_is_once() {
-        let once = [("delay_us", "10000"), ("times", "1")];
+        let once = [(Name::DelayUs, "10000"), (Name::Times, "1")];
         assert_eq!(words(&once), "delay 10ms, once");
     }
 
     #[test]
     fn what_is_meant_is_told_in_full() {
         let full = |op| {
-            let values = [("quota", "5"), ("op", op)];
+            let values = [(Name::Quota, "5"), (Name::Op, op)];
             Described(&parsed(&values)).words_in_full()
         };
         for (op, expected) in [
@@ -240,22 +238,22 @@ mod tests {
     #[test]
     fn everything_is_told() {
         let all = [
-            ("delay_us", "10000"),
-            ("jitter_us", "2000"),
-            ("distribution", "normal"),
-            ("correlation", "25"),
-            ("quota", "15"),
-            ("period_us", "1000"),
-            ("op", "read sync"),
-            ("min_bytes", "4096"),
-            ("cgroup", "/sys/fs/cgroup/a"),
-            ("device", "sda1 sdb"),
-            ("sectors", "0+8"),
-            ("every", "3"),
-            ("probability", "0.1"),
-            ("times", "5"),
-            ("duration_ms", "30000"),
-            ("hold", "completion"),
+            (Name::DelayUs, "10000"),
+            (Name::JitterUs, "2000"),
+            (Name::Distribution, "normal"),
+            (Name::Correlation, "25"),
+            (Name::Quota, "15"),
+            (Name::PeriodUs, "1000"),
+            (Name::Op, "read sync"),
+            (Name::MinBytes, "4096"),
+            (Name::Cgroup, "/sys/fs/cgroup/a"),
+            (Name::Device, "sda1 sdb"),
+            (Name::Sectors, "0+8"),
+            (Name::Every, "3"),
+            (Name::Probability, "0.1"),
+            (Name::Times, "5"),
+            (Name::DurationMs, "30000"),
+            (Name::Hold, "completion"),
         ];
         assert_eq!(
             words(&all),
@@ -264,7 +262,7 @@ mod tests {
              times, for 30s, holds completions"
         );
         assert_eq!(
-            words(&[("percentiles", "50:200 99:5000")]),
+            words(&[(Name::Percentiles, "50:200 99:5000")]),
             "delay with percentiles 50:200us 99:5ms"
         );
     }

@@ -22,7 +22,7 @@ fn injection_json(injection: &Snapshot) -> Value {
     object.insert("name".to_owned(), json!(injection.name));
     object.insert("state".to_owned(), json!(injection.state.word()));
     for (attribute, value) in &injection.values.0 {
-        object.insert(attribute.name.to_owned(), attribute.json(value));
+        object.insert(attribute.file().to_owned(), attribute.json(value));
     }
     Value::Object(object)
 }

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     interface::{
+        Name, attribute,
         attributes::ENABLED,
         existing::{all, unknown},
         listed::{self, Listed},
@@ -92,8 +93,8 @@ impl Sample {
     pub(crate) fn json(&self, before: Option<&Self>) -> Value {
         let injections = self.injections.iter().map(|seen| {
             let mut object = seen.stats.json();
-            let enabled = seen.values.0.iter().find(|(row, _)| row.name == ENABLED);
-            let enabled = enabled.map_or(json!(1), |(row, value)| row.json(value));
+            let enabled = seen.values.get(Name::Enabled);
+            let enabled = enabled.map_or(json!(1), |value| attribute(Name::Enabled).json(value));
             object.insert("name".to_owned(), json!(seen.name));
             object.insert(ENABLED.to_owned(), enabled);
             object.insert("state".to_owned(), json!(seen.state.word()));

@@ -50,7 +50,7 @@ impl Tree {
         symlink(kernel(), tree.path("kernel.so")).unwrap();
         for attribute in &ATTRIBUTES {
             let text = attribute.file_text(&attribute.default());
-            tree.write(&format!("new/{}", attribute.name), &format!("{text}\n"));
+            tree.write(&format!("new/{}", attribute.file()), &format!("{text}\n"));
         }
         tree.write("config/ioem/version", "1\n");
         tree.write("config/ioem/enabled", "1\n");

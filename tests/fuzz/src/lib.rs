@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What the targets share: a bound of memory, and the driver's attributes by the names that kchaos has for them.
+//! What the targets share: a bound of memory, and which attributes kchaos and the driver read alike.
 
 use chaos_policy::policy::attributes::Attribute;
 use std::{
@@ -9,17 +9,12 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-/// The driver's attribute of this name; none for those that kchaos looks up before it writes them.
-pub fn driver_attribute(name: &str) -> Option<Attribute> {
-    let found = Attribute::ALL
-        .into_iter()
-        .find(|other| other.file() == name);
-    let attribute = found.unwrap_or_else(|| panic!("the driver has no {name}"));
-    let is_looked_up = matches!(
-        attribute,
+/// Whether kchaos writes an attribute as it was told, instead of looking it up before.
+pub fn is_written_as_told(name: Attribute) -> bool {
+    !matches!(
+        name,
         Attribute::Device | Attribute::Cgroup | Attribute::PidNs
-    );
-    (!is_looked_up).then_some(attribute)
+    )
 }
 
 /// What an input may take: a few kilobytes never need so much.

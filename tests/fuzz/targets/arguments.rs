@@ -6,7 +6,7 @@
 
 #![no_main]
 
-use chaos_fuzz::driver_attribute;
+use chaos_fuzz::is_written_as_told;
 use chaos_policy::policy::settings::Settings;
 use clap::{Command, CommandFactory, Error, FromArgMatches};
 use kchaos::args::{Arguments, Fault, Verb};
@@ -52,7 +52,8 @@ fuzz_target!(|data: &[u8]| {
     let (_, task) = effect.parts();
     let mut driver = Settings::new();
     for (attribute, value) in &task.settings.values {
-        if let Some(same) = driver_attribute(attribute.name) {
+        let same = attribute.name;
+        if is_written_as_told(same) {
             let text = attribute.file_text(value);
             assert_eq!(driver.set(same, text.as_bytes()), Ok(()), "{text:?}");
             assert_eq!(driver.show(same).to_string(), text);

@@ -6,7 +6,7 @@
 
 #![no_main]
 
-use chaos_fuzz::driver_attribute;
+use chaos_fuzz::is_written_as_told;
 use chaos_policy::policy::settings::Settings;
 use kchaos::interface::{ATTRIBUTES, Attribute, Kind, Value, check_name, units};
 use libfuzzer_sys::fuzz_target;
@@ -21,7 +21,8 @@ fn check(attribute: &Attribute, value: &Value) {
         assert_eq!(attribute.parse_with_unit(&shown).as_ref(), Ok(value));
     }
     attribute.json(value);
-    if let Some(same) = driver_attribute(attribute.name) {
+    let same = attribute.name;
+    if is_written_as_told(same) {
         let mut driver = Settings::new();
         assert_eq!(driver.set(same, text.as_bytes()), Ok(()), "{text:?}");
         assert_eq!(driver.show(same).to_string(), text);
@@ -30,11 +31,12 @@ fn check(attribute: &Attribute, value: &Value) {
 
 /// What the driver takes, kchaos takes as well, with the same meaning, and can read when the driver shows it.
 fn check_driver(attribute: &Attribute, text: &str) {
-    let Some(same) = driver_attribute(attribute.name) else {
-        return;
-    };
+    let same = attribute.name;
     let mut driver = Settings::new();
-    if text.ends_with('\n') || driver.set(same, text.as_bytes()).is_err() {
+    if !is_written_as_told(same)
+        || text.ends_with('\n')
+        || driver.set(same, text.as_bytes()).is_err()
+    {
         return;
     }
     let shown = driver.show(same).to_string();
