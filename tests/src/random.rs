@@ -2,6 +2,8 @@
 
 //! Random choices that a seed decides.
 
+use chaos_policy::policy::attributes::Number;
+
 /// Random numbers, always the same for one seed.
 pub(crate) struct Random(fastrand::Rng);
 
@@ -23,6 +25,24 @@ impl Random {
     /// One of these.
     pub(crate) fn choose<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len() as u64) as usize]
+    }
+
+    /// A number that an attribute takes, most often one of the first ten thousand.
+    pub(crate) fn number(&mut self, number: Number) -> String {
+        let one = 10_u64.pow(number.decimals as u32);
+        let value = match self.below(8) {
+            0 => number.most,
+            1 => number.least,
+            _ => {
+                let spread = (number.most - number.least).min(10_000 * one);
+                number.least + self.below(spread + 1)
+            }
+        };
+        let width = number.decimals;
+        match value % one {
+            0 => (value / one).to_string(),
+            rest => format!("{}.{rest:0width$}", value / one),
+        }
     }
 
     /// Some bytes, of which many are ones that texts have.

@@ -3,6 +3,7 @@
 //! Values for files, of which many are accepted or nearly so.
 
 use crate::random::Random;
+use chaos_policy::policy::attributes::{Attribute, Kind};
 
 /// Texts at the limits of what is accepted, words of all files, and separators.
 const TOKENS: &[&str] = &[
@@ -123,34 +124,34 @@ pub(super) fn value(random: &mut Random, attribute: &str, disk: &str) -> Vec<u8>
 }
 
 /// What the attribute is meant for.
-fn of_kind(random: &mut Random, attribute: &str, disk: &str) -> String {
+fn of_kind(random: &mut Random, file: &str, disk: &str) -> String {
     let word = |random: &mut Random, words: &[&str]| (*random.choose(words)).to_owned();
+    let Some(attribute) = Attribute::named(file) else {
+        return "0".to_owned();
+    };
     match attribute {
-        "enabled" => random.below(2).to_string(),
-        "delay_us" | "jitter_us" => match random.below(8) {
-            0 => 3_600_000_000,
-            1 => 0,
-            _ => random.below(5_000),
+        // Most are short, so that I/O goes on.
+        Attribute::DelayUs | Attribute::JitterUs if !random.one_in(8) => {
+            random.below(5_000).to_string()
         }
-        .to_string(),
-        "correlation" | "probability" => format!("{}.{}", random.below(101), random.below(100)),
-        "period_us" | "every" => (1 + random.below(10_000)).to_string(),
-        "device" => word(random, &["", disk, disk, "259:0", "sda nvme0n1"]),
-        "op" => word(
+        Attribute::Device => word(random, &["", disk, disk, "259:0", "sda nvme0n1"]),
+        Attribute::Op => word(
             random,
             &["", "read", "write sync", "discard READ", "meta fua"],
         ),
-        "cgroup" => word(random, &["", "/", "/raw", "/sys/fs/cgroup/raw"]),
-        "pid_ns" => word(random, &["", "1", "2"]),
-        "sectors" => word(random, &["", "0+20480", "8+8 100+1000 100000+200000"]),
-        "distribution" => word(random, &["uniform", "normal", "pareto", "paretonormal"]),
-        "percentiles" => word(
+        Attribute::Cgroup => word(random, &["", "/", "/raw", "/sys/fs/cgroup/raw"]),
+        Attribute::PidNs => word(random, &["", "1", "2"]),
+        Attribute::Sectors => word(random, &["", "0+20480", "8+8 100+1000 100000+200000"]),
+        Attribute::Distribution => word(random, &["uniform", "normal", "pareto", "paretonormal"]),
+        Attribute::Percentiles => word(
             random,
             &["", "50:20 99:500 99.9:8000", "0:1 100:3600000000"],
         ),
-        "hold" => word(random, &["auto", "request", "completion"]),
-        "stats" => "0".to_owned(),
-        _ => random.below(10_000).to_string(),
+        Attribute::Hold => word(random, &["auto", "request", "completion"]),
+        _ => match attribute.kind() {
+            Kind::Number(number) => random.number(number),
+            Kind::Text(text) => text.to_owned(),
+        },
     }
 }
 

@@ -5,6 +5,7 @@
 use super::actions::{Actor, Counts};
 use crate::{random::Random, sys};
 use anyhow::{Result, bail};
+use chaos_policy::policy::attributes::{Attribute, Kind, MAX_TIME_US};
 use std::{
     fs,
     io::{ErrorKind, Write},
@@ -74,35 +75,37 @@ fn set(counts: &Counts, file: &Path, value: &[u8]) -> Result<bool> {
 }
 
 /// A value that an attribute takes, most often; delays are short but for one in thirty.
-fn value(random: &mut Random, disks: &[String], attribute: &str) -> String {
+fn value(random: &mut Random, disks: &[String], file: &str) -> String {
     let words = |random: &mut Random, all: &[&str]| (*random.choose(all)).to_owned();
+    let Some(attribute) = Attribute::named(file) else {
+        // The files of counts take it, or refuse it.
+        return "0".to_owned();
+    };
     match attribute {
-        "enabled" => words(random, &["0", "1", "1"]),
-        "delay_us" => match random.below(30) {
-            0 => 3_600_000_000,
+        Attribute::Enabled => words(random, &["0", "1", "1"]),
+        Attribute::DelayUs => match random.below(30) {
+            0 => MAX_TIME_US.into(),
             1..8 => 0,
             8..20 => random.below(500),
             _ => random.below(20_000),
         }
         .to_string(),
-        "jitter_us" => random.below(5_000).to_string(),
-        "correlation" => words(random, &["0", "50", "99.99", "100"]),
-        "distribution" => words(random, &["uniform", "normal", "pareto", "paretonormal"]),
-        "percentiles" => words(random, &["", "", "50:20 99:500 99.9:8000"]),
-        "seed" => random.below(3).to_string(),
-        "period_us" => (1 + random.below(20_000)).to_string(),
-        "quota" => match random.below(4) {
+        Attribute::JitterUs => random.below(5_000).to_string(),
+        Attribute::Distribution => words(random, &["uniform", "normal", "pareto", "paretonormal"]),
+        Attribute::Percentiles => words(random, &["", "", "50:20 99:500 99.9:8000"]),
+        Attribute::PeriodUs => (1 + random.below(20_000)).to_string(),
+        Attribute::Quota => match random.below(4) {
             0 => random.below(3),
             1 => 0,
             _ => random.below(300),
         }
         .to_string(),
-        "device" => match random.below(3) {
+        Attribute::Device => match random.below(3) {
             0 => String::new(),
             1 => random.choose(disks).clone(),
             _ => format!("{} {} 259:0", random.choose(disks), random.choose(disks)),
         },
-        "op" => words(
+        Attribute::Op => words(
             random,
             &[
                 "",
@@ -115,50 +118,35 @@ fn value(random: &mut Random, disks: &[String], attribute: &str) -> String {
                 "write fua",
             ],
         ),
-        "cgroup" => words(
+        Attribute::Cgroup => words(
             random,
             &["", "/sys/fs/cgroup/one", "/two", "/sys/fs/cgroup", "/gone"],
         ),
-        "pid_ns" => words(random, &["", "1", "1", "4194303"]),
-        "sectors" => words(random, &["", "", "0+20480", "8+8 100+1000 100000+200000"]),
-        "min_bytes" | "max_bytes" => words(random, &["0", "0", "4096", "65536"]),
-        "probability" => words(random, &["100", "100", "50", "0.0001", "0"]),
-        "every" => (1 + random.below(4)).to_string(),
-        "times" => words(random, &["0", "0", "1", "1000"]),
-        "hold" => words(random, &["auto", "auto", "request", "completion"]),
-        "duration_ms" => words(random, &["0", "0", "1", "20", "300"]),
-        _ => "0".to_owned(),
+        Attribute::PidNs => words(random, &["", "1", "1", "4194303"]),
+        Attribute::Sectors => words(random, &["", "", "0+20480", "8+8 100+1000 100000+200000"]),
+        Attribute::MinBytes | Attribute::MaxBytes => words(random, &["0", "0", "4096", "65536"]),
+        Attribute::Probability => words(random, &["100", "100", "50", "0.0001", "0"]),
+        Attribute::Every => (1 + random.below(4)).to_string(),
+        Attribute::Times => words(random, &["0", "0", "1", "1000"]),
+        Attribute::Hold => words(random, &["auto", "auto", "request", "completion"]),
+        Attribute::DurationMs => words(random, &["0", "0", "1", "20", "300"]),
+        _ => match attribute.kind() {
+            Kind::Number(number) => random.number(number),
+            Kind::Text(text) => text.to_owned(),
+        },
     }
 }
 
-const ATTRIBUTES: &[&str] = &[
-    "enabled",
-    "delay_us",
-    "delay_us",
-    "delay_us",
-    "jitter_us",
-    "correlation",
-    "distribution",
-    "percentiles",
-    "seed",
-    "period_us",
-    "quota",
-    "quota",
-    "device",
-    "op",
-    "cgroup",
-    "pid_ns",
-    "sectors",
-    "min_bytes",
-    "max_bytes",
-    "probability",
-    "every",
-    "times",
-    "duration_ms",
-    "hold",
-    "stats",
-    "ceiling",
-];
+/// Files that are written more often than others, and those that are no attributes.
+const MORE: [&str; 5] = ["delay_us", "delay_us", "quota", "stats", "ceiling"];
+
+fn file(random: &mut Random) -> &'static str {
+    let place = random.below((Attribute::COUNT + MORE.len()) as u64) as usize;
+    match place.checked_sub(Attribute::COUNT) {
+        Some(place) => MORE[place],
+        None => Attribute::ALL[place].file(),
+    }
+}
 
 /// Makes, changes, reads, breaks and removes injections.
 pub(super) fn change(mut actor: Actor) -> Result<()> {
@@ -189,7 +177,7 @@ pub(super) fn step(actor: &mut Actor, mine: &mut Vec<PathBuf>) -> Result<()> {
         }
         1 => read_all(&directory)?,
         2 => {
-            let file = directory.join(random.choose(ATTRIBUTES));
+            let file = directory.join(file(random));
             let bytes = random.bytes();
             set(&actor.counts, &file, &bytes)?;
         }
@@ -206,10 +194,10 @@ pub(super) fn step(actor: &mut Actor, mine: &mut Vec<PathBuf>) -> Result<()> {
             )?;
         }
         _ => {
-            let attribute = *random.choose(ATTRIBUTES);
-            let value = value(random, &actor.disks, attribute);
-            set(&actor.counts, &directory.join(attribute), value.as_bytes())?;
-            if value == "3600000000" || attribute == "quota" || attribute == "period_us" {
+            let file = file(random);
+            let value = value(random, &actor.disks, file);
+            set(&actor.counts, &directory.join(file), value.as_bytes())?;
+            if value == MAX_TIME_US.to_string() || file == "quota" || file == "period_us" {
                 // Long enough to hold something, short enough for the loads to go on.
                 actor.wait(300);
                 set(&actor.counts, &directory.join("delay_us"), b"100")?;
