@@ -45,7 +45,8 @@ pub(crate) struct Injection {
 }
 
 impl Injection {
-    /// An injection that does nothing yet. It is large: nothing here can fail, so that it is made where it is kept.
+    /// An injection that does nothing yet. It is large, and nothing here can fail, so that it is
+    /// made where it is kept.
     pub(crate) fn new(id: InjectionId, name: KVec<u8>, term: Arc<Term>) -> Self {
         Self {
             id,

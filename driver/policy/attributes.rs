@@ -2,8 +2,9 @@
 
 //! The attributes of an injection: the one table of their names, values, defaults and meanings.
 //!
-//! The settings, the files in configfs, the flags of kchaos and the values that tests write are made from it, and
-//! `interface.md` is compared with it. A number needs a row here and nothing else to be read, kept and shown.
+//! The settings, the files in configfs, the flags of kchaos and the values that tests write are
+//! made from it, and `interface.md` and the README are compared with it. A number needs a row here
+//! and nothing else to be read, kept and shown.
 
 use super::parse::{power_of_ten, scaled, ParseError};
 use core::ops::RangeInclusive;
@@ -20,7 +21,8 @@ const MOST: u64 = u32::MAX as u64;
 macro_rules! attributes {
     ($user:ident) => {
         $user! {
-            // Its place, its name here and as a file; what it can be, and is at first; where the help has it, and how.
+            // Its place and its names, here and as a file; what it can be, and is at first; what it
+            // is about, and the sentence in the help.
             0 Enabled enabled: number(0..=1, 1), Time, "0 prepares the injection without starting it";
             1 DelayUs delay_us: number(0..=HOUR_US, 0), Effect, "Mean delay of each I/O";
             2 JitterUs jitter_us: number(0..=HOUR_US, 0), Effect, "How far a delay may be from the mean, either way; the standard deviation unless the distribution is uniform";
@@ -200,10 +202,19 @@ const fn text(default: &'static str) -> Kind {
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::{super::settings::Settings, *};
+    use super::*;
+    use crate::policy::{
+        device::MOST_DEVICES,
+        distribution::{Shape, MOST_POINTS},
+        operations::{CONDITIONS, OPERATIONS},
+        sectors::MOST_RANGES,
+        settings::Settings,
+        way::Way,
+    };
     use std::{format, string::String, string::ToString, vec::Vec};
 
-    /// The names, the default and the values that each row of the interface's description has, of files in injections.
+    /// The names, the default and the values in each row of the interface's description that is
+    /// about files in injections.
     fn described() -> Vec<[&'static str; 3]> {
         let text = include_str!("../interface.md");
         let text = text.split_once("## What happens").unwrap().1;
@@ -216,25 +227,43 @@ mod tests {
         .collect()
     }
 
-    /// A default and values, in the words of the description; the values of a text are more than can be compared.
-    fn expected(attribute: Attribute) -> (String, Option<String>) {
-        let default = Settings::new().show(attribute).to_string();
+    /// A default in the words of the description.
+    fn default(attribute: Attribute) -> String {
         match attribute.kind() {
-            Kind::Text("") => ("empty".to_string(), None),
-            Kind::Text(_) => (format!("`{default}`"), None),
-            Kind::Number(Number { least, most, .. }) if most == 1 => {
-                (default, Some(format!("{least}, {most}")))
+            Kind::Text("") => "empty".to_string(),
+            Kind::Text(text) => format!("`{text}`"),
+            Kind::Number(_) => Settings::new().show(attribute).to_string(),
+        }
+    }
+
+    /// The values of a number in the words of the description.
+    fn values(number: Number) -> String {
+        let one = power_of_ten(number.decimals);
+        let (least, most) = (number.least / one, number.most / one);
+        match number.decimals {
+            0 if most == 1 => format!("{least}, {most}"),
+            0 => format!("{least} to {most}"),
+            2 => format!("{least} to {most} per cent, two decimals"),
+            _ => format!("{least} to {most} per cent, four decimals"),
+        }
+    }
+
+    /// All words that a text can have, if they are known beforehand, or how many it can have.
+    fn words(attribute: Attribute) -> Vec<String> {
+        let quoted = |word: &str| format!("`{word}`");
+        let up_to = |most: usize| Vec::from([format!("up to {most} ")]);
+        match attribute {
+            Attribute::Distribution => Shape::NAMES.map(|(word, _)| quoted(word)).into(),
+            Attribute::Hold => Way::NAMES.map(|(word, _)| quoted(word)).into(),
+            Attribute::Op => {
+                let operations = OPERATIONS.iter().map(|(word, _)| quoted(word));
+                let conditions = CONDITIONS.iter().map(|(word, _)| quoted(word));
+                operations.chain(conditions).collect()
             }
-            Kind::Number(number) => {
-                let one = power_of_ten(number.decimals);
-                let unit = match number.decimals {
-                    0 => "",
-                    2 => " per cent, two decimals",
-                    _ => " per cent, four decimals",
-                };
-                let range = format!("{} to {}{unit}", number.least / one, number.most / one);
-                (default, Some(range))
-            }
+            Attribute::Device => up_to(MOST_DEVICES),
+            Attribute::Sectors => up_to(MOST_RANGES),
+            Attribute::Percentiles => up_to(MOST_POINTS),
+            _ => Vec::new(),
         }
     }
 
@@ -246,14 +275,28 @@ mod tests {
             let row = rows
                 .iter()
                 .find(|row| row[0].split(", ").any(|file| file == name));
-            let [_, default, values] = row.unwrap_or_else(|| panic!("no row has {name}"));
-            let (expected_default, expected_values) = expected(attribute);
-            assert_eq!(*default, expected_default, "{name}");
-            if let Some(expected) = expected_values {
-                assert_eq!(*values, expected, "{name}");
+            let row = row.unwrap_or_else(|| panic!("no row has {name}"));
+            assert_eq!(row[1], default(attribute), "{name}");
+            match attribute.kind() {
+                Kind::Number(number) => assert_eq!(row[2], values(number), "{name}"),
+                Kind::Text(_) => {
+                    let missing = words(attribute)
+                        .into_iter()
+                        .find(|word| !row[2].contains(word));
+                    assert_eq!(missing, None, "{name}");
+                }
             }
         }
         let named: usize = rows.iter().map(|row| row[0].split(", ").count()).sum();
         assert_eq!(named, Attribute::COUNT, "{rows:?}");
+    }
+
+    #[test]
+    fn the_readme_names_every_attribute() {
+        let readme = include_str!("../../README.md");
+        for attribute in Attribute::ALL {
+            let name = format!("`{}`", attribute.file());
+            assert!(readme.contains(&name), "{name}");
+        }
     }
 }

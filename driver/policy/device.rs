@@ -14,7 +14,7 @@ use core::fmt;
 const MOST_BYTES: usize = 40;
 
 /// The most devices.
-const MOST_DEVICES: usize = 8;
+pub const MOST_DEVICES: usize = 8;
 
 /// The major number of partitions and disks that have no numbers of their own (`BLOCK_EXT_MAJOR`).
 const EXTENDED_MAJOR: u32 = 259;

@@ -27,7 +27,8 @@ pub enum Shape {
 }
 
 impl Shape {
-    const NAMES: [(&'static str, Self); 4] = [
+    /// The words for shapes.
+    pub const NAMES: [(&'static str, Self); 4] = [
         ("uniform", Self::Uniform),
         ("normal", Self::Normal),
         ("pareto", Self::Pareto),
@@ -89,7 +90,7 @@ fn between(table: &[i16; POINTS], uniform: u64) -> i64 {
 include!("distribution/tables.rs");
 
 /// The most points that percentiles have.
-const MOST_POINTS: usize = 16;
+pub const MOST_POINTS: usize = 16;
 
 /// A hundred per cent in the unit of [`Point::share`].
 const WHOLE: u32 = 1_000_000;

@@ -42,7 +42,7 @@ pub struct Operations {
 }
 
 /// The words for operations, and the numbers of `enum req_op`.
-const OPERATIONS: [(&str, u32); 11] = [
+pub const OPERATIONS: [(&str, u32); 11] = [
     ("read", 0),
     ("write", 1),
     ("discard", 3),
@@ -62,7 +62,8 @@ pub fn name_of(number: u32) -> Option<&'static str> {
     known.map(|(name, _)| *name)
 }
 
-const CONDITIONS: [(&str, Conditions); 3] = [
+/// The words for conditions.
+pub const CONDITIONS: [(&str, Conditions); 3] = [
     ("sync", Conditions::SYNC),
     ("fua", Conditions::FUA),
     ("meta", Conditions::META),

@@ -56,8 +56,8 @@ pub fn percent(text: &[u8], places: usize) -> Result<u32, ParseError> {
     u32::try_from(value).map_err(|_| ParseError::OutOfRange)
 }
 
-/// A number with at most `places` decimals, which is at most 4. The result and its bounds, `least` and `most`, are in units of
-/// the last of them.
+/// A number with at most `places` decimals, which is at most 4. The result and its bounds, `least`
+/// and `most`, are in units of the last of them.
 ///
 /// # Errors
 ///
@@ -113,7 +113,7 @@ fn digits(text: &[u8]) -> Result<u128, ParseError> {
     })
 }
 
-/// Shows a number that is in units of the last of its decimals in the shortest way: `25`, `25.5`, `0.0001`.
+/// Shows a number in units of the last of its decimals, in the shortest way: `25`, `25.5`.
 pub(super) fn show_scaled(f: &mut fmt::Formatter<'_>, value: u64, places: usize) -> fmt::Result {
     let one = power_of_ten(places);
     let whole = value.checked_div(one).unwrap_or(value);

@@ -6,7 +6,7 @@ use super::parse::{long, words, ParseError};
 use core::fmt;
 
 /// The most ranges of sectors.
-const MOST_RANGES: usize = 16;
+pub const MOST_RANGES: usize = 16;
 
 /// Ranges of sectors, of 512 bytes, of the disk; none is all.
 ///

@@ -17,7 +17,8 @@ pub enum Way {
 }
 
 impl Way {
-    const NAMES: [(&'static str, Self); 3] = [
+    /// The words for ways.
+    pub const NAMES: [(&'static str, Self); 3] = [
         ("auto", Self::Auto),
         ("request", Self::Request),
         ("completion", Self::Completion),

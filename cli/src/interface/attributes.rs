@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The attributes of an injection, as people meet them: the driver's table of names, ranges, defaults
-//! and meanings, with units, flags and an order. Flags, checks, the list and its JSON are made from
-//! it.
+//! The attributes of an injection, as people meet them: the driver's table of names, ranges,
+//! defaults and meanings, with units, flags and an order. Flags, checks, the list and its JSON are
+//! made from it.
 
 use super::{
     form::Form,

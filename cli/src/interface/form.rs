@@ -2,40 +2,49 @@
 
 //! The forms of an injection's texts: how people write them, and how its files have them.
 
-use super::units::{self, HOUR_US};
+use super::units;
+use chaos_policy::policy::{
+    attributes::MAX_TIME_US,
+    device::MOST_DEVICES,
+    distribution::{MOST_POINTS, Shape},
+    operations,
+    sectors::MOST_RANGES,
+    way::Way,
+};
+
+/// The number of words for operations and conditions.
+const WORDS: usize = operations::OPERATIONS.len() + operations::CONDITIONS.len();
 
 /// The operations and conditions that the driver knows, in the order in which it shows them.
-const OPERATIONS: [&str; 14] = [
-    "read",
-    "write",
-    "discard",
-    "secure_erase",
-    "write_zeroes",
-    "zone_append",
-    "zone_open",
-    "zone_close",
-    "zone_finish",
-    "zone_reset",
-    "zone_reset_all",
-    "sync",
-    "fua",
-    "meta",
-];
+const OPERATIONS: [&str; WORDS] = words_of(&operations::OPERATIONS, &CONDITIONS);
 
 /// The conditions among them.
-pub(crate) const CONDITIONS: [&str; 3] = ["sync", "fua", "meta"];
+pub(crate) const CONDITIONS: [&str; operations::CONDITIONS.len()] =
+    words_of(&operations::CONDITIONS, &[]);
 
 /// How delays can spread.
-const DISTRIBUTIONS: [&str; 4] = ["uniform", "normal", "pareto", "paretonormal"];
+const DISTRIBUTIONS: [&str; Shape::NAMES.len()] = words_of(&Shape::NAMES, &[]);
 
 /// How I/O can be held.
-const WAYS: [&str; 3] = ["auto", "request", "completion"];
+const WAYS: [&str; Way::NAMES.len()] = words_of(&Way::NAMES, &[]);
 
-/// The most words that a list of devices has.
-pub(crate) const MOST_DEVICES: usize = 8;
-
-/// The most words that a list of ranges or percentiles has.
-const MOST_WORDS: usize = 16;
+/// The words of one of the driver's lists, and more.
+const fn words_of<T, const N: usize>(
+    list: &[(&'static str, T)],
+    more: &[&'static str],
+) -> [&'static str; N] {
+    let mut words = [""; N];
+    let mut place = 0;
+    while place < N {
+        words[place] = if place < list.len() {
+            list[place].0
+        } else {
+            more[place - list.len()]
+        };
+        place += 1;
+    }
+    words
+}
 
 /// The largest number that a process can have.
 const MOST_PROCESS: u128 = 4_194_304;
@@ -107,11 +116,11 @@ impl Form {
             Self::Cgroup => "/sys/fs/cgroup/tenant, or /tenant as in /proc/PID/cgroup".to_owned(),
             Self::Process => format!("1 to {MOST_PROCESS}"),
             Self::Sectors => {
-                format!("up to {MOST_WORDS} ranges such as 0+2048, none over another; repeatable")
+                format!("up to {MOST_RANGES} ranges such as 0+2048, none over another; repeatable")
             }
             Self::Distribution => DISTRIBUTIONS.join(", "),
             Self::Percentiles => format!(
-                "up to {MOST_WORDS} such as 50:200us,99:5ms,99.9:80ms, 0 to 100% and 0s to 1h, \
+                "up to {MOST_POINTS} such as 50:200us,99:5ms,99.9:80ms, 0 to 100% and 0s to 1h, \
                  rising; repeatable"
             ),
             Self::Way => WAYS.join(", "),
@@ -209,7 +218,7 @@ struct Range {
 
 fn sectors(text: &str) -> Result<String, String> {
     let ranges = words(text).map(range).collect::<Result<Vec<_>, _>>()?;
-    check_count(ranges.len(), MOST_WORDS, "ranges")?;
+    check_count(ranges.len(), MOST_RANGES, "ranges")?;
     let show = |range: &Range| format!("{}+{}", range.start, range.length);
     let mut sorted = ranges.clone();
     sorted.sort_by_key(|range| range.start);
@@ -246,7 +255,7 @@ fn range(word: &str) -> Result<Range, String> {
 
 fn percentiles(text: &str) -> Result<String, String> {
     let points = words(text).map(percentile).collect::<Result<Vec<_>, _>>()?;
-    check_count(points.len(), MOST_WORDS, "percentiles")?;
+    check_count(points.len(), MOST_POINTS, "percentiles")?;
     let percent = |(percent, _): &(u64, u64)| units::show_percent(*percent, PERCENTILE_PLACES);
     let in_words =
         |point: &(u64, u64)| format!("{}:{}", percent(point), units::show_microseconds(point.1));
@@ -280,7 +289,9 @@ fn percentile(word: &str) -> Result<(u64, u64), String> {
         Err(_) => u128::from(units::microseconds(time).map_err(about)?),
     };
     match (u64::try_from(percent), u64::try_from(time)) {
-        (Ok(percent_), Ok(time)) if percent <= hundred && time <= HOUR_US => Ok((percent_, time)),
+        (Ok(percent_), Ok(time)) if percent <= hundred && time <= MAX_TIME_US.into() => {
+            Ok((percent_, time))
+        }
         (Ok(_), _) if percent <= hundred => {
             Err(about("the time has to be from 0s to 1h".to_owned()))
         }

@@ -8,9 +8,6 @@ use std::ops::RangeInclusive;
 /// The step from one unit of bytes to the next.
 const KIB: u128 = 1_024;
 
-/// The longest time that an attribute accepts: one hour.
-pub(crate) const HOUR_US: u64 = 3_600_000_000;
-
 /// Reads a time that has a unit, such as `10ms`, `1.5s` or `1m 30s`, in microseconds.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What the targets share: a bound of memory, and which attributes kchaos and the driver read alike.
+//! What the targets share: a bound of memory, and the attributes that kchaos and the driver read
+//! alike.
 
 use chaos_policy::policy::attributes::Attribute;
 use std::{
