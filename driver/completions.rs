@@ -25,14 +25,15 @@ use kernel::{
 /// How many completions are ended at a time, before others get their turn.
 const BATCH: usize = 64;
 
-/// How many completions queue up for each set of limits in an interrupt; more do where that keeps nobody waiting.
+/// How many completions queue up for each set of limits in an interrupt. The worker has no bound.
 const MOST_QUEUED_UP: usize = 256;
 
-/// For how long the timer of completions sleeps at most. A freeze has the queue run, and so lets completions go; but not while
-/// the queue is quiesced, or the disk keeps what was dispatched.
+/// For how long the timer of completions sleeps at most. A freeze has the queue run, and so lets
+/// completions go; but not while the queue is quiesced, or the disk keeps dispatched requests.
 const LOOK_AGAIN_NS: u64 = 100_000_000;
 
-// One processor's lock does not know that the task has it that a soft interrupt has stopped (see `Completions::release`).
+// On one processor, a lock does not know that the task has it that a soft interrupt has stopped
+// (see `Completions::release`).
 #[cfg(not(CONFIG_SMP))]
 compile_error!("ioem needs a kernel for several processors");
 
@@ -111,7 +112,7 @@ impl Completions {
             let mut held = self.held.lock();
             take_arrivals(&mut held, hw_queue);
             let _ = held.queue_all_up(now_ns(), usize::MAX);
-            // What the timer has to end, it gets without the lock, which it might find taken again and again.
+            // The timer ends these without the lock, which it might find taken again and again.
             if !hw_queue.has_departures() {
                 hw_queue.depart(self.pop(&mut held, hw_queue, now_ns()));
             }
@@ -131,7 +132,7 @@ impl Completions {
         let mut done = self.pop(&mut held, hw_queue, now_ns);
         let releases = self.set_release(&mut held, hw_queue);
         drop(held);
-        // Those that the worker has taken out meanwhile were before these.
+        // Completions that the worker has taken out meanwhile come before these.
         hw_queue.take_departures(Parked::complete);
         while let Some(parked) = done.pop_front() {
             parked.complete();

@@ -271,7 +271,8 @@ impl Request {
     fn is_part_of_zone_write(&self) -> bool {
         const ZONE: u16 = 1 << bindings::BIO_ZONE_WRITE_PLUGGING;
         let bio = self.bio();
-        // SAFETY: A request's bios are valid while the scheduler owns it. Those of zone writes are not merged with parts.
+        // SAFETY: A request's bios are valid while the scheduler owns it. No part of a split zone
+        // write is merged into another one, so that the first bio tells.
         unsafe { !bio.is_null() && (*bio).bi_flags & ZONE != 0 && owner::is_split_off(bio) }
     }
 

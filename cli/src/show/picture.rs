@@ -41,8 +41,8 @@ pub(super) fn picture(added_us: &[(u64, u64)]) -> Vec<String> {
     lines
 }
 
-/// The end of a step in three digits: `<512us`, `<16.4ms`, `<1.05s`. One that is rounded down would make a delay look shorter than
-/// what was asked.
+/// The end of a step in three digits: `<512us`, `<16.4ms`, `<1.05s`. An end that is rounded down
+/// to one digit would make a delay look shorter than what was asked.
 fn below(end_us: u64) -> String {
     match end_us {
         0..1_024 => format!("<{end_us}us"),
