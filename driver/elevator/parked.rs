@@ -270,10 +270,17 @@ impl Request {
 
     fn is_part_of_zone_write(&self) -> bool {
         const ZONE: u16 = 1 << bindings::BIO_ZONE_WRITE_PLUGGING;
-        let bio = self.bio();
-        // SAFETY: A request's bios are valid while the scheduler owns it. No part of a split zone
-        // write is merged into another one, so that the first bio tells.
-        unsafe { !bio.is_null() && (*bio).bi_flags & ZONE != 0 && owner::is_split_off(bio) }
+        let mut bio = self.bio();
+        while !bio.is_null() {
+            // SAFETY: A request's bios are valid while the scheduler owns it.
+            unsafe {
+                if (*bio).bi_flags & ZONE != 0 && owner::is_split_off(bio) {
+                    return true;
+                }
+                bio = (*bio).bi_next;
+            }
+        }
+        false
     }
 
     /// Has the request's completion held; how many bytes of memory that takes, or `None` if there is none.
