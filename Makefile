@@ -30,8 +30,11 @@ kchaos: ## build target/release/kchaos
 	$(CARGO) build --release --package kchaos
 
 layouts: ## generate the kernel's private structures from its type information [BTF=vmlinux]
-	@$(CARGO) run --quiet --release --package layouts -- \
-		--btf "$(BTF)" --contract driver/elevator/layouts.contract --output driver/elevator/layouts/generated.rs
+	@for room in elevator sys; do \
+		$(CARGO) run --quiet --release --package layouts -- --btf "$(BTF)" \
+			--contract driver/$$room/layouts.contract \
+			--output driver/$$room/layouts/generated.rs || exit; \
+	done
 
 check-kernel: ## say what the kernel lacks for a module in Rust
 	@tools/check-kernel "$(KBUILD_PATH)"
@@ -69,7 +72,7 @@ install: ## install what is built [PREFIX=/usr/local] [DESTDIR=/tmp/package]
 clean: ## remove what is built
 	-test ! -e "$(KBUILD_PATH)/Makefile" || $(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" clean
 	$(CARGO) clean
-	rm -f driver/elevator/layouts/generated.rs driver/rust-project.json
+	rm -f driver/*/layouts/generated.rs driver/rust-project.json
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20

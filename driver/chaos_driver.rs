@@ -11,6 +11,7 @@ mod configfs;
 mod elevator;
 mod hold;
 mod injection;
+mod io;
 mod ledger;
 mod lines;
 mod listing;
@@ -21,12 +22,14 @@ mod plan;
 mod policy;
 mod rule;
 mod scheduler;
+mod sys;
 mod text;
 mod turns;
 
 use elevator::Registration;
 use kernel::{configfs::Subsystem, prelude::*};
 use scheduler::Ioem;
+use sys::power::PowerWatch;
 
 module! {
     type: ChaosDriver,
@@ -43,6 +46,7 @@ module! {
 struct ChaosDriver {
     #[pin]
     scheduler: Registration<Ioem>,
+    _power: PowerWatch<Ioem>,
     #[pin]
     directories: Subsystem<configfs::Root>,
     config: config::Lifetime,
@@ -54,6 +58,7 @@ impl kernel::InPlaceModule for ChaosDriver {
         try_pin_init!(Self {
             config: config::Lifetime::new(),
             directories <- configfs::Root::new(),
+            _power: PowerWatch::new(module)?,
             scheduler <- Registration::new(module),
         })
     }

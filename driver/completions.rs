@@ -3,14 +3,16 @@
 //! The completions that a hardware queue holds: when they go, and who ends them.
 
 use crate::{
-    elevator::{
-        atomic::{fence, AtomicBool, Relaxed, SeqCst},
-        now_ns, Fifo, HwQueue, Parked,
-    },
+    elevator::{Fifo, HwQueue},
     hold::Hold,
+    io::{Held, Parked},
     memory::Allowance,
     plan::Plan,
     scheduler::Ioem,
+    sys::{
+        atomic::{fence, AtomicBool, Relaxed, SeqCst},
+        clock::now_ns,
+    },
 };
 use kernel::{
     new_spinlock,
@@ -153,7 +155,7 @@ impl Completions {
             let Some(parked) = popped else { break };
             self.allowance.give_back(parked.size());
             // No task is moved to another processor while it has the lock.
-            parked.count_time(now_ns);
+            parked.count_time(now_ns.saturating_sub(parked.arrival_ns()));
             done.push_back(parked);
         }
         done

@@ -5,13 +5,14 @@
 //! Everything here is under one mutex; its place in the lock order is told in [`crate::elevator`].
 
 use crate::{
-    elevator::{now_ns, DiskInfo, NoIo, Queue},
+    elevator::{DiskInfo, Queue},
     injection::{Injection, InjectionId, Term},
     ledger::{Ledger, Totals},
     plan::Plan,
     policy::{attributes::Attribute, settings::Settings},
     rule::Order,
-    scheduler::{HwState, Ioem},
+    scheduler::{as_disk, HwState, Ioem},
+    sys::{clock::now_ns, no_io::NoIo},
 };
 use core::ops::{Deref, DerefMut};
 use kernel::{
@@ -21,7 +22,7 @@ use kernel::{
 
 // The scheduler's callbacks and the root directory's (whose data the kernel crate cannot address unless it is zero-sized)
 // have nowhere else to find it. A mutex in a static must be initialized at run time, which the kernel crate calls unsafe:
-// this is the one place outside of `elevator/` that is.
+// this is the one place outside of `elevator/` and `sys/` that is.
 kernel::sync::global_lock! {
     // SAFETY: `Lifetime::new` initializes it, before anything that locks it is registered.
     unsafe(uninit) static CONFIG: Mutex<Config> = Config::new();
@@ -446,12 +447,12 @@ impl Disk {
         let settings = &injection.settings;
         (settings.delay().is_some() || settings.limit().is_some())
             && injection.term.is_open(now_ns)
-            && settings.reaches(&self.info.as_disk())
+            && settings.reaches(&as_disk(&self.info))
     }
 
     fn order<'a>(&'a self, injection: &'a Injection) -> Option<Order<'a>> {
         let settings: &Settings = &injection.settings;
-        let filter = settings.filter(&self.info.as_disk(), injection.owner.owner)?;
+        let filter = settings.filter(&as_disk(&self.info), injection.owner.owner)?;
         Some(Order {
             injection: injection.id,
             filter,

@@ -2,23 +2,24 @@
 
 //! A safe abstraction of the block layer's I/O schedulers ("elevators").
 //!
-//! A scheduler implements [`Elevator`]; a [`Registration`] makes it available to every blk-mq disk. The block layer then
-//! makes one [`Queue`] for each disk that is switched to it, and in it one [`HwQueue`] for each of the disk's hardware
-//! queues. Requests come and go as owned [`Request`]s.
+//! A scheduler implements [`Elevator`]; a [`Registration`] makes it available to every blk-mq disk.
+//! The block layer then makes one [`Queue`] for each disk that is switched to it, and in it one
+//! [`HwQueue`] for each of the disk's hardware queues. Requests come and go as owned [`Request`]s.
 //!
-//! What is not supported: merging of requests with each other, per-task data (`icq`), writable sysfs attributes.
+//! What is not supported: merging of requests with each other, per-task data (`icq`), writable
+//! sysfs attributes.
 //!
 //! # Contexts
 //!
 //! | function | context |
 //! |---|---|
-//! | [`Elevator::start_queue`], [`Elevator::new_hw_queue`], [`Elevator::start_hw_queue`], [`Elevator::stop_hw_queue`], [`Elevator::stop_queue`] | process, may sleep; the queue is frozen, quiesced and its `elevator_lock` held; allocations cause no I/O |
+//! | [`Elevator::start_queue`], [`Elevator::new_hw_queue`], [`Elevator::start_hw_queue`], [`Elevator::stop_hw_queue`], [`Elevator::stop_queue`] | process, may sleep; the queue is frozen, `q->elevator_lock` is held |
 //! | [`Elevator::bio_merge`] | the submitter, no locks, its reference of the queue held; it must not take long |
-//! | [`Elevator::passes_by`], [`Elevator::asks_for_pid_namespace`] | the submitter, no locks; it must not take long |
+//! | [`Elevator::prepare_request`] | the submitter, no locks; it must not take long |
+//! | [`Elevator::completion_arrives`] | any, hard interrupts included: it must neither lock nor take long |
 //! | [`Elevator::release`] | a worker of the block layer, or a soft interrupt; no locks |
-//! | [`Elevator::show_held`] | process, may sleep; `eq->sysfs_lock` is held |
-//! | [`Elevator::show_debug`] | process, may sleep; the disk may have left the scheduler |
-//! | [`Elevator::set_asleep`] | process, may sleep; `system_transition_mutex` may be held by somebody who waits for this |
+//! | [`ShowQueue::show`] | process, may sleep; `eq->sysfs_lock` is held |
+//! | [`ShowHwQueues::show`] | process, may sleep; the disk may have left the scheduler |
 //! | [`Elevator::for_each_queue`] | process, may sleep; `cpus_write_lock` is held |
 //! | [`Elevator::insert_requests`] | process or kblockd, must not sleep: it may run from `schedule()` |
 //! | [`Elevator::dispatch_request`] | process or kblockd under `rcu_read_lock()`, must not sleep; several CPUs at once |
@@ -26,61 +27,68 @@
 //!
 //! # Lock order
 //!
-//! `update_nr_hwq_lock` → queue freeze → `q->elevator_lock` → `eq->sysfs_lock` → the scheduler's own configuration lock →
-//! [`Queue`]'s list of hardware queues → what a scheduler locks per hardware queue. `cpus_write_lock`, too, comes before the
-//! scheduler's own configuration lock. The disk's `rqos_state_mutex` comes after `q->elevator_lock`, and nothing after it.
+//! `update_nr_hwq_lock` → queue freeze → `q->elevator_lock` → `eq->sysfs_lock` → the scheduler's
+//! own configuration lock → [`Queue`]'s list of hardware queues → what a scheduler locks per
+//! hardware queue. `cpus_write_lock`, too, comes before the scheduler's own configuration lock. The
+//! disk's `rqos_state_mutex` comes after `q->elevator_lock`, and nothing after it.
 //!
-//! Locks from the third on may be wanted while a disk is frozen. Whoever holds one must therefore not wait for I/O: allocate
-//! under them only within [`NoIo`].
+//! Locks from the third on may be wanted while a disk is frozen. Whoever holds one must therefore
+//! not wait for I/O: allocate under them only within [`NoIo`].
 //!
 //! C header: `block/elevator.h`, which no distribution installs: see [`layouts`].
 
-use kernel::{prelude::*, seq_file::SeqFile};
-
-pub(crate) mod atomic;
 mod bio;
-mod clock;
 mod cpus;
 mod entry;
 mod fifo;
+mod files;
+mod flags;
+mod hw_queue;
 mod layouts;
-mod no_io;
-mod owner;
 mod parked;
 mod queue;
+mod record;
 mod registration;
+mod releases;
 mod request;
-#[cfg_attr(not(CONFIG_PM_SLEEP), path = "elevator/no_sleep.rs")]
-mod sleep;
-mod time_queue;
+mod sorted_queue;
 mod trace;
 mod vtable;
 
 pub(crate) use self::{
     bio::Bio,
-    clock::{now_ns, random_seed, Clock},
-    entry::Entry,
+    entry::Sorted,
     fifo::Fifo,
-    no_io::NoIo,
-    owner::{cgroup_id, pid_namespace_id},
-    parked::{Parked, Parking},
-    queue::{DiskInfo, HwQueue, Queue},
+    files::{Asked, DebugFile, QueueFile, ShowHwQueues, ShowQueue},
+    flags::OpFlags,
+    hw_queue::HwQueue,
+    parked::Parked,
+    queue::{DiskInfo, Queue},
+    record::Parking,
     registration::Registration,
-    request::Request,
-    time_queue::TimeQueue,
+    request::{Prepared, Request, RequestData, REQUEST_WORDS},
+    sorted_queue::SortedQueue,
 };
 
-use no_io::without_reserves;
+use kernel::{prelude::*, sync::ArcBorrow};
 
 /// An I/O scheduler.
 pub(crate) trait Elevator: Sized + 'static {
-    /// What is written into a disk's `queue/scheduler`; below 16 bytes.
+    /// The name that selects it, as written into a disk's `queue/scheduler`; below 16 bytes.
     const NAME: &'static CStr;
     /// Another name that is accepted there.
-    const ALIAS: &'static CStr;
+    const ALIAS: &'static CStr = Self::NAME;
+    /// Its files in a disk's `queue/iosched`.
+    const QUEUE_FILES: &'static [QueueFile<Self>] = &[];
+    /// Its files in debugfs.
+    const DEBUG_FILES: &'static [DebugFile<Self>] = &[];
 
     /// The scheduler's data for one hardware queue.
     type HwQueue: Send + Sync;
+    /// The scheduler's data in a request.
+    type RequestData: RequestData;
+    /// The scheduler's data of a completion that it holds.
+    type CompletionData: Copy + Send;
 
     /// Makes the data of a hardware queue; [`Elevator::start_hw_queue`] follows.
     fn new_hw_queue() -> impl PinInit<Self::HwQueue, Error>;
@@ -90,58 +98,61 @@ pub(crate) trait Elevator: Sized + 'static {
     /// # Errors
     ///
     /// The switch fails with this error, and the queue is dropped.
-    fn start_queue(queue: kernel::sync::ArcBorrow<'_, Queue<Self>>) -> Result;
+    fn start_queue(_queue: ArcBorrow<'_, Queue<Self>>) -> Result {
+        Ok(())
+    }
 
-    /// Called before the first request comes to this hardware queue, which [`Queue::for_each_hw_queue`] already visits.
-    fn start_hw_queue(queue: &Queue<Self>, hw_queue: &HwQueue<Self>);
+    /// Called before the first request comes to this hardware queue, which
+    /// [`Queue::for_each_hw_queue`] already visits.
+    fn start_hw_queue(_queue: &Queue<Self>, _hw_queue: &HwQueue<Self>) {}
 
     /// The disk leaves this scheduler. No request is left, and the hardware queues are gone.
-    fn stop_queue(queue: &Queue<Self>);
+    fn stop_queue(_queue: &Queue<Self>) {}
 
-    /// The disk leaves this scheduler, or changes its hardware queues: no request is left, none will come, and nothing else is
-    /// called for this one. All completions that are held have to go.
-    fn stop_hw_queue(hw_queue: &HwQueue<Self>);
+    /// The disk leaves this scheduler, or changes its hardware queues: no request is left, none
+    /// will come, and the block layer calls nothing else for this one. The scheduler has to end all
+    /// completions that it holds.
+    fn stop_hw_queue(_hw_queue: &HwQueue<Self>) {}
 
-    /// Puts I/O that is being submitted into a request that this hardware queue has, if it can; true if it has. Then there is no
-    /// request of its own for it.
-    fn bio_merge(hw_queue: &HwQueue<Self>, bio: Bio<'_>) -> bool;
+    /// Puts I/O that is being submitted into a request that this hardware queue has, if it can;
+    /// true if it has. Then there is no request of its own for it.
+    fn bio_merge(_hw_queue: &HwQueue<Self>, _bio: Bio<'_>) -> bool {
+        false
+    }
 
-    /// Whether a request of this operation that is made now may pass the scheduler by, as if there were none.
-    fn passes_by(hw_queue: &HwQueue<Self>, operation: u32) -> bool;
+    /// What becomes of a request with these flags that is made now.
+    #[inline]
+    fn prepare_request(_hw_queue: &HwQueue<Self>, _flags: OpFlags) -> Prepared<Self::RequestData> {
+        Prepared::default()
+    }
 
-    /// Whether a request that is made now has to remember the PID namespace of its submitter.
-    fn asks_for_pid_namespace(hw_queue: &HwQueue<Self>) -> bool;
+    /// A completion that the scheduler holds has arrived: the device has served the request.
+    fn completion_arrives(_parked: &mut Parked<Self::CompletionData>) {}
 
-    /// Takes completions that have arrived ([`HwQueue::take_arrivals`]) and ends those that are due: after the first that arrives,
-    /// when [`HwQueue::kick`] asks for it, and at the time of [`HwQueue::release_at`]. In a soft interrupt it must not wait for a
-    /// lock that others hold without keeping interrupts away.
-    fn release(hw_queue: &HwQueue<Self>, in_interrupt: bool);
+    /// Takes completions that have arrived ([`HwQueue::take_arrivals`]) and ends those that are
+    /// due: after the first that arrives, when [`HwQueue::kick`] asks for it, and at the time of
+    /// [`HwQueue::release_at`]. In a soft interrupt it must not wait for a lock that others hold
+    /// without keeping interrupts away. A scheduler that parks no completion is never called.
+    fn release(_hw_queue: &HwQueue<Self>, _in_interrupt: bool) {}
 
-    /// Writes text about what is held; how many bytes.
-    fn show_held(queue: &Queue<Self>, page: &mut [u8; kernel::page::PAGE_SIZE]) -> usize;
+    /// Visits all disks that are on this scheduler, from [`Elevator::start_queue`] to
+    /// [`Elevator::stop_queue`]: [`HwQueue::must_drain`] becomes true where a processor goes offline.
+    /// A scheduler whose requests all may go at once need not visit any.
+    fn for_each_queue(_visit: impl FnMut(&Queue<Self>)) {}
 
-    /// Writes text about each I/O that is held, of those hardware queues that are meant.
-    fn show_debug(is_meant: impl Fn(&HwQueue<Self>) -> bool, out: &SeqFile);
-
-    /// The machine is about to sleep, and until it is awake again, nobody may wait for anything that is held: nothing may be. Or it
-    /// is awake.
-    #[cfg_attr(not(CONFIG_PM_SLEEP), expect(dead_code))]
-    fn set_asleep(is_asleep: bool);
-
-    /// Visits all disks that are on this scheduler, from [`Elevator::start_queue`] to [`Elevator::stop_queue`].
-    fn for_each_queue(visit: impl FnMut(&Queue<Self>));
-
-    /// Takes requests that are ready for the driver as far as the block layer is concerned, in the order in which they came.
+    /// Takes requests that are ready for the driver as far as the block layer is concerned, in the
+    /// order in which they came.
     ///
-    /// One that the driver gave back comes alone (`blk_mq_requeue_work`): several together were plugged, and are new
-    /// (`blk_mq_dispatch_list`).
-    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Fifo<Request>);
+    /// A request that the driver gave back comes alone (`blk_mq_requeue_work`). Several together
+    /// were plugged, and are new (`blk_mq_dispatch_list`).
+    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Fifo<Request<Self::RequestData>>);
 
     /// Gives the next request for the driver, if one may go now.
-    fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request>;
+    fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request<Self::RequestData>>;
 
     /// Whether [`Elevator::dispatch_request`] would give a request now.
     ///
-    /// After a wrong "yes" the block layer asks again every 3 ms; after a wrong "no" only when something else runs the queue.
+    /// After a wrong "yes" the block layer asks again every 3 ms; after a wrong "no" only when
+    /// something else runs the queue.
     fn has_work(hw_queue: &HwQueue<Self>) -> bool;
 }

@@ -9,27 +9,14 @@
 //! that may go now, and its limits are asked when it is its turn: it is held only when one of them refuses.
 
 use crate::{
-    elevator::{now_ns, Bio, Clock, Entry, Fifo, Parked, Parking, Request, TimeQueue},
+    elevator::{Bio, Fifo, SortedQueue},
+    io::{Held, Parked, Parking, Request},
     ledger::Count,
     lines::Lines,
     plan::{Closed, Plan, Verdict},
-    policy::filter::Io,
+    sys::clock::{now_ns, Clock},
 };
 use kernel::sync::Arc;
-
-/// What can be held.
-pub(crate) trait Held: Entry + Io {
-    /// Whether it is a completion.
-    const IS_COMPLETION: bool;
-}
-
-impl Held for Request {
-    const IS_COMPLETION: bool = false;
-}
-
-impl Held for Parked {
-    const IS_COMPLETION: bool = true;
-}
 
 /// Why the completion of a request is not held.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,7 +76,7 @@ pub(crate) struct Hold<E: Held> {
     /// Whether these are all of the plan's rules.
     only_limits: bool,
     /// Wait for their delays, and no limit matches them.
-    delayed: TimeQueue<E>,
+    delayed: SortedQueue<E>,
     /// Wait for their delays and then for limits.
     lines: Lines<E>,
     /// How many entries wait for anything.
@@ -113,7 +100,7 @@ impl<E: Held> Hold<E> {
             endless: 0,
             limit_all: 0,
             only_limits: false,
-            delayed: TimeQueue::new(),
+            delayed: SortedQueue::new(),
             lines: Lines::new(),
             held: 0,
             settled: Settled::No,
@@ -188,7 +175,7 @@ impl<E: Held> Hold<E> {
 
     /// When the first and the last of the held requests may go.
     pub(crate) fn first_and_last_ns(&self) -> Option<(u64, u64)> {
-        let last = self.delayed.last_due_ns().max(self.lines.last_ns())?;
+        let last = self.delayed.last_key().max(self.lines.last_ns())?;
         Some((self.first_ns(), last))
     }
 
@@ -210,7 +197,7 @@ impl Hold<Request> {
     /// the head for the first time, the data of a flush, is as any other.
     #[inline]
     pub(crate) fn insert(&mut self, requests: Fifo<Request>, park: &mut impl Park) {
-        if requests.first_was_released() {
+        if requests.first(Request::was_released).unwrap_or(false) {
             return self.insert_again(requests);
         }
         if self.plan.is_none() {
@@ -283,13 +270,16 @@ impl Hold<Request> {
     /// Takes requests that arrive now, when all that is done to any is to ask limits, and no request waits for one.
     #[inline]
     fn ask_in_turn(&mut self, mut requests: Fifo<Request>) {
-        requests.put_sets(|request| {
-            if request.is_swap() {
-                return 0;
-            }
-            self.asking = self.asking.wrapping_add(1);
-            self.limit_all
-        });
+        requests.update_all(
+            |request| {
+                if request.is_swap() {
+                    return 0;
+                }
+                self.asking = self.asking.wrapping_add(1);
+                self.limit_all
+            },
+            |data, set| data.set = set,
+        );
         self.ready.append(requests);
     }
 
@@ -506,7 +496,7 @@ impl<E: Held> Hold<E> {
     /// at. While nothing is held.
     #[inline]
     fn pop_admitted(&mut self) -> Option<E> {
-        let set = self.ready.first_set()?;
+        let set = self.ready.first(E::set)?;
         if set != 0 {
             let plan = self.plan.as_ref()?;
             if !plan.admit_at_once(set, self.limit_all, self.hw_queue, now_ns()) {
@@ -624,7 +614,7 @@ impl<E: Held> Hold<E> {
             self.judge_again(now_ns);
         }
         loop {
-            let delayed_ns = self.delayed.first_due_ns().unwrap_or(NEVER);
+            let delayed_ns = self.delayed.first_key().unwrap_or(NEVER);
             let line = self.lines.first();
             let line_ns = line.as_ref().map_or(NEVER, |(_, time_ns)| *time_ns);
             if delayed_ns.min(line_ns) > now_ns {
@@ -677,7 +667,7 @@ impl<E: Held> Hold<E> {
 
     /// When the first of those that are held may go.
     fn first_ns(&self) -> u64 {
-        let delayed_ns = self.delayed.first_due_ns().unwrap_or(NEVER);
+        let delayed_ns = self.delayed.first_key().unwrap_or(NEVER);
         self.lines
             .first()
             .map_or(delayed_ns, |(_, time_ns)| time_ns.min(delayed_ns))
@@ -712,7 +702,11 @@ impl<E: Held> Hold<E> {
         self.hold_asking(now_ns);
         if self.plan.is_none() {
             // INVARIANT: Without a plan, nobody has looked at what was in the field before.
-            self.ready.put_sets(|_| 0);
+            let mut ready = core::mem::replace(&mut self.ready, Fifo::new());
+            while let Some(mut entry) = ready.pop_front() {
+                entry.put_set(0);
+                self.ready.push_back(entry);
+            }
         }
         let old = core::mem::replace(&mut self.plan, plan);
         self.judge_again_after(old.as_deref(), now_ns);

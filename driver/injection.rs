@@ -3,14 +3,16 @@
 //! One injection: its settings, whose I/O it is about, and how long it lasts.
 
 use crate::{
-    elevator::{
-        atomic::{AtomicU32, AtomicU64, Relaxed},
-        cgroup_id, now_ns, pid_namespace_id, Clock,
-    },
     ledger::Totals,
     policy::{
         parse::{line, number},
         settings::{Owner, Settings},
+    },
+    sys::{
+        atomic::{AtomicU32, AtomicU64, Relaxed},
+        cgroup::cgroup_id,
+        clock::{now_ns, Clock},
+        pid_namespace::pid_namespace_id,
     },
 };
 use kernel::{prelude::*, sync::Arc};

@@ -3,8 +3,8 @@
 //! What an injection did to the I/O of one disk, counted.
 
 use crate::{
-    elevator::atomic::{AtomicU64, Relaxed},
     policy::histogram::{step, STEPS},
+    sys::atomic::{AtomicU64, Relaxed},
 };
 use core::{
     array,

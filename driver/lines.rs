@@ -6,8 +6,10 @@
 //! plan knows how many came before it, on whatever hardware queue ([`crate::turns`]).
 
 use crate::{
-    elevator::{Clock, Entry, Fifo, TimeQueue},
+    elevator::{Fifo, SortedQueue},
+    io::Held,
     plan::Closed,
+    sys::clock::Clock,
 };
 
 /// How many lines there are. More sets of limits than that at a time share the last one.
@@ -18,7 +20,7 @@ const LINES: usize = 16;
 /// # Invariants
 ///
 /// The bit of a line is set in `waiting` if and only if it is not empty.
-pub(crate) struct Lines<E: Entry> {
+pub(crate) struct Lines<E: Held> {
     lines: [Line<E>; LINES],
     waiting: u16,
     /// Before this time some line may be closed.
@@ -26,23 +28,23 @@ pub(crate) struct Lines<E: Entry> {
 }
 
 /// Entries that the same limits match.
-struct Line<E: Entry> {
+struct Line<E: Held> {
     /// The limits, as a set of rules; 0 if the line was never used.
     limits: u64,
     /// Those whose delays are over, in the order of their tickets.
     queued: Fifo<E>,
     /// Those whose delays are not known to be over, in the order of their due times.
-    delayed: TimeQueue<E>,
+    delayed: SortedQueue<E>,
     /// Until when some of the limits is known to admit nothing.
     closed: Closed,
 }
 
-impl<E: Entry> Line<E> {
+impl<E: Held> Line<E> {
     const fn new() -> Self {
         Self {
             limits: 0,
             queued: Fifo::new(),
-            delayed: TimeQueue::new(),
+            delayed: SortedQueue::new(),
             closed: Closed::NOT,
         }
     }
@@ -53,16 +55,16 @@ impl<E: Entry> Line<E> {
 
     /// When the first entry is or was due.
     fn first_due_ns(&self) -> Option<u64> {
-        let queued = self.queued.first_due_ns();
-        queued.or_else(|| self.delayed.first_due_ns())
+        let queued = self.queued.first(E::due_ns);
+        queued.or_else(|| self.delayed.first_key())
     }
 
     fn last_due_ns(&self) -> Option<u64> {
-        self.delayed.last_due_ns().max(self.queued.last_due_ns())
+        self.delayed.last_key().max(self.queued.last(E::due_ns))
     }
 }
 
-impl<E: Entry> Lines<E> {
+impl<E: Held> Lines<E> {
     /// No line.
     pub(crate) const fn new() -> Self {
         Self {
@@ -122,7 +124,7 @@ impl<E: Entry> Lines<E> {
     ) -> bool {
         let line = &mut self.lines[place];
         for _ in 0..most {
-            let first_ns = line.delayed.first_due_ns();
+            let first_ns = line.delayed.first_key();
             let is_due = first_ns.is_some_and(|due_ns| due_ns <= now_ns);
             let Some(mut entry) = is_due.then(|| line.delayed.pop()).flatten() else {
                 return true;

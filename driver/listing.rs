@@ -3,16 +3,18 @@
 //! Text about what is held, for files in sysfs and debugfs.
 
 use crate::{
-    config::Config,
-    elevator::{now_ns, Queue},
-    hold::Held,
+    config::{self, Config},
+    elevator::{Asked, Queue, ShowHwQueues, ShowQueue},
+    io::Held,
     plan::Plan,
     policy::operations::name_of,
     scheduler::{HwState, Ioem},
+    sys::clock::now_ns,
     text::Lines,
 };
 use kernel::{
     page::PAGE_SIZE,
+    prelude::*,
     seq_file::{seq_print, SeqFile},
 };
 
@@ -49,8 +51,38 @@ impl Listed<'_> {
     }
 }
 
-/// Writes a line for each request and completion that the hardware queue of this number holds; not for all, if there are many.
-pub(crate) fn list(state: &HwState, number: usize, config: &Config, out: &SeqFile) {
+/// The file `held` of a disk in sysfs.
+pub(crate) struct Summary;
+
+impl ShowQueue<Ioem> for Summary {
+    const NAME: &'static CStr = c"held";
+
+    fn show(queue: &Queue<Ioem>, page: &mut [u8; PAGE_SIZE]) -> usize {
+        summarize(queue, page)
+    }
+}
+
+/// The file `held` of hardware queues in debugfs.
+pub(crate) struct List;
+
+impl ShowHwQueues<Ioem> for List {
+    const NAME: &'static CStr = c"held";
+
+    fn show(asked: &Asked<Ioem>, out: &SeqFile) {
+        let config = config::lock();
+        config.for_each_queue(|queue| {
+            queue.for_each_hw_queue(|hw_queue| {
+                if asked.includes(hw_queue) {
+                    list(hw_queue.data(), hw_queue.number(), &config, out);
+                }
+            });
+        });
+    }
+}
+
+/// Writes a line for each request and completion that the hardware queue of this number holds; not
+/// for all, if there are many.
+fn list(state: &HwState, number: usize, config: &Config, out: &SeqFile) {
     seq_print!(
         out,
         "hardware queue {number}: op sector bytes due_us injections\n"
@@ -77,8 +109,9 @@ pub(crate) fn list(state: &HwState, number: usize, config: &Config, out: &SeqFil
     }
 }
 
-/// Writes a line for each hardware queue: its number, how many it holds, and when the first and the last of them may go.
-pub(crate) fn summarize(queue: &Queue<Ioem>, page: &mut [u8; PAGE_SIZE]) -> usize {
+/// Writes a line for each hardware queue: its number, how many it holds, and when the first and the
+/// last of them may go.
+fn summarize(queue: &Queue<Ioem>, page: &mut [u8; PAGE_SIZE]) -> usize {
     let mut lines = Lines::new(page);
     queue.for_each_hw_queue(|hw_queue| {
         let state = hw_queue.data();

@@ -2,7 +2,7 @@
 
 //! How much memory held completions may take, and how much they take.
 
-use crate::elevator::atomic::{AtomicU64, Relaxed};
+use crate::sys::atomic::{AtomicU64, Relaxed};
 
 /// What a hardware queue sets aside at a time, in bytes, so that hardware queues seldom meet at one word.
 const STEP: u64 = 16 << 10;

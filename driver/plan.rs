@@ -3,9 +3,8 @@
 //! What the injections do to the I/O of one disk, worked out when a setting changes and not for each I/O.
 
 use crate::{
-    elevator::{Clock, Entry, Parked, Request},
-    hold::Held,
     injection::InjectionId,
+    io::{Held, Parked, Request},
     ledger::Count,
     policy::{
         bounds::{Bounds, Place},
@@ -13,6 +12,7 @@ use crate::{
         limit::Window,
     },
     rule::{Order, Rule},
+    sys::clock::Clock,
     turns::Turns,
 };
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -3,12 +3,8 @@
 //! What one injection does to the I/O of one disk.
 
 use crate::{
-    elevator::{
-        self,
-        atomic::{AcqRel, Acquire, AtomicU64, Relaxed},
-        random_seed, Clock, Request,
-    },
     injection::{InjectionId, Term},
+    io::Request,
     ledger::{Count, Ledger},
     plan::{Closed, Plan, Verdict},
     policy::{
@@ -19,6 +15,10 @@ use crate::{
         limit::{Charge, Limit, Shared, Window},
         random::{Draw, STEP},
         way::Way,
+    },
+    sys::{
+        atomic::{AcqRel, Acquire, AtomicU64, Relaxed},
+        clock::{self, random_seed, Clock},
     },
 };
 use kernel::{prelude::*, sync::Arc};
@@ -296,7 +296,7 @@ impl Rule {
     /// Whether the limit admits an I/O now; if not, until when.
     pub(crate) fn ask(&self, now_ns: &mut u64) -> Result<(), u64> {
         match &self.limit {
-            Some(limit) => limit.ask(&self.state.window, now_ns, elevator::now_ns),
+            Some(limit) => limit.ask(&self.state.window, now_ns, clock::now_ns),
             None => Ok(()),
         }
     }
@@ -330,7 +330,7 @@ impl Rule {
     #[inline]
     pub(crate) fn charge(&self, now_ns: &mut u64) -> Result<Charge, u64> {
         match &self.limit {
-            Some(limit) => limit.charge(&self.state.window, now_ns, elevator::now_ns),
+            Some(limit) => limit.charge(&self.state.window, now_ns, clock::now_ns),
             None => Ok(Charge::NONE),
         }
     }
@@ -375,7 +375,7 @@ impl State {
                 old.is_some_and(|old| old.same_windows(limit))
             });
             old.map_or_else(
-                || limit.fresh(elevator::now_ns()).to_word(),
+                || limit.fresh(clock::now_ns()).to_word(),
                 |before| before.state.window.load(),
             )
         });

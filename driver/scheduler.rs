@@ -1,27 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The I/O scheduler `ioem`: a first-in, first-out queue in which injections hold requests back, or their completions.
+//! The I/O scheduler `ioem`: a first-in, first-out queue in which injections hold requests back, or
+//! their completions.
 //!
-//! State is per hardware queue, in two locks of which nobody has both: requests are under one that no interrupt takes, as their timer
-//! only queues work, and completions under one that an interrupt only tries. `has_work` reads two words.
+//! State is per hardware queue, in two locks of which nobody has both: requests are under one that
+//! no interrupt takes, as their timer only queues work, and completions under one that an interrupt
+//! only tries. `has_work` reads two words.
 
 use crate::{
     completions::Completions,
     config,
     elevator::{
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Relaxed},
-        now_ns, Bio, Elevator, Fifo, HwQueue, Parking, Queue, Request,
+        Bio, DebugFile, DiskInfo, Elevator, Fifo, HwQueue, OpFlags, Prepared, Queue, QueueFile,
     },
     hold::{Hold, NotParked, Park, NEVER},
+    io::{CompletionData, Parked, Parking, Request, RequestData},
     listing,
     plan::Plan,
+    policy::device::Disk,
+    sys::{
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Relaxed},
+        clock::now_ns,
+        pid_namespace::current_pid_namespace_id,
+        power::Sleeper,
+    },
 };
 use core::ops::Deref;
 use kernel::{
     new_spinlock,
-    page::PAGE_SIZE,
     prelude::*,
-    seq_file::SeqFile,
     sync::{
         lock::{spinlock::SpinLockBackend, Guard},
         Arc, ArcBorrow, SpinLock,
@@ -38,9 +45,11 @@ pub(crate) struct HwState {
     requests: SpinLock<Requests>,
     #[pin]
     pub(crate) completions: Completions,
-    /// When the first of the requests may go, for who may not lock: a copy of [`Hold::next_ns`]. Written under the lock.
+    /// When the first of the requests may go, for who may not lock: a copy of [`Hold::next_ns`].
+    /// Written under the lock.
     next_ns: AtomicU64,
-    /// The operations that some rule of the plan may be about, as [`Plan::operations`]. Written under the lock.
+    /// The operations that some rule of the plan may be about, as [`Plan::operations`]. Written
+    /// under the lock.
     operations: AtomicU32,
     /// Whether the plan asks for PID namespaces. Written under the lock.
     asks_for_pid_namespace: AtomicBool,
@@ -66,16 +75,18 @@ impl Park for Parker<'_> {
         if !allowance.has_room() {
             return Err(NotParked::Full);
         }
-        let parked = self.0.park(request, order);
+        let parked = self.0.park(request, order.of(request));
         allowance.take(parked.ok_or(NotParked::NoMemory)?);
         Ok(())
     }
 }
 
 impl Requests {
-    /// Makes known when the next request may go. Everything that changes which requests are held ends with this.
+    /// Makes known when the next request may go. Everything that changes which requests are held
+    /// ends with this.
     ///
-    /// `runs` tells that the hardware queue is run after this anyway, so that what may go already needs no timer.
+    /// `runs` tells that the hardware queue is run after this anyway, so that what may go already
+    /// needs no timer.
     #[inline]
     fn publish(&mut self, hw_queue: &HwQueue<Ioem>, runs: bool) {
         match self.held.settled_next_ns() {
@@ -90,8 +101,9 @@ impl Requests {
     /// The same after a change of what is followed, too.
     fn publish_all(&mut self, hw_queue: &HwQueue<Ioem>, runs: bool) {
         let next_ns = self.held.next_ns();
-        // Relaxed: who runs the queue after an insertion does so in the same task, and `blk_mq_run_hw_queue` looks again
-        // under `queue_lock`, which orders it with all other runs.
+        // Relaxed: who runs the queue after an insertion does so in the same task, and
+        // `blk_mq_run_hw_queue` looks again under `queue_lock`, which orders it with all other
+        // runs.
         publish_next(hw_queue, next_ns);
         self.held.settle();
         let is_new = next_ns != 0 && next_ns != NEVER && next_ns != self.alarm_ns;
@@ -107,7 +119,8 @@ impl Requests {
         publish_next(hw_queue, if self.held.has_ready() { 0 } else { NEVER });
     }
 
-    /// The next request that may go, or any if the queue has to drain, by the rules that are followed.
+    /// The next request that may go, or any if the queue has to drain, by the rules that are
+    /// followed.
     fn pop(&mut self, hw_queue: &HwQueue<Ioem>) -> Option<Request> {
         if hw_queue.must_drain() {
             self.held.pop_any()
@@ -161,7 +174,8 @@ impl HwState {
         hw_queue.run();
     }
 
-    /// Judges all that is held again by the plan that is followed, after one of its rules has ended or got another end.
+    /// Judges all that is held again by the plan that is followed, after one of its rules has ended
+    /// or got another end.
     pub(crate) fn judge_again(hw_queue: &HwQueue<Ioem>) {
         let state = hw_queue.data();
         state.completions.judge_again(hw_queue);
@@ -176,8 +190,12 @@ impl HwState {
 impl Elevator for Ioem {
     const NAME: &'static CStr = c"ioem";
     const ALIAS: &'static CStr = c"ioem-mq";
+    const QUEUE_FILES: &'static [QueueFile<Self>] = &[QueueFile::of::<listing::Summary>()];
+    const DEBUG_FILES: &'static [DebugFile<Self>] = &[DebugFile::of::<listing::List>()];
 
     type HwQueue = HwState;
+    type RequestData = RequestData;
+    type CompletionData = CompletionData;
 
     fn new_hw_queue() -> impl PinInit<HwState, Error> {
         try_pin_init!(HwState {
@@ -219,46 +237,36 @@ impl Elevator for Ioem {
     #[inline]
     fn bio_merge(hw_queue: &HwQueue<Self>, bio: Bio<'_>) -> bool {
         let state = hw_queue.data();
-        // Relaxed: who sees a change late merges less. Mostly nothing waits, which has to cost nothing.
+        // Relaxed: who sees a change late merges less. Mostly nothing waits, which has to cost
+        // nothing.
         state.next_ns.load(Relaxed) == 0 && state.requests.lock().held.merge(bio)
     }
 
     #[inline]
-    fn passes_by(hw_queue: &HwQueue<Self>, operation: u32) -> bool {
+    fn prepare_request(hw_queue: &HwQueue<Self>, flags: OpFlags) -> Prepared<RequestData> {
         let state = hw_queue.data();
-        // Relaxed: who sees a change late is as good as one who came before. While requests wait for the disk, it comes behind
-        // them, and may become part of one.
-        let concerned = state.operations.load(Relaxed).checked_shr(operation);
-        concerned.is_some_and(|bits| bits & 1 == 0) && state.next_ns.load(Relaxed) != 0
+        let mut prepared = Prepared::default();
+        // Relaxed: a submitter that sees a change late is as good as one that came before.
+        if state.asks_for_pid_namespace.load(Relaxed) {
+            prepared.data = RequestData::of_submitter(current_pid_namespace_id());
+        }
+        // Relaxed: as above. While requests wait for the disk, the request comes behind them, and
+        // may become part of one.
+        let concerned = state
+            .operations
+            .load(Relaxed)
+            .checked_shr(flags.operation());
+        prepared.passes_by =
+            concerned.is_some_and(|bits| bits & 1 == 0) && state.next_ns.load(Relaxed) != 0;
+        prepared
     }
 
-    #[inline]
-    fn asks_for_pid_namespace(hw_queue: &HwQueue<Self>) -> bool {
-        // Relaxed: as above.
-        hw_queue.data().asks_for_pid_namespace.load(Relaxed)
-    }
-
-    fn show_debug(is_meant: impl Fn(&HwQueue<Self>) -> bool, out: &SeqFile) {
-        let config = config::lock();
-        config.for_each_queue(|queue| {
-            queue.for_each_hw_queue(|hw_queue| {
-                if is_meant(hw_queue) {
-                    listing::list(hw_queue.data(), hw_queue.number(), &config, out);
-                }
-            });
-        });
-    }
-
-    fn set_asleep(is_asleep: bool) {
-        config::lock().set_asleep(is_asleep);
+    fn completion_arrives(parked: &mut Parked) {
+        parked.begin_to_wait();
     }
 
     fn for_each_queue(visit: impl FnMut(&Queue<Self>)) {
         config::lock().for_each_queue(visit);
-    }
-
-    fn show_held(queue: &Queue<Self>, page: &mut [u8; PAGE_SIZE]) -> usize {
-        listing::summarize(queue, page)
     }
 
     #[inline]
@@ -279,8 +287,7 @@ impl Elevator for Ioem {
             return dispatch_held(hw_queue, requests);
         };
         requests.publish_ready(hw_queue);
-        drop(requests);
-        request.map(released)
+        request
     }
 
     #[inline]
@@ -298,7 +305,8 @@ impl Elevator for Ioem {
     }
 }
 
-/// Whether what is held until this time may go; not inlined, so that it costs nothing where nothing is.
+/// Whether what is held until this time may go; not inlined, so that it costs nothing where nothing
+/// is.
 #[inline(never)]
 fn is_due(hw_queue: &HwQueue<Ioem>, next_ns: u64) -> bool {
     if hw_queue.is_freezing() && hw_queue.data().completions.any_waits() {
@@ -308,23 +316,32 @@ fn is_due(hw_queue: &HwQueue<Ioem>, next_ns: u64) -> bool {
     next_ns != NEVER && (next_ns <= now_ns() || hw_queue.must_drain())
 }
 
-/// The next request where something is held or asks limits; not inlined, so that it costs nothing where nothing is.
+/// The next request where something is held or asks limits; not inlined, so that it costs nothing
+/// where nothing is.
 #[inline(never)]
 fn dispatch_held(
     hw_queue: &HwQueue<Ioem>,
     mut requests: Guard<'_, Requests, SpinLockBackend>,
 ) -> Option<Request> {
     let request = requests.pop(hw_queue);
-    // After a request, the block layer asks for the next. After none, it would wait for 3 ms, also if the next request became due
-    // since the clock was read.
+    // After a request, the block layer asks for the next. After none, it would wait for 3 ms, also
+    // if the next request became due since the clock was read.
     requests.publish(hw_queue, request.is_some());
-    drop(requests);
-    request.map(released)
+    request
 }
 
-/// Remembers that a request goes to the driver.
-#[inline]
-fn released(mut request: Request) -> Request {
-    request.set_released();
-    request
+impl Sleeper for Ioem {
+    fn set_asleep(is_asleep: bool) {
+        config::lock().set_asleep(is_asleep);
+    }
+}
+
+/// A disk, as filters see it.
+pub(crate) fn as_disk(info: &DiskInfo) -> Disk<'_> {
+    Disk {
+        name: info.name(),
+        major: info.major,
+        first_minor: info.first_minor,
+        minors: info.minors,
+    }
 }

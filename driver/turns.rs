@@ -5,7 +5,7 @@
 //! What waits for limits draws a ticket. All that wait for the same set of limits, on all hardware queues of the disk, have
 //! tickets of one sequence, so that each knows how many came before it, and no hardware queue takes what is another's turn.
 
-use crate::elevator::atomic::{AcqRel, Acquire, AtomicU32, AtomicU64, Relaxed};
+use crate::sys::atomic::{AcqRel, Acquire, AtomicU32, AtomicU64, Relaxed};
 use core::array;
 
 /// How many sets of limits have sequences of their own. More than that share the last one.

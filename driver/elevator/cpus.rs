@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Processors that go offline: the block layer waits for all requests of a hardware queue when its last processor goes.
+//! Processors that go offline: the block layer waits for all requests of a hardware queue when its
+//! last processor goes.
 //!
-//! It holds the lock of processor hotplug meanwhile (`blk_mq_hctx_notify_offline()`), and freezes nothing, so that what a
-//! scheduler holds would be waited for. Its callback comes after those that are registered here, in the order of states.
+//! It holds the lock of processor hotplug meanwhile (`blk_mq_hctx_notify_offline()`), and freezes
+//! nothing, so that what a scheduler holds would be waited for. Its callback comes after those that
+//! are registered here, in the order of states.
 //!
 //! C header: [`include/linux/cpuhotplug.h`](srctree/include/linux/cpuhotplug.h)
 
@@ -11,7 +13,8 @@ use super::Elevator;
 use core::marker::PhantomData;
 use kernel::{bindings, error::to_result, ffi, prelude::*};
 
-/// Tells the hardware queues of the scheduler `E` of processors that come and go, for as long as this lives.
+/// Tells the hardware queues of the scheduler `E` of processors that come and go, for as long as
+/// this lives.
 ///
 /// # Invariants
 ///
@@ -28,8 +31,8 @@ impl<E: Elevator> CpuWatch<E> {
     ///
     /// ENOSPC if the kernel has no state left, and ENOMEM.
     pub(super) fn new() -> Result<Self> {
-        // SAFETY: The name is static, and the callbacks are there until `drop` has unregistered them. They are not called now,
-        // as no disk is on the scheduler yet.
+        // SAFETY: The name is static, and the callbacks are there until `drop` has unregistered
+        // them. They are not called now, as no disk is on the scheduler yet.
         let state = unsafe {
             bindings::__cpuhp_setup_state(
                 bindings::cpuhp_state_CPUHP_AP_ONLINE_DYN,
@@ -81,7 +84,8 @@ impl<E: Elevator> CpuWatch<E> {
 
 impl<E: Elevator> Drop for CpuWatch<E> {
     fn drop(&mut self) {
-        // SAFETY: By the invariants the state is registered. This waits for callbacks that are running; none is called for it.
+        // SAFETY: By the invariants the state is registered. This waits for callbacks that are
+        // running; none is called for it.
         unsafe { bindings::__cpuhp_remove_state(self.state, false) };
     }
 }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Entries of lists and queues by time: objects with two links in them and some words for the
-//! scheduler.
+//! Entries of lists and sorted queues: objects with the links in them.
 
 use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::bindings;
 
-/// An owned handle of an object that lists and queues by time link.
+/// An owned handle of an object that a [`Fifo`](super::Fifo) or a
+/// [`SortedQueue`](super::SortedQueue) links.
 ///
 /// # Safety
 ///
-/// `into_raw` gives up the handle, and `from_raw` makes it again. `list_node` and `tree_node` give the places of two nodes
-/// in the object that only its owner uses, and `of_list_node` and `of_tree_node` find the object by them.
+/// `into_raw` gives up the handle, and `from_raw` makes it again. `list_node` and `tree_node` give
+/// the places of two nodes in the object that only its owner uses, and `of_list_node` and
+/// `of_tree_node` find the object by them.
 pub(crate) unsafe trait Entry: Sized + Send {
     /// The object.
     type Raw;
@@ -54,41 +55,33 @@ pub(crate) unsafe trait Entry: Sized + Send {
     /// `node` must be the node for trees of a valid object.
     unsafe fn of_tree_node(node: *mut bindings::rb_node) -> NonNull<Self::Raw>;
 
-    /// When it arrived, in nanoseconds of [`super::now_ns`].
-    fn arrival_ns(&self) -> u64;
-
-    /// Sets when it arrived.
-    fn set_arrival_ns(&mut self, arrival_ns: u64);
-
-    /// When it is due, in nanoseconds of [`super::now_ns`].
-    fn due_ns(&self) -> u64;
-
-    /// Sets when it is due. Not while a queue has it.
-    fn set_due_ns(&mut self, due_ns: u64);
-
-    /// A set of numbers below 64 that the scheduler keeps with it.
-    fn set(&self) -> u64;
-
-    /// Replaces the set.
-    fn put_set(&mut self, set: u64);
-
-    /// A number that the scheduler keeps with it while it is in a list and in no queue by time.
-    fn ticket(&self) -> u32 {
+    /// A word of the scheduler's that the entry keeps while no [`SortedQueue`](super::SortedQueue)
+    /// takes it.
+    fn spare(&self) -> usize {
         // SAFETY: The handle's object is valid, and its node for trees is the owner's.
-        unsafe { (*Self::tree_node(self.raw())).rb_left.addr() as u32 }
+        unsafe { (*Self::tree_node(self.raw())).rb_left.addr() }
     }
 
-    /// Sets that number. A tree that takes the object forgets it.
-    fn set_ticket(&mut self, ticket: u32) {
-        // SAFETY: As in `ticket`. The pointer is never followed, since no tree has the node.
+    /// Sets that word.
+    fn set_spare(&mut self, spare: usize) {
+        // SAFETY: As in `spare`. No tree has the node, as the caller has the handle: nothing ever
+        // follows the pointer.
         unsafe {
-            (*Self::tree_node(self.raw())).rb_left =
-                core::ptr::without_provenance_mut(ticket as usize);
+            (*Self::tree_node(self.raw())).rb_left = core::ptr::without_provenance_mut(spare);
         }
     }
 
     /// The object, which stays this handle's.
     fn raw(&self) -> NonNull<Self::Raw>;
+}
+
+/// An entry that a [`SortedQueue`](super::SortedQueue) sorts.
+pub(crate) trait Sorted: Entry {
+    /// By which it is sorted.
+    type Key: Copy + Ord;
+
+    /// The entry's own, which stays while a queue has the entry.
+    fn key(&self) -> Self::Key;
 }
 
 /// Looks at an object that somebody else's handle owns.

@@ -4,7 +4,7 @@
 
 use super::{
     entry::{look, Entry},
-    Bio, Request,
+    Bio, Request, RequestData,
 };
 use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::{bindings, warn_on};
@@ -13,9 +13,9 @@ use kernel::{bindings, warn_on};
 ///
 /// # Invariants
 ///
-/// From `ends`' first entry, following `next`, come the list nodes of exactly the entries that this list owns, up to its
-/// last's, whose `next` means nothing; and from the last, following `prev`, the same, up to the first's, whose `prev` means
-/// nothing.
+/// From `ends`' first entry, following `next`, come the list nodes of exactly the entries that this
+/// list owns, up to its last's, whose `next` means nothing; and from the last, following `prev`,
+/// the same, up to the first's, whose `prev` means nothing.
 pub(crate) struct Fifo<E: Entry> {
     ends: Option<Ends<E>>,
 }
@@ -107,7 +107,8 @@ impl<E: Entry> Fifo<E> {
         self.ends = if first == last {
             None
         } else {
-            // SAFETY: By the invariants `first` is ours, and since it is not the last, its link is the node of an entry of ours.
+            // SAFETY: By the invariants `first` is ours, and since it is not the last, its link is
+            // the node of an entry of ours.
             Some((
                 unsafe { E::of_list_node((*E::list_node(first)).next) },
                 last,
@@ -128,29 +129,19 @@ impl<E: Entry> Fifo<E> {
         }
     }
 
-    /// Replaces the set of each entry.
-    #[inline]
-    pub(crate) fn put_sets(&mut self, mut set_of: impl FnMut(&E) -> u64) {
-        // SAFETY: The list is borrowed mutably, and each handle stays what it is.
-        unsafe {
-            self.visit(|entry| {
-                entry.put_set(set_of(entry));
-                true
-            });
-        }
-    }
-
     /// Looks at each entry, as long as `look` wants to see more; whether it still does.
     pub(crate) fn look_at_all(&self, look: &mut impl FnMut(&E) -> bool) -> bool {
         // SAFETY: Nothing is changed, no handle either.
         unsafe { self.visit(|entry| look(entry)) }
     }
 
-    /// Visits each entry, first to last, as long as `visit` wants to see more; whether it still does.
+    /// Visits each entry, first to last, as long as `visit` wants to see more; whether it still
+    /// does.
     ///
     /// # Safety
     ///
-    /// `visit` must not replace the handle, and may only change an entry if the caller has borrowed the list mutably.
+    /// `visit` must not replace the handle, and may only change an entry if the caller has borrowed
+    /// the list mutably.
     #[inline]
     unsafe fn visit(&self, mut visit: impl FnMut(&mut E) -> bool) -> bool {
         let Some((mut entry, last)) = self.ends else {
@@ -169,40 +160,28 @@ impl<E: Entry> Fifo<E> {
         }
     }
 
-    /// When the first entry is due.
-    #[inline]
-    pub(crate) fn first_due_ns(&self) -> Option<u64> {
-        self.first(E::due_ns)
-    }
-
-    /// The set of the first entry.
-    #[inline]
-    pub(crate) fn first_set(&self) -> Option<u64> {
-        self.first(E::set)
-    }
-
-    /// When the last entry is due.
-    #[inline]
-    pub(crate) fn last_due_ns(&self) -> Option<u64> {
-        // SAFETY: By the invariants the entry is ours.
-        self.ends.map(|(_, last)| unsafe { look(last, E::due_ns) })
-    }
-
-    /// What `what` tells of the first entry.
+    /// What `what` says of the first entry.
     #[inline]
     pub(crate) fn first<T>(&self, what: impl FnOnce(&E) -> T) -> Option<T> {
         // SAFETY: By the invariants the entry is ours.
         self.ends.map(|(first, _)| unsafe { look(first, what) })
     }
+
+    /// What `what` says of the last entry.
+    #[inline]
+    pub(crate) fn last<T>(&self, what: impl FnOnce(&E) -> T) -> Option<T> {
+        // SAFETY: By the invariants the entry is ours.
+        self.ends.map(|(_, last)| unsafe { look(last, what) })
+    }
 }
 
-impl Fifo<Request> {
+impl<D: RequestData> Fifo<Request<D>> {
     /// Takes all requests of one of C's lists, and leaves that empty.
     ///
     /// # Safety
     ///
-    /// `list` must be valid, and its entries the `queuelist` of requests for which the invariants of [`Request`] hold from now on, with
-    /// this list as their only handle.
+    /// `list` must be valid, and its entries the `queuelist` of requests for which the invariants
+    /// of [`Request`] hold from now on, with this list as their only handle.
     #[inline]
     pub(super) unsafe fn take(list: NonNull<bindings::list_head>) -> Self {
         let list = list.as_ptr();
@@ -216,7 +195,10 @@ impl Fifo<Request> {
             (*list).next = list;
             (*list).prev = list;
             Self {
-                ends: Some((Request::of_list_node(first), Request::of_list_node(last))),
+                ends: Some((
+                    Request::<D>::of_list_node(first),
+                    Request::<D>::of_list_node(last),
+                )),
             }
         }
     }
@@ -226,24 +208,39 @@ impl Fifo<Request> {
         let Some((first, last)) = self.ends else {
             return false;
         };
-        // SAFETY: By the invariants both are ours, and `prev` leads from the last to the first, and now to `list`. Nobody else
-        // uses requests of a list that is borrowed mutably. What `next` is does not matter, nor `prev` of the first, once the
-        // block layer has looked.
+        // SAFETY: By the invariants both are ours, and `prev` leads from the last to the first, and
+        // now to `list`. Nobody else uses requests of a list that is borrowed mutably. `next` does
+        // not matter, nor does `prev` of the first once the block layer has looked.
         unsafe {
             let mut list = bindings::list_head {
-                next: Request::list_node(first),
-                prev: Request::list_node(last),
+                next: Request::<D>::list_node(first),
+                prev: Request::<D>::list_node(last),
             };
             let list = &raw mut list;
-            (*Request::list_node(first)).prev = list;
+            (*Request::<D>::list_node(first)).prev = list;
             bio.merge_into(list)
         }
     }
 
-    /// Whether the first request went to the driver before, which gave it back.
+    /// Changes the scheduler's data of each request, by what `decide` says of it.
+    ///
+    /// Two functions, so that the compiler sees that `change` leaves most words as they are.
     #[inline]
-    pub(crate) fn first_was_released(&self) -> bool {
-        self.first(Request::was_released).unwrap_or(false)
+    pub(crate) fn update_all<T>(
+        &mut self,
+        mut decide: impl FnMut(&Request<D>) -> T,
+        change: impl Fn(&mut D, T),
+    ) {
+        // SAFETY: The list is borrowed mutably, and each handle stays what it is.
+        unsafe {
+            self.visit(|request| {
+                let decision = decide(request);
+                let mut data = request.data();
+                change(&mut data, decision);
+                request.set_data(data);
+                true
+            });
+        }
     }
 }
 

@@ -5,7 +5,6 @@
 use super::{
     cpus::CpuWatch,
     layouts::{elv_register, elv_unregister, ElevatorType},
-    sleep::SleepWatch,
     vtable::VTable,
     Elevator,
 };
@@ -13,9 +12,9 @@ use kernel::{prelude::*, types::Opaque};
 
 /// A registered scheduler.
 ///
-/// A disk may be switched to it as soon as this exists, so whatever the scheduler uses must be there before. While a disk is
-/// on it, the block layer holds a reference of the module, so that a module's own registration is only dropped when no disk
-/// uses it.
+/// A disk may be switched to it as soon as this exists, so whatever the scheduler uses must be
+/// there before. While a disk is on it, the block layer holds a reference of the module, so that a
+/// module's own registration is only dropped when no disk uses it.
 ///
 /// # Invariants
 ///
@@ -24,9 +23,8 @@ use kernel::{prelude::*, types::Opaque};
 pub(crate) struct Registration<E: Elevator> {
     #[pin]
     elevator_type: Opaque<ElevatorType>,
-    // These go after the scheduler has.
+    // It goes after the scheduler has.
     _cpus: CpuWatch<E>,
-    _sleep: SleepWatch<E>,
 }
 
 // SAFETY: There is nothing that can be done with a registration but dropping it.
@@ -43,12 +41,12 @@ impl<E: Elevator> Registration<E> {
     pub(crate) fn new(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             _cpus: CpuWatch::new()?,
-            _sleep: SleepWatch::new(module)?,
             elevator_type <- Opaque::try_ffi_init(move |slot: *mut ElevatorType| {
                 // SAFETY: The slot is valid for writing.
                 unsafe { slot.write(VTable::<E>::elevator_type(module)) };
-                // SAFETY: The structure is complete, pinned, and unregistered before it goes. INVARIANT: It is registered
-                // if this succeeds, and otherwise this object does not come to be.
+                // SAFETY: The structure is complete, pinned, and unregistered before it goes.
+                // INVARIANT: It is registered if this succeeds, and otherwise this object does not
+                // come to be.
                 kernel::error::to_result(unsafe { elv_register(slot) })
             }),
         })
@@ -58,7 +56,8 @@ impl<E: Elevator> Registration<E> {
 #[pinned_drop]
 impl<E: Elevator> PinnedDrop for Registration<E> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the invariants it is registered. No disk uses it: see the type's documentation.
+        // SAFETY: By the invariants it is registered. No disk uses it: see the type's
+        // documentation.
         unsafe { elv_unregister(self.elevator_type.get()) };
     }
 }

@@ -6,11 +6,11 @@
 
 use super::{
     entry::Entry,
-    owner,
-    parked::{End, Record},
+    flags::OpFlags,
+    record::{End, Record},
 };
-use crate::policy::{filter::Io, operations::Conditions};
-use core::{mem::ManuallyDrop, ptr::NonNull};
+use crate::sys::cgroup::Lineage;
+use core::{marker::PhantomData, mem::ManuallyDrop, ptr::NonNull};
 use kernel::{bindings, ffi, warn_on};
 
 /// In `rq_flags`: the scheduler is told when the request is inserted, and when it is finished.
@@ -19,41 +19,78 @@ const USE_SCHED: u32 = 1 << bindings::rqf_flags___RQF_USE_SCHED;
 /// In `elv.priv[0]`: the request went to the driver.
 const RELEASED: usize = 1;
 
-// Times are kept in pointer-sized fields.
+// Words are kept in pointer-sized fields.
 const _: () = assert!(usize::BITS == u64::BITS);
+
+/// How many words of a scheduler's a request can keep.
+pub(crate) const REQUEST_WORDS: usize = 4;
+
+/// A scheduler's data in a request.
+///
+/// Any words must be a value: the data are what [`Elevator::prepare_request`] has made of them,
+/// until the request goes to the driver. When the driver gives the request back, they are anything.
+/// They are anything, too, in a request that the block layer has sent to the driver around the
+/// scheduler, and that comes to the scheduler after that.
+///
+/// [`Elevator::prepare_request`]: super::Elevator::prepare_request
+pub(crate) trait RequestData: Copy + Default + Send {
+    /// The data that these words are.
+    fn from_words(words: [u64; REQUEST_WORDS]) -> Self;
+
+    /// The words that these data are.
+    fn into_words(self) -> [u64; REQUEST_WORDS];
+}
+
+impl RequestData for () {
+    fn from_words(_: [u64; REQUEST_WORDS]) -> Self {}
+
+    fn into_words(self) -> [u64; REQUEST_WORDS] {
+        [0; REQUEST_WORDS]
+    }
+}
+
+/// What becomes of a new request.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Prepared<D> {
+    /// The scheduler's data.
+    pub(crate) data: D,
+    /// Whether it may pass the scheduler by, as if there were none.
+    pub(crate) passes_by: bool,
+}
 
 /// A request between its insertion and its dispatch.
 ///
-/// It must end in [`super::Elevator::dispatch_request`]: there is no other way to end it, and dropping it loses somebody's
-/// I/O, so the kernel warns.
+/// It must end in [`super::Elevator::dispatch_request`]: there is no other way to end it, and
+/// dropping it loses somebody's I/O, so the kernel warns.
 ///
 /// # Invariants
 ///
-/// The pointer is valid, the request was inserted and not yet dispatched, and this is the only handle of it. Then its
-/// fields `queuelist`, `rb_node`, `hash`, `elv` and `fifo_time` are the scheduler's alone; `state`, `tag`, `ref` and
-/// `deadline` are never its business.
+/// The pointer is valid, the request was inserted and not yet dispatched, and this is the only
+/// handle of it. Then its fields `queuelist`, `rb_node`, `hash`, `elv` and `fifo_time` are the
+/// scheduler's alone; `state`, `tag`, `ref` and `deadline` are never its business.
 ///
-/// `elv.priv[0]` is the address of a [`Record`] if the completion is to be held, else 0, and its lowest bit is set once the
-/// request was released for the first time; `hash.pprev` is the id of the submitter's PID namespace, or 0. `fifo_time` is the
-/// request's arrival and `elv.priv[1]` the time it is due, in nanoseconds of [`super::now_ns`], once they were set. `hash.next`
-/// is a set of small numbers once it was put. Before, it is mostly empty (`blk_mq_rq_late_init`), and anything when the driver
-/// gives the request back, even if it did not have it from the scheduler (as the paths of dm-multipath do not): a completion
-/// may use the field, too (`ipi_list`).
+/// `elv.priv[0]` is the address of a [`Record`] if the completion is to be held, else 0, and its
+/// lowest bit is set once the request went to the driver. `elv.priv[1]`, `fifo_time` and `hash` are
+/// the words of `D`. `hash` is mostly empty before (`blk_mq_rq_late_init`), and anything when the
+/// driver gives the request back, even if the driver did not get it from the scheduler (as the
+/// paths of dm-multipath do not): a completion may use the field, too (`ipi_list`).
 #[must_use = "a request that is dropped is somebody's lost I/O"]
-pub(crate) struct Request(NonNull<bindings::request>);
+pub(crate) struct Request<D: RequestData>(NonNull<bindings::request>, PhantomData<D>);
 
 // SAFETY: A request may be handled by any CPU, and by the invariants this handle is its only user.
-unsafe impl Send for Request {}
+unsafe impl<D: RequestData> Send for Request<D> {}
 
-impl Request {
+impl<D: RequestData> Request<D> {
     pub(super) fn as_raw(&self) -> NonNull<bindings::request> {
         self.0
     }
 
-    /// Gives the request to the block layer, with the list node in the state in which it came.
+    /// Gives the request to the block layer, with the nodes in the state in which they came.
+    #[inline]
     pub(super) fn into_dispatched(self) -> *mut bindings::request {
         let request = Entry::into_raw(self).as_ptr();
-        // SAFETY: By the invariants the request is valid and its list node ours until the caller has it.
+        // SAFETY: By the invariants the request is valid and these fields ours until the caller has
+        // it.
         unsafe {
             let node = &raw mut (*request).__bindgen_anon_1.queuelist;
             (*node).next = node;
@@ -62,35 +99,62 @@ impl Request {
                 next: core::ptr::null_mut(),
                 pprev: core::ptr::null_mut(),
             };
+            let record = &mut (*request).elv.priv_[0];
+            *record = record.map_addr(|at| at | RELEASED);
         }
         request
     }
 
-    /// Forgets what an earlier user of this request's memory left in the scheduler's fields, and remembers in which PID
-    /// namespace its submitter is.
+    /// Forgets what an earlier user of this request's memory left in the scheduler's fields, and
+    /// puts the scheduler's data there.
     ///
     /// # Safety
     ///
-    /// `request` must be valid, prepared by `blk_mq_rq_late_init` in the context of its submitter, and not yet inserted.
+    /// `request` must be valid, prepared by `blk_mq_rq_late_init` in the context of its submitter,
+    /// and not yet inserted.
     #[inline]
-    pub(super) unsafe fn prepare(request: *mut bindings::request, namespace: u64) {
-        // SAFETY: By this function's requirements; the fields belong to the scheduler since the allocation.
+    pub(super) unsafe fn prepare(request: *mut bindings::request, data: D) {
+        // SAFETY: By this function's requirements; the fields belong to the scheduler since the
+        // allocation.
         unsafe {
             (*request).elv.priv_[0] = core::ptr::null_mut();
-            (*request).__bindgen_anon_2.hash.pprev =
-                core::ptr::without_provenance_mut(namespace as usize);
+            put_words(request, data.into_words());
         }
     }
 
-    /// Has the block layer issue the request without the scheduler, as it does without any (`blk_mq_submit_bio`), unless the
-    /// disk is busy: then the request comes to the scheduler all the same.
+    /// The scheduler's data.
+    #[inline]
+    pub(crate) fn data(&self) -> D {
+        // SAFETY: By the invariants the request is valid, and the fields are ours.
+        D::from_words(unsafe {
+            let request = self.0.as_ptr();
+            let hash = (*request).__bindgen_anon_2.hash;
+            [
+                (*request).elv.priv_[1].addr() as u64,
+                (*request).fifo_time,
+                hash.next.addr() as u64,
+                hash.pprev.addr() as u64,
+            ]
+        })
+    }
+
+    /// Replaces the scheduler's data.
+    #[inline]
+    pub(crate) fn set_data(&mut self, data: D) {
+        // SAFETY: By the invariants the request is valid, and the fields are ours.
+        unsafe { put_words(self.0.as_ptr(), data.into_words()) };
+    }
+
+    /// Has the block layer issue the request without the scheduler, as it does without any
+    /// (`blk_mq_submit_bio`). If the disk is busy, the request comes to the scheduler all the same.
     ///
     /// # Safety
     ///
     /// As for [`Request::prepare`].
     #[inline]
     pub(super) unsafe fn bypass(request: *mut bindings::request) {
-        // SAFETY: By this function's requirements; the flags are the submitter's until the request is inserted.
+        // SAFETY: By this function's requirements; the flags are the submitter's until the request
+        // is inserted.
         unsafe { (*request).rq_flags &= !USE_SCHED };
     }
 
@@ -101,10 +165,14 @@ impl Request {
         unsafe { (*self.0.as_ptr()).elv.priv_[0].addr() & !RELEASED != 0 }
     }
 
-    /// Remembers a record of its completion, and has the block layer tell when it finishes the request.
-    pub(super) fn set_record(&mut self, record: NonNull<Record>) {
-        // SAFETY: By the invariants the fields are ours. What has the flag is finished by the scheduler that prepared it: this one,
-        // as it cannot change while there is a request.
+    /// Remembers a record of its completion, and has the block layer tell when it finishes the
+    /// request.
+    ///
+    /// The handle is not `Sync`, so that nobody looks at the field meanwhile.
+    pub(super) fn set_record<C>(&self, record: NonNull<Record<C>>) {
+        // SAFETY: By the invariants the fields are ours. The block layer has a request with the
+        // flag finished by the scheduler that prepared it: this one, as a queue's scheduler does
+        // not change while the queue has a request.
         unsafe {
             let request = self.0.as_ptr();
             let released = (*request).elv.priv_[0].addr() & RELEASED;
@@ -116,17 +184,20 @@ impl Request {
         }
     }
 
-    /// Takes the record of a finished request, if there is one, and how its bios end. Only `blk_steal_bios` clears `biotail`. Where a
-    /// driver takes bios by itself (xen-blkfront, after a migration), they go to the same disk again, which outlives the record.
+    /// Takes the record of a finished request, if there is one, and how its bios end. Only
+    /// `blk_steal_bios` clears `biotail`. Where a driver takes bios by itself (xen-blkfront, after
+    /// a migration), they go to the same disk again, which outlives the record.
     ///
     /// # Safety
     ///
-    /// `request` must be valid, prepared, and about to be finished.
+    /// `request` must be valid, prepared, and about to be finished. Its record, if it has one, must
+    /// have data of the type `C`.
     #[inline]
-    pub(super) unsafe fn take_record(
+    pub(super) unsafe fn take_record<C>(
         request: *mut bindings::request,
-    ) -> Option<(NonNull<Record>, End)> {
-        // SAFETY: By this function's requirements; the field has what `prepare` or `set_record` has put there.
+    ) -> Option<(NonNull<Record<C>>, End)> {
+        // SAFETY: By this function's requirements; the field has what `prepare` or `set_record` has
+        // put there.
         unsafe {
             let word = (*request).elv.priv_[0];
             let record = NonNull::new(word.map_addr(|at| at & !RELEASED))?;
@@ -161,27 +232,17 @@ impl Request {
         unsafe { (*self.0.as_ptr()).elv.priv_[0].addr() & RELEASED != 0 }
     }
 
-    /// Remembers that the request went to the driver.
-    #[inline]
-    pub(crate) fn set_released(&mut self) {
-        // SAFETY: By the invariants the field is ours.
-        unsafe {
-            let field = &mut (*self.0.as_ptr()).elv.priv_[0];
-            *field = field.map_addr(|at| at | RELEASED);
-        }
-    }
-
     /// Whether the request swaps memory pages out or in.
     #[inline]
     pub(crate) fn is_swap(&self) -> bool {
-        swaps_out(self.flags())
-            || operation(self.flags()) == bindings::req_op_REQ_OP_READ && self.swaps_in()
+        self.flags().swaps_out() || self.flags().is_read() && self.swaps_in()
     }
 
     /// Whether a request that reads does so for a page that was swapped out.
     ///
-    /// No flag of it tells, but the page does: `swap_read_folio` has it locked, not up to date, and backed by swap. Pages of
-    /// files are not backed by swap, and those that direct I/O reads into were up to date before they could be mapped.
+    /// No flag of it tells, but the page does: `swap_read_folio` has it locked, not up to date, and
+    /// backed by swap. Pages of files are not backed by swap, and those that direct I/O reads into
+    /// were up to date before they could be mapped.
     fn swaps_in(&self) -> bool {
         const LOCKED: usize = 1 << bindings::pageflags_PG_locked;
         const UPTODATE: usize = 1 << bindings::pageflags_PG_uptodate;
@@ -189,8 +250,9 @@ impl Request {
         let Some(bio) = NonNull::new(self.bio()) else {
             return false;
         };
-        // SAFETY: A request's bios are valid while it is not ended. One that reads has vectors, of which the iterator tells
-        // the next, and their pages stay until it has ended. A single aligned load of a page's flags cannot tear.
+        // SAFETY: A request's bios are valid while it is not ended. One that reads has vectors, of
+        // which the iterator tells the next, and their pages stay until it has ended. A single
+        // aligned load of a page's flags cannot tear.
         let flags = unsafe {
             let iterator = (*bio.as_ptr()).bi_iter;
             let vectors = (*bio.as_ptr()).bi_io_vec;
@@ -203,11 +265,51 @@ impl Request {
         flags & (LOCKED | UPTODATE | SWAPBACKED) == LOCKED | SWAPBACKED
     }
 
+    /// What it does.
     #[inline]
-    pub(super) fn flags(&self) -> u32 {
-        // SAFETY: By the invariants the request is valid, and this handle its only user: it only changes while a list has it
-        // (`Fifo::merge`).
-        unsafe { (*self.0.as_ptr()).cmd_flags }
+    pub(crate) fn flags(&self) -> OpFlags {
+        // SAFETY: By the invariants the request is valid, and this handle its only user: it only
+        // changes while a list has it (`Fifo::merge`).
+        OpFlags::from_raw(unsafe { (*self.0.as_ptr()).cmd_flags })
+    }
+
+    /// The first sector, of 512 bytes, on the whole disk.
+    #[inline]
+    pub(crate) fn first_sector(&self) -> u64 {
+        // SAFETY: As for `flags`.
+        unsafe { (*self.0.as_ptr()).__sector }
+    }
+
+    /// How many bytes it moves.
+    #[inline]
+    pub(crate) fn bytes(&self) -> u32 {
+        // SAFETY: As for `flags`.
+        unsafe { (*self.0.as_ptr()).__data_len }
+    }
+
+    /// The number of the partition to which it was submitted; 0 for the whole disk.
+    pub(crate) fn partition(&self) -> u8 {
+        self.block_device().map_or(0, |device| {
+            // SAFETY: A bio's device is valid until the bio ends. The lowest byte of the flags is
+            // the number of the partition (`bdev_partno`), and is set once.
+            let flags =
+                unsafe { (&raw const (*device.as_ptr()).__bd_flags.counter).read_volatile() };
+            (flags as u32 & bindings::BD_PARTNO) as u8
+        })
+    }
+
+    /// The `dev_t` of the device to which it was submitted; 0 for none.
+    pub(crate) fn device(&self) -> u32 {
+        self.block_device().map_or(0, |device| {
+            // SAFETY: A bio's device is valid until the bio ends, and keeps its number.
+            unsafe { (*device.as_ptr()).bd_dev }
+        })
+    }
+
+    /// The cgroups that it is accounted to.
+    pub(crate) fn cgroups(&self) -> Lineage<'_> {
+        // SAFETY: A request's bios are valid and submitted.
+        unsafe { Lineage::of(self.bio()) }
     }
 
     /// The first of the bios, which are there until the request ends.
@@ -221,14 +323,14 @@ impl Request {
     #[inline]
     fn block_device(&self) -> Option<NonNull<bindings::block_device>> {
         let bio = NonNull::new(self.bio())?;
-        // SAFETY: A request's bios are valid while it is not ended. Going from a partition to its disk leaves the device of
-        // a bio as it was (`blk_partition_remap`).
+        // SAFETY: A request's bios are valid while it is not ended. Going from a partition to its
+        // disk leaves the device of a bio as it was (`blk_partition_remap`).
         NonNull::new(unsafe { (*bio.as_ptr()).bi_bdev })
     }
 }
 
 // SAFETY: By the type's invariants, the nodes and words are the scheduler's.
-unsafe impl Entry for Request {
+unsafe impl<D: RequestData> Entry for Request<D> {
     type Raw = bindings::request;
 
     fn into_raw(self) -> NonNull<bindings::request> {
@@ -237,7 +339,7 @@ unsafe impl Entry for Request {
 
     unsafe fn from_raw(raw: NonNull<bindings::request>) -> Self {
         // INVARIANT: By this function's requirements.
-        Self(raw)
+        Self(raw, PhantomData)
     }
 
     unsafe fn list_node(raw: NonNull<bindings::request>) -> *mut bindings::list_head {
@@ -275,135 +377,29 @@ unsafe impl Entry for Request {
     fn raw(&self) -> NonNull<bindings::request> {
         self.0
     }
+}
 
-    #[inline]
-    fn arrival_ns(&self) -> u64 {
-        // SAFETY: By the invariants the field is ours.
-        unsafe { (*self.0.as_ptr()).fifo_time }
-    }
-
-    #[inline]
-    fn set_arrival_ns(&mut self, arrival_ns: u64) {
-        // SAFETY: By the invariants the field is ours.
-        unsafe { (*self.0.as_ptr()).fifo_time = arrival_ns };
-    }
-
-    #[inline]
-    fn due_ns(&self) -> u64 {
-        // SAFETY: By the invariants the field is ours.
-        unsafe { (*self.0.as_ptr()).elv.priv_[1].addr() as u64 }
-    }
-
-    #[inline]
-    fn set_due_ns(&mut self, due_ns: u64) {
-        // SAFETY: By the invariants the field is ours. The pointer is never followed.
-        unsafe {
-            (*self.0.as_ptr()).elv.priv_[1] = core::ptr::without_provenance_mut(due_ns as usize)
-        };
-    }
-
-    #[inline]
-    fn set(&self) -> u64 {
-        // SAFETY: By the invariants the field is ours.
-        unsafe { (*self.0.as_ptr()).__bindgen_anon_2.hash.next.addr() as u64 }
-    }
-
-    #[inline]
-    fn put_set(&mut self, set: u64) {
-        // SAFETY: By the invariants the field is ours. The pointer is never followed.
-        unsafe {
-            (*self.0.as_ptr()).__bindgen_anon_2.hash.next =
-                core::ptr::without_provenance_mut(set as usize)
+/// Writes the words of a scheduler's data.
+///
+/// # Safety
+///
+/// `request` must be valid, and its scheduler's fields the caller's.
+#[inline]
+unsafe fn put_words(request: *mut bindings::request, words: [u64; REQUEST_WORDS]) {
+    use core::ptr::without_provenance_mut as pointer;
+    let [priv_1, fifo_time, next, pprev] = words;
+    // SAFETY: By this function's requirements. Nothing ever follows these pointers.
+    unsafe {
+        (*request).elv.priv_[1] = pointer(priv_1 as usize);
+        (*request).fifo_time = fifo_time;
+        (*request).__bindgen_anon_2.hash = bindings::hlist_node {
+            next: pointer(next as usize),
+            pprev: pointer(pprev as usize),
         };
     }
 }
 
-/// `req_op()`.
-#[inline]
-pub(super) fn operation(flags: u32) -> u32 {
-    const REQ_OP_MASK: u32 = (1 << bindings::REQ_OP_BITS) - 1;
-    flags & REQ_OP_MASK
-}
-
-/// Whether the flags of an operation are those of memory pages that are written to swap.
-#[inline]
-pub(super) fn swaps_out(flags: u32) -> bool {
-    flags & (1 << bindings::req_flag_bits___REQ_SWAP) != 0
-}
-
-/// What a filter can ask about flags of an operation.
-#[inline]
-pub(super) fn conditions(flags: u32) -> Conditions {
-    const SYNC: u32 = 1 << bindings::req_flag_bits___REQ_SYNC;
-    const FUA: u32 = 1 << bindings::req_flag_bits___REQ_FUA;
-    const META: u32 = 1 << bindings::req_flag_bits___REQ_META;
-    const PREFLUSH: u32 = 1 << bindings::req_flag_bits___REQ_PREFLUSH;
-    // As `op_is_sync()`.
-    let sync =
-        operation(flags) == bindings::req_op_REQ_OP_READ || flags & (SYNC | FUA | PREFLUSH) != 0;
-    [
-        (sync, Conditions::SYNC),
-        (flags & FUA != 0, Conditions::FUA),
-        (flags & META != 0, Conditions::META),
-    ]
-    .into_iter()
-    .filter(|(holds, _)| *holds)
-    .fold(Conditions::NONE, |all, (_, one)| all.and(one))
-}
-
-impl Io for Request {
-    #[inline]
-    fn operation(&self) -> u32 {
-        operation(self.flags())
-    }
-
-    #[inline]
-    fn conditions(&self) -> Conditions {
-        conditions(self.flags())
-    }
-
-    #[inline]
-    fn first_sector(&self) -> u64 {
-        // SAFETY: As for `flags`.
-        unsafe { (*self.0.as_ptr()).__sector }
-    }
-
-    #[inline]
-    fn bytes(&self) -> u32 {
-        // SAFETY: As for `flags`.
-        unsafe { (*self.0.as_ptr()).__data_len }
-    }
-
-    fn partition(&self) -> u8 {
-        self.block_device().map_or(0, |device| {
-            // SAFETY: A bio's device is valid until the bio ends. The lowest byte of the flags is the number of the
-            // partition (`bdev_partno`), and is set once.
-            let flags =
-                unsafe { (&raw const (*device.as_ptr()).__bd_flags.counter).read_volatile() };
-            (flags as u32 & bindings::BD_PARTNO) as u8
-        })
-    }
-
-    fn device(&self) -> u32 {
-        self.block_device().map_or(0, |device| {
-            // SAFETY: A bio's device is valid until the bio ends, and keeps its number.
-            unsafe { (*device.as_ptr()).bd_dev }
-        })
-    }
-
-    fn is_in_cgroup(&self, id: u64) -> bool {
-        // SAFETY: A request's bios are valid and submitted.
-        unsafe { owner::bio_is_in_cgroup(self.bio(), id) }
-    }
-
-    #[inline]
-    fn pid_namespace(&self) -> u64 {
-        // SAFETY: By the invariants the field is ours, and `prepare` has initialized it.
-        unsafe { (*self.0.as_ptr()).__bindgen_anon_2.hash.pprev.addr() as u64 }
-    }
-}
-
-impl Drop for Request {
+impl<D: RequestData> Drop for Request<D> {
     fn drop(&mut self) {
         warn_on!(true);
     }

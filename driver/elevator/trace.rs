@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The tracepoint that schedulers emit themselves, so that blktrace and its kin see when a request was inserted.
+//! The tracepoint that schedulers emit themselves, so that blktrace and its kin see when a request
+//! was inserted.
 //!
 //! C header: [`include/trace/events/block.h`](srctree/include/trace/events/block.h)
 
-use super::{Fifo, Request};
+use super::{Fifo, Request, RequestData};
 use kernel::{bindings, ffi, sync::rcu};
 
 // Lock classes and lockdep maps have no members unless a kernel is built to debug locks.
@@ -20,9 +21,9 @@ extern "C" {
 
 /// Emits `block_rq_insert` for each of these; a load and a branch when nobody listens.
 #[inline]
-pub(super) fn insert(requests: &Fifo<Request>) {
-    // SAFETY: The tracepoint is in the kernel image and so always valid; its count is a word, which cannot tear. It is negative
-    // while the tracepoint is being enabled.
+pub(super) fn insert<D: RequestData>(requests: &Fifo<Request<D>>) {
+    // SAFETY: The tracepoint is in the kernel image and so always valid; its count is a word, which
+    // cannot tear. It is negative while the tracepoint is being enabled.
     let enabled = unsafe {
         (&raw const __tracepoint_block_rq_insert.key.key.enabled.counter).read_volatile()
     };
@@ -32,15 +33,17 @@ pub(super) fn insert(requests: &Fifo<Request>) {
 }
 
 #[cold]
-fn emit_all(requests: &Fifo<Request>) {
+fn emit_all<D: RequestData>(requests: &Fifo<Request<D>>) {
     requests.for_each(emit);
 }
 
-fn emit(request: &Request) {
-    // In C this is `guard(srcu_fast_notrace)(&tracepoint_srcu)`, which exists as inline functions only. A list of probes is
-    // freed by `call_srcu()` on that structure, whose readers are of the fast kind (`DEFINE_SRCU_FAST`): grace periods of
-    // these do a `synchronize_rcu()` where others have a barrier (`srcu_readers_active_idx_check`), so they wait for us too.
+fn emit<D: RequestData>(request: &Request<D>) {
+    // In C this is `guard(srcu_fast_notrace)(&tracepoint_srcu)`, which exists as inline functions
+    // only. A list of probes is freed by `call_srcu()` on that structure, whose readers are of the
+    // fast kind (`DEFINE_SRCU_FAST`): grace periods of these do a `synchronize_rcu()` where others
+    // have a barrier (`srcu_readers_active_idx_check`), so they wait for us too.
     let _guard = rcu::read_lock();
-    // SAFETY: The function walks the tracepoint's probes, which stay while the guard lives; the request is valid.
+    // SAFETY: The function walks the tracepoint's probes, which stay while the guard lives; the
+    // request is valid.
     unsafe { __traceiter_block_rq_insert(core::ptr::null_mut(), request.as_raw().as_ptr()) };
 }

@@ -88,7 +88,15 @@ fn disk(kind: &Kind) -> Result<Disk> {
 }
 
 /// The schedulers that are compared: this one, the floor, and the kernel's own.
-const SCHEDULERS: &[&str] = &["none", "fifo", "ioem", "mq-deadline", "kyber", "bfq"];
+const SCHEDULERS: &[&str] = &[
+    "none",
+    "fifo",
+    "fifo-rust",
+    "ioem",
+    "mq-deadline",
+    "kyber",
+    "bfq",
+];
 
 /// One run of the benchmark in a guest.
 struct Bench {
@@ -147,7 +155,9 @@ fn measure(words: &[String]) -> Result<()> {
     let seed = seed.parse()?;
     let mut bench = Bench::new(seed);
     sys::load_module()?;
-    sys::run(&["insmod", rivals::FIFO])?;
+    for module in rivals::FIFOS {
+        sys::run(&["insmod", module])?;
+    }
     for module in ["mq-deadline", "kyber-iosched", "bfq"] {
         sys::run(&["modprobe", module])?;
     }

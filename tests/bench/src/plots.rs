@@ -9,7 +9,15 @@ use crate::{
     svg::{Anchor, Drawing, Panel, Scale},
 };
 
-const SCHEDULERS: [&str; 6] = ["none", "fifo", "ioem", "kyber", "mq-deadline", "bfq"];
+const SCHEDULERS: [&str; 7] = [
+    "none",
+    "fifo",
+    "fifo-rust",
+    "ioem",
+    "kyber",
+    "mq-deadline",
+    "bfq",
+];
 
 /// Draws what a part has measured.
 type Draw = fn(&Cells) -> String;
@@ -94,10 +102,10 @@ fn cost(cells: &Cells) -> String {
                     continue;
                 };
                 let x = panel.x(group + 0.1 + 0.8 * number as f64 / SCHEDULERS.len() as f64);
-                drawing.rectangle(x, panel.y(median), 11.0, bottom - panel.y(median), name);
+                drawing.rectangle(x, panel.y(median), 10.0, bottom - panel.y(median), name);
                 drawing.line(
-                    (x + 5.5, panel.y(least)),
-                    (x + 5.5, panel.y(greatest)),
+                    (x + 5.0, panel.y(least)),
+                    (x + 5.0, panel.y(greatest)),
                     "spread",
                 );
             }

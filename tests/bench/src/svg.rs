@@ -24,6 +24,7 @@ pub(crate) fn colour(name: &str) -> &'static str {
     match name {
         "ioem" => "#0f7ae5",
         "fifo" => "#56b4e9",
+        "fifo-rust" => "#cc79a7",
         "mq-deadline" => "#e69f00",
         "kyber" => "#009e73",
         "bfq" | "dm-delay" | "io.max" => "#d55e00",

@@ -22,7 +22,7 @@
 //! back; [`elevator::bios`] is the device that serves them. Not here are the scheduler, with its lock and its timer, and
 //! the configuration: guests test these.
 //!
-//! Unsafe code stands where the kernel's C would: in [`shim`] and in [`elevator`].
+//! Unsafe code stands where the kernel's C would: in [`shim`], [`sys`] and [`elevator`].
 
 #![cfg_attr(loom, allow(dead_code, reason = "only what is shared is explored"))]
 
@@ -42,6 +42,8 @@ mod hold;
     reason = "the configuration, which is not here, uses all of it"
 )]
 mod injection;
+#[path = "../../../driver/io.rs"]
+mod io;
 #[path = "../../../driver/ledger.rs"]
 #[expect(
     dead_code,
@@ -65,6 +67,7 @@ mod reference;
 #[path = "../../../driver/rule.rs"]
 mod rule;
 mod shim;
+mod sys;
 #[path = "../../../driver/turns.rs"]
 mod turns;
 

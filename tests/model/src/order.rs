@@ -5,8 +5,9 @@
 use crate::{
     elevator::{
         block_layer::{self, hand_over, submit_before, Owned},
-        Entry, Fifo, Request, TimeQueue,
+        Fifo, SortedQueue,
     },
+    io::{Held, Request},
     lines::Lines,
     plan::Closed,
 };
@@ -46,7 +47,7 @@ proptest! {
     /// What is due first comes first, and of those that are due at the same time the one that came first.
     #[test]
     fn times_come_out_as_sorted(steps in steps()) {
-        let mut queue = TimeQueue::new();
+        let mut queue = SortedQueue::new();
         let mut sorted: VecDeque<(u64, u64)> = VecDeque::new();
         let drain = std::iter::repeat_n(Step::Pop, steps.len() + 1);
         for (count, step) in (0..).zip(steps.iter().cloned().chain(drain)) {
@@ -59,8 +60,8 @@ proptest! {
                 Step::Pop => prop_assert_eq!(queue.pop().map(number), sorted.pop_front().map(|(_, number)| number)),
             }
             prop_assert_eq!(queue.is_empty(), sorted.is_empty());
-            prop_assert_eq!(queue.first_due_ns(), sorted.front().map(|(due_ns, _)| *due_ns));
-            prop_assert_eq!(queue.last_due_ns(), sorted.back().map(|(due_ns, _)| *due_ns));
+            prop_assert_eq!(queue.first_key(), sorted.front().map(|(due_ns, _)| *due_ns));
+            prop_assert_eq!(queue.last_key(), sorted.back().map(|(due_ns, _)| *due_ns));
         }
     }
 
@@ -93,18 +94,18 @@ proptest! {
                 }
                 4 => {
                     let mut numbers = VecDeque::new();
-                    list.put_sets(|request| {
-                        numbers.push_back(request.due_ns());
-                        count
-                    });
+                    list.update_all(
+                        |request| numbers.push_back(request.due_ns()),
+                        |data, ()| data.set = count,
+                    );
                     prop_assert_eq!(&numbers, &plain);
-                    prop_assert_eq!(list.first_set(), plain.front().map(|_| count));
+                    prop_assert_eq!(list.first(Request::set), plain.front().map(|_| count));
                 }
                 _ => prop_assert_eq!(list.pop_front().map(number), plain.pop_front()),
             }
             prop_assert_eq!(list.is_empty(), plain.is_empty());
-            prop_assert_eq!(list.first_due_ns(), plain.front().copied());
-            prop_assert_eq!(list.last_due_ns(), plain.back().copied());
+            prop_assert_eq!(list.first(Request::due_ns), plain.front().copied());
+            prop_assert_eq!(list.last(Request::due_ns), plain.back().copied());
         }
         while let Some(request) = list.pop_front() {
             prop_assert_eq!(Some(number(request)), plain.pop_front());

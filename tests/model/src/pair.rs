@@ -12,10 +12,10 @@ use crate::{
         bios::{Disk, Ends, Late, Shape},
         block_layer::{self, Owned},
         hw_queue::HwQueue,
-        Parked, Request,
     },
-    hold::{Held, Hold, NEVER},
+    hold::{Hold, NEVER},
     injection::{Injection, InjectionId, Term},
+    io::{Held, Parked, Request},
     ledger::{Count, Ledger},
     orders::order,
     plan::Plan,
@@ -263,9 +263,7 @@ impl Pair {
         }
     }
 
-    fn dispatch(&mut self, mut request: Request, is_due: bool) -> Result<(), String> {
-        // As the scheduler does.
-        request.set_released();
+    fn dispatch(&mut self, request: Request, is_due: bool) -> Result<(), String> {
         let request = Owned::dispatched(request);
         let number = request.number();
         self.at_device.push(request);

@@ -3,7 +3,6 @@
 //! What hardware queues share without a lock, in all orders of their steps and with all values that their loads may see.
 
 use crate::{
-    elevator::now_ns,
     injection::{Injection, InjectionId, Term},
     ledger::Ledger,
     orders::order,
@@ -13,6 +12,7 @@ use crate::{
     rule::Order,
     shim::clock::set_now_ns,
     sync::Arc,
+    sys::clock::now_ns,
     turns::Turns,
 };
 use loom::thread;

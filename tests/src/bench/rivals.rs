@@ -5,8 +5,9 @@
 use crate::{disk::Disk, mapped::Mapped};
 use anyhow::Result;
 
-/// Where the plainest scheduler is in the guest; the kernel's own ones are modules of the kernel.
-pub(super) const FIFO: &str = "/fifo.ko";
+/// Where the guest has the plainest scheduler, in C and in Rust. The kernel's own schedulers are
+/// modules of the kernel.
+pub(super) const FIFOS: [&str; 2] = ["/fifo.ko", "/fifo_rust.ko"];
 
 /// A device of dm-delay on top of a disk, gone when dropped.
 pub(super) fn dm_delay(disk: &Disk, delay_ms: u64) -> Result<Mapped> {

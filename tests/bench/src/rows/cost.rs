@@ -41,6 +41,20 @@ pub(super) fn idle(cells: &Cells) -> Vec<Row> {
     }
     for (queues, depth) in each_cell() {
         let cost = |scheduler| idle_cost(cells, scheduler, queues, depth);
+        let (rust, c) = (cost("fifo-rust"), cost("fifo"));
+        rows.push(Row {
+            what: format!(
+                "idle, {}: the plainest FIFO in Rust beside the one in C",
+                place(queues, depth)
+            ),
+            target: Target::AtMost(1.02),
+            unit: "times",
+            figure: rust.with(&c, |rust, c| rust / c),
+            of: format!("{} and {} instructions", shown(&rust), shown(&c)),
+        });
+    }
+    for (queues, depth) in each_cell() {
+        let cost = |scheduler| idle_cost(cells, scheduler, queues, depth);
         let (deadline, kyber, bfq) = (cost("mq-deadline"), cost("kyber"), cost("bfq"));
         let least = deadline.with(&kyber, f64::min).with(&bfq, f64::min);
         rows.push(Row {

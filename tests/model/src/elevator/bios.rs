@@ -179,6 +179,7 @@ fn new_bio(
             },
             bi_end_io: Some(end_io),
             bi_private: private,
+            bi_pool: null_mut(),
         },
         number,
         private,
@@ -267,7 +268,10 @@ fn allocate<T>(value: T) -> NonNull<T> {
 
 impl Disk {
     pub(crate) fn new() -> Self {
-        let disk = allocate(bindings::gendisk { part0: null_mut() });
+        let disk = allocate(bindings::gendisk {
+            part0: null_mut(),
+            bio_split: bindings::bio_set,
+        });
         let [part, whole] = [1, 0].map(|number| {
             allocate(bindings::block_device {
                 __bd_flags: bindings::atomic_t { counter: number },

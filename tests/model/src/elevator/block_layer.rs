@@ -2,8 +2,11 @@
 
 //! The block layer's part: makes requests, hands them over and takes them back.
 
-use super::{Bio, Fifo, Request};
-use crate::bindings;
+use super::{Bio, Fifo};
+use crate::{
+    bindings,
+    io::{Request, RequestData},
+};
 use std::{
     ffi::c_void,
     ptr::{dangling_mut, null_mut, NonNull},
@@ -51,7 +54,7 @@ impl Owned {
         unsafe {
             let node = &raw mut (*request.as_ptr()).__bindgen_anon_3.rb_node;
             (*node).__rb_parent_color = node.addr();
-            Request::prepare(request.as_ptr(), 1);
+            Request::prepare(request.as_ptr(), RequestData::of_submitter(1));
         }
         Self(request)
     }
@@ -152,6 +155,7 @@ pub(crate) fn submit_before(number: u64, merge: impl FnOnce(Bio<'_>) -> bool) ->
         __bi_remaining: bindings::atomic_t { counter: 1 },
         bi_end_io: None,
         bi_private: null_mut(),
+        bi_pool: null_mut(),
     };
     // SAFETY: The bio outlives its use, and of the queue nothing is used.
     merge(unsafe { Bio::from_raw(NonNull::dangling(), NonNull::from(&mut bio), 1) })

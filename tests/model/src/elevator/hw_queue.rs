@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What a hardware queue does with completions: the few lines of the driver's `elevator/queue.rs` that do no more than that.
+//! What a hardware queue does with completions: a few lines of the driver's `elevator/releases.rs`.
 
-use super::{
-    parked::{self, Batch},
-    Parked, Parking, Request,
+use super::{parked::Batch, record::Record};
+use crate::{
+    bindings,
+    io::{CompletionData, Parked, Parking, Request},
+    policy::filter::Io,
 };
-use crate::{bindings, policy::filter::Io};
 use std::cell::RefCell;
 
 /// A hardware queue. Records have its address, so that it stays where it is.
 pub(crate) struct HwQueue {
-    arrivals: Batch,
+    arrivals: Batch<CompletionData>,
     /// The numbers of those that have arrived and were not told yet, for the test.
     arrived: RefCell<Vec<u64>>,
 }
@@ -25,9 +26,9 @@ impl HwQueue {
     }
 
     /// As the driver's.
-    pub(crate) fn park(&self, request: &mut Request, order: &Parking) -> Option<usize> {
+    pub(crate) fn park(&self, request: &Request, parking: &Parking) -> Option<usize> {
         // SAFETY: This outlives all requests. The caller has seen that the request can be parked.
-        unsafe { request.park(std::ptr::from_ref(self).cast(), order) }
+        unsafe { request.park(std::ptr::from_ref(self).cast(), parking.of(request)) }
     }
 
     /// As the driver's.
@@ -38,9 +39,12 @@ impl HwQueue {
     pub(super) unsafe fn finish(&self, request: *mut bindings::request) {
         // SAFETY: By this function's requirements.
         if let Some((record, end)) = unsafe { Request::take_record(request) } {
-            // SAFETY: The record was the request's.
-            let parked = unsafe { parked::finish(record, end, Self::flushed) };
-            parked.into_iter().for_each(|parked| self.arrive(parked));
+            // SAFETY: The record was the request's, and is nobody's after this.
+            unsafe {
+                if Record::finish(record, end, Self::flushed) {
+                    self.arrive(Parked::from_record(record));
+                }
+            }
         }
     }
 
@@ -50,12 +54,13 @@ impl HwQueue {
     unsafe extern "C" fn flushed(bio: *mut bindings::bio) {
         // SAFETY: By this function's requirements.
         unsafe {
-            let (queue, parked) = parked::flushed(bio);
-            (*queue.cast::<Self>()).arrive(parked);
+            let (queue, record) = Record::flushed(bio);
+            (*queue.cast::<Self>()).arrive(Parked::from_record(record));
         }
     }
 
-    fn arrive(&self, parked: Parked) {
+    fn arrive(&self, mut parked: Parked) {
+        parked.begin_to_wait();
         self.arrived.borrow_mut().push(parked.first_sector());
         // A kick is the test's business: it releases when it wants to.
         self.arrivals.push(parked);

@@ -2,8 +2,8 @@
 
 //! What is private to the block layer and wanted here.
 
-use super::{Entry, Request};
-use crate::{bindings, policy::filter::Io};
+use super::entry::Entry;
+use crate::{bindings, io::Request};
 use std::{mem::ManuallyDrop, ptr::NonNull};
 
 pub(crate) struct DiskStats {

@@ -4,8 +4,9 @@
 
 use super::{Memory, Pair};
 use crate::{
-    elevator::{bios::Late, hw_queue::HwQueue, Entry, Parked, Parking, Request},
+    elevator::{bios::Late, hw_queue::HwQueue},
     hold::{NotParked, Park},
+    io::{Held, Parked, Parking, Request},
     policy::filter::Io,
     reference::{Outcome, Side},
     shim::{alloc::without_memory, bio::take_verified},
@@ -166,7 +167,7 @@ impl Pair {
         } else {
             now_ns - parked.arrival_ns()
         };
-        parked.count_time(now_ns);
+        parked.count_time(now_ns.saturating_sub(parked.arrival_ns()));
         if !is_over && self.ends.of(number) > 0 {
             return Err(format!("a bio of {number} has ended early"));
         }

@@ -38,6 +38,7 @@ pub(crate) const req_flag_bits___REQ_FUA: u32 = 17;
 pub(crate) const req_flag_bits___REQ_PREFLUSH: u32 = 18;
 pub(crate) const req_flag_bits___REQ_INTEGRITY: u32 = 16;
 pub(crate) const req_flag_bits___REQ_SWAP: u32 = 25;
+pub(crate) const req_flag_bits___REQ_POLLED: u32 = 23;
 pub(crate) const pageflags_PG_locked: u32 = 0;
 pub(crate) const pageflags_PG_uptodate: u32 = 3;
 pub(crate) const pageflags_PG_swapbacked: u32 = 17;
@@ -99,7 +100,10 @@ pub(crate) struct bio {
     pub(crate) __bi_remaining: atomic_t,
     pub(crate) bi_end_io: bio_end_io_t,
     pub(crate) bi_private: *mut c_void,
+    pub(crate) bi_pool: *mut bio_set,
 }
+
+pub(crate) struct bio_set;
 
 pub(crate) type bio_end_io_t = Option<unsafe extern "C" fn(*mut bio)>;
 
@@ -139,6 +143,7 @@ pub(crate) struct disk_stats;
 
 pub(crate) struct gendisk {
     pub(crate) part0: *mut block_device,
+    pub(crate) bio_split: bio_set,
 }
 
 pub(crate) struct atomic_t {

@@ -2,7 +2,7 @@
 
 //! A clock that stands still until a test moves it on, and chance that is none.
 
-use crate::elevator::atomic::{AtomicU64, Relaxed};
+use crate::sys::atomic::{AtomicU64, Relaxed};
 
 #[cfg(loom)]
 loom::lazy_static! {

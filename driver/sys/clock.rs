@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The time, and chance.
+//! The monotonic clock, and random numbers.
 
 use kernel::bindings;
 
-/// The time of `CLOCK_MONOTONIC` in nanoseconds; what [`super::HwQueue::wake_at`] understands.
+/// The time of `CLOCK_MONOTONIC` in nanoseconds.
 #[inline]
 pub(crate) fn now_ns() -> u64 {
     // SAFETY: `ktime_get` may be called in any context.

@@ -5,15 +5,17 @@
 use core::marker::PhantomData;
 use kernel::bindings;
 
-/// While this lives, allocations of the current task do not start or wait for I/O, whatever flags they are given.
+/// While this lives, allocations of the current task do not start or wait for I/O, whatever flags
+/// they are given.
 ///
-/// Needed where a lock is held that somebody may want while a disk is frozen: memory reclaim that writes to the frozen disk
-/// would wait for the one who waits for the lock. The same as `memalloc_noio_save()` and `memalloc_noio_restore()`, which
-/// are inline functions in C.
+/// Needed where a lock is held that somebody may want while a disk is frozen: memory reclaim that
+/// writes to the frozen disk would wait for the one who waits for the lock. The same as
+/// `memalloc_noio_save()` and `memalloc_noio_restore()`, which are inline functions in C.
 ///
 /// # Invariants
 ///
-/// `PF_MEMALLOC_NOIO` is set in the flags of the task that made this, and `saved` says whether it was before.
+/// `PF_MEMALLOC_NOIO` is set in the flags of the task that made this, and `saved` says whether it
+/// was before.
 pub(crate) struct NoIo {
     saved: u32,
     /// A task's flags are its own: the scope ends where it began.
@@ -23,7 +25,8 @@ pub(crate) struct NoIo {
 impl NoIo {
     /// Begins the scope.
     pub(crate) fn new() -> Self {
-        // SAFETY: `get_current` is the running task, which lives while it runs, and whose `flags` only itself writes.
+        // SAFETY: `get_current` is the running task, which lives while it runs, and whose `flags`
+        // only itself writes.
         let flags = unsafe { &raw mut (*bindings::get_current()).flags };
         // SAFETY: As above.
         let before = unsafe { flags.read() };
@@ -39,20 +42,22 @@ impl NoIo {
 
 impl Drop for NoIo {
     fn drop(&mut self) {
-        // SAFETY: `get_current` is the running task, the one of `new` since this is not `Send`; only itself writes `flags`.
+        // SAFETY: `get_current` is the running task, the one of `new` since this is not `Send`;
+        // only itself writes `flags`.
         let flags = unsafe { &raw mut (*bindings::get_current()).flags };
         // SAFETY: As above.
         unsafe { flags.write((flags.read() & !bindings::PF_MEMALLOC_NOIO) | self.saved) };
     }
 }
 
-/// Allocates something for which no reserve of memory is meant, even if the current task may use them, since it frees memory
-/// (`PF_MEMALLOC`). The allocation must not begin to free memory itself: it would end up here again.
+/// Allocates something for which no reserve of memory is meant, even if the current task may use
+/// them, since it frees memory (`PF_MEMALLOC`). The allocation must not begin to free memory
+/// itself: it would end up here again.
 ///
 /// As `__GFP_NOMEMALLOC` has it, which the kernel crate does not know.
-pub(super) fn without_reserves<T>(allocate: impl FnOnce() -> T) -> T {
-    // SAFETY: `get_current` is the running task, which lives while it runs, and whose `flags` only itself writes; an interrupt
-    // that comes in between leaves them as they were.
+pub(crate) fn without_reserves<T>(allocate: impl FnOnce() -> T) -> T {
+    // SAFETY: `get_current` is the running task, which lives while it runs, and whose `flags` only
+    // itself writes; an interrupt that comes in between leaves them as they were.
     let flags = unsafe { &raw mut (*bindings::get_current()).flags };
     // SAFETY: As above.
     let before = unsafe { flags.read() };

@@ -1,43 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Entries in the order of the times they are due.
+//! Entries in the order of a key, such as a time.
 //!
-//! Times mostly come in order, and then a list is all it takes; those that do not go into a red-black tree. The same idea
-//! as the `tfifo` of netem (`net/sched/sch_netem.c`).
+//! Times mostly come in order, and then a list is all it takes. Entries out of order go into a
+//! red-black tree. The same idea as the `tfifo` of netem (`net/sched/sch_netem.c`).
 
 use super::{
-    entry::{look, Entry},
+    entry::{look, Sorted},
     Fifo,
 };
 use core::ptr::NonNull;
 use kernel::{bindings, warn_on};
 
-/// Entries, of which the one that is due first comes out first. Insertion and removal take O(log n) at worst.
+/// Entries of which the one with the smallest key comes out first. Insertion and removal take O(log
+/// n) at worst.
 ///
 /// # Invariants
 ///
-/// `tail` is ordered by due time. The nodes of `tree` are the tree nodes of entries that this queue owns, ordered by due time
-/// from left to right, and `first` is the leftmost of them, or null.
-pub(crate) struct TimeQueue<E: Entry> {
+/// `tail` is ordered by key. The nodes of `tree` are the tree nodes of entries that this queue
+/// owns, ordered by key from left to right, and `first` is the leftmost of them, or null.
+pub(crate) struct SortedQueue<E: Sorted> {
     tail: Fifo<E>,
     tree: bindings::rb_root,
     first: *mut bindings::rb_node,
 }
 
 // SAFETY: The queue owns its entries, which are `Send`.
-unsafe impl<E: Entry> Send for TimeQueue<E> {}
+unsafe impl<E: Sorted> Send for SortedQueue<E> {}
 
-/// When the entry that a tree links by `node` is due.
+/// The key of the entry that a tree links by `node`.
 ///
 /// # Safety
 ///
 /// `node` must be the tree node of an entry that the caller's queue owns.
-unsafe fn due_ns<E: Entry>(node: *mut bindings::rb_node) -> u64 {
+unsafe fn key<E: Sorted>(node: *mut bindings::rb_node) -> E::Key {
     // SAFETY: By this function's requirements.
-    unsafe { look(E::of_tree_node(node), E::due_ns) }
+    unsafe { look(E::of_tree_node(node), E::key) }
 }
 
-impl<E: Entry> TimeQueue<E> {
+impl<E: Sorted> SortedQueue<E> {
     /// An empty queue.
     pub(crate) const fn new() -> Self {
         // INVARIANT: It owns nothing.
@@ -55,14 +56,11 @@ impl<E: Entry> TimeQueue<E> {
         self.tail.is_empty() && self.first.is_null()
     }
 
-    /// Adds an entry whose due time is set. Behind all that are due at the same time.
+    /// Adds an entry, behind all that have the same key.
     pub(crate) fn push(&mut self, entry: E) {
-        if self
-            .tail
-            .last_due_ns()
-            .is_none_or(|last| last <= entry.due_ns())
-        {
-            // INVARIANT: It is due no earlier than the last.
+        let last = self.tail.last(E::key);
+        if last.is_none_or(|last| last <= entry.key()) {
+            // INVARIANT: Its key is not below the last.
             self.tail.push_back(entry);
         } else {
             self.push_tree(entry);
@@ -70,7 +68,7 @@ impl<E: Entry> TimeQueue<E> {
     }
 
     fn push_tree(&mut self, entry: E) {
-        let due = entry.due_ns();
+        let new_key = entry.key();
         // SAFETY: The entry is ours since `into_raw`, its nodes included.
         let new = unsafe { E::tree_node(entry.into_raw()) };
         let mut parent = core::ptr::null_mut();
@@ -80,7 +78,7 @@ impl<E: Entry> TimeQueue<E> {
         unsafe {
             while !(*link).is_null() {
                 parent = *link;
-                if due < due_ns::<E>(parent) {
+                if new_key < key::<E>(parent) {
                     link = &raw mut (*parent).rb_left;
                 } else {
                     link = &raw mut (*parent).rb_right;
@@ -88,7 +86,8 @@ impl<E: Entry> TimeQueue<E> {
                 }
             }
         }
-        // SAFETY: `link` is the empty place below `parent` that keeps the order, and `new` is in no tree.
+        // SAFETY: `link` is the empty place below `parent` that keeps the order, and `new` is in no
+        // tree.
         unsafe {
             bindings::rb_link_node(new, parent, link);
             bindings::rb_insert_color(new, &mut self.tree);
@@ -99,26 +98,27 @@ impl<E: Entry> TimeQueue<E> {
         }
     }
 
-    /// When the first entry is due.
+    /// The key of the first entry.
     #[inline]
-    pub(crate) fn first_due_ns(&self) -> Option<u64> {
-        match (self.tail.first_due_ns(), self.tree_due_ns()) {
+    pub(crate) fn first_key(&self) -> Option<E::Key> {
+        match (self.tail.first(E::key), self.tree_first_key()) {
             (Some(tail), Some(tree)) => Some(tail.min(tree)),
             (tail, tree) => tail.or(tree),
         }
     }
 
-    /// When the last entry is due.
-    pub(crate) fn last_due_ns(&self) -> Option<u64> {
-        // SAFETY: The nodes from the root on are of entries of ours, by the invariants; each way ends in null.
+    /// The key of the last entry.
+    pub(crate) fn last_key(&self) -> Option<E::Key> {
+        // SAFETY: The nodes from the root on are of entries of ours, by the invariants; each way
+        // ends in null.
         let tree = unsafe {
             let mut last = self.tree.rb_node;
             while !last.is_null() && !(*last).rb_right.is_null() {
                 last = (*last).rb_right;
             }
-            NonNull::new(last).map(|last| due_ns::<E>(last.as_ptr()))
+            NonNull::new(last).map(|last| key::<E>(last.as_ptr()))
         };
-        tree.max(self.tail.last_due_ns())
+        tree.max(self.tail.last(E::key))
     }
 
     /// Looks at each entry, as long as `look` wants to see more; whether it still does.
@@ -128,7 +128,8 @@ impl<E: Entry> TimeQueue<E> {
         }
         let mut node = self.first;
         while !node.is_null() {
-            // SAFETY: By the invariants the node is one of an entry of ours, and so is the next, if any.
+            // SAFETY: By the invariants the node is one of an entry of ours, and so is the next, if
+            // any.
             unsafe {
                 if !look(E::of_tree_node(node), &mut look_at) {
                     return false;
@@ -140,17 +141,17 @@ impl<E: Entry> TimeQueue<E> {
     }
 
     #[inline]
-    fn tree_due_ns(&self) -> Option<u64> {
+    fn tree_first_key(&self) -> Option<E::Key> {
         if self.first.is_null() {
             return None;
         }
         // SAFETY: By the invariants `first` is the node of an entry of ours.
-        Some(unsafe { due_ns::<E>(self.first) })
+        Some(unsafe { key::<E>(self.first) })
     }
 
     /// Takes the first entry.
     pub(crate) fn pop(&mut self) -> Option<E> {
-        match (self.tail.first_due_ns(), self.tree_due_ns()) {
+        match (self.tail.first(E::key), self.tree_first_key()) {
             (Some(tail), Some(tree)) if tail <= tree => self.tail.pop_front(),
             (_, Some(_)) => Some(self.pop_tree()),
             (_, None) => self.tail.pop_front(),
@@ -160,7 +161,8 @@ impl<E: Entry> TimeQueue<E> {
     /// Takes the first entry of the tree, which must not be empty.
     fn pop_tree(&mut self) -> E {
         let node = self.first;
-        // SAFETY: By the invariants `node` is the leftmost node of our tree. INVARIANT: The next one is leftmost after it.
+        // SAFETY: By the invariants `node` is the leftmost node of our tree. INVARIANT: The next
+        // one is leftmost after it.
         unsafe {
             self.first = bindings::rb_next(node);
             bindings::rb_erase(node, &mut self.tree);
@@ -172,7 +174,7 @@ impl<E: Entry> TimeQueue<E> {
     }
 }
 
-impl<E: Entry> Drop for TimeQueue<E> {
+impl<E: Sorted> Drop for SortedQueue<E> {
     fn drop(&mut self) {
         // As for `Fifo`, which speaks for `tail`.
         warn_on!(!self.first.is_null());

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Suspend and hibernation: from when the machine begins to write its data out until it is awake again, nobody may wait for
-//! a scheduler: not the sync, not the tasks that are to be frozen, and not the image that is written or read.
+//! Suspend and hibernation: when the machine begins to write its data out in order to sleep, and
+//! when it is awake again.
 //!
-//! For hibernation, the notifier comes before all of that. For suspend, the sync comes before the notifier (`enter_state()`),
-//! so that the tracepoint of its start is listened to, which comes with `system_transition_mutex` held. Whoever takes that mutex
-//! then knows that the machine is awake, or that it did not go to sleep.
+//! In between, tasks that are to be frozen, the sync, and the image of hibernation wait for I/O.
+//!
+//! For hibernation, the kernel calls the notifier before all of that. For suspend, the sync comes
+//! before the notifier (`enter_state()`). Therefore a probe listens to the tracepoint of its start,
+//! which comes with `system_transition_mutex` held. A task that takes that mutex then knows that
+//! the machine is awake, or that it did not go to sleep.
 //!
 //! C header: [`include/linux/suspend.h`](srctree/include/linux/suspend.h)
 
-use super::Elevator;
 use core::marker::PhantomData;
 use kernel::{
     bindings,
@@ -29,16 +31,24 @@ extern "C" {
     static mut __tracepoint_suspend_resume: bindings::tracepoint;
 }
 
-/// Tells the scheduler `E` when the machine sleeps, for as long as this lives.
+/// A module's part that has to know when the machine sleeps.
+pub(crate) trait Sleeper: 'static {
+    /// The machine is about to sleep, or it is awake again. Process context, may sleep;
+    /// `system_transition_mutex` may be held by a task that waits for this.
+    fn set_asleep(is_asleep: bool);
+}
+
+/// Tells `T` when the machine sleeps, for as long as this lives.
 ///
 /// # Invariants
 ///
-/// The notifier of what it has is registered, and the rest of that is the data of a probe of the tracepoint.
-pub(super) struct SleepWatch<E: Elevator>(Arc<Watched<E>>);
+/// The notifier of what it has is registered, and the rest of that is the data of a probe of the
+/// tracepoint.
+pub(crate) struct PowerWatch<T: Sleeper>(Arc<Watched<T>>);
 
 /// What is known of the machine's sleep.
 #[pin_data]
-struct Watched<E: Elevator> {
+struct Watched<T: Sleeper> {
     #[pin]
     notifier: Opaque<bindings::notifier_block>,
     #[pin]
@@ -47,7 +57,7 @@ struct Watched<E: Elevator> {
     work: Work<Self>,
     /// The module that this is of.
     module: &'static ThisModule,
-    _elevator: PhantomData<E>,
+    _sleeper: PhantomData<T>,
 }
 
 /// Why nobody may wait.
@@ -59,13 +69,15 @@ struct Reasons {
     sleeps: bool,
 }
 
-// SAFETY: The notifier is the kernel's once it is registered, and any task may register and unregister it.
-unsafe impl<E: Elevator> Send for Watched<E> {}
+// SAFETY: The notifier is the kernel's once it is registered, and any task may register and
+// unregister it.
+unsafe impl<T: Sleeper> Send for Watched<T> {}
 // SAFETY: As above; the rest is `Sync`.
-unsafe impl<E: Elevator> Sync for Watched<E> {}
+unsafe impl<T: Sleeper> Sync for Watched<T> {}
 
-impl<E: Elevator> Watched<E> {
-    /// Changes the reasons, and tells the scheduler if there is one now and was none, or the other way round. May sleep.
+impl<T: Sleeper> Watched<T> {
+    /// Changes the reasons, and tells the scheduler if there is one now and was none, or the other
+    /// way round. May sleep.
     fn change(&self, change: impl FnOnce(&mut Reasons)) {
         let mut reasons = self.reasons.lock();
         let sleeps = |reasons: &Reasons| reasons.syncs || reasons.sleeps;
@@ -73,36 +85,38 @@ impl<E: Elevator> Watched<E> {
         change(&mut reasons);
         let now = sleeps(&reasons);
         if now != before {
-            E::set_asleep(now);
+            T::set_asleep(now);
         }
     }
 }
 
-impl<E: Elevator> WorkItem for Watched<E> {
+impl<T: Sleeper> WorkItem for Watched<T> {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
         this.change(|reasons| reasons.syncs = true);
-        // SAFETY: A worker that cannot be frozen may wait for the mutex, which is free when the machine is awake again. It is held
-        // since before this work was queued, so that this does not keep the machine from going to sleep.
+        // SAFETY: A worker that cannot be frozen may wait for the mutex, which is free when the
+        // machine is awake again. It is held since before this work was queued, so that this does
+        // not keep the machine from going to sleep.
         unsafe { bindings::unlock_system_sleep(bindings::lock_system_sleep()) };
         this.change(|reasons| reasons.syncs = false);
-        // SAFETY: The reference is of `traced`. After it, the module may be unloaded, which waits for the end of this work.
+        // SAFETY: The reference is of `traced`. After it, the module may be unloaded, which waits
+        // for the end of this work.
         unsafe { bindings::module_put(this.module.as_ptr()) };
     }
 }
 
 impl_has_work! {
-    impl{E: Elevator} HasWork<Self> for Watched<E> { self.work }
+    impl{T: Sleeper} HasWork<Self> for Watched<T> { self.work }
 }
 
-impl<E: Elevator> SleepWatch<E> {
+impl<T: Sleeper> PowerWatch<T> {
     /// Begins to tell. May sleep.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub(super) fn new(module: &'static ThisModule) -> Result<Self> {
+    pub(crate) fn new(module: &'static ThisModule) -> Result<Self> {
         let watched = Arc::pin_init(
             pin_init!(Watched {
                 notifier <- Opaque::ffi_init(|slot: *mut bindings::notifier_block| {
@@ -112,17 +126,18 @@ impl<E: Elevator> SleepWatch<E> {
                         (*slot).notifier_call = Some(Self::notified);
                     }
                 }),
-                reasons <- new_mutex!(Reasons::default(), "elevator_sleep"),
-                work <- new_work!("elevator_sleep"),
+                reasons <- new_mutex!(Reasons::default(), "power_watch"),
+                work <- new_work!("power_watch"),
                 module: module,
-                _elevator: PhantomData,
+                _sleeper: PhantomData,
             }),
             GFP_KERNEL,
         )?;
         let notifier = watched.notifier.get();
         // SAFETY: The notifier is complete, and stays where it is until `drop` has unregistered it.
         to_result(unsafe { bindings::register_pm_notifier(notifier) })?;
-        // SAFETY: The probe has the arguments of the tracepoint, and its data stay until `drop` has unregistered it.
+        // SAFETY: The probe has the arguments of the tracepoint, and its data stay until `drop` has
+        // unregistered it.
         let probed = to_result(unsafe {
             bindings::tracepoint_probe_register(
                 &raw mut __tracepoint_suspend_resume,
@@ -141,7 +156,8 @@ impl<E: Elevator> SleepWatch<E> {
 
     /// # Safety
     ///
-    /// Called by the kernel's power management only, for the registered notifier: in process context, may sleep.
+    /// Called by the kernel's power management only, for the registered notifier: in process
+    /// context, may sleep.
     unsafe extern "C" fn notified(
         notifier: *mut bindings::notifier_block,
         event: ffi::c_ulong,
@@ -157,9 +173,10 @@ impl<E: Elevator> SleepWatch<E> {
             // `NOTIFY_DONE`: nothing that is known here.
             _ => return 0,
         };
-        // SAFETY: By this function's requirements the notifier is a field of what this has, which lives meanwhile.
+        // SAFETY: By this function's requirements the notifier is a field of what this has, which
+        // lives meanwhile.
         let watched =
-            unsafe { &*kernel::container_of!(Opaque::cast_from(notifier), Watched<E>, notifier) };
+            unsafe { &*kernel::container_of!(Opaque::cast_from(notifier), Watched<T>, notifier) };
         watched.change(|reasons| reasons.sleeps = sleeps);
         0
     }
@@ -176,9 +193,11 @@ impl<E: Elevator> SleepWatch<E> {
         // SAFETY: By this function's requirements the text ends in NUL, and stays while this runs.
         let action = unsafe { CStr::from_char_ptr(action) };
         if start && action.to_bytes() == b"sync_filesystems" {
-            // SAFETY: By this function's requirements the data are of an `Arc` that lives meanwhile.
-            let watched = unsafe { ArcBorrow::from_raw(watched.cast_const().cast::<Watched<E>>()) };
-            // Without it, who unloads the module would wait until the machine is awake, and could not be frozen.
+            // SAFETY: By this function's requirements the data are of an `Arc` that lives
+            // meanwhile.
+            let watched = unsafe { ArcBorrow::from_raw(watched.cast_const().cast::<Watched<T>>()) };
+            // Without it, who unloads the module would wait until the machine is awake, and could
+            // not be frozen.
             let module = watched.module.as_ptr();
             // SAFETY: This module is valid while a probe of it runs.
             if !unsafe { bindings::try_module_get(module) } {
@@ -196,10 +215,11 @@ impl<E: Elevator> SleepWatch<E> {
     }
 }
 
-impl<E: Elevator> Drop for SleepWatch<E> {
+impl<T: Sleeper> Drop for PowerWatch<T> {
     fn drop(&mut self) {
-        // SAFETY: By the invariants both are registered. After the grace period no probe runs: it waits for those that are
-        // running, as `tracepoint_synchronize_unregister()` does. Then no work is queued any more. All of these may sleep.
+        // SAFETY: By the invariants both are registered. After the grace period no probe runs: it
+        // waits for those that are running, as `tracepoint_synchronize_unregister()` does. Then no
+        // work is queued any more. All of these may sleep.
         unsafe {
             bindings::unregister_pm_notifier(self.0.notifier.get());
             bindings::tracepoint_probe_unregister(

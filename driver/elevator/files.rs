@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A scheduler's files: in sysfs, in `queue/iosched` of a disk, and in debugfs, in the folders
+//! `sched` of a disk's queue and of each of its hardware queues.
+
+use super::{
+    layouts::{BlkMqDebugfsAttr, ElevatorQueue, ElvFsEntry},
+    Elevator, HwQueue, Queue,
+};
+use core::marker::PhantomData;
+use kernel::{bindings, ffi, page::PAGE_SIZE, prelude::*, seq_file::SeqFile};
+
+/// How many files a scheduler can have in one folder.
+const MOST_FILES: usize = 8;
+
+/// A file that a disk has in sysfs.
+pub(crate) trait ShowQueue<E: Elevator> {
+    /// The file's name.
+    const NAME: &'static CStr;
+
+    /// Writes the file's text; how many bytes. Process context, may sleep; `eq->sysfs_lock` is
+    /// held.
+    fn show(queue: &Queue<E>, page: &mut [u8; PAGE_SIZE]) -> usize;
+}
+
+/// A file that a disk and each of its hardware queues have in debugfs.
+pub(crate) trait ShowHwQueues<E: Elevator> {
+    /// The file's name.
+    const NAME: &'static CStr;
+
+    /// Writes the file's text about these hardware queues. Process context, may sleep; the disk may
+    /// have left the scheduler, so that a scheduler looks for them among its own.
+    fn show(hw_queues: &Asked<E>, out: &SeqFile);
+}
+
+/// The hardware queues that a reader of debugfs asks about.
+pub(crate) struct Asked<E: Elevator> {
+    of: Of,
+    _elevator: PhantomData<E>,
+}
+
+// The file stays for some time after `exit_sched` (`elevator_change_done()`), so that nothing
+// follows these pointers.
+enum Of {
+    Queue(*const bindings::request_queue),
+    Hctx(*const bindings::blk_mq_hw_ctx),
+}
+
+impl<E: Elevator> Asked<E> {
+    /// Whether this hardware queue is one of them.
+    pub(crate) fn includes(&self, hw_queue: &HwQueue<E>) -> bool {
+        match self.of {
+            Of::Queue(queue) => hw_queue.is_of(queue),
+            Of::Hctx(hctx) => hw_queue.is(hctx),
+        }
+    }
+}
+
+/// A file of a disk in sysfs, for [`Elevator::QUEUE_FILES`].
+pub(crate) struct QueueFile<E: Elevator> {
+    name: &'static CStr,
+    show: unsafe extern "C" fn(*mut ElevatorQueue, *mut ffi::c_char) -> i64,
+    _elevator: PhantomData<E>,
+}
+
+impl<E: Elevator> QueueFile<E> {
+    /// The file that `S` shows.
+    pub(crate) const fn of<S: ShowQueue<E>>() -> Self {
+        Self {
+            name: S::NAME,
+            show: Self::show::<S>,
+            _elevator: PhantomData,
+        }
+    }
+
+    /// # Safety
+    ///
+    /// * `eq` must be valid, with the data that `alloc_sched_data` of `E`'s vtable gave.
+    /// * `eq->sysfs_lock` must be held, which keeps `exit_sched` from being called meanwhile.
+    /// * `page` must be the address of a page that the caller lets this write.
+    unsafe extern "C" fn show<S: ShowQueue<E>>(
+        eq: *mut ElevatorQueue,
+        page: *mut ffi::c_char,
+    ) -> i64 {
+        // SAFETY: By this function's requirements the data are a `Queue` that is not stopped
+        // meanwhile.
+        let queue = unsafe { &*(*eq).elevator_data.cast::<Queue<E>>() };
+        // SAFETY: By this function's requirements; what the page has is bytes.
+        let page = unsafe { &mut *page.cast::<[u8; PAGE_SIZE]>() };
+        i64::try_from(S::show(queue, page)).unwrap_or(0)
+    }
+}
+
+/// A file of hardware queues in debugfs, for [`Elevator::DEBUG_FILES`].
+pub(crate) struct DebugFile<E: Elevator> {
+    name: &'static CStr,
+    show_queue: ShowDebug,
+    show_hctx: ShowDebug,
+    _elevator: PhantomData<E>,
+}
+
+type ShowDebug = unsafe extern "C" fn(*mut ffi::c_void, *mut bindings::seq_file) -> ffi::c_int;
+
+impl<E: Elevator> DebugFile<E> {
+    /// The file that `S` shows.
+    pub(crate) const fn of<S: ShowHwQueues<E>>() -> Self {
+        Self {
+            name: S::NAME,
+            show_queue: Self::show_queue::<S>,
+            show_hctx: Self::show_hctx::<S>,
+            _elevator: PhantomData,
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `out` must be valid, and nobody else use it meanwhile. `queue` need not be valid.
+    unsafe extern "C" fn show_queue<S: ShowHwQueues<E>>(
+        queue: *mut ffi::c_void,
+        out: *mut bindings::seq_file,
+    ) -> ffi::c_int {
+        // SAFETY: By this function's requirements.
+        unsafe { Self::show::<S>(Of::Queue(queue.cast()), out) }
+    }
+
+    /// # Safety
+    ///
+    /// As for `show_queue`, with a `blk_mq_hw_ctx`.
+    unsafe extern "C" fn show_hctx<S: ShowHwQueues<E>>(
+        hctx: *mut ffi::c_void,
+        out: *mut bindings::seq_file,
+    ) -> ffi::c_int {
+        // SAFETY: By this function's requirements.
+        unsafe { Self::show::<S>(Of::Hctx(hctx.cast()), out) }
+    }
+
+    /// # Safety
+    ///
+    /// As for `show_queue`.
+    unsafe fn show<S: ShowHwQueues<E>>(of: Of, out: *mut bindings::seq_file) -> ffi::c_int {
+        let asked = Asked {
+            of,
+            _elevator: PhantomData,
+        };
+        // SAFETY: By this function's requirements.
+        S::show(&asked, unsafe { SeqFile::from_raw(out) });
+        0
+    }
+}
+
+/// The files of a scheduler, as the lists that the block layer wants; an empty file ends each.
+pub(super) struct Files<E: Elevator>(PhantomData<E>);
+
+impl<E: Elevator> Files<E> {
+    /// In sysfs.
+    pub(super) const QUEUE: &'static [ElvFsEntry; MOST_FILES + 1] = &{
+        // SAFETY: Of integers, pointers and optional functions, for all of which zero is a value.
+        let mut files: [ElvFsEntry; MOST_FILES + 1] = unsafe { core::mem::zeroed() };
+        let mut place = 0;
+        while place < E::QUEUE_FILES.len() {
+            let file = &E::QUEUE_FILES[place];
+            files[place].attr.name = file.name.to_bytes_with_nul().as_ptr().cast();
+            files[place].attr.mode = 0o444;
+            files[place].show = Some(file.show);
+            place += 1;
+        }
+        assert!(place <= MOST_FILES);
+        files
+    };
+
+    /// In debugfs, for a disk's queue.
+    pub(super) const DEBUG_QUEUE: &'static [BlkMqDebugfsAttr; MOST_FILES + 1] =
+        &Self::debug_files(true);
+
+    /// In debugfs, for each hardware queue.
+    pub(super) const DEBUG_HCTX: &'static [BlkMqDebugfsAttr; MOST_FILES + 1] =
+        &Self::debug_files(false);
+
+    const fn debug_files(of_queue: bool) -> [BlkMqDebugfsAttr; MOST_FILES + 1] {
+        // SAFETY: As for `QUEUE`.
+        let mut files: [BlkMqDebugfsAttr; MOST_FILES + 1] = unsafe { core::mem::zeroed() };
+        let mut place = 0;
+        while place < E::DEBUG_FILES.len() {
+            let file = &E::DEBUG_FILES[place];
+            files[place].name = file.name.to_bytes_with_nul().as_ptr().cast();
+            files[place].mode = 0o400;
+            files[place].show = Some(if of_queue {
+                file.show_queue
+            } else {
+                file.show_hctx
+            });
+            place += 1;
+        }
+        assert!(place <= MOST_FILES);
+        files
+    }
+}

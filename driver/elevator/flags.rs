@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What a bio or request does, and how: `blk_opf_t`.
+//!
+//! C header: [`include/linux/blk_types.h`](srctree/include/linux/blk_types.h)
+
+use kernel::bindings;
+
+/// An operation and its flags.
+#[derive(Clone, Copy)]
+pub(crate) struct OpFlags(u32);
+
+impl OpFlags {
+    /// Those of a bio or request of C.
+    #[inline]
+    pub(super) fn from_raw(flags: u32) -> Self {
+        Self(flags)
+    }
+
+    /// The number of the operation in `enum req_op`.
+    #[inline]
+    pub(crate) fn operation(self) -> u32 {
+        const REQ_OP_MASK: u32 = (1 << bindings::REQ_OP_BITS) - 1;
+        self.0 & REQ_OP_MASK
+    }
+
+    #[inline]
+    fn has(self, bit: u32) -> bool {
+        self.0 & (1 << bit) != 0
+    }
+
+    /// Whether it reads data.
+    #[inline]
+    pub(crate) fn is_read(self) -> bool {
+        self.operation() == bindings::req_op_REQ_OP_READ
+    }
+
+    /// Whether a submitter waits for it: `op_is_sync()`.
+    pub(crate) fn is_sync(self) -> bool {
+        self.is_read()
+            || self.has(bindings::req_flag_bits___REQ_SYNC)
+            || self.is_fua()
+            || self.has(bindings::req_flag_bits___REQ_PREFLUSH)
+    }
+
+    /// Whether it has to reach the medium before it ends.
+    pub(crate) fn is_fua(self) -> bool {
+        self.has(bindings::req_flag_bits___REQ_FUA)
+    }
+
+    /// Whether the submitter marked it as metadata.
+    pub(crate) fn is_metadata(self) -> bool {
+        self.has(bindings::req_flag_bits___REQ_META)
+    }
+
+    /// Whether it writes memory pages to swap.
+    #[inline]
+    pub(crate) fn swaps_out(self) -> bool {
+        self.has(bindings::req_flag_bits___REQ_SWAP)
+    }
+
+    /// Whether its submitter polls for its completion.
+    #[inline]
+    pub(super) fn is_polled(self) -> bool {
+        self.has(bindings::req_flag_bits___REQ_POLLED)
+    }
+
+    /// Whether its data are protected by integrity metadata.
+    pub(super) fn has_integrity(self) -> bool {
+        self.has(bindings::req_flag_bits___REQ_INTEGRITY)
+    }
+
+    /// Whether it manages zones.
+    pub(super) fn manages_zones(self) -> bool {
+        (bindings::req_op_REQ_OP_ZONE_OPEN..=bindings::req_op_REQ_OP_ZONE_RESET_ALL)
+            .contains(&self.operation())
+    }
+
+    /// The kind of I/O that it is in a disk's statistics: `op_stat_group()`.
+    pub(super) fn statistics_group(self) -> usize {
+        let group = match self.operation() {
+            bindings::req_op_REQ_OP_DISCARD => bindings::stat_group_STAT_DISCARD,
+            // `op_is_write()`: the operations that write have odd numbers.
+            operation if operation & 1 != 0 => bindings::stat_group_STAT_WRITE,
+            _ => bindings::stat_group_STAT_READ,
+        };
+        group as usize
+    }
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A hardware queue of a disk, as the scheduler sees it.
+//!
+//! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
+
+use super::{parked::Batch, Elevator};
+use crate::sys::atomic::{AtomicBool, Relaxed};
+use core::ptr::NonNull;
+use kernel::{
+    bindings, new_work,
+    prelude::*,
+    sync::{Arc, ArcBorrow},
+    time::{
+        hrtimer::{
+            AbsoluteMode, HasHrTimer, HrTimer, HrTimerCallback, HrTimerCallbackContext,
+            HrTimerRestart,
+        },
+        Monotonic,
+    },
+    types::Opaque,
+    workqueue::Work,
+};
+
+/// One hardware queue of a disk.
+///
+/// # Invariants
+///
+/// `hctx` is valid while a [`Queue`] lists this, and while the block layer calls the scheduler for
+/// it. References to this are only given out in these times, and while its timer runs, which ends
+/// before `hctx` does.
+#[pin_data]
+pub(crate) struct HwQueue<E: Elevator> {
+    hctx: NonNull<bindings::blk_mq_hw_ctx>,
+    #[pin]
+    timer: HrTimer<Self>,
+    /// Wakes for completions, in a soft interrupt: there they may be ended, which spares them the
+    /// way to another task.
+    #[pin]
+    pub(super) release_timer: Opaque<bindings::hrtimer>,
+    /// Completions that are to be held from now on.
+    pub(super) arrivals: Batch<E::CompletionData>,
+    /// Completions that `release_timer` is to end.
+    pub(super) departures: Batch<E::CompletionData>,
+    #[pin]
+    pub(super) work: Work<Self>,
+    /// Whether its last processor is going offline.
+    is_leaving: AtomicBool,
+    #[pin]
+    data: E::HwQueue,
+}
+
+// SAFETY: The block layer's functions that are called on `hctx` may be called by any CPU, and
+// `data` is `Send`.
+unsafe impl<E: Elevator> Send for HwQueue<E> {}
+// SAFETY: As above, and several at once; `data` is `Sync`.
+unsafe impl<E: Elevator> Sync for HwQueue<E> {}
+
+impl<E: Elevator> HwQueue<E> {
+    /// # Safety
+    ///
+    /// The type's invariants must hold for `hctx`.
+    pub(super) unsafe fn new(hctx: NonNull<bindings::blk_mq_hw_ctx>) -> impl PinInit<Self, Error> {
+        // INVARIANT: By this function's requirements.
+        try_pin_init!(Self {
+            hctx: hctx,
+            timer <- HrTimer::new(),
+            release_timer <- Self::new_release_timer(),
+            arrivals: Batch::new(),
+            departures: Batch::new(),
+            work <- new_work!("elevator_release"),
+            is_leaving: AtomicBool::new(false),
+            data <- E::new_hw_queue(),
+        })
+    }
+
+    /// The scheduler's own data.
+    #[inline]
+    pub(crate) fn data(&self) -> &E::HwQueue {
+        &self.data
+    }
+
+    /// Whether it is the block layer's hardware queue of this address.
+    pub(super) fn is(&self, hctx: *const bindings::blk_mq_hw_ctx) -> bool {
+        core::ptr::eq(self.hctx.as_ptr(), hctx)
+    }
+
+    /// Whether it is one of the block layer's queue of this address.
+    pub(super) fn is_of(&self, queue: *const bindings::request_queue) -> bool {
+        // SAFETY: By the invariants `hctx` is valid; it keeps its queue.
+        core::ptr::eq(unsafe { (*self.hctx.as_ptr()).queue }, queue)
+    }
+
+    /// Its number among the disk's hardware queues.
+    pub(crate) fn number(&self) -> usize {
+        // SAFETY: By the invariants `hctx` is valid; it keeps its number.
+        unsafe { (*self.hctx.as_ptr()).queue_num as usize }
+    }
+
+    /// Whether it only takes I/O whose submitters poll for its completion.
+    pub(super) fn is_polled(&self) -> bool {
+        // SAFETY: By the invariants `hctx` is valid; it keeps its type.
+        let kind = unsafe { (*self.hctx.as_ptr()).type_ };
+        u32::from(kind) == bindings::hctx_type_HCTX_TYPE_POLL
+    }
+
+    /// Has the block layer ask the scheduler for requests, soon and in another context. Any
+    /// context.
+    pub(crate) fn run(&self) {
+        // SAFETY: By the invariants `hctx` is valid. When run asynchronously, the function only
+        // queues work; it checks by itself whether the queue is quiesced.
+        unsafe { bindings::blk_mq_run_hw_queue(self.hctx.as_ptr(), true) };
+    }
+
+    /// Whether the queue has a flag.
+    pub(super) fn has_flag(&self, flag: u32) -> bool {
+        // SAFETY: By the invariants `hctx` is valid, and it does not outlive its queue. The flags
+        // change one by one, atomically; a single aligned load cannot tear.
+        let flags = unsafe {
+            let queue = (*self.hctx.as_ptr()).queue;
+            (&raw const (*queue).queue_flags).read_volatile()
+        };
+        flags & (1 << flag) != 0
+    }
+
+    /// Whether what the processor `cpu` submits comes to this hardware queue.
+    ///
+    /// By the map, as the block layer decides for which processors it has to wait
+    /// (`blk_mq_hctx_has_online_cpu`). The hardware queue's own mask lacks isolated processors,
+    /// whose tasks submit I/O all the same.
+    pub(super) fn serves(&self, cpu: u32) -> bool {
+        // SAFETY: By the invariants `hctx` is valid, and keeps its number. While it has a
+        // scheduler, its type has a map, with an entry for each possible processor, which changes
+        // at most to 0 (`blk_mq_map_swqueue`, for another disk of the set).
+        unsafe {
+            let hctx = self.hctx.as_ptr();
+            let set = (*(*hctx).queue).tag_set;
+            let map = &(*set).map[usize::from((*hctx).type_)];
+            map.mq_map.add(cpu as usize).read_volatile() == (*hctx).queue_num
+        }
+    }
+
+    /// Whether it serves another processor than `cpu` that is online. With processor hotplug
+    /// excluded.
+    pub(super) fn serves_another(&self, cpu: u32) -> bool {
+        let mut online = 0u32;
+        loop {
+            // SAFETY: The mask has `nr_cpu_ids` bits at least; that number does not change any
+            // more.
+            let next = unsafe {
+                let all = bindings::nr_cpu_ids;
+                let mask = &raw const bindings::__cpu_online_mask.bits;
+                let next = bindings::_find_next_bit(mask.cast(), all as usize, online as usize);
+                u32::try_from(next).ok().filter(|next| *next < all)
+            };
+            let Some(next) = next else { return false };
+            if next != cpu && self.serves(next) {
+                return true;
+            }
+            online = next.saturating_add(1);
+        }
+    }
+
+    /// Tells whether its last processor is going offline.
+    pub(super) fn set_leaving(&self, is_leaving: bool) {
+        // Relaxed: the queue is run afterwards, which orders this as it does a freeze.
+        self.is_leaving.store(is_leaving, Relaxed);
+    }
+
+    /// Whether somebody waits until this hardware queue has no request any more.
+    #[inline]
+    pub(crate) fn must_drain(&self) -> bool {
+        self.is_freezing() || self.is_leaving.load(Relaxed)
+    }
+
+    /// Whether the queue is frozen or about to be: then somebody waits until no request is left.
+    ///
+    /// The block layer counts up before it runs all hardware queues (`__blk_freeze_queue_start`),
+    /// and runs a hardware queue after each insertion. `blk_mq_run_hw_queue` evaluates `has_work`
+    /// under `queue_lock` before it decides that there is nothing to do, so that the later of the
+    /// two runs sees both the request and the freeze.
+    #[inline]
+    pub(crate) fn is_freezing(&self) -> bool {
+        // SAFETY: By the invariants `hctx` is valid, and it does not outlive its queue. The counter
+        // is written under a mutex that is not ours; a single aligned load of it cannot tear.
+        unsafe {
+            let queue = (*self.hctx.as_ptr()).queue;
+            (&raw const (*queue).mq_freeze_depth).read_volatile() > 0
+        }
+    }
+
+    /// Runs this hardware queue at `time_ns` of [`super::now_ns`], instead of at the time asked for
+    /// before. Any context but the timer's own.
+    pub(crate) fn wake_at(&self, time_ns: u64) {
+        let time = i64::try_from(time_ns).unwrap_or(i64::MAX);
+        // SAFETY: The timer is initialized, and may be started again whether or not it is pending.
+        // It is cancelled before this object goes: references are only given out while a `Member`
+        // lives, whose handle cancels when dropped.
+        unsafe {
+            bindings::hrtimer_start_range_ns(
+                Self::c_timer_ptr(self).cast_mut(),
+                time,
+                0,
+                <AbsoluteMode<Monotonic> as kernel::time::hrtimer::HrTimerMode>::C_MODE,
+            );
+        }
+    }
+}
+
+impl<E: Elevator> HrTimerCallback for HwQueue<E> {
+    type Pointer<'a> = Arc<Self>;
+
+    fn run(
+        this: ArcBorrow<'_, Self>,
+        _context: HrTimerCallbackContext<'_, Self>,
+    ) -> HrTimerRestart {
+        // Hard interrupt context: only the run is queued. No lock is taken here, so that schedulers
+        // may use plain ones. In a real-time kernel it is a thread, since the mode is not one of
+        // the hard ones, and must be: there, running takes locks that sleep.
+        HwQueue::run(&this);
+        HrTimerRestart::NoRestart
+    }
+}
+
+kernel::impl_has_hr_timer! {
+    impl{E: Elevator} HasHrTimer<Self> for HwQueue<E> {
+        mode: AbsoluteMode<Monotonic>, field: self.timer
+    }
+}

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What is remembered of a request whose completion is held, and its counts on the request's bios.
+//!
+//! While the scheduler owns a request, it may have the request's bios counted once more
+//! (`bio_inc_remaining`), so that the device's `bio_endio()` does not end them. The device serves
+//! the request as any other. When the block layer finishes it, all of the block layer's own part of
+//! ending the bios is done (integrity, zone write plugs, rq_qos, cgroup), and only the call of
+//! `bi_end_io` is left: the bios are parked. A parked bio owns no tag, no reference of the queue,
+//! no place in the flush machinery or in writeback's share, and no zone. It ends by a second
+//! `bio_endio()`.
+//!
+//! `bi_end_io` is replaced only where the block layer calls it before this module returns, or
+//! before the request is freed. This module never calls it: the `bi_end_io` of a part that was
+//! split off must not be called so (`bio_chain_endio()`).
+//!
+//! A bio that others still count on, as parts that were split off are under way, is not parked: the
+//! record keeps its count alone, until its time. A bio that was stolen for another path is that
+//! path's business: it gets its count back at once, since its disk may be gone before the time is
+//! over.
+//!
+//! C header: [`include/linux/bio.h`](srctree/include/linux/bio.h)
+
+use super::{flags::OpFlags, Request, RequestData};
+use crate::sys::no_io::without_reserves;
+use core::{
+    mem::{align_of, size_of},
+    ptr::{null_mut, NonNull},
+    sync::atomic::{AtomicI32, Ordering},
+};
+use kernel::{
+    alloc::flags::{__GFP_NOWARN, GFP_NOWAIT},
+    bindings, ffi,
+    prelude::*,
+};
+
+/// What is remembered of a request whose completion is held. Behind it in memory come the addresses
+/// of its bios, and words of the scheduler's.
+///
+/// # Invariants
+///
+/// Each of the bios has a count that is this record's, until it is parked, or the record is over.
+#[repr(C)]
+pub(crate) struct Record<C> {
+    pub(super) list: bindings::list_head,
+    pub(super) tree: bindings::rb_node,
+    /// The hardware queue that gets it when it is finished.
+    queue: *const (),
+    /// What the request did. A bio's own iterator is consumed by its end.
+    pub(super) flags: OpFlags,
+    bios: u32,
+    words: u32,
+    /// Whether the bios are not the record's any more.
+    pub(super) is_over: bool,
+    /// The device whose statistics the request is in; null if it is in none.
+    pub(super) counted: *mut bindings::block_device,
+    // Of the only bio of a request that is in the middle of a flush sequence, while `flushed` takes
+    // their place.
+    end_io: bindings::bio_end_io_t,
+    private: *mut ffi::c_void,
+    /// The scheduler's.
+    pub(super) data: C,
+}
+
+const WORD: usize = size_of::<u64>();
+
+/// A completion that is to be held, as the scheduler describes it.
+pub(crate) struct Parking<C, W> {
+    /// The data that are kept with it.
+    pub(crate) data: C,
+    /// How many words are kept with it, besides.
+    pub(crate) word_count: u32,
+    /// These words; 0 where there are fewer.
+    pub(crate) words: W,
+}
+
+/// How often `bio_endio` has to be called.
+///
+/// # Safety
+///
+/// `bio` must be valid while the result is used.
+unsafe fn remaining<'a>(bio: *mut bindings::bio) -> &'a AtomicI32 {
+    // SAFETY: By this function's requirements; C changes the word by atomic operations only.
+    unsafe { AtomicI32::from_ptr(&raw mut (*bio).__bi_remaining.counter) }
+}
+
+impl<C: Copy> Record<C> {
+    /// How many words the record itself takes, without the words behind it.
+    const OWN_WORDS: usize = {
+        assert!(align_of::<Self>() <= WORD);
+        size_of::<Self>().div_ceil(WORD)
+    };
+
+    fn total_words(bios: u32, words: u32) -> usize {
+        let tail = (bios as usize).saturating_add(words as usize);
+        Self::OWN_WORDS.saturating_add(tail)
+    }
+
+    /// How much memory a record takes, in bytes.
+    ///
+    /// # Safety
+    ///
+    /// `record` must be valid.
+    pub(super) unsafe fn size(record: NonNull<Self>) -> usize {
+        // SAFETY: By this function's requirements.
+        let record = unsafe { record.as_ref() };
+        Self::total_words(record.bios, record.words).saturating_mul(WORD)
+    }
+
+    /// The words behind the record.
+    ///
+    /// # Safety
+    ///
+    /// `record` must be valid.
+    unsafe fn tail(record: NonNull<Self>) -> *mut u64 {
+        // SAFETY: The record was allocated with these words behind it.
+        unsafe { record.cast::<u64>().as_ptr().add(Self::OWN_WORDS) }
+    }
+
+    /// Visits the bios. They may end meanwhile, and the last of them may take what is not the
+    /// record's with it.
+    ///
+    /// # Safety
+    ///
+    /// `record` must be valid, and the caller its only user.
+    unsafe fn for_each_bio(record: NonNull<Self>, mut visit: impl FnMut(*mut bindings::bio)) {
+        // SAFETY: By this function's requirements; `new` has written a bio's address into each of
+        // these words.
+        unsafe {
+            let bios = Self::tail(record).cast::<*mut bindings::bio>();
+            for place in 0..record.as_ref().bios as usize {
+                visit(bios.add(place).read());
+            }
+        }
+    }
+
+    /// The scheduler's words.
+    ///
+    /// # Safety
+    ///
+    /// `record` must be valid while the result is used.
+    pub(super) unsafe fn words<'a>(record: NonNull<Self>) -> &'a [u64] {
+        // SAFETY: By this function's requirements; `new` has written all of these words.
+        unsafe {
+            let first = Self::tail(record).add(record.as_ref().bios as usize);
+            core::slice::from_raw_parts(first, record.as_ref().words as usize)
+        }
+    }
+
+    /// A record of a request, without any count of its bios yet. `None` if there is no memory at
+    /// once.
+    fn new<D: RequestData>(
+        request: &Request<D>,
+        queue: *const (),
+        parking: Parking<C, impl Iterator<Item = u64>>,
+    ) -> Option<NonNull<Self>> {
+        let first_bio = request.bio();
+        let (mut bios, mut bio) = (0u32, first_bio);
+        while !bio.is_null() {
+            bios = bios.saturating_add(1);
+            // SAFETY: A request's bios are valid while the scheduler owns it.
+            bio = unsafe { (*bio).bi_next };
+        }
+        let words = parking.word_count;
+        // Without the reserves, also for tasks that free memory: the I/O goes without being held
+        // then.
+        let flags = GFP_NOWAIT | __GFP_NOWARN;
+        let total = Self::total_words(bios, words);
+        let memory = without_reserves(|| KVec::<u64>::with_capacity(total, flags).ok())?;
+        let (memory, _, _) = memory.into_raw_parts();
+        let record = NonNull::new(memory.cast::<Self>())?;
+        // SAFETY: The memory is as large as is written here, and aligned (see `OWN_WORDS`). It is
+        // ours.
+        unsafe {
+            record.write(Self {
+                list: bindings::list_head {
+                    next: null_mut(),
+                    prev: null_mut(),
+                },
+                tree: core::mem::zeroed(),
+                queue,
+                flags: request.flags(),
+                bios,
+                words,
+                is_over: false,
+                counted: request.counted_for(),
+                end_io: None,
+                private: null_mut(),
+                data: parking.data,
+            });
+            let tail = Self::tail(record);
+            let mut bio = first_bio;
+            for place in 0..bios as usize {
+                tail.add(place).cast::<*mut bindings::bio>().write(bio);
+                bio = (*bio).bi_next;
+            }
+            let given = parking.words.chain(core::iter::repeat(0));
+            for (place, word) in given.enumerate().take(words as usize) {
+                tail.add(bios as usize).add(place).write(word);
+            }
+        }
+        Some(record)
+    }
+
+    /// Makes a record of a request whose completion is held, and counts its bios once more. `None`
+    /// if there is no memory at once.
+    ///
+    /// # Safety
+    ///
+    /// The request [can be parked](Request::can_be_parked).
+    pub(super) unsafe fn begin<D: RequestData>(
+        request: &Request<D>,
+        queue: *const (),
+        parking: Parking<C, impl Iterator<Item = u64>>,
+    ) -> Option<NonNull<Self>> {
+        let record = Self::new(request, queue, parking)?;
+        // SAFETY: The record is ours, and its bios are the request's, which is the scheduler's:
+        // nobody else changes the flags of a bio that no driver has. INVARIANT: Each of them gets a
+        // count.
+        unsafe {
+            Self::for_each_bio(record, |bio| {
+                // As `bio_inc_remaining()`. Without the flag, nobody else counts, and the last part
+                // that did may have left 0.
+                if (*bio).bi_flags & 1 << bindings::BIO_CHAIN == 0 {
+                    remaining(bio).store(1, Ordering::Relaxed);
+                    (*bio).bi_flags |= 1 << bindings::BIO_CHAIN;
+                }
+                remaining(bio).fetch_add(1, Ordering::AcqRel);
+            });
+        }
+        Some(record)
+    }
+
+    /// Gives the memory back.
+    ///
+    /// # Safety
+    ///
+    /// `record` must be valid, and this its last use.
+    pub(super) unsafe fn free(record: NonNull<Self>) {
+        // SAFETY: By this function's requirements; the memory is of a vector of this capacity.
+        unsafe {
+            let words = Self::total_words(record.as_ref().bios, record.as_ref().words);
+            drop(KVec::from_raw_parts(
+                record.cast::<u64>().as_ptr(),
+                0,
+                words,
+            ));
+        }
+    }
+}
+
+/// The function that the block layer calls at the end of a flush sequence; see [`Record::flushed`].
+pub(super) type Flushed = unsafe extern "C" fn(*mut bindings::bio);
+
+/// What becomes of the bios of a request that is finished.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The driver has ended them.
+    Usual,
+    /// The request is in the middle of a flush sequence, which ends its bio before the request is
+    /// freed.
+    Flush,
+    /// Somebody has taken them for another path (`blk_steal_bios`), which ends them.
+    Stolen,
+}
+
+impl<C: Copy> Record<C> {
+    /// The block layer has finished a request, whose record this is: parks its bios. False if a
+    /// flush sequence still counts on the bio: the block layer calls `flushed` at its end. Any
+    /// context.
+    ///
+    /// # Safety
+    ///
+    /// `record` must be of the request, which does not have it any more, and which ends as `end`
+    /// says.
+    pub(super) unsafe fn finish(record: NonNull<Self>, end: End, flushed: Flushed) -> bool {
+        // SAFETY: By this function's requirements the record is ours.
+        unsafe {
+            match end {
+                End::Usual => Self::for_each_bio(record, |bio| park_bio(bio)),
+                // The path that has them now may end them before their time, and its disk be gone
+                // then.
+                End::Stolen => Self::give_back(record),
+                End::Flush => {
+                    let mut waits = false;
+                    Self::for_each_bio(record, |bio| {
+                        // Only the sequence and we count on it. Our count goes, and the sequence's
+                        // `bio_endio()` calls `flushed`, before it frees the request.
+                        if remaining(bio).load(Ordering::Acquire) == 2 {
+                            let record = record.as_ptr();
+                            (*record).end_io = (*bio).bi_end_io;
+                            (*record).private = (*bio).bi_private;
+                            (*bio).bi_end_io = Some(flushed);
+                            (*bio).bi_private = record.cast();
+                            remaining(bio).fetch_sub(1, Ordering::AcqRel);
+                            waits = true;
+                        }
+                    });
+                    return !waits;
+                }
+            }
+        }
+        true
+    }
+
+    /// A flush sequence has ended, whose bio this is: its record, and the hardware queue that wants
+    /// it.
+    ///
+    /// # Safety
+    ///
+    /// Called as the `bi_end_io` that [`Record::finish`] has put into the bio, by the request that
+    /// had it then.
+    pub(super) unsafe fn flushed(bio: *mut bindings::bio) -> (*const (), NonNull<Self>) {
+        // SAFETY: By this function's requirements `bi_private` is the record.
+        unsafe {
+            let record: *mut Self = (*bio).bi_private.cast();
+            restore(bio, (*record).end_io, (*record).private);
+            ((*record).queue, NonNull::new_unchecked(record))
+        }
+    }
+
+    /// Takes the record's counts from its bios: the record is over. The holder of the last count
+    /// ends a bio.
+    ///
+    /// # Safety
+    ///
+    /// `record` must be valid, finished and not over, and the caller its only user. The caller must
+    /// hold no locks, as this may call the submitter's `bi_end_io`.
+    pub(super) unsafe fn give_back(record: NonNull<Self>) {
+        // SAFETY: By this function's requirements each bio is parked, so that this is what is left
+        // of its end; or has our count.
+        unsafe {
+            Self::for_each_bio(record, |bio| {
+                if remaining(bio).load(Ordering::Acquire) == 1 {
+                    // Nobody else has it: as if nobody had counted.
+                    (*bio).bi_flags &= !(1 << bindings::BIO_CHAIN);
+                }
+                bindings::bio_endio(bio);
+            });
+            (*record.as_ptr()).is_over = true;
+            // It is the bio that keeps the device.
+            (*record.as_ptr()).counted = null_mut();
+        }
+    }
+}
+
+/// What takes the place of `bi_end_io` while a bio is parked.
+struct Place {
+    end_io: bindings::bio_end_io_t,
+    private: *mut ffi::c_void,
+}
+
+/// Has the block layer do all of its part in ending a bio, if nobody else has it.
+///
+/// # Safety
+///
+/// The bio must have a count that is the caller's.
+unsafe fn park_bio(bio: *mut bindings::bio) {
+    // SAFETY: The count keeps the bio. If it is the only one, the device has ended the bio, no part
+    // that was split off is under way, and the bio is ours alone.
+    unsafe {
+        if remaining(bio).load(Ordering::Acquire) != 1 {
+            return;
+        }
+        let mut place = Place {
+            end_io: (*bio).bi_end_io,
+            private: (*bio).bi_private,
+        };
+        (*bio).bi_end_io = Some(parked);
+        (*bio).bi_private = (&raw mut place).cast();
+        // Calls `parked` before it returns: nobody else counts, and there is nothing to verify.
+        bindings::bio_endio(bio);
+    }
+}
+
+/// The block layer has nothing more to do with the bio.
+///
+/// # Safety
+///
+/// Called by [`park_bio`] only, through `bio_endio()`.
+unsafe extern "C" fn parked(bio: *mut bindings::bio) {
+    // SAFETY: By this function's requirements `bi_private` is a `Place` on the stack of `park_bio`,
+    // which waits.
+    unsafe {
+        let place: *const Place = (*bio).bi_private.cast_const().cast();
+        restore(bio, (*place).end_io, (*place).private);
+    }
+}
+
+/// Makes a bio what it was before anybody counted on it, but for what the block layer has done with
+/// it.
+///
+/// # Safety
+///
+/// The bio must be the caller's alone.
+unsafe fn restore(
+    bio: *mut bindings::bio,
+    end_io: bindings::bio_end_io_t,
+    private: *mut ffi::c_void,
+) {
+    const DONE: u16 = 1 << bindings::BIO_QOS_THROTTLED | 1 << bindings::BIO_QOS_MERGED;
+    // SAFETY: By this function's requirements.
+    unsafe {
+        (*bio).bi_end_io = end_io;
+        (*bio).bi_private = private;
+        // rq_qos is done with it, and a second `bio_endio()` must not have it done again.
+        (*bio).bi_flags &= !DONE;
+        remaining(bio).store(1, Ordering::Release);
+    }
+}

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What ioem keeps with an I/O, be it a request or a held completion, and what filters ask of it.
+
+use crate::{
+    elevator::{self, OpFlags, Sorted, REQUEST_WORDS},
+    policy::{filter::Io, operations::Conditions},
+    sys::clock::now_ns,
+};
+
+/// ioem's data in a request. Only `pid_namespace` is set before its insertion.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct RequestData {
+    /// When it arrived, in nanoseconds of [`now_ns`].
+    arrival_ns: u64,
+    /// When it is due, on the same clock.
+    due_ns: u64,
+    /// The rules that hold it.
+    pub(crate) set: u64,
+    /// The id of its submitter's PID namespace; 0 if no filter asks for it.
+    pid_namespace: u64,
+}
+
+impl RequestData {
+    /// Those of a new request whose submitter is in this PID namespace.
+    pub(crate) fn of_submitter(pid_namespace: u64) -> Self {
+        Self {
+            pid_namespace,
+            ..Self::default()
+        }
+    }
+}
+
+impl elevator::RequestData for RequestData {
+    #[inline]
+    fn from_words([due_ns, arrival_ns, set, pid_namespace]: [u64; REQUEST_WORDS]) -> Self {
+        Self {
+            arrival_ns,
+            due_ns,
+            set,
+            pid_namespace,
+        }
+    }
+
+    #[inline]
+    fn into_words(self) -> [u64; REQUEST_WORDS] {
+        [self.due_ns, self.arrival_ns, self.set, self.pid_namespace]
+    }
+}
+
+/// A request that ioem owns.
+pub(crate) type Request = elevator::Request<RequestData>;
+
+/// ioem's data of a held completion. The ids of its cgroups are the words behind it.
+#[derive(Clone, Copy)]
+pub(crate) struct CompletionData {
+    /// When the block layer finished the request, in nanoseconds of [`now_ns`].
+    arrival_ns: u64,
+    /// When it is due; before it arrives, for how long it is to be held.
+    due_ns: u64,
+    /// The rules that hold it.
+    set: u64,
+    /// The number of the plan that judged it.
+    epoch: u64,
+    // What filters ask for: the request is gone when a rule changes.
+    pid_namespace: u64,
+    first_sector: u64,
+    flags: OpFlags,
+    bytes: u32,
+    device: u32,
+    partition: u8,
+}
+
+/// A held completion.
+pub(crate) type Parked = elevator::Parked<CompletionData>;
+
+/// How a completion is to be held.
+pub(crate) struct Parking {
+    /// The rules that hold it.
+    pub(crate) set: u64,
+    /// For how long, from when the request is finished.
+    pub(crate) delay_ns: u64,
+    /// The number of the plan that says so.
+    pub(crate) epoch: u64,
+}
+
+impl Parking {
+    /// The same for the elevator, with what filters ask of the request.
+    pub(crate) fn of<'a>(
+        &self,
+        request: &'a Request,
+    ) -> elevator::Parking<CompletionData, impl Iterator<Item = u64> + 'a> {
+        let cgroups = request.cgroups();
+        elevator::Parking {
+            data: CompletionData {
+                arrival_ns: 0,
+                due_ns: self.delay_ns,
+                set: self.set,
+                epoch: self.epoch,
+                pid_namespace: request.pid_namespace(),
+                first_sector: request.first_sector(),
+                flags: request.flags(),
+                bytes: request.bytes(),
+                device: request.device(),
+                partition: request.partition(),
+            },
+            word_count: cgroups.len(),
+            words: cgroups.ids(),
+        }
+    }
+}
+
+impl Parked {
+    /// The number of the plan that judged it.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.data().epoch
+    }
+
+    /// Its request is finished now: from now on it waits.
+    pub(crate) fn begin_to_wait(&mut self) {
+        let data = self.data_mut();
+        data.arrival_ns = now_ns();
+        data.due_ns = data.arrival_ns.saturating_add(data.due_ns);
+    }
+}
+
+/// An I/O that can be held.
+pub(crate) trait Held: Sorted<Key = u64> + Io {
+    /// Whether it is a completion.
+    const IS_COMPLETION: bool;
+
+    /// When it arrived, in nanoseconds of [`now_ns`].
+    fn arrival_ns(&self) -> u64;
+
+    /// Sets when it arrived.
+    fn set_arrival_ns(&mut self, arrival_ns: u64);
+
+    /// When it is due, in nanoseconds of [`now_ns`].
+    fn due_ns(&self) -> u64;
+
+    /// Sets when it is due.
+    fn set_due_ns(&mut self, due_ns: u64);
+
+    /// The rules that hold it.
+    fn set(&self) -> u64;
+
+    /// Replaces these rules.
+    fn put_set(&mut self, set: u64);
+
+    /// Its ticket, while it waits for limits and for no delay.
+    fn ticket(&self) -> u32 {
+        self.spare() as u32
+    }
+
+    /// Gives it a ticket. A queue by time that takes it forgets that.
+    fn set_ticket(&mut self, ticket: u32) {
+        self.set_spare(ticket as usize);
+    }
+}
+
+impl Sorted for Request {
+    type Key = u64;
+
+    #[inline]
+    fn key(&self) -> u64 {
+        self.due_ns()
+    }
+}
+
+impl Held for Request {
+    const IS_COMPLETION: bool = false;
+
+    #[inline]
+    fn arrival_ns(&self) -> u64 {
+        self.data().arrival_ns
+    }
+
+    #[inline]
+    fn set_arrival_ns(&mut self, arrival_ns: u64) {
+        let data = self.data();
+        self.set_data(RequestData { arrival_ns, ..data });
+    }
+
+    #[inline]
+    fn due_ns(&self) -> u64 {
+        self.data().due_ns
+    }
+
+    #[inline]
+    fn set_due_ns(&mut self, due_ns: u64) {
+        let data = self.data();
+        self.set_data(RequestData { due_ns, ..data });
+    }
+
+    #[inline]
+    fn set(&self) -> u64 {
+        self.data().set
+    }
+
+    #[inline]
+    fn put_set(&mut self, set: u64) {
+        let data = self.data();
+        self.set_data(RequestData { set, ..data });
+    }
+}
+
+impl Sorted for Parked {
+    type Key = u64;
+
+    fn key(&self) -> u64 {
+        self.due_ns()
+    }
+}
+
+impl Held for Parked {
+    const IS_COMPLETION: bool = true;
+
+    fn arrival_ns(&self) -> u64 {
+        self.data().arrival_ns
+    }
+
+    fn set_arrival_ns(&mut self, arrival_ns: u64) {
+        self.data_mut().arrival_ns = arrival_ns;
+    }
+
+    fn due_ns(&self) -> u64 {
+        self.data().due_ns
+    }
+
+    fn set_due_ns(&mut self, due_ns: u64) {
+        self.data_mut().due_ns = due_ns;
+    }
+
+    fn set(&self) -> u64 {
+        self.data().set
+    }
+
+    fn put_set(&mut self, set: u64) {
+        self.data_mut().set = set;
+    }
+}
+
+/// What a filter can ask about the flags of an operation.
+#[inline]
+fn conditions(flags: OpFlags) -> Conditions {
+    [
+        (flags.is_sync(), Conditions::SYNC),
+        (flags.is_fua(), Conditions::FUA),
+        (flags.is_metadata(), Conditions::META),
+    ]
+    .into_iter()
+    .filter(|(holds, _)| *holds)
+    .fold(Conditions::NONE, |all, (_, one)| all.and(one))
+}
+
+impl Io for Request {
+    #[inline]
+    fn operation(&self) -> u32 {
+        self.flags().operation()
+    }
+
+    #[inline]
+    fn conditions(&self) -> Conditions {
+        conditions(self.flags())
+    }
+
+    #[inline]
+    fn first_sector(&self) -> u64 {
+        self.first_sector()
+    }
+
+    #[inline]
+    fn bytes(&self) -> u32 {
+        self.bytes()
+    }
+
+    fn partition(&self) -> u8 {
+        self.partition()
+    }
+
+    fn device(&self) -> u32 {
+        self.device()
+    }
+
+    fn is_in_cgroup(&self, id: u64) -> bool {
+        self.cgroups().contains(id)
+    }
+
+    #[inline]
+    fn pid_namespace(&self) -> u64 {
+        self.data().pid_namespace
+    }
+}
+
+impl Io for Parked {
+    fn operation(&self) -> u32 {
+        self.data().flags.operation()
+    }
+
+    fn conditions(&self) -> Conditions {
+        conditions(self.data().flags)
+    }
+
+    fn first_sector(&self) -> u64 {
+        self.data().first_sector
+    }
+
+    fn bytes(&self) -> u32 {
+        self.data().bytes
+    }
+
+    fn partition(&self) -> u8 {
+        self.data().partition
+    }
+
+    fn device(&self) -> u32 {
+        self.data().device
+    }
+
+    fn is_in_cgroup(&self, id: u64) -> bool {
+        self.words().contains(&id)
+    }
+
+    fn pid_namespace(&self) -> u64 {
+        self.data().pid_namespace
+    }
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Safe wrappers of the few services of the kernel that are not the block layer's.
+
+pub(crate) mod atomic;
+pub(crate) mod cgroup;
+pub(crate) mod clock;
+mod layouts;
+pub(crate) mod no_io;
+pub(crate) mod pid_namespace;
+#[cfg_attr(not(CONFIG_PM_SLEEP), path = "sys/no_power.rs")]
+pub(crate) mod power;
