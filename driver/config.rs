@@ -6,7 +6,7 @@
 
 use crate::{
     elevator::{now_ns, DiskInfo, NoIo, Queue},
-    injection::{Injection, InjectionId, Term},
+    injection::{Injection, InjectionId, Lease},
     ledger::{Ledger, Totals},
     plan::Plan,
     policy::{attributes::Attribute, settings::Settings},
@@ -162,7 +162,7 @@ impl Config {
         let id = InjectionId(self.next_id);
         let mut bytes = KVec::new();
         bytes.extend_from_slice(name.to_bytes(), GFP_KERNEL)?;
-        let injection = Injection::new(id, bytes, Term::new()?);
+        let injection = Injection::new(id, bytes, Lease::new()?);
         self.injections.push(injection, GFP_KERNEL)?;
         self.next_id = self.next_id.wrapping_add(1);
         Ok(id)
@@ -171,7 +171,7 @@ impl Config {
     /// Ends an injection. What it holds is judged again without it, at once; this cannot fail.
     pub(crate) fn end_injection(&mut self, id: InjectionId) {
         if let Some(place) = self.place_of(id) {
-            self.injections[place].term.end();
+            self.injections[place].lease.end();
             // The place was just found.
             let _ = self.injections.remove(place);
         }
@@ -212,7 +212,7 @@ impl Config {
         }
         // An end that has come must not keep the new plans from having the rule.
         let starts = !before.enabled() && injection.settings.enabled();
-        let end_ns = injection.term.end_ns();
+        let end_ns = injection.lease.end_ns();
         if attribute == Attribute::DurationMs || starts {
             injection.renew();
         }
@@ -220,8 +220,8 @@ impl Config {
             let injection = &mut self.injections[place];
             injection.settings = before;
             injection.sequence = sequence;
-            let renewed = injection.term.end_ns() != end_ns;
-            injection.term.set_end_ns(end_ns);
+            let renewed = injection.lease.end_ns() != end_ns;
+            injection.lease.set_end_ns(end_ns);
             self.count_error(place, error);
             if renewed {
                 // Those who have already seen the other end.
@@ -231,7 +231,7 @@ impl Config {
         }
         if attribute == Attribute::Times {
             let injection = &self.injections[place];
-            injection.term.set_times(injection.settings.times());
+            injection.lease.set_times(injection.settings.times());
         }
         // What has changed there is in no plan, but followed by all.
         if starts || matches!(attribute, Attribute::DurationMs | Attribute::Times) {
@@ -282,7 +282,7 @@ impl Config {
         for entry in self.disks.iter().filter_map(|disk| disk.entry(id)) {
             totals += &entry.totals();
         }
-        let remaining_ns = injection.term.remaining_ns(now_ns()).unwrap_or(0);
+        let remaining_ns = injection.lease.remaining_ns(now_ns()).unwrap_or(0);
         Ok(Stats {
             active: self.enabled && injection.is_active(),
             remaining_ms: remaining_ns.div_ceil(1_000_000),
@@ -445,7 +445,7 @@ impl Disk {
     fn is_reached_by(&self, injection: &Injection, now_ns: u64) -> bool {
         let settings = &injection.settings;
         (settings.delay().is_some() || settings.limit().is_some())
-            && injection.term.is_open(now_ns)
+            && injection.lease.is_open(now_ns)
             && settings.reaches(&self.info.as_disk())
     }
 
@@ -461,7 +461,7 @@ impl Disk {
             limit: settings.limit(),
             seed: settings.seed(),
             sequence: injection.sequence,
-            term: &injection.term,
+            lease: &injection.lease,
             ledger: &self.entry(injection.id)?.ledger,
         })
     }

@@ -37,7 +37,7 @@ pub(crate) struct Injection {
     pub(crate) owner: OwnerFiles,
     /// Grows when the sequence of draws is to begin anew.
     pub(crate) sequence: u64,
-    pub(crate) term: Arc<Term>,
+    pub(crate) lease: Arc<Lease>,
     /// What was counted on disks that have left the scheduler.
     pub(crate) past: Totals,
     /// How many changes have found no memory.
@@ -47,14 +47,14 @@ pub(crate) struct Injection {
 impl Injection {
     /// An injection that does nothing yet. It is large, and nothing here can fail, so that it is
     /// made where it is kept.
-    pub(crate) fn new(id: InjectionId, name: KVec<u8>, term: Arc<Term>) -> Self {
+    pub(crate) fn new(id: InjectionId, name: KVec<u8>, lease: Arc<Lease>) -> Self {
         Self {
             id,
             name,
             settings: Settings::new(),
             owner: OwnerFiles::default(),
             sequence: 0,
-            term,
+            lease,
             past: Totals::ZERO,
             errors: 0,
         }
@@ -67,19 +67,19 @@ impl Injection {
 
     /// Whether it may do anything now.
     pub(crate) fn is_active(&self) -> bool {
-        self.settings.enabled() && self.term.is_open(now_ns()) && !self.term.is_used_up()
+        self.settings.enabled() && self.lease.is_open(now_ns()) && !self.lease.is_used_up()
     }
 
-    /// Begins its life time anew.
+    /// Begins its lease anew.
     pub(crate) fn renew(&self) {
         let end_ns = self.settings.duration_ns();
         let end_ns = end_ns.map_or(NEVER, |duration_ns| now_ns().saturating_add(duration_ns));
-        self.term.set_end_ns(end_ns);
+        self.lease.set_end_ns(end_ns);
     }
 }
 
-/// How long an injection does anything, and how often. What runs I/O looks at it without a lock.
-pub(crate) struct Term {
+/// How long an injection does anything, and how often. The I/O path reads it without a lock.
+pub(crate) struct Lease {
     end_ns: AtomicU64,
     /// How many I/Os are affected; 0 is no end.
     times: AtomicU32,
@@ -87,19 +87,19 @@ pub(crate) struct Term {
     affected: AtomicU64,
 }
 
-impl Term {
-    /// A life time without an end.
+impl Lease {
+    /// A lease without an end.
     ///
     /// # Errors
     ///
     /// ENOMEM.
     pub(crate) fn new() -> Result<Arc<Self>> {
-        let term = Self {
+        let lease = Self {
             end_ns: AtomicU64::new(NEVER),
             times: AtomicU32::new(0),
             affected: AtomicU64::new(0),
         };
-        Ok(Arc::new(term, GFP_KERNEL)?)
+        Ok(Arc::new(lease, GFP_KERNEL)?)
     }
 
     /// When the injection ends.
@@ -120,7 +120,7 @@ impl Term {
         now_ns < self.end_ns()
     }
 
-    /// As [`Term::is_open`] at the time of a clock, which is only asked if there is an end.
+    /// As [`Lease::is_open`] at the time of a clock, which is only asked if there is an end.
     #[inline]
     pub(crate) fn is_open_by(&self, clock: &mut Clock) -> bool {
         let end_ns = self.end_ns();

@@ -269,7 +269,7 @@ impl Plan {
 
     /// When the first of the rules that do something now will have ended.
     pub(crate) fn next_end_ns(&self, now_ns: u64) -> u64 {
-        let ends = self.rules.iter().map(|rule| rule.term.end_ns());
+        let ends = self.rules.iter().map(|rule| rule.lease.end_ns());
         ends.filter(|end_ns| *end_ns > now_ns)
             .min()
             .unwrap_or(u64::MAX)
@@ -277,7 +277,7 @@ impl Plan {
 
     /// The rules that have no end, as long as none gets one.
     pub(crate) fn endless(&self) -> u64 {
-        self.set_of(|rule| rule.term.end_ns() == u64::MAX)
+        self.set_of(|rule| rule.lease.end_ns() == u64::MAX)
     }
 
     /// Of rules without an end, those of which it is known that all they do to any I/O is to limit it.
@@ -303,7 +303,7 @@ impl Plan {
 
     /// Whether some rule of a set has ended at this time.
     pub(crate) fn has_ended(&self, set: u64, now_ns: u64) -> bool {
-        self.rules_of(set).any(|rule| !rule.term.is_open(now_ns))
+        self.rules_of(set).any(|rule| !rule.lease.is_open(now_ns))
     }
 
     /// Whether an injection holds requests of this disk.
@@ -451,7 +451,7 @@ impl Plan {
 
     /// The rules that do something at this time.
     fn active(&self, now_ns: u64) -> u64 {
-        self.set_of(|rule| rule.term.is_open(now_ns))
+        self.set_of(|rule| rule.lease.is_open(now_ns))
     }
 
     /// Counts an I/O for these rules.

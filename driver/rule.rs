@@ -8,7 +8,7 @@ use crate::{
         atomic::{AcqRel, Acquire, AtomicU64, Relaxed},
         random_seed, Clock, Request,
     },
-    injection::{InjectionId, Term},
+    injection::{InjectionId, Lease},
     ledger::{Count, Ledger},
     plan::{Closed, Plan, Verdict},
     policy::{
@@ -43,7 +43,7 @@ pub(crate) struct Rule {
     pub(crate) delay: Option<Delay>,
     pub(crate) limit: Option<Limit>,
     state: Arc<State>,
-    pub(crate) term: Arc<Term>,
+    pub(crate) lease: Arc<Lease>,
     pub(crate) ledger: Arc<Ledger>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Order<'a> {
     pub(crate) seed: Option<u64>,
     /// Sequences with different ones have nothing to do with each other.
     pub(crate) sequence: u64,
-    pub(crate) term: &'a Arc<Term>,
+    pub(crate) lease: &'a Arc<Lease>,
     pub(crate) ledger: &'a Arc<Ledger>,
 }
 
@@ -109,7 +109,7 @@ impl Rule {
             delay: order.delay,
             limit: order.limit,
             state,
-            term: order.term.clone(),
+            lease: order.lease.clone(),
             ledger: order.ledger.clone(),
         };
         if let Some(before) = before.filter(|before| rule.same_choice(before)) {
@@ -169,7 +169,7 @@ impl Rule {
     }
 
     fn chooses_among_matching(&self) -> bool {
-        self.gate.counts() || self.gate.draws() || self.term.counts()
+        self.gate.counts() || self.gate.draws() || self.lease.counts()
     }
 
     /// Whether it asks for the PID namespace of who submits.
@@ -220,7 +220,7 @@ impl Rule {
     /// For how long this holds a request that it matches; `None` if it does not. It may be for no time, until a limit has been
     /// asked. Counted for a hardware queue, if one is given.
     pub(crate) fn judge(&self, clock: &mut Clock, hw_queue: Option<usize>) -> Option<u64> {
-        if !self.term.is_open_by(clock) {
+        if !self.lease.is_open_by(clock) {
             return None;
         }
         let count = |what| {
@@ -253,7 +253,7 @@ impl Rule {
                 return false;
             }
         }
-        self.term.take_one()
+        self.lease.take_one()
     }
 
     /// Draws the delay; `None` if that and the lack of a limit let the request go at once.

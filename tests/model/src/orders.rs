@@ -33,7 +33,7 @@ pub(crate) fn order<'a>(injection: &'a Injection, ledger: &'a Arc<Ledger>) -> Or
         limit: None,
         seed: None,
         sequence: 0,
-        term: &injection.term,
+        lease: &injection.lease,
         ledger,
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         Parked, Request,
     },
     hold::{Held, Hold, NEVER},
-    injection::{Injection, InjectionId, Term},
+    injection::{Injection, InjectionId, Lease},
     ledger::{Count, Ledger},
     orders::order,
     plan::Plan,
@@ -75,7 +75,7 @@ impl Pair {
             hw_queue: HwQueue::new(),
             plan: None,
             injections: ids
-                .map(|id| Injection::new(id, KVec::new(), Term::new().unwrap()))
+                .map(|id| Injection::new(id, KVec::new(), Lease::new().unwrap()))
                 .collect(),
             ledgers: (0..INJECTIONS).map(|_| Ledger::new(1).unwrap()).collect(),
             reference: Reference::new(),
@@ -215,7 +215,7 @@ impl Pair {
         // An end that has come stays.
         let before = self.reference.ends_ns[injection];
         if before.is_none_or(|before_ns| before_ns > self.reference.now_ns) {
-            self.injections[injection].term.set_end_ns(end_ns);
+            self.injections[injection].lease.set_end_ns(end_ns);
             self.reference.ends_ns[injection] = Some(end_ns);
             self.requests.judge_again(self.reference.now_ns);
             self.completions.judge_again(self.reference.now_ns);

@@ -4,7 +4,7 @@
 
 use crate::{
     elevator::now_ns,
-    injection::{Injection, InjectionId, Term},
+    injection::{Injection, InjectionId, Lease},
     ledger::Ledger,
     orders::order,
     plan::Plan,
@@ -36,7 +36,7 @@ type Admission = (u64, u64);
 fn plan(quotas: &[u32]) -> Arc<Plan> {
     let ids = (0..quotas.len() as u64).map(InjectionId);
     let injections: Vec<_> = ids
-        .map(|id| Injection::new(id, KVec::new(), Term::new().unwrap()))
+        .map(|id| Injection::new(id, KVec::new(), Lease::new().unwrap()))
         .collect();
     let ledger = Ledger::new(1).unwrap();
     let orders = quotas.iter().zip(&injections).map(|(quota, injection)| {
@@ -138,12 +138,12 @@ fn what_is_given_back_is_not_given_to_another_window() {
 #[test]
 fn as_many_are_affected_as_were_asked_for() {
     explore(|| {
-        let term = Term::new().unwrap();
-        term.set_times(2);
+        let lease = Lease::new().unwrap();
+        lease.set_times(2);
         let threads: Vec<_> = (0..3)
             .map(|_| {
-                let term = term.clone();
-                thread::spawn(move || term.take_one())
+                let lease = lease.clone();
+                thread::spawn(move || lease.take_one())
             })
             .collect();
         let taken = threads.into_iter().map(|thread| thread.join().unwrap());
