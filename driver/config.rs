@@ -455,7 +455,7 @@ impl Disk {
         Some(Order {
             injection: injection.id,
             filter,
-            gate: settings.gate(),
+            sampler: settings.sampler(),
             way: settings.way(),
             delay: settings.delay(),
             limit: settings.limit(),

@@ -15,16 +15,16 @@ use crate::{
         bounds::Bounds,
         delay::Delay,
         filter::{Filter, Io},
-        gate::Gate,
         limit::{Charge, Limit, Shared, Window},
         random::{Draw, STEP},
+        sampler::Sampler,
         way::Way,
     },
 };
 use kernel::{prelude::*, sync::Arc};
 
 /// Set in what is counted with a sequence's seed for draws of another kind.
-const GATE_SEED: u64 = 0xa076_1d64_78bd_642f;
+const SAMPLER_SEED: u64 = 0xa076_1d64_78bd_642f;
 
 /// What one injection does to the I/O of one disk.
 pub(crate) struct Rule {
@@ -38,7 +38,7 @@ pub(crate) struct Rule {
     /// The first of those whose rule has delayed it in the same way.
     pub(crate) delay_since: u64,
     filter: Filter,
-    gate: Gate,
+    sampler: Sampler,
     way: Way,
     pub(crate) delay: Option<Delay>,
     pub(crate) limit: Option<Limit>,
@@ -51,7 +51,7 @@ pub(crate) struct Rule {
 pub(crate) struct Order<'a> {
     pub(crate) injection: InjectionId,
     pub(crate) filter: Filter,
-    pub(crate) gate: Gate,
+    pub(crate) sampler: Sampler,
     pub(crate) way: Way,
     pub(crate) delay: Option<Delay>,
     pub(crate) limit: Option<Limit>,
@@ -71,9 +71,9 @@ struct State {
     draws: AtomicU64,
     /// The random number of the last delay, which a correlated one may repeat.
     last: AtomicU64,
-    /// Counter of the random numbers for the gate.
-    gate_draws: AtomicU64,
-    /// How many I/Os have matched, if the gate counts.
+    /// Counter of the random numbers for the sampler.
+    sampler_draws: AtomicU64,
+    /// How many I/Os have matched, if the sampler counts.
     matched: AtomicU64,
     /// The limit's [`Window`](crate::policy::limit::Window).
     window: SharedWindow,
@@ -104,7 +104,7 @@ impl Rule {
             choice_since: epoch,
             delay_since: epoch,
             filter: order.filter,
-            gate: order.gate,
+            sampler: order.sampler,
             way: order.way,
             delay: order.delay,
             limit: order.limit,
@@ -150,7 +150,7 @@ impl Rule {
     pub(crate) fn same_choice(&self, other: &Self) -> bool {
         self.injection == other.injection
             && self.filter == other.filter
-            && self.gate == other.gate
+            && self.sampler == other.sampler
             && self.state.sequence == other.state.sequence
     }
 
@@ -169,7 +169,7 @@ impl Rule {
     }
 
     fn chooses_among_matching(&self) -> bool {
-        self.gate.counts() || self.gate.draws() || self.lease.counts()
+        self.sampler.counts() || self.sampler.draws() || self.lease.counts()
     }
 
     /// Whether it asks for the PID namespace of who submits.
@@ -229,7 +229,7 @@ impl Rule {
             }
         };
         count(Count::Matched);
-        if !self.passes_gate() {
+        if !self.passes_sampler() {
             return None;
         }
         let delay_ns = self.hold_for()?;
@@ -239,17 +239,17 @@ impl Rule {
         Some(delay_ns)
     }
 
-    fn passes_gate(&self) -> bool {
-        if self.gate.counts() {
+    fn passes_sampler(&self) -> bool {
+        if self.sampler.counts() {
             // Relaxed: only the number counts.
             let number = self.state.matched.fetch_add(1, Relaxed).wrapping_add(1);
-            if !self.gate.passes_count(number) {
+            if !self.sampler.passes_count(number) {
                 return false;
             }
         }
-        if self.gate.draws() {
-            let draw = Draw::at(self.state.gate_draws.fetch_add(STEP, Relaxed));
-            if !self.gate.passes_draw(draw) {
+        if self.sampler.draws() {
+            let draw = Draw::at(self.state.sampler_draws.fetch_add(STEP, Relaxed));
+            if !self.sampler.passes_draw(draw) {
                 return false;
             }
         }
@@ -385,7 +385,7 @@ impl State {
             draws: AtomicU64::new(seed),
             // Drawn by the first I/O, if that repeats.
             last: AtomicU64::new(Draw::at(seed.wrapping_sub(STEP)).value()),
-            gate_draws: AtomicU64::new(seed ^ GATE_SEED),
+            sampler_draws: AtomicU64::new(seed ^ SAMPLER_SEED),
             matched: AtomicU64::new(0),
             window: SharedWindow(AtomicU64::new(window)),
         };

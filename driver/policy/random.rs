@@ -8,8 +8,8 @@
 /// What is added to a sequence's counter for each draw: 2^64 divided by the golden ratio, made odd.
 pub const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Derives the gate of a draw from its counter; any constant that is no small multiple of [`STEP`] would do.
-const GATE: u64 = 0xd1b5_4a32_d192_ed03;
+/// Derives whether a draw happens from its counter; any constant that is no small multiple of [`STEP`] would do.
+const CHANCE: u64 = 0xd1b5_4a32_d192_ed03;
 
 /// One draw of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Draw {
         // 32 bits of the draw against the same share of 2^32; a million is always.
         // No overflow: `millionths` is below 2^32.
         let threshold = ((millionths as u64) << 32) / 1_000_000;
-        (mix(self.counter ^ GATE) >> 32) < threshold
+        (mix(self.counter ^ CHANCE) >> 32) < threshold
     }
 }
 

@@ -8,10 +8,10 @@ use super::{
     device::{Devices, Disk},
     distribution::{Percentiles, Shape},
     filter::Filter,
-    gate::Gate,
     limit::Limit,
     operations::Operations,
     parse::{line, show_scaled, ParseError},
+    sampler::Sampler,
     sectors::Sectors,
     way::Way,
 };
@@ -174,9 +174,9 @@ impl Settings {
     }
 
     /// Which of the matching I/Os are affected.
-    pub fn gate(&self) -> Gate {
+    pub fn sampler(&self) -> Sampler {
         let every = self.short(Attribute::Every);
-        Gate::new(every, self.short(Attribute::Probability))
+        Sampler::new(every, self.short(Attribute::Probability))
     }
 
     /// Whether any I/O of this disk is meant.

@@ -26,7 +26,7 @@ pub(crate) fn order<'a>(injection: &'a Injection, ledger: &'a Arc<Ledger>) -> Or
     Order {
         injection: injection.id,
         filter: settings.filter(&disk, Owner::default()).unwrap(),
-        gate: settings.gate(),
+        sampler: settings.sampler(),
         // Of whatever I/O they are.
         way: Way::Request,
         delay: None,
