@@ -11,11 +11,11 @@ mod configfs;
 mod elevator;
 mod hold;
 mod injection;
-mod ledger;
 mod lines;
 mod listing;
 mod memory;
 mod plan;
+mod stats;
 // The host's tests and tools use it as a crate of its own.
 #[allow(unreachable_pub)]
 mod policy;

@@ -7,11 +7,11 @@
 use crate::{
     elevator::{now_ns, DiskInfo, NoIo, Queue},
     injection::{Injection, InjectionId, Lease},
-    ledger::{Ledger, Totals},
     plan::Plan,
     policy::{attributes::Attribute, settings::Settings},
     rule::Order,
     scheduler::{HwState, Ioem},
+    stats::{Stats, Totals},
 };
 use core::ops::{Deref, DerefMut};
 use kernel::{
@@ -32,13 +32,13 @@ struct Disk {
     queue: Arc<Queue<Ioem>>,
     info: DiskInfo,
     plan: Option<Arc<Plan>>,
-    entries: KVec<Entry>,
+    stats: KVec<DiskStats>,
 }
 
-/// What was counted for one injection.
-struct Entry {
+/// The counters of one injection on one disk.
+struct DiskStats {
     injection: InjectionId,
-    ledger: Arc<Ledger>,
+    stats: Arc<Stats>,
     /// What was counted before counting began anew.
     base: Totals,
 }
@@ -55,7 +55,7 @@ pub(crate) struct Config {
 }
 
 /// What people may know of what an injection did.
-pub(crate) struct Stats<'a> {
+pub(crate) struct InjectionStats<'a> {
     pub(crate) active: bool,
     /// 0 if it has no end.
     pub(crate) remaining_ms: u64,
@@ -180,7 +180,7 @@ impl Config {
             self.judge_again(id);
         }
         for disk in self.disks.iter_mut() {
-            disk.entries.retain(|entry| entry.injection != id);
+            disk.stats.retain(|counters| counters.injection != id);
         }
     }
 
@@ -276,14 +276,14 @@ impl Config {
     }
 
     /// Counts what an injection did.
-    pub(crate) fn stats(&self, id: InjectionId) -> Result<Stats<'_>> {
+    pub(crate) fn stats(&self, id: InjectionId) -> Result<InjectionStats<'_>> {
         let injection = self.injection(id)?;
         let mut totals = injection.past;
-        for entry in self.disks.iter().filter_map(|disk| disk.entry(id)) {
-            totals += &entry.totals();
+        for counters in self.disks.iter().filter_map(|disk| disk.stats_of(id)) {
+            totals += &counters.totals();
         }
         let remaining_ns = injection.lease.remaining_ns(now_ns()).unwrap_or(0);
-        Ok(Stats {
+        Ok(InjectionStats {
             active: self.enabled && injection.is_active(),
             remaining_ms: remaining_ns.div_ceil(1_000_000),
             errors: injection.errors,
@@ -299,12 +299,12 @@ impl Config {
         self.injections[place].past = Totals::ZERO;
         self.injections[place].errors = 0;
         for disk in self.disks.iter_mut() {
-            for entry in disk
-                .entries
+            for counters in disk
+                .stats
                 .iter_mut()
-                .filter(|entry| entry.injection == id)
+                .filter(|counters| counters.injection == id)
             {
-                entry.base = entry.ledger.totals().base();
+                counters.base = counters.stats.totals().base();
             }
         }
         Ok(())
@@ -338,7 +338,7 @@ impl Config {
             queue: queue.into(),
             info: queue.disk_info(),
             plan: None,
-            entries: KVec::new(),
+            stats: KVec::new(),
         };
         disk.plan = disk.plan_for(if self.enabled { &self.injections } else { &[] })?;
         self.disks.push(disk, GFP_KERNEL)?;
@@ -350,8 +350,8 @@ impl Config {
         let left = |disk: &Disk| core::ptr::eq(&*disk.queue, queue);
         for disk in self.disks.iter().filter(|disk| left(disk)) {
             for injection in self.injections.iter_mut() {
-                if let Some(entry) = disk.entry(injection.id) {
-                    injection.past += &entry.totals();
+                if let Some(counters) = disk.stats_of(injection.id) {
+                    injection.past += &counters.totals();
                 }
             }
         }
@@ -425,13 +425,13 @@ impl Disk {
     fn plan_for(&mut self, injections: &[Injection]) -> Result<Option<Arc<Plan>>> {
         let now_ns = now_ns();
         for injection in injections {
-            if self.is_reached_by(injection, now_ns) && self.entry(injection.id).is_none() {
-                let entry = Entry {
+            if self.is_reached_by(injection, now_ns) && self.stats_of(injection.id).is_none() {
+                let counters = DiskStats {
                     injection: injection.id,
-                    ledger: Ledger::new(self.info.hw_queues)?,
+                    stats: Stats::new(self.info.hw_queues)?,
                     base: Totals::ZERO,
                 };
-                self.entries.push(entry, GFP_KERNEL)?;
+                self.stats.push(counters, GFP_KERNEL)?;
             }
         }
         let orders = injections
@@ -462,30 +462,30 @@ impl Disk {
             seed: settings.seed(),
             sequence: injection.sequence,
             lease: &injection.lease,
-            ledger: &self.entry(injection.id)?.ledger,
+            stats: &self.stats_of(injection.id)?.stats,
         })
     }
 
-    fn entry(&self, id: InjectionId) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.injection == id)
+    fn stats_of(&self, id: InjectionId) -> Option<&DiskStats> {
+        self.stats.iter().find(|counters| counters.injection == id)
     }
 }
 
-impl Entry {
+impl DiskStats {
     /// What was counted since counting began.
     fn totals(&self) -> Totals {
-        let mut totals = self.ledger.totals();
+        let mut totals = self.stats.totals();
         totals -= &self.base;
         totals
     }
 }
 
-impl Stats<'_> {
+impl InjectionStats<'_> {
     /// What was counted on each disk that is on the scheduler.
     pub(crate) fn by_disk(&self) -> impl Iterator<Item = (&[u8], Totals)> {
         self.disks.iter().filter_map(|disk| {
-            let entry = disk.entry(self.injection)?;
-            Some((disk.info.name(), entry.totals()))
+            let counters = disk.stats_of(self.injection)?;
+            Some((disk.info.name(), counters.totals()))
         })
     }
 }

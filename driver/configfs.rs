@@ -11,15 +11,15 @@
 #[allow(unused_imports)]
 use crate::*;
 use crate::{
-    config::{self, Config, Stats},
+    config::{self, Config, InjectionStats},
     injection::{InjectionId, OwnerFiles},
-    ledger::{Count, Totals},
     memory,
     policy::{
         attributes::{attributes, Attribute},
         histogram::end_us,
         parse::{line, number, ParseError},
     },
+    stats::{Count, Totals},
     text::{self, Lines},
 };
 use core::fmt::Display;
@@ -239,7 +239,7 @@ fn named_counts(totals: &Totals) -> [(&'static str, u64); 7] {
     ]
 }
 
-fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &Stats<'_>) -> usize {
+fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &InjectionStats<'_>) -> usize {
     let mut lines = Lines::new(page);
     lines.add(core::format_args!("active {}", u8::from(stats.active)));
     lines.add(core::format_args!("remaining_ms {}", stats.remaining_ms));

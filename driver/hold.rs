@@ -10,10 +10,10 @@
 
 use crate::{
     elevator::{now_ns, Bio, Clock, Entry, Fifo, Parked, Parking, Request, TimeQueue},
-    ledger::Count,
     lines::Lines,
     plan::{Closed, Plan, Verdict},
     policy::filter::Io,
+    stats::Count,
 };
 use kernel::sync::Arc;
 

@@ -7,11 +7,11 @@ use crate::{
         atomic::{AtomicU32, AtomicU64, Relaxed},
         cgroup_id, now_ns, pid_namespace_id, Clock,
     },
-    ledger::Totals,
     policy::{
         parse::{line, number},
         settings::{Owner, Settings},
     },
+    stats::Totals,
 };
 use kernel::{prelude::*, sync::Arc};
 

@@ -6,13 +6,13 @@ use crate::{
     elevator::{Clock, Entry, Parked, Request},
     hold::Held,
     injection::InjectionId,
-    ledger::Count,
     policy::{
         bounds::{Bounds, Place},
         filter::Io,
         limit::Window,
     },
     rule::{Order, Rule},
+    stats::Count,
     turns::Turns,
 };
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -458,7 +458,7 @@ impl Plan {
     #[inline]
     pub(crate) fn count(&self, set: u64, hw_queue: usize, what: Count) {
         for rule in self.rules_of(set) {
-            rule.ledger.count(hw_queue, what);
+            rule.stats.count(hw_queue, what);
         }
     }
 
@@ -466,9 +466,9 @@ impl Plan {
     #[inline]
     pub(crate) fn count_left(&self, set: u64, hw_queue: usize, added_ns: u64, early: bool) {
         for rule in self.rules_of(set) {
-            rule.ledger.count_left(hw_queue, added_ns);
+            rule.stats.count_left(hw_queue, added_ns);
             if early {
-                rule.ledger.count(hw_queue, Count::Early);
+                rule.stats.count(hw_queue, Count::Early);
             }
         }
     }
@@ -485,7 +485,7 @@ impl Plan {
     #[inline]
     pub(crate) fn count_at_once(&self, set: u64, uncounted: u64, hw_queue: usize) {
         for rule in self.rules.iter().filter(|rule| rule.bit & set != 0) {
-            rule.ledger
+            rule.stats
                 .count_at_once(hw_queue, rule.bit & uncounted == 0);
         }
     }
@@ -493,7 +493,7 @@ impl Plan {
     /// Counts a request that had to wait for the limit of the rule of this number.
     pub(crate) fn count_limited(&self, number: u32, hw_queue: usize) {
         if let Some(rule) = self.rule(number) {
-            rule.ledger.count(hw_queue, Count::Limited);
+            rule.stats.count(hw_queue, Count::Limited);
         }
     }
 

@@ -9,7 +9,6 @@ use crate::{
         random_seed, Clock, Request,
     },
     injection::{InjectionId, Lease},
-    ledger::{Count, Ledger},
     plan::{Closed, Plan, Verdict},
     policy::{
         bounds::Bounds,
@@ -20,6 +19,7 @@ use crate::{
         sampler::Sampler,
         way::Way,
     },
+    stats::{Count, Stats},
 };
 use kernel::{prelude::*, sync::Arc};
 
@@ -44,7 +44,7 @@ pub(crate) struct Rule {
     pub(crate) limit: Option<Limit>,
     state: Arc<State>,
     pub(crate) lease: Arc<Lease>,
-    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) stats: Arc<Stats>,
 }
 
 /// What a rule is made of, besides of what an earlier plan has of it.
@@ -60,7 +60,7 @@ pub(crate) struct Order<'a> {
     /// Sequences with different ones have nothing to do with each other.
     pub(crate) sequence: u64,
     pub(crate) lease: &'a Arc<Lease>,
-    pub(crate) ledger: &'a Arc<Ledger>,
+    pub(crate) stats: &'a Arc<Stats>,
 }
 
 /// What a rule remembers from one I/O to the next. All hardware queues of the disk share it, without a lock.
@@ -110,7 +110,7 @@ impl Rule {
             limit: order.limit,
             state,
             lease: order.lease.clone(),
-            ledger: order.ledger.clone(),
+            stats: order.stats.clone(),
         };
         if let Some(before) = before.filter(|before| rule.same_choice(before)) {
             rule.choice_since = before.choice_since;
@@ -143,7 +143,7 @@ impl Rule {
             && self.delay == other.delay
             && self.limit == other.limit
             && Arc::ptr_eq(&self.state, &other.state)
-            && Arc::ptr_eq(&self.ledger, &other.ledger)
+            && Arc::ptr_eq(&self.stats, &other.stats)
     }
 
     /// Whether both are of the same injection and choose the same requests.
@@ -225,7 +225,7 @@ impl Rule {
         }
         let count = |what| {
             if let Some(hw_queue) = hw_queue {
-                self.ledger.count(hw_queue, what);
+                self.stats.count(hw_queue, what);
             }
         };
         count(Count::Matched);
@@ -313,7 +313,7 @@ impl Rule {
     pub(crate) fn admits_at_once(&self, uncounted: u64, hw_queue: usize, now_ns: u64) -> bool {
         let admits = self.charge_quickly(now_ns);
         if admits {
-            self.ledger
+            self.stats
                 .count_at_once(hw_queue, self.bit & uncounted == 0);
         }
         admits

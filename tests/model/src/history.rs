@@ -4,10 +4,10 @@
 
 use crate::{
     elevator::bios::Shape,
-    ledger::Count,
     pair::{one, Batch, Memory, Pair, Step},
     policy::{delay::NS_PER_US, way::Way},
     reference::{Kind, Rule, INJECTIONS},
+    stats::Count,
 };
 use proptest::prelude::*;
 
@@ -172,7 +172,7 @@ fn counts(rule: Rule, steps: &[Step]) -> [u64; 2] {
         pair.step(step).unwrap();
     }
     pair.finish(true).unwrap();
-    let totals = pair.ledgers[0].totals();
+    let totals = pair.stats[0].totals();
     [Count::Matched, Count::Early].map(|count| totals.of(count))
 }
 

@@ -42,12 +42,6 @@ mod hold;
     reason = "the configuration, which is not here, uses all of it"
 )]
 mod injection;
-#[path = "../../../driver/ledger.rs"]
-#[expect(
-    dead_code,
-    reason = "the configuration, which is not here, uses all of it"
-)]
-mod ledger;
 #[path = "../../../driver/lines.rs"]
 mod lines;
 #[cfg(not(loom))]
@@ -65,6 +59,12 @@ mod reference;
 #[path = "../../../driver/rule.rs"]
 mod rule;
 mod shim;
+#[path = "../../../driver/stats.rs"]
+#[expect(
+    dead_code,
+    reason = "the configuration, which is not here, uses all of it"
+)]
+mod stats;
 #[path = "../../../driver/turns.rs"]
 mod turns;
 

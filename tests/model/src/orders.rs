@@ -4,18 +4,18 @@
 
 use crate::{
     injection::Injection,
-    ledger::Ledger,
     policy::{
         device::Disk,
         settings::{Owner, Settings},
         way::Way,
     },
     rule::Order,
+    stats::Stats,
     sync::Arc,
 };
 
 /// A rule of an injection that has only been made: of all I/O of a disk, and nothing is done to it.
-pub(crate) fn order<'a>(injection: &'a Injection, ledger: &'a Arc<Ledger>) -> Order<'a> {
+pub(crate) fn order<'a>(injection: &'a Injection, stats: &'a Arc<Stats>) -> Order<'a> {
     let disk = Disk {
         name: b"vda",
         major: 254,
@@ -34,6 +34,6 @@ pub(crate) fn order<'a>(injection: &'a Injection, ledger: &'a Arc<Ledger>) -> Or
         seed: None,
         sequence: 0,
         lease: &injection.lease,
-        ledger,
+        stats,
     }
 }

@@ -16,7 +16,6 @@ use crate::{
     },
     hold::{Held, Hold, NEVER},
     injection::{Injection, InjectionId, Lease},
-    ledger::{Count, Ledger},
     orders::order,
     plan::Plan,
     policy::{
@@ -34,6 +33,7 @@ use crate::{
         bio::{take_qos_done, take_verified},
         clock::set_now_ns,
     },
+    stats::{Count, Stats},
     sync::Arc,
 };
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
@@ -45,7 +45,7 @@ pub(crate) struct Pair {
     hw_queue: Box<HwQueue>,
     plan: Option<Arc<Plan>>,
     injections: Vec<Injection>,
-    pub(crate) ledgers: Vec<Arc<Ledger>>,
+    pub(crate) stats: Vec<Arc<Stats>>,
     pub(crate) reference: Reference,
     /// Of each request.
     shapes: Vec<Shape>,
@@ -77,7 +77,7 @@ impl Pair {
             injections: ids
                 .map(|id| Injection::new(id, KVec::new(), Lease::new().unwrap()))
                 .collect(),
-            ledgers: (0..INJECTIONS).map(|_| Ledger::new(1).unwrap()).collect(),
+            stats: (0..INJECTIONS).map(|_| Stats::new(1).unwrap()).collect(),
             reference: Reference::new(),
             shapes: Vec::new(),
             ends: Rc::default(),
@@ -193,7 +193,7 @@ impl Pair {
     fn order(&self, rule: &Rule) -> Order<'_> {
         let order = order(
             &self.injections[rule.injection],
-            &self.ledgers[rule.injection],
+            &self.stats[rule.injection],
         );
         let limit = rule
             .limit
@@ -273,7 +273,7 @@ impl Pair {
         let asked = self.reference.asks(number);
         let was_held = |by: u64| {
             let injection = by.trailing_zeros() as usize;
-            let left = self.ledgers[injection].totals().of(Count::Left);
+            let left = self.stats[injection].totals().of(Count::Left);
             left != self.reference.counts[injection].left
         };
         if asked.is_none_or(was_held) {
@@ -348,8 +348,8 @@ impl Pair {
                 "holds {requests} and {completions}, and not {held:?}"
             ));
         }
-        for (injection, ledger) in self.ledgers.iter().enumerate() {
-            let totals = ledger.totals();
+        for (injection, stats) in self.stats.iter().enumerate() {
+            let totals = stats.totals();
             let counted = Counts {
                 entered: totals.of(Count::Entered),
                 left: totals.of(Count::Left),

@@ -5,13 +5,13 @@
 use crate::{
     elevator::now_ns,
     injection::{Injection, InjectionId, Lease},
-    ledger::Ledger,
     orders::order,
     plan::Plan,
     policy::{delay::NS_PER_US, limit::Limit},
     prelude::{KVec, GFP_KERNEL},
     rule::Order,
     shim::clock::set_now_ns,
+    stats::Stats,
     sync::Arc,
     turns::Turns,
 };
@@ -38,12 +38,12 @@ fn plan(quotas: &[u32]) -> Arc<Plan> {
     let injections: Vec<_> = ids
         .map(|id| Injection::new(id, KVec::new(), Lease::new().unwrap()))
         .collect();
-    let ledger = Ledger::new(1).unwrap();
+    let stats = Stats::new(1).unwrap();
     let orders = quotas.iter().zip(&injections).map(|(quota, injection)| {
         let limit = Limit::new((PERIOD_NS / NS_PER_US) as u32, *quota);
         Order {
             limit,
-            ..order(injection, &ledger)
+            ..order(injection, &stats)
         }
     });
     Plan::new(orders, None).unwrap().unwrap()
