@@ -9,7 +9,7 @@ use crate::{
     injection::{Injection, InjectionId, Lease},
     plan::Plan,
     policy::{attributes::Attribute, settings::Settings},
-    rule::Order,
+    rule::RuleSpec,
     scheduler::{HwState, Ioem},
     stats::{Stats, Totals},
 };
@@ -434,11 +434,11 @@ impl Disk {
                 self.stats.push(counters, GFP_KERNEL)?;
             }
         }
-        let orders = injections
+        let specs = injections
             .iter()
             .filter(|injection| self.is_reached_by(injection, now_ns))
-            .filter_map(|injection| self.order(injection));
-        Plan::new(orders, self.plan.as_deref())
+            .filter_map(|injection| self.spec(injection));
+        Plan::new(specs, self.plan.as_deref())
     }
 
     /// Whether an injection can do something to this disk.
@@ -449,10 +449,10 @@ impl Disk {
             && settings.reaches(&self.info.as_disk())
     }
 
-    fn order<'a>(&'a self, injection: &'a Injection) -> Option<Order<'a>> {
+    fn spec<'a>(&'a self, injection: &'a Injection) -> Option<RuleSpec<'a>> {
         let settings: &Settings = &injection.settings;
         let filter = settings.filter(&self.info.as_disk(), injection.owner.owner)?;
-        Some(Order {
+        Some(RuleSpec {
             injection: injection.id,
             filter,
             sampler: settings.sampler(),

@@ -11,7 +11,7 @@ use crate::{
         filter::Io,
         limit::Window,
     },
-    rule::{Order, Rule},
+    rule::{Rule, RuleSpec},
     stats::Count,
     turns::Turns,
 };
@@ -121,19 +121,19 @@ impl Again<'_> {
 }
 
 impl Plan {
-    /// The plan that these orders make for a disk whose plan was `old`; `None` if there are none.
+    /// The plan that these specs make for a disk whose plan was `old`; `None` if there are none.
     ///
     /// # Errors
     ///
     /// ENOSPC if there are too many, and ENOMEM.
     pub(crate) fn new<'a>(
-        orders: impl Iterator<Item = Order<'a>>,
+        specs: impl Iterator<Item = RuleSpec<'a>>,
         old: Option<&Self>,
     ) -> Result<Option<Arc<Self>>> {
         let epoch = NEXT_EPOCH.fetch_add(1, Relaxed);
         let mut rules = KVec::new();
-        for order in orders {
-            Rule::add(order, old, epoch, &mut rules)?;
+        for spec in specs {
+            Rule::add(spec, old, epoch, &mut rules)?;
         }
         match rules.len() {
             0 => Ok(None),

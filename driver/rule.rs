@@ -48,7 +48,7 @@ pub(crate) struct Rule {
 }
 
 /// What a rule is made of, besides of what an earlier plan has of it.
-pub(crate) struct Order<'a> {
+pub(crate) struct RuleSpec<'a> {
     pub(crate) injection: InjectionId,
     pub(crate) filter: Filter,
     pub(crate) sampler: Sampler,
@@ -65,7 +65,7 @@ pub(crate) struct Order<'a> {
 
 /// What a rule remembers from one I/O to the next. All hardware queues of the disk share it, without a lock.
 struct State {
-    /// As in [`Order`].
+    /// As in [`RuleSpec`].
     sequence: u64,
     /// Counter of the random numbers for delays.
     draws: AtomicU64,
@@ -80,37 +80,37 @@ struct State {
 }
 
 impl Rule {
-    /// Adds the rule of the plan of this number that an order asks for, after `old`. Not inlined, as it takes much of the stack.
+    /// Adds the rule of the plan of this number that an spec asks for, after `old`. Not inlined, as it takes much of the stack.
     ///
     /// # Errors
     ///
     /// ENOMEM.
     #[inline(never)]
     pub(crate) fn add(
-        order: Order<'_>,
+        spec: RuleSpec<'_>,
         old: Option<&Plan>,
         epoch: u64,
         rules: &mut KVec<Self>,
     ) -> Result {
-        let before = old.and_then(|old| old.rule_of(order.injection));
-        let state = match before.and_then(|before| before.state_to_keep(&order)) {
+        let before = old.and_then(|old| old.rule_of(spec.injection));
+        let state = match before.and_then(|before| before.state_to_keep(&spec)) {
             Some(state) => state,
-            None => State::new(&order, before)?,
+            None => State::new(&spec, before)?,
         };
         let mut rule = Self {
-            injection: order.injection,
+            injection: spec.injection,
             bit: 0,
             known_since: before.map_or(epoch, |before| before.known_since),
             choice_since: epoch,
             delay_since: epoch,
-            filter: order.filter,
-            sampler: order.sampler,
-            way: order.way,
-            delay: order.delay,
-            limit: order.limit,
+            filter: spec.filter,
+            sampler: spec.sampler,
+            way: spec.way,
+            delay: spec.delay,
+            limit: spec.limit,
             state,
-            lease: order.lease.clone(),
-            stats: order.stats.clone(),
+            lease: spec.lease.clone(),
+            stats: spec.stats.clone(),
         };
         if let Some(before) = before.filter(|before| rule.same_choice(before)) {
             rule.choice_since = before.choice_since;
@@ -122,13 +122,13 @@ impl Rule {
     }
 
     /// The state, unless its count is one of other windows, or its sequence another one.
-    fn state_to_keep(&self, order: &Order<'_>) -> Option<Arc<State>> {
-        let keeps = match (&self.limit, &order.limit) {
+    fn state_to_keep(&self, spec: &RuleSpec<'_>) -> Option<Arc<State>> {
+        let keeps = match (&self.limit, &spec.limit) {
             (_, None) => true,
             (Some(old), Some(new)) => old.same_windows(new),
             (None, Some(_)) => false,
         };
-        (keeps && self.state.sequence == order.sequence).then(|| self.state.clone())
+        (keeps && self.state.sequence == spec.sequence).then(|| self.state.clone())
     }
 
     /// The number of the bit.
@@ -366,8 +366,8 @@ impl Shared for SharedWindow {
 }
 
 impl State {
-    fn new(order: &Order<'_>, before: Option<&Rule>) -> Result<Arc<Self>> {
-        let window = order.limit.as_ref();
+    fn new(spec: &RuleSpec<'_>, before: Option<&Rule>) -> Result<Arc<Self>> {
+        let window = spec.limit.as_ref();
         let window = window.map_or(0, |limit| {
             // What the present window has let through counts, whatever else is new.
             let old = before.filter(|before| {
@@ -379,9 +379,9 @@ impl State {
                 |before| before.state.window.load(),
             )
         });
-        let seed = order.seed.unwrap_or_else(random_seed);
+        let seed = spec.seed.unwrap_or_else(random_seed);
         let state = Self {
-            sequence: order.sequence,
+            sequence: spec.sequence,
             draws: AtomicU64::new(seed),
             // Drawn by the first I/O, if that repeats.
             last: AtomicU64::new(Draw::at(seed.wrapping_sub(STEP)).value()),

@@ -46,7 +46,6 @@ mod injection;
 mod lines;
 #[cfg(not(loom))]
 mod order;
-mod orders;
 #[cfg(not(loom))]
 mod pair;
 #[path = "../../../driver/plan.rs"]
@@ -59,6 +58,7 @@ mod reference;
 #[path = "../../../driver/rule.rs"]
 mod rule;
 mod shim;
+mod specs;
 #[path = "../../../driver/stats.rs"]
 #[expect(
     dead_code,

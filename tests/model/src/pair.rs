@@ -16,7 +16,6 @@ use crate::{
     },
     hold::{Held, Hold, NEVER},
     injection::{Injection, InjectionId, Lease},
-    orders::order,
     plan::Plan,
     policy::{
         delay::{Delay, NS_PER_US},
@@ -27,12 +26,13 @@ use crate::{
     },
     prelude::KVec,
     reference::{Counts, Kind, Reference, Rule, Side, INJECTIONS},
-    rule::Order,
+    rule::RuleSpec,
     shim::{
         bindings,
         bio::{take_qos_done, take_verified},
         clock::set_now_ns,
     },
+    specs::spec,
     stats::{Count, Stats},
     sync::Arc,
 };
@@ -170,8 +170,8 @@ impl Pair {
         let now_ns = self.reference.now_ns;
         let is_open = |rule: &&Rule| ends_ns[rule.injection].is_none_or(|end_ns| end_ns > now_ns);
         let rules: Vec<Rule> = rules.iter().filter(is_open).cloned().collect();
-        let orders = rules.iter().map(|rule| self.order(rule));
-        let plan = Plan::new(orders, self.plan.as_deref()).unwrap();
+        let specs = rules.iter().map(|rule| self.spec(rule));
+        let plan = Plan::new(specs, self.plan.as_deref()).unwrap();
         let old = self.completions.follow(plan.clone());
         self.requests.follow(plan.clone());
         self.compare_asking();
@@ -190,24 +190,24 @@ impl Pair {
         }
     }
 
-    fn order(&self, rule: &Rule) -> Order<'_> {
-        let order = order(
+    fn spec(&self, rule: &Rule) -> RuleSpec<'_> {
+        let spec = spec(
             &self.injections[rule.injection],
             &self.stats[rule.injection],
         );
         let limit = rule
             .limit
             .map(|(period_ns, quota)| ((period_ns / NS_PER_US) as u32, quota));
-        Order {
+        RuleSpec {
             filter: Filter {
                 operations: operations(rule.kind),
-                ..order.filter
+                ..spec.filter
             },
             way: rule.way,
             delay: (rule.delay_ns > 0).then(|| delay(rule.delay_ns)),
             limit: limit.and_then(|(period_us, quota)| Limit::new(period_us, quota)),
             sequence: rule.sequence,
-            ..order
+            ..spec
         }
     }
 

@@ -5,12 +5,12 @@
 use crate::{
     elevator::now_ns,
     injection::{Injection, InjectionId, Lease},
-    orders::order,
     plan::Plan,
     policy::{delay::NS_PER_US, limit::Limit},
     prelude::{KVec, GFP_KERNEL},
-    rule::Order,
+    rule::RuleSpec,
     shim::clock::set_now_ns,
+    specs::spec,
     stats::Stats,
     sync::Arc,
     turns::Turns,
@@ -39,14 +39,14 @@ fn plan(quotas: &[u32]) -> Arc<Plan> {
         .map(|id| Injection::new(id, KVec::new(), Lease::new().unwrap()))
         .collect();
     let stats = Stats::new(1).unwrap();
-    let orders = quotas.iter().zip(&injections).map(|(quota, injection)| {
+    let specs = quotas.iter().zip(&injections).map(|(quota, injection)| {
         let limit = Limit::new((PERIOD_NS / NS_PER_US) as u32, *quota);
-        Order {
+        RuleSpec {
             limit,
-            ..order(injection, &stats)
+            ..spec(injection, &stats)
         }
     });
-    Plan::new(orders, None).unwrap().unwrap()
+    Plan::new(specs, None).unwrap().unwrap()
 }
 
 fn admit(plan: &Plan, limits: u64) -> Option<Admission> {

@@ -9,13 +9,13 @@ use crate::{
         settings::{Owner, Settings},
         way::Way,
     },
-    rule::Order,
+    rule::RuleSpec,
     stats::Stats,
     sync::Arc,
 };
 
 /// A rule of an injection that has only been made: of all I/O of a disk, and nothing is done to it.
-pub(crate) fn order<'a>(injection: &'a Injection, stats: &'a Arc<Stats>) -> Order<'a> {
+pub(crate) fn spec<'a>(injection: &'a Injection, stats: &'a Arc<Stats>) -> RuleSpec<'a> {
     let disk = Disk {
         name: b"vda",
         major: 254,
@@ -23,7 +23,7 @@ pub(crate) fn order<'a>(injection: &'a Injection, stats: &'a Arc<Stats>) -> Orde
         minors: 16,
     };
     let settings = Settings::new();
-    Order {
+    RuleSpec {
         injection: injection.id,
         filter: settings.filter(&disk, Owner::default()).unwrap(),
         sampler: settings.sampler(),
