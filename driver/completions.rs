@@ -5,7 +5,7 @@
 use crate::{
     elevator::{
         atomic::{fence, AtomicBool, Relaxed, SeqCst},
-        now_ns, Fifo, HwQueue, Parked,
+        now_ns, Fifo, Hctx, Parked,
     },
     hold::Hold,
     memory::Allowance,
@@ -77,7 +77,7 @@ impl Completions {
     /// Follows another plan, and judges all again. Gives back the old plan.
     pub(crate) fn follow(
         &self,
-        hw_queue: &HwQueue<Ioem>,
+        hw_queue: &Hctx<Ioem>,
         plan: Option<Arc<Plan>>,
     ) -> Option<Arc<Plan>> {
         let mut held = self.held.lock();
@@ -87,14 +87,14 @@ impl Completions {
     }
 
     /// Judges all again, after a rule has ended or got another end.
-    pub(crate) fn judge_again(&self, hw_queue: &HwQueue<Ioem>) {
+    pub(crate) fn judge_again(&self, hw_queue: &Hctx<Ioem>) {
         let mut held = self.held.lock();
         held.judge_again(now_ns());
         self.unlock(held, hw_queue);
     }
 
     /// Lets all go, and waits until they have. The queue is frozen.
-    pub(crate) fn stop(&self, hw_queue: &HwQueue<Ioem>) {
+    pub(crate) fn stop(&self, hw_queue: &Hctx<Ioem>) {
         let mut held = self.held.lock();
         take_arrivals(&mut held, hw_queue);
         let old = held.follow(None);
@@ -107,7 +107,7 @@ impl Completions {
     }
 
     /// As [`Elevator::release`](crate::elevator::Elevator::release).
-    pub(crate) fn release(&self, hw_queue: &HwQueue<Ioem>, in_interrupt: bool) {
+    pub(crate) fn release(&self, hw_queue: &Hctx<Ioem>, in_interrupt: bool) {
         if !in_interrupt {
             let mut held = self.held.lock();
             take_arrivals(&mut held, hw_queue);
@@ -142,7 +142,7 @@ impl Completions {
 
     /// Takes completions that may go at this time, some at a time. While the queue is frozen or about to be, all may: only their
     /// submitters wait for them then, and whoever freezes the queue may wait for these, as when the disk is gone.
-    fn pop(&self, held: &mut Hold<Parked>, hw_queue: &HwQueue<Ioem>, now_ns: u64) -> Fifo<Parked> {
+    fn pop(&self, held: &mut Hold<Parked>, hw_queue: &Hctx<Ioem>, now_ns: u64) -> Fifo<Parked> {
         let mut done = Fifo::new();
         for _ in 0..BATCH {
             let popped = if hw_queue.is_freezing() {
@@ -160,7 +160,7 @@ impl Completions {
     }
 
     /// Ends what changes which are held: the first that may go is released at its time.
-    fn unlock(&self, mut held: Locked<'_>, hw_queue: &HwQueue<Ioem>) {
+    fn unlock(&self, mut held: Locked<'_>, hw_queue: &Hctx<Ioem>) {
         let releases = self.set_release(&mut held, hw_queue);
         drop(held);
         release_now(hw_queue, releases);
@@ -169,7 +169,7 @@ impl Completions {
     /// Asks the timer to release the first completion that may go. True if some may go already: then the caller asks when it has given
     /// up the lock, which the timer's soft interrupt would find taken.
     #[must_use = "completions that may go now are to be released now"]
-    fn set_release(&self, held: &mut Hold<Parked>, hw_queue: &HwQueue<Ioem>) -> bool {
+    fn set_release(&self, held: &mut Hold<Parked>, hw_queue: &Hctx<Ioem>) -> bool {
         held.settle();
         self.any_waits.store(held.held() > 0, Relaxed);
         // A freeze looks at that word after it has begun, and this looks whether one has after that: one of both sees the other.
@@ -192,7 +192,7 @@ impl Completions {
 }
 
 /// Takes in completions that have arrived, and judges all again if a rule has ended.
-fn take_arrivals(held: &mut Hold<Parked>, hw_queue: &HwQueue<Ioem>) {
+fn take_arrivals(held: &mut Hold<Parked>, hw_queue: &Hctx<Ioem>) {
     hw_queue.take_arrivals(|parked| held.arrive(parked));
     let now_ns = now_ns();
     if held.has_expired(now_ns) {
@@ -201,7 +201,7 @@ fn take_arrivals(held: &mut Hold<Parked>, hw_queue: &HwQueue<Ioem>) {
 }
 
 /// Has completions released that may go now, if there are any. Without the lock: see [`Completions::set_release`].
-fn release_now(hw_queue: &HwQueue<Ioem>, releases: bool) {
+fn release_now(hw_queue: &Hctx<Ioem>, releases: bool) {
     if releases {
         hw_queue.release_at(now_ns());
     }

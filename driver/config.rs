@@ -10,7 +10,7 @@ use crate::{
     plan::Plan,
     policy::{attributes::Attribute, settings::Settings},
     rule::RuleSpec,
-    scheduler::{HwState, Ioem},
+    scheduler::{HctxData, Ioem},
     stats::{Stats, Totals},
 };
 use core::ops::{Deref, DerefMut};
@@ -399,7 +399,7 @@ impl Config {
     fn judge_again(&self, id: InjectionId) {
         for disk in &self.disks {
             if disk.plan.as_ref().is_some_and(|plan| plan.has(id)) {
-                disk.queue.for_each_hw_queue(HwState::judge_again);
+                disk.queue.for_each_hw_queue(HctxData::judge_again);
             }
         }
     }
@@ -417,7 +417,7 @@ impl Disk {
     /// just now takes it when it gets the lock.
     fn tell(&self, is_asleep: bool) {
         self.queue.for_each_hw_queue(|hw_queue| {
-            HwState::follow(hw_queue, self.plan.clone().filter(|_| !is_asleep));
+            HctxData::follow(hw_queue, self.plan.clone().filter(|_| !is_asleep));
         });
     }
 

@@ -3,7 +3,7 @@
 //! A safe abstraction of the block layer's I/O schedulers ("elevators").
 //!
 //! A scheduler implements [`Elevator`]; a [`Registration`] makes it available to every blk-mq disk. The block layer then
-//! makes one [`Queue`] for each disk that is switched to it, and in it one [`HwQueue`] for each of the disk's hardware
+//! makes one [`Queue`] for each disk that is switched to it, and in it one [`Hctx`] for each of the disk's hardware
 //! queues. Requests come and go as owned [`Request`]s.
 //!
 //! What is not supported: merging of requests with each other, per-task data (`icq`), writable sysfs attributes.
@@ -64,7 +64,7 @@ pub(crate) use self::{
     no_io::NoIo,
     owner::{cgroup_id, pid_namespace_id},
     parked::{Parked, Parking},
-    queue::{DiskInfo, HwQueue, Queue},
+    queue::{DiskInfo, Hctx, Queue},
     registration::Registration,
     request::Request,
     time_queue::TimeQueue,
@@ -80,10 +80,10 @@ pub(crate) trait Elevator: Sized + 'static {
     const ALIAS: &'static CStr;
 
     /// The scheduler's data for one hardware queue.
-    type HwQueue: Send + Sync;
+    type HctxData: Send + Sync;
 
     /// Makes the data of a hardware queue; [`Elevator::start_hw_queue`] follows.
-    fn new_hw_queue() -> impl PinInit<Self::HwQueue, Error>;
+    fn new_hw_queue() -> impl PinInit<Self::HctxData, Error>;
 
     /// The disk is on this scheduler from now on. Its hardware queues follow one by one.
     ///
@@ -93,35 +93,35 @@ pub(crate) trait Elevator: Sized + 'static {
     fn start_queue(queue: kernel::sync::ArcBorrow<'_, Queue<Self>>) -> Result;
 
     /// Called before the first request comes to this hardware queue, which [`Queue::for_each_hw_queue`] already visits.
-    fn start_hw_queue(queue: &Queue<Self>, hw_queue: &HwQueue<Self>);
+    fn start_hw_queue(queue: &Queue<Self>, hw_queue: &Hctx<Self>);
 
     /// The disk leaves this scheduler. No request is left, and the hardware queues are gone.
     fn stop_queue(queue: &Queue<Self>);
 
     /// The disk leaves this scheduler, or changes its hardware queues: no request is left, none will come, and nothing else is
     /// called for this one. All completions that are held have to go.
-    fn stop_hw_queue(hw_queue: &HwQueue<Self>);
+    fn stop_hw_queue(hw_queue: &Hctx<Self>);
 
     /// Puts I/O that is being submitted into a request that this hardware queue has, if it can; true if it has. Then there is no
     /// request of its own for it.
-    fn bio_merge(hw_queue: &HwQueue<Self>, bio: Bio<'_>) -> bool;
+    fn bio_merge(hw_queue: &Hctx<Self>, bio: Bio<'_>) -> bool;
 
     /// Whether a request of this operation that is made now may pass the scheduler by, as if there were none.
-    fn passes_by(hw_queue: &HwQueue<Self>, operation: u32) -> bool;
+    fn passes_by(hw_queue: &Hctx<Self>, operation: u32) -> bool;
 
     /// Whether a request that is made now has to remember the PID namespace of its submitter.
-    fn asks_for_pid_namespace(hw_queue: &HwQueue<Self>) -> bool;
+    fn asks_for_pid_namespace(hw_queue: &Hctx<Self>) -> bool;
 
-    /// Takes completions that have arrived ([`HwQueue::take_arrivals`]) and ends those that are due: after the first that arrives,
-    /// when [`HwQueue::kick`] asks for it, and at the time of [`HwQueue::release_at`]. In a soft interrupt it must not wait for a
+    /// Takes completions that have arrived ([`Hctx::take_arrivals`]) and ends those that are due: after the first that arrives,
+    /// when [`Hctx::kick`] asks for it, and at the time of [`Hctx::release_at`]. In a soft interrupt it must not wait for a
     /// lock that others hold without keeping interrupts away.
-    fn release(hw_queue: &HwQueue<Self>, in_interrupt: bool);
+    fn release(hw_queue: &Hctx<Self>, in_interrupt: bool);
 
     /// Writes text about what is held; how many bytes.
     fn show_held(queue: &Queue<Self>, page: &mut [u8; kernel::page::PAGE_SIZE]) -> usize;
 
     /// Writes text about each I/O that is held, of those hardware queues that are meant.
-    fn show_debug(is_meant: impl Fn(&HwQueue<Self>) -> bool, out: &SeqFile);
+    fn show_debug(is_meant: impl Fn(&Hctx<Self>) -> bool, out: &SeqFile);
 
     /// The machine is about to sleep, and until it is awake again, nobody may wait for anything that is held: nothing may be. Or it
     /// is awake.
@@ -135,13 +135,13 @@ pub(crate) trait Elevator: Sized + 'static {
     ///
     /// One that the driver gave back comes alone (`blk_mq_requeue_work`): several together were plugged, and are new
     /// (`blk_mq_dispatch_list`).
-    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Fifo<Request>);
+    fn insert_requests(hw_queue: &Hctx<Self>, requests: Fifo<Request>);
 
     /// Gives the next request for the driver, if one may go now.
-    fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request>;
+    fn dispatch_request(hw_queue: &Hctx<Self>) -> Option<Request>;
 
     /// Whether [`Elevator::dispatch_request`] would give a request now.
     ///
     /// After a wrong "yes" the block layer asks again every 3 ms; after a wrong "no" only when something else runs the queue.
-    fn has_work(hw_queue: &HwQueue<Self>) -> bool;
+    fn has_work(hw_queue: &Hctx<Self>) -> bool;
 }

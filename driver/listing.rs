@@ -8,7 +8,7 @@ use crate::{
     hold::Held,
     plan::Plan,
     policy::operations::name_of,
-    scheduler::{HwState, Ioem},
+    scheduler::{HctxData, Ioem},
     text::Lines,
 };
 use kernel::{
@@ -50,7 +50,7 @@ impl Listed<'_> {
 }
 
 /// Writes a line for each request and completion that the hardware queue of this number holds; not for all, if there are many.
-pub(crate) fn list(state: &HwState, number: usize, config: &Config, out: &SeqFile) {
+pub(crate) fn list(state: &HctxData, number: usize, config: &Config, out: &SeqFile) {
     seq_print!(
         out,
         "hardware queue {number}: op sector bytes due_us injections\n"

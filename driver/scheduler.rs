@@ -10,7 +10,7 @@ use crate::{
     config,
     elevator::{
         atomic::{AtomicBool, AtomicU32, AtomicU64, Relaxed},
-        now_ns, Bio, Elevator, Fifo, HwQueue, Parking, Queue, Request,
+        now_ns, Bio, Elevator, Fifo, Hctx, Parking, Queue, Request,
     },
     hold::{Hold, NotParked, Park, NEVER},
     listing,
@@ -33,7 +33,7 @@ pub(crate) enum Ioem {}
 
 /// What the scheduler knows of one hardware queue.
 #[pin_data]
-pub(crate) struct HwState {
+pub(crate) struct HctxData {
     #[pin]
     requests: SpinLock<Requests>,
     #[pin]
@@ -54,7 +54,7 @@ struct Requests {
 }
 
 /// Has completions of a hardware queue's requests held.
-struct Parker<'a>(&'a HwQueue<Ioem>);
+struct Parker<'a>(&'a Hctx<Ioem>);
 
 impl Park for Parker<'_> {
     fn can_park(&self, request: &Request) -> bool {
@@ -77,7 +77,7 @@ impl Requests {
     ///
     /// `runs` tells that the hardware queue is run after this anyway, so that what may go already needs no timer.
     #[inline]
-    fn publish(&mut self, hw_queue: &HwQueue<Ioem>, runs: bool) {
+    fn publish(&mut self, hw_queue: &Hctx<Ioem>, runs: bool) {
         match self.held.settled_next_ns() {
             // Of what is held, the timer and others know.
             Some(next_ns) if next_ns == 0 || next_ns == NEVER || next_ns == self.alarm_ns => {
@@ -88,7 +88,7 @@ impl Requests {
     }
 
     /// The same after a change of what is followed, too.
-    fn publish_all(&mut self, hw_queue: &HwQueue<Ioem>, runs: bool) {
+    fn publish_all(&mut self, hw_queue: &Hctx<Ioem>, runs: bool) {
         let next_ns = self.held.next_ns();
         // Relaxed: who runs the queue after an insertion does so in the same task, and `blk_mq_run_hw_queue` looks again
         // under `queue_lock`, which orders it with all other runs.
@@ -103,12 +103,12 @@ impl Requests {
 
     /// [`Requests::publish`] when no request is held, and none was: then no time is waited for.
     #[inline]
-    fn publish_ready(&self, hw_queue: &HwQueue<Ioem>) {
+    fn publish_ready(&self, hw_queue: &Hctx<Ioem>) {
         publish_next(hw_queue, if self.held.has_ready() { 0 } else { NEVER });
     }
 
     /// The next request that may go, or any if the queue has to drain, by the rules that are followed.
-    fn pop(&mut self, hw_queue: &HwQueue<Ioem>) -> Option<Request> {
+    fn pop(&mut self, hw_queue: &Hctx<Ioem>) -> Option<Request> {
         if hw_queue.must_drain() {
             self.held.pop_any()
         } else {
@@ -119,7 +119,7 @@ impl Requests {
 
 /// Makes known when the next request may go.
 #[inline]
-fn publish_next(hw_queue: &HwQueue<Ioem>, next_ns: u64) {
+fn publish_next(hw_queue: &Hctx<Ioem>, next_ns: u64) {
     hw_queue.data().next_ns.store(next_ns, Relaxed);
 }
 
@@ -134,14 +134,14 @@ impl Deref for Looked<'_> {
     }
 }
 
-impl HwState {
+impl HctxData {
     /// Locks the requests, to look at those that are held.
     pub(crate) fn requests(&self) -> impl Deref<Target = Hold<Request>> + '_ {
         Looked(self.requests.lock())
     }
 
     /// Follows another plan, and judges all that is held again.
-    pub(crate) fn follow(hw_queue: &HwQueue<Ioem>, plan: Option<Arc<Plan>>) {
+    pub(crate) fn follow(hw_queue: &Hctx<Ioem>, plan: Option<Arc<Plan>>) {
         let state = hw_queue.data();
         // Completions first: of those that are held from now on, they must know the plan.
         let completions = state.completions.follow(hw_queue, plan.clone());
@@ -162,7 +162,7 @@ impl HwState {
     }
 
     /// Judges all that is held again by the plan that is followed, after one of its rules has ended or got another end.
-    pub(crate) fn judge_again(hw_queue: &HwQueue<Ioem>) {
+    pub(crate) fn judge_again(hw_queue: &Hctx<Ioem>) {
         let state = hw_queue.data();
         state.completions.judge_again(hw_queue);
         let mut requests = state.requests.lock();
@@ -177,10 +177,10 @@ impl Elevator for Ioem {
     const NAME: &'static CStr = c"ioem";
     const ALIAS: &'static CStr = c"ioem-mq";
 
-    type HwQueue = HwState;
+    type HctxData = HctxData;
 
-    fn new_hw_queue() -> impl PinInit<HwState, Error> {
-        try_pin_init!(HwState {
+    fn new_hw_queue() -> impl PinInit<HctxData, Error> {
+        try_pin_init!(HctxData {
             requests <- new_spinlock!(
                 // Made where it stays: it is large for a stack.
                 init!(Requests {
@@ -200,15 +200,15 @@ impl Elevator for Ioem {
         config::lock().attach(queue)
     }
 
-    fn start_hw_queue(queue: &Queue<Self>, hw_queue: &HwQueue<Self>) {
+    fn start_hw_queue(queue: &Queue<Self>, hw_queue: &Hctx<Self>) {
         let (state, number) = (hw_queue.data(), hw_queue.number());
         state.requests.lock().held.set_hw_queue(number);
         state.completions.lock().set_hw_queue(number);
         let config = config::lock();
-        HwState::follow(hw_queue, config.plan_of(queue));
+        HctxData::follow(hw_queue, config.plan_of(queue));
     }
 
-    fn stop_hw_queue(hw_queue: &HwQueue<Self>) {
+    fn stop_hw_queue(hw_queue: &Hctx<Self>) {
         hw_queue.data().completions.stop(hw_queue);
     }
 
@@ -217,14 +217,14 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn bio_merge(hw_queue: &HwQueue<Self>, bio: Bio<'_>) -> bool {
+    fn bio_merge(hw_queue: &Hctx<Self>, bio: Bio<'_>) -> bool {
         let state = hw_queue.data();
         // Relaxed: who sees a change late merges less. Mostly nothing waits, which has to cost nothing.
         state.next_ns.load(Relaxed) == 0 && state.requests.lock().held.merge(bio)
     }
 
     #[inline]
-    fn passes_by(hw_queue: &HwQueue<Self>, operation: u32) -> bool {
+    fn passes_by(hw_queue: &Hctx<Self>, operation: u32) -> bool {
         let state = hw_queue.data();
         // Relaxed: who sees a change late is as good as one who came before. While requests wait for the disk, it comes behind
         // them, and may become part of one.
@@ -233,12 +233,12 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn asks_for_pid_namespace(hw_queue: &HwQueue<Self>) -> bool {
+    fn asks_for_pid_namespace(hw_queue: &Hctx<Self>) -> bool {
         // Relaxed: as above.
         hw_queue.data().asks_for_pid_namespace.load(Relaxed)
     }
 
-    fn show_debug(is_meant: impl Fn(&HwQueue<Self>) -> bool, out: &SeqFile) {
+    fn show_debug(is_meant: impl Fn(&Hctx<Self>) -> bool, out: &SeqFile) {
         let config = config::lock();
         config.for_each_queue(|queue| {
             queue.for_each_hw_queue(|hw_queue| {
@@ -262,7 +262,7 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Fifo<Request>) {
+    fn insert_requests(hw_queue: &Hctx<Self>, requests: Fifo<Request>) {
         let mut held = hw_queue.data().requests.lock();
         held.held.insert(requests, &mut Parker(hw_queue));
         if held.held.plan().is_none() || held.held.is_quiet() {
@@ -273,7 +273,7 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request> {
+    fn dispatch_request(hw_queue: &Hctx<Self>) -> Option<Request> {
         let mut requests = hw_queue.data().requests.lock();
         let Some(request) = requests.held.pop_quickly() else {
             return dispatch_held(hw_queue, requests);
@@ -284,7 +284,7 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn has_work(hw_queue: &HwQueue<Self>) -> bool {
+    fn has_work(hw_queue: &Hctx<Self>) -> bool {
         let state = hw_queue.data();
         match state.next_ns.load(Relaxed) {
             0 => true,
@@ -293,14 +293,14 @@ impl Elevator for Ioem {
         }
     }
 
-    fn release(hw_queue: &HwQueue<Self>, in_interrupt: bool) {
+    fn release(hw_queue: &Hctx<Self>, in_interrupt: bool) {
         hw_queue.data().completions.release(hw_queue, in_interrupt);
     }
 }
 
 /// Whether what is held until this time may go; not inlined, so that it costs nothing where nothing is.
 #[inline(never)]
-fn is_due(hw_queue: &HwQueue<Ioem>, next_ns: u64) -> bool {
+fn is_due(hw_queue: &Hctx<Ioem>, next_ns: u64) -> bool {
     if hw_queue.is_freezing() && hw_queue.data().completions.any_waits() {
         // All completions go.
         hw_queue.kick();
@@ -311,7 +311,7 @@ fn is_due(hw_queue: &HwQueue<Ioem>, next_ns: u64) -> bool {
 /// The next request where something is held or asks limits; not inlined, so that it costs nothing where nothing is.
 #[inline(never)]
 fn dispatch_held(
-    hw_queue: &HwQueue<Ioem>,
+    hw_queue: &Hctx<Ioem>,
     mut requests: Guard<'_, Requests, SpinLockBackend>,
 ) -> Option<Request> {
     let request = requests.pop(hw_queue);

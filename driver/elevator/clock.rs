@@ -4,7 +4,7 @@
 
 use kernel::bindings;
 
-/// The time of `CLOCK_MONOTONIC` in nanoseconds; what [`super::HwQueue::wake_at`] understands.
+/// The time of `CLOCK_MONOTONIC` in nanoseconds; what [`super::Hctx::wake_at`] understands.
 #[inline]
 pub(crate) fn now_ns() -> u64 {
     // SAFETY: `ktime_get` may be called in any context.

@@ -41,9 +41,9 @@ pub(crate) struct Queue<E: Elevator> {
 
 /// A hardware queue in the list of its queue.
 struct Member<E: Elevator> {
-    hw_queue: Arc<HwQueue<E>>,
+    hw_queue: Arc<Hctx<E>>,
     /// Cancels the timer when dropped, and waits for its callback.
-    _timer: ArcHrTimerHandle<HwQueue<E>>,
+    _timer: ArcHrTimerHandle<Hctx<E>>,
 }
 
 // SAFETY: Of `queue` only fields are read, which any CPU may.
@@ -129,13 +129,13 @@ impl<E: Elevator> Queue<E> {
     }
 
     /// Visits all hardware queues. Process context.
-    pub(crate) fn for_each_hw_queue(&self, mut visit: impl FnMut(&HwQueue<E>)) {
+    pub(crate) fn for_each_hw_queue(&self, mut visit: impl FnMut(&Hctx<E>)) {
         let members = self.hw_queues.lock();
         members.iter().for_each(|member| visit(&member.hw_queue));
     }
 
     /// Adds a hardware queue, whose context is `init_hctx`.
-    pub(super) fn add(&self, hw_queue: ArcBorrow<'_, HwQueue<E>>) -> Result {
+    pub(super) fn add(&self, hw_queue: ArcBorrow<'_, Hctx<E>>) -> Result {
         let _no_io = NoIo::new();
         // The handle of a timer exists from its first start on. An hour is as good as never: `wake_at` replaces it.
         let timer =
@@ -151,7 +151,7 @@ impl<E: Elevator> Queue<E> {
     }
 
     /// Removes a hardware queue; after that, its timer does not run and nobody visits it.
-    pub(super) fn remove(&self, hw_queue: &HwQueue<E>) {
+    pub(super) fn remove(&self, hw_queue: &Hctx<E>) {
         let mut members = self.hw_queues.lock();
         let index = members
             .iter()
@@ -170,7 +170,7 @@ impl<E: Elevator> Queue<E> {
 /// `hctx` is valid while a [`Queue`] lists this, and while the block layer calls the scheduler for it. References to this are
 /// only given out in these times, and while its timer runs, which ends before `hctx` does.
 #[pin_data]
-pub(crate) struct HwQueue<E: Elevator> {
+pub(crate) struct Hctx<E: Elevator> {
     hctx: NonNull<bindings::blk_mq_hw_ctx>,
     #[pin]
     timer: HrTimer<Self>,
@@ -186,15 +186,15 @@ pub(crate) struct HwQueue<E: Elevator> {
     /// Whether its last processor is going offline.
     is_leaving: AtomicBool,
     #[pin]
-    data: E::HwQueue,
+    data: E::HctxData,
 }
 
 // SAFETY: The block layer's functions that are called on `hctx` may be called by any CPU, and `data` is `Send`.
-unsafe impl<E: Elevator> Send for HwQueue<E> {}
+unsafe impl<E: Elevator> Send for Hctx<E> {}
 // SAFETY: As above, and several at once; `data` is `Sync`.
-unsafe impl<E: Elevator> Sync for HwQueue<E> {}
+unsafe impl<E: Elevator> Sync for Hctx<E> {}
 
-impl<E: Elevator> HwQueue<E> {
+impl<E: Elevator> Hctx<E> {
     /// # Safety
     ///
     /// The type's invariants must hold for `hctx`.
@@ -224,7 +224,7 @@ impl<E: Elevator> HwQueue<E> {
 
     /// The scheduler's own data.
     #[inline]
-    pub(crate) fn data(&self) -> &E::HwQueue {
+    pub(crate) fn data(&self) -> &E::HctxData {
         &self.data
     }
 
@@ -327,19 +327,19 @@ impl<E: Elevator> HwQueue<E> {
         self.arrivals.take(each);
     }
 
-    /// Has these completions wait for [`HwQueue::take_departures`].
+    /// Has these completions wait for [`Hctx::take_departures`].
     pub(crate) fn depart(&self, mut done: Fifo<Parked>) {
         while let Some(parked) = done.pop_front() {
             self.departures.push(parked);
         }
     }
 
-    /// Whether any completion waits for [`HwQueue::take_departures`]. Any context.
+    /// Whether any completion waits for [`Hctx::take_departures`]. Any context.
     pub(crate) fn has_departures(&self) -> bool {
         !self.departures.is_empty()
     }
 
-    /// Takes the completions that [`HwQueue::depart`] has got, in their order.
+    /// Takes the completions that [`Hctx::depart`] has got, in their order.
     pub(crate) fn take_departures(&self, each: impl FnMut(Parked)) {
         self.departures.take(each);
     }
@@ -349,7 +349,7 @@ impl<E: Elevator> HwQueue<E> {
     /// By the block layer's own workers, which have a thread left when there is no memory for another one: those who free memory
     /// may wait for what is released.
     pub(crate) fn kick(&self) {
-        // SAFETY: Every `HwQueue` is in an `Arc`, and whoever has a reference of it keeps it.
+        // SAFETY: Every `Hctx` is in an `Arc`, and whoever has a reference of it keeps it.
         let this = Arc::from(unsafe { ArcBorrow::from_raw(core::ptr::from_ref(self)) });
         // SAFETY: The closure gets the initialized work of this object, and queues it as it has to; what is queued already
         // is not queued again.
@@ -489,7 +489,7 @@ impl<E: Elevator> HwQueue<E> {
     }
 }
 
-impl<E: Elevator> HrTimerCallback for HwQueue<E> {
+impl<E: Elevator> HrTimerCallback for Hctx<E> {
     type Pointer<'a> = Arc<Self>;
 
     fn run(
@@ -499,12 +499,12 @@ impl<E: Elevator> HrTimerCallback for HwQueue<E> {
         // Hard interrupt context: only the run is queued. No lock is taken here, so that schedulers may use plain ones. In a
         // real-time kernel it is a thread, since the mode is not one of the hard ones, and must be: there, running takes locks
         // that sleep.
-        HwQueue::run(&this);
+        Hctx::run(&this);
         HrTimerRestart::NoRestart
     }
 }
 
-impl<E: Elevator> WorkItem for HwQueue<E> {
+impl<E: Elevator> WorkItem for Hctx<E> {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
@@ -513,11 +513,11 @@ impl<E: Elevator> WorkItem for HwQueue<E> {
 }
 
 impl_has_work! {
-    impl{E: Elevator} HasWork<Self> for HwQueue<E> { self.work }
+    impl{E: Elevator} HasWork<Self> for Hctx<E> { self.work }
 }
 
 kernel::impl_has_hr_timer! {
-    impl{E: Elevator} HasHrTimer<Self> for HwQueue<E> {
+    impl{E: Elevator} HasHrTimer<Self> for Hctx<E> {
         mode: AbsoluteMode<Monotonic>, field: self.timer
     }
 }

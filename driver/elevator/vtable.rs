@@ -8,7 +8,7 @@ use super::{
     layouts::{BlkMqDebugfsAttr, ElevatorMqOps, ElevatorQueue, ElevatorType, ElvFsEntry},
     owner,
     request::operation,
-    trace, Bio, Elevator, Fifo, HwQueue, Queue, Request,
+    trace, Bio, Elevator, Fifo, Hctx, Queue, Request,
 };
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
@@ -135,7 +135,7 @@ impl<E: Elevator> VTable<E> {
     unsafe fn start_hw_queue(hctx: NonNull<bindings::blk_mq_hw_ctx>, queue: &Queue<E>) -> Result {
         // SAFETY: `hctx` is valid until `exit_hctx`, which removes this from the queue's list, and from `sched_data`, before
         // it returns; the block layer calls us for it only in between.
-        let hw_queue = Arc::pin_init(unsafe { HwQueue::<E>::new(hctx) }, GFP_KERNEL)?;
+        let hw_queue = Arc::pin_init(unsafe { Hctx::<E>::new(hctx) }, GFP_KERNEL)?;
         queue.add(hw_queue.as_arc_borrow())?;
         E::start_hw_queue(queue, &hw_queue);
         // SAFETY: The queue is frozen and quiesced, so that nobody looks at the field; `exit_hctx` takes the pointer back.
@@ -148,8 +148,7 @@ impl<E: Elevator> VTable<E> {
     /// Called by the block layer only, once for each successful `init_hctx`, with the queue frozen.
     unsafe extern "C" fn exit_hctx(hctx: *mut bindings::blk_mq_hw_ctx, _index: ffi::c_uint) {
         // SAFETY: The pointer is from `init_hctx`, and no other function is called for this hardware queue any more.
-        let hw_queue =
-            unsafe { Arc::from_raw((*hctx).sched_data.cast_const().cast::<HwQueue<E>>()) };
+        let hw_queue = unsafe { Arc::from_raw((*hctx).sched_data.cast_const().cast::<Hctx<E>>()) };
         // SAFETY: By this function's requirements `hctx` is valid and its queue ours.
         unsafe { Self::queue_of(hctx) }.remove(&hw_queue);
         // No request is left, and nobody visits it: nothing arrives any more, and after this nothing is left to be released.
@@ -304,10 +303,10 @@ impl<E: Elevator> VTable<E> {
     ///
     /// `hctx` must be valid and between `init_hctx` and `exit_hctx`, also while the result is used.
     #[inline]
-    unsafe fn hw_queue_of<'a>(hctx: *mut bindings::blk_mq_hw_ctx) -> &'a HwQueue<E> {
+    unsafe fn hw_queue_of<'a>(hctx: *mut bindings::blk_mq_hw_ctx) -> &'a Hctx<E> {
         // SAFETY: By this function's requirements the field is the content of the `Arc` that `init_hctx` gave up, which
         // lives until `exit_hctx` takes it back.
-        unsafe { &*(*hctx).sched_data.cast::<HwQueue<E>>() }
+        unsafe { &*(*hctx).sched_data.cast::<Hctx<E>>() }
     }
 
     /// # Safety

@@ -11,7 +11,7 @@ use crate::{
     elevator::{
         bios::{Disk, Ends, Late, Shape},
         block_layer::{self, Owned},
-        hw_queue::HwQueue,
+        hw_queue::Hctx,
         Parked, Request,
     },
     hold::{Held, Hold, NEVER},
@@ -42,7 +42,7 @@ use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 pub(crate) struct Pair {
     pub(crate) requests: Hold<Request>,
     pub(crate) completions: Hold<Parked>,
-    hw_queue: Box<HwQueue>,
+    hw_queue: Box<Hctx>,
     plan: Option<Arc<Plan>>,
     injections: Vec<Injection>,
     pub(crate) stats: Vec<Arc<Stats>>,
@@ -72,7 +72,7 @@ impl Pair {
         Self {
             requests: Hold::new(),
             completions: Hold::new(),
-            hw_queue: HwQueue::new(),
+            hw_queue: Hctx::new(),
             plan: None,
             injections: ids
                 .map(|id| Injection::new(id, KVec::new(), Lease::new().unwrap()))

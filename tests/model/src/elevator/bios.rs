@@ -5,7 +5,7 @@
 //! Each bio's memory is its own, and its end frees it, so that the address sanitizer notices who uses a bio that has ended, or
 //! ends it twice; one that never ends is a leak.
 
-use super::{block_layer::Owned, hw_queue::HwQueue, layouts::DiskStats};
+use super::{block_layer::Owned, hw_queue::Hctx, layouts::DiskStats};
 use crate::bindings::{self, bio_endio};
 use std::{
     cell::RefCell,
@@ -224,7 +224,7 @@ impl Owned {
 
     /// The device has served the request: ends its bios as `blk_update_request()`, has the scheduler told, and frees it. What
     /// its bios still wait for.
-    pub(crate) fn finish(self, shape: Shape, hw_queue: &HwQueue) -> Vec<Late> {
+    pub(crate) fn finish(self, shape: Shape, hw_queue: &Hctx) -> Vec<Late> {
         let request = self.as_raw().as_ptr();
         let mut bios = Vec::new();
         // SAFETY: The request is ours, and each of its bios has a count that is the device's.

@@ -10,13 +10,13 @@ use crate::{bindings, policy::filter::Io};
 use std::cell::RefCell;
 
 /// A hardware queue. Records have its address, so that it stays where it is.
-pub(crate) struct HwQueue {
+pub(crate) struct Hctx {
     arrivals: Batch,
     /// The numbers of those that have arrived and were not told yet, for the test.
     arrived: RefCell<Vec<u64>>,
 }
 
-impl HwQueue {
+impl Hctx {
     pub(crate) fn new() -> Box<Self> {
         Box::new(Self {
             arrivals: Batch::new(),

@@ -4,7 +4,7 @@
 
 use super::{Memory, Pair};
 use crate::{
-    elevator::{bios::Late, hw_queue::HwQueue, Entry, Parked, Parking, Request},
+    elevator::{bios::Late, hw_queue::Hctx, Entry, Parked, Parking, Request},
     hold::{NotParked, Park},
     policy::filter::Io,
     reference::{Outcome, Side},
@@ -14,7 +14,7 @@ use std::{cell::RefCell, collections::VecDeque};
 
 /// Has completions held, as the scheduler's `Parker`.
 pub(super) struct Parker<'a> {
-    pub(super) hw_queue: &'a HwQueue,
+    pub(super) hw_queue: &'a Hctx,
     pub(super) memory: &'a mut VecDeque<Memory>,
     pub(super) used: &'a mut usize,
     pub(super) asked: RefCell<Asked>,
