@@ -30,7 +30,7 @@ enum Distribution {
         delay_ns: u64,
         jitter_ns: u64,
     },
-    Told(Percentiles),
+    Percentiles(Percentiles),
 }
 
 impl Delay {
@@ -46,10 +46,10 @@ impl Delay {
         }
     }
 
-    /// A delay that is told by its percentiles.
-    pub const fn told(percentiles: Percentiles, correlation: u32) -> Self {
+    /// A delay whose distribution is given by some of its percentiles.
+    pub const fn from_percentiles(percentiles: Percentiles, correlation: u32) -> Self {
         Self {
-            distribution: Distribution::Told(percentiles),
+            distribution: Distribution::Percentiles(percentiles),
             correlation,
         }
     }
@@ -71,7 +71,7 @@ impl Delay {
     pub fn mean_ns(&self) -> u64 {
         match &self.distribution {
             Distribution::Shaped { delay_ns, .. } => *delay_ns,
-            Distribution::Told(percentiles) => percentiles.mean_ns(),
+            Distribution::Percentiles(percentiles) => percentiles.mean_ns(),
         }
     }
 
@@ -89,7 +89,7 @@ impl Delay {
     /// The delay in nanoseconds for a uniform number.
     pub fn at(&self, uniform: u64) -> u64 {
         match &self.distribution {
-            Distribution::Told(percentiles) => percentiles.at(uniform),
+            Distribution::Percentiles(percentiles) => percentiles.at(uniform),
             Distribution::Shaped {
                 shape: Shape::Uniform,
                 delay_ns,

@@ -95,8 +95,8 @@ pub const MOST_POINTS: usize = 16;
 /// A hundred per cent in the unit of [`Point::share`].
 const WHOLE: u32 = 1_000_000;
 
-/// A distribution that is told by some of its percentiles, with straight lines between them: from 0 at 0 per cent, unless
-/// that is told too, and constant after the last.
+/// A distribution that is given by some of its percentiles, with straight lines between them: from 0
+/// at 0 per cent, unless that is given too, and constant after the last.
 ///
 /// # Invariants
 ///
@@ -300,9 +300,9 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_where_they_are_told() {
-        let told = Percentiles::parse(b"50:200 99:5000 99.9:80000").unwrap();
-        let at = |p: f64| told.at((p / 100.0 * u64::MAX as f64) as u64);
+    fn percentiles_are_where_they_are_asked_for() {
+        let percentiles = Percentiles::parse(b"50:200 99:5000 99.9:80000").unwrap();
+        let at = |p: f64| percentiles.at((p / 100.0 * u64::MAX as f64) as u64);
         assert!(at(0.0) < 10);
         for (p, us) in [
             (25.0, 100.0),
@@ -316,11 +316,11 @@ mod tests {
                 at(p)
             );
         }
-        assert_eq!(told.at(u64::MAX), 80_000_000);
-        assert_eq!(told.to_string(), "50:200 99:5000 99.9:80000");
-        let mean = (0..1_000_000u64).map(|n| told.at(n * (u64::MAX / 1_000_000)) as f64);
+        assert_eq!(percentiles.at(u64::MAX), 80_000_000);
+        assert_eq!(percentiles.to_string(), "50:200 99:5000 99.9:80000");
+        let mean = (0..1_000_000u64).map(|n| percentiles.at(n * (u64::MAX / 1_000_000)) as f64);
         let mean = mean.sum::<f64>() / 1e6;
-        assert!((told.mean_ns() as f64 / mean - 1.0).abs() < 1e-3);
+        assert!((percentiles.mean_ns() as f64 / mean - 1.0).abs() < 1e-3);
     }
 
     #[test]
@@ -361,11 +361,11 @@ mod tests {
                 delay += more_delay;
                 std::format!("{}.{:04}:{delay}", share / 10_000, share % 10_000)
             }).collect::<Vec<_>>().join(" ");
-            let told = Percentiles::parse(text.as_bytes()).unwrap();
-            prop_assert_eq!(Percentiles::parse(told.to_string().as_bytes()), Ok(told));
+            let percentiles = Percentiles::parse(text.as_bytes()).unwrap();
+            prop_assert_eq!(Percentiles::parse(percentiles.to_string().as_bytes()), Ok(percentiles));
             uniforms.sort_unstable();
-            prop_assert!(uniforms.windows(2).all(|pair| told.at(pair[0]) <= told.at(pair[1])));
-            prop_assert!(told.at(u64::MAX) <= u64::from(delay) * 1_000);
+            prop_assert!(uniforms.windows(2).all(|pair| percentiles.at(pair[0]) <= percentiles.at(pair[1])));
+            prop_assert!(percentiles.at(u64::MAX) <= u64::from(delay) * 1_000);
         }
     }
 }

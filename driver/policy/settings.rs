@@ -127,7 +127,7 @@ impl Settings {
         self.number(Attribute::Enabled) != 0
     }
 
-    /// Where the sequence of draws begins, if it is told.
+    /// Where the sequence of draws begins, if that is set.
     pub fn seed(&self) -> Option<u64> {
         Some(self.number(Attribute::Seed)).filter(|seed| *seed != 0)
     }
@@ -156,7 +156,7 @@ impl Settings {
         if !self.enabled() {
             None
         } else if !self.percentiles.is_none() {
-            Some(Delay::told(self.percentiles, correlation))
+            Some(Delay::from_percentiles(self.percentiles, correlation))
         } else if delay_us == 0 && jitter_us == 0 {
             None
         } else {
@@ -303,8 +303,11 @@ mod tests {
         let jitter = Delay::new(Shape::Uniform, 0, 5, 0);
         assert_eq!(settings.delay(), Some(jitter));
         settings.set(Attribute::Percentiles, b"50:7").unwrap();
-        let told = Percentiles::parse(b"50:7").unwrap();
-        assert_eq!(settings.delay(), Some(Delay::told(told, 0)));
+        let percentiles = Percentiles::parse(b"50:7").unwrap();
+        assert_eq!(
+            settings.delay(),
+            Some(Delay::from_percentiles(percentiles, 0))
+        );
         settings.set(Attribute::Percentiles, b"\n").unwrap();
         assert_eq!(settings.delay(), Some(jitter));
     }
