@@ -12,7 +12,7 @@ use crate::{
     elevator::{now_ns, Bio, Clock, Entry, Fifo, Parked, Parking, Request, TimeQueue},
     lines::Lines,
     plan::{Closed, Plan, Verdict},
-    policy::filter::Io,
+    policy::io::Io,
     stats::Count,
 };
 use kernel::sync::Arc;

@@ -8,7 +8,7 @@ use crate::{
     injection::InjectionId,
     policy::{
         bounds::{Bounds, Place},
-        filter::Io,
+        io::Io,
         limit::Window,
     },
     rule::{Rule, RuleSpec},

@@ -13,7 +13,8 @@ use crate::{
     policy::{
         bounds::Bounds,
         delay::Delay,
-        filter::{Filter, Io},
+        filter::Filter,
+        io::Io,
         limit::{Charge, Limit, Shared, Window},
         random::{Draw, STEP},
         sampler::Sampler,

@@ -23,7 +23,7 @@ use super::{
     request::{conditions, operation},
     Request,
 };
-use crate::policy::{filter::Io, operations::Conditions};
+use crate::policy::{io::Io, operations::Conditions};
 use core::{
     mem::{size_of, ManuallyDrop},
     ptr::{null_mut, NonNull},

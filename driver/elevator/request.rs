@@ -9,7 +9,7 @@ use super::{
     owner,
     parked::{End, Record},
 };
-use crate::policy::{filter::Io, operations::Conditions};
+use crate::policy::{io::Io, operations::Conditions};
 use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::{bindings, ffi, warn_on};
 

@@ -2,7 +2,7 @@
 
 //! The partition, the place and the size that a filter asks for, coarsely: a look that costs little and rules most I/O out.
 
-use super::filter::Io;
+use super::io::Io;
 
 /// A partition's number that means any.
 const ANY_PARTITION: u16 = 256;

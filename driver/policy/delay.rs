@@ -10,10 +10,8 @@
 use super::{
     distribution::{Percentiles, Shape, SCALE_BITS},
     random::Draw,
+    units::NS_PER_US,
 };
-
-/// Nanoseconds in a microsecond.
-pub const NS_PER_US: u64 = 1_000;
 
 /// A random delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

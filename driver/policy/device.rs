@@ -5,7 +5,7 @@
 //! A disk's name means all I/O of the disk, a partition's only what comes through that partition.
 
 use super::{
-    filter::Io,
+    io::Io,
     parse::{number, words, ParseError},
 };
 use core::fmt;

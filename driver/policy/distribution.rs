@@ -8,8 +8,8 @@
 
 use super::{
     attributes::MAX_TIME_US,
-    delay::NS_PER_US,
     parse::{number, percent, show_scaled, words, ParseError},
+    units::NS_PER_US,
 };
 use core::fmt;
 

@@ -5,7 +5,7 @@
 //! A window starts at a fixed multiple of its period and admits exactly its quota, whoever asks. Its state is one word, so
 //! that hardware queues can share it by compare-and-exchange alone; what an atomic word is, the caller tells ([`Shared`]).
 
-use super::delay::NS_PER_US;
+use super::units::NS_PER_US;
 use core::num::NonZero;
 
 /// At most a quota of I/Os in each window of a period.

@@ -5,7 +5,7 @@
 use crate::{
     elevator::bios::Shape,
     pair::{one, Batch, Memory, Pair, Step},
-    policy::{delay::NS_PER_US, way::Way},
+    policy::{units::NS_PER_US, way::Way},
     reference::{Kind, Rule, INJECTIONS},
     stats::Count,
 };

@@ -18,11 +18,8 @@ use crate::{
     injection::{Injection, InjectionId, Lease},
     plan::Plan,
     policy::{
-        delay::{Delay, NS_PER_US},
-        distribution::Shape as Distribution,
-        filter::Filter,
-        limit::Limit,
-        operations::Operations,
+        delay::Delay, distribution::Shape as Distribution, filter::Filter, limit::Limit,
+        operations::Operations, units::NS_PER_US,
     },
     prelude::KVec,
     reference::{Counts, Kind, Reference, Rule, Side, INJECTIONS},

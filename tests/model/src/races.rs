@@ -6,7 +6,7 @@ use crate::{
     elevator::now_ns,
     injection::{Injection, InjectionId, Lease},
     plan::Plan,
-    policy::{delay::NS_PER_US, limit::Limit},
+    policy::{limit::Limit, units::NS_PER_US},
     prelude::{KVec, GFP_KERNEL},
     rule::RuleSpec,
     shim::clock::set_now_ns,

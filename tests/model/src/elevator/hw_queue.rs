@@ -6,7 +6,7 @@ use super::{
     parked::{self, Batch},
     Parked, Parking, Request,
 };
-use crate::{bindings, policy::filter::Io};
+use crate::{bindings, policy::io::Io};
 use std::cell::RefCell;
 
 /// A hardware queue. Records have its address, so that it stays where it is.

@@ -3,7 +3,7 @@
 //! What is private to the block layer and wanted here.
 
 use super::{Entry, Request};
-use crate::{bindings, policy::filter::Io};
+use crate::{bindings, policy::io::Io};
 use std::{mem::ManuallyDrop, ptr::NonNull};
 
 pub(crate) struct DiskStats {

@@ -6,7 +6,7 @@ use super::{Memory, Pair};
 use crate::{
     elevator::{bios::Late, hw_queue::Hctx, Entry, Parked, Parking, Request},
     hold::{NotParked, Park},
-    policy::filter::Io,
+    policy::io::Io,
     reference::{Outcome, Side},
     shim::{alloc::without_memory, bio::take_verified},
 };
