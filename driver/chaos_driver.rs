@@ -5,24 +5,31 @@
 //! An I/O scheduler, `ioem`, that any blk-mq disk can be switched to while in use, and directories in configfs that say what
 //! is done to the I/O of such disks.
 
+mod admission;
 mod completions;
 mod config;
 mod configfs;
 mod elevator;
-mod hold;
+mod held;
+mod held_entry;
 mod injection;
-mod lines;
+mod limit_queues;
 mod listing;
 mod memory;
+mod parking;
 mod plan;
 mod stats;
 // The host's tests and tools use it as a crate of its own.
 #[allow(unreachable_pub)]
 mod policy;
+mod published;
 mod rule;
+mod rule_set;
 mod scheduler;
 mod text;
 mod turns;
+mod verdict;
+mod waiting;
 
 use elevator::Registration;
 use kernel::{configfs::Subsystem, prelude::*};

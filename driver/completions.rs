@@ -7,7 +7,7 @@ use crate::{
         atomic::{fence, AtomicBool, Relaxed, SeqCst},
         now_ns, Fifo, Hctx, Parked,
     },
-    hold::Hold,
+    held::Held,
     memory::Allowance,
     plan::Plan,
     scheduler::Ioem,
@@ -42,7 +42,7 @@ compile_error!("ioem needs a kernel for several processors");
 #[pin_data]
 pub(crate) struct Completions {
     #[pin]
-    held: SpinLock<Hold<Parked>>,
+    held: SpinLock<Held<Parked>>,
     /// The memory that they take, those included that have not arrived yet.
     pub(crate) allowance: Allowance,
     /// Whether any waits, for who may not lock. Written under the lock.
@@ -50,13 +50,13 @@ pub(crate) struct Completions {
 }
 
 /// The lock is held.
-type Locked<'a> = Guard<'a, Hold<Parked>, SpinLockBackend>;
+type Locked<'a> = Guard<'a, Held<Parked>, SpinLockBackend>;
 
 impl Completions {
     /// None.
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            held <- new_spinlock!(Hold::new(), "ioem_completions"),
+            held <- new_spinlock!(Held::new(), "ioem_completions"),
             allowance: Allowance::new(),
             any_waits: AtomicBool::new(false),
         })
@@ -142,7 +142,7 @@ impl Completions {
 
     /// Takes completions that may go at this time, some at a time. While the queue is frozen or about to be, all may: only their
     /// submitters wait for them then, and whoever freezes the queue may wait for these, as when the disk is gone.
-    fn pop(&self, held: &mut Hold<Parked>, hw_queue: &Hctx<Ioem>, now_ns: u64) -> Fifo<Parked> {
+    fn pop(&self, held: &mut Held<Parked>, hw_queue: &Hctx<Ioem>, now_ns: u64) -> Fifo<Parked> {
         let mut done = Fifo::new();
         for _ in 0..BATCH {
             let popped = if hw_queue.is_freezing() {
@@ -169,9 +169,9 @@ impl Completions {
     /// Asks the timer to release the first completion that may go. True if some may go already: then the caller asks when it has given
     /// up the lock, which the timer's soft interrupt would find taken.
     #[must_use = "completions that may go now are to be released now"]
-    fn set_release(&self, held: &mut Hold<Parked>, hw_queue: &Hctx<Ioem>) -> bool {
-        held.settle();
-        self.any_waits.store(held.held() > 0, Relaxed);
+    fn set_release(&self, held: &mut Held<Parked>, hw_queue: &Hctx<Ioem>) -> bool {
+        held.set_published();
+        self.any_waits.store(held.count() > 0, Relaxed);
         // A freeze looks at that word after it has begun, and this looks whether one has after that: one of both sees the other.
         fence(SeqCst);
         if hw_queue.has_departures() {
@@ -192,7 +192,7 @@ impl Completions {
 }
 
 /// Takes in completions that have arrived, and judges all again if a rule has ended.
-fn take_arrivals(held: &mut Hold<Parked>, hw_queue: &Hctx<Ioem>) {
+fn take_arrivals(held: &mut Held<Parked>, hw_queue: &Hctx<Ioem>) {
     hw_queue.take_arrivals(|parked| held.arrive(parked));
     let now_ns = now_ns();
     if held.has_expired(now_ns) {

@@ -5,7 +5,7 @@
 use crate::{
     config::Config,
     elevator::{now_ns, Queue},
-    hold::Held,
+    held_entry::HeldEntry,
     plan::Plan,
     policy::operations::name_of,
     scheduler::{HctxData, Ioem},
@@ -29,7 +29,7 @@ struct Listed<'a> {
 
 impl Listed<'_> {
     /// Adds one; whether there is room for more.
-    fn add(&mut self, kind: &str, held: &impl Held, plan: Option<&Plan>) -> bool {
+    fn add(&mut self, kind: &str, held: &impl HeldEntry, plan: Option<&Plan>) -> bool {
         if self.shown >= MOST_LISTED {
             return false;
         }
@@ -40,7 +40,7 @@ impl Listed<'_> {
         seq_print!(self.out, "{kind} {operation} {sector} {bytes} {due_us}");
         for id in plan
             .into_iter()
-            .flat_map(|plan| plan.injections_of(held.set()))
+            .flat_map(|plan| plan.injections_of(held.rules()))
         {
             seq_print!(self.out, " {}", self.config.name_of(id));
         }
@@ -62,14 +62,14 @@ pub(crate) fn list(state: &HctxData, number: usize, config: &Config, out: &SeqFi
         out,
     };
     let requests = state.requests();
-    let mut held = requests.held();
+    let mut held = requests.count();
     let plan = requests.plan();
-    requests.look_at_held(|request| lines.add("request", request, plan));
+    requests.look_at_waiting(|request| lines.add("request", request, plan));
     drop(requests);
     let completions = state.completions.lock();
-    held = held.saturating_add(completions.held());
+    held = held.saturating_add(completions.count());
     let plan = completions.plan();
-    completions.look_at_held(|parked| lines.add("completion", parked, plan));
+    completions.look_at_waiting(|parked| lines.add("completion", parked, plan));
     drop(completions);
     let left_out = held.saturating_sub(lines.shown);
     if left_out > 0 {
@@ -83,10 +83,10 @@ pub(crate) fn summarize(queue: &Queue<Ioem>, page: &mut [u8; PAGE_SIZE]) -> usiz
     queue.for_each_hw_queue(|hw_queue| {
         let state = hw_queue.data();
         let requests = state.requests();
-        let (mut held, of_requests) = (requests.held(), requests.first_and_last_ns());
+        let (mut held, of_requests) = (requests.count(), requests.first_and_last_ns());
         drop(requests);
         let completions = state.completions.lock();
-        held = held.saturating_add(completions.held());
+        held = held.saturating_add(completions.count());
         let times = [of_requests, completions.first_and_last_ns()];
         drop(completions);
         let times = times.iter().flatten();

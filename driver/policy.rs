@@ -23,3 +23,4 @@ pub mod sectors;
 pub mod settings;
 pub mod units;
 pub mod way;
+pub mod window;

@@ -3,24 +3,27 @@
 //! What one injection does to the I/O of one disk.
 
 use crate::{
+    admission::Closed,
     elevator::{
         self,
         atomic::{AcqRel, Acquire, AtomicU64, Relaxed},
         random_seed, Clock, Request,
     },
     injection::{InjectionId, Lease},
-    plan::{Closed, Plan, Verdict},
     policy::{
         bounds::Bounds,
         delay::Delay,
         filter::Filter,
         io::Io,
-        limit::{Charge, Limit, Shared, Window},
+        limit::{Charge, Limit, Refused},
         random::{Draw, STEP},
         sampler::Sampler,
         way::Way,
+        window::{Shared, Window},
     },
+    rule_set::RuleSet,
     stats::{Count, Stats},
+    verdict::Verdict,
 };
 use kernel::{prelude::*, sync::Arc};
 
@@ -30,8 +33,8 @@ const SAMPLER_SEED: u64 = 0xa076_1d64_78bd_642f;
 /// What one injection does to the I/O of one disk.
 pub(crate) struct Rule {
     pub(crate) injection: InjectionId,
-    /// A power of two, by which requests remember that this rule holds them.
-    pub(crate) bit: u64,
+    /// The set of this rule alone, by which requests remember that it holds them.
+    pub(crate) bit: RuleSet,
     /// The first plan of those that had a rule of this injection without interruption.
     pub(crate) known_since: u64,
     /// The first of those whose rule has chosen the same I/O.
@@ -48,7 +51,7 @@ pub(crate) struct Rule {
     pub(crate) stats: Arc<Stats>,
 }
 
-/// What a rule is made of, besides of what an earlier plan has of it.
+/// What a rule is made of, besides what it takes over from the same injection's rule before.
 pub(crate) struct RuleSpec<'a> {
     pub(crate) injection: InjectionId,
     pub(crate) filter: Filter,
@@ -76,7 +79,7 @@ struct State {
     sampler_draws: AtomicU64,
     /// How many I/Os have matched, if the sampler counts.
     matched: AtomicU64,
-    /// The limit's [`Window`](crate::policy::limit::Window).
+    /// The limit's [`Window`].
     window: SharedWindow,
 }
 
@@ -89,18 +92,17 @@ impl Rule {
     #[inline(never)]
     pub(crate) fn add(
         spec: RuleSpec<'_>,
-        old: Option<&Plan>,
+        before: Option<&Self>,
         epoch: u64,
         rules: &mut KVec<Self>,
     ) -> Result {
-        let before = old.and_then(|old| old.rule_of(spec.injection));
         let state = match before.and_then(|before| before.state_to_keep(&spec)) {
             Some(state) => state,
             None => State::new(&spec, before)?,
         };
         let mut rule = Self {
             injection: spec.injection,
-            bit: 0,
+            bit: RuleSet::EMPTY,
             known_since: before.map_or(epoch, |before| before.known_since),
             choice_since: epoch,
             delay_since: epoch,
@@ -134,10 +136,11 @@ impl Rule {
 
     /// The number of the bit.
     pub(crate) fn number(&self) -> usize {
-        // Below 64 in any case, since some bit is set; this tells the compiler.
-        self.bit.trailing_zeros() as usize % u64::BITS as usize
+        // Below that in any case, since some bit is set; this tells the compiler.
+        self.bit.first() as usize % RuleSet::CAPACITY
     }
 
+    /// Whether both do the same to every I/O.
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.same_choice(other)
             && self.way == other.way
@@ -201,12 +204,12 @@ impl Rule {
         verdict: &mut Verdict,
         request: &Request,
         clock: &mut Clock,
-        hw_queue: Option<usize>,
+        hctx: Option<usize>,
     ) {
         if !self.matches(request) {
             return;
         }
-        let Some(delay_ns) = self.judge(clock, hw_queue) else {
+        let Some(delay_ns) = self.judge(clock, hctx) else {
             return;
         };
         let (set, sum_ns) = if self.holds_requests() {
@@ -220,13 +223,13 @@ impl Rule {
 
     /// For how long this holds a request that it matches; `None` if it does not. It may be for no time, until a limit has been
     /// asked. Counted for a hardware queue, if one is given.
-    pub(crate) fn judge(&self, clock: &mut Clock, hw_queue: Option<usize>) -> Option<u64> {
+    pub(crate) fn judge(&self, clock: &mut Clock, hctx: Option<usize>) -> Option<u64> {
         if !self.lease.is_open_by(clock) {
             return None;
         }
         let count = |what| {
-            if let Some(hw_queue) = hw_queue {
-                self.stats.count(hw_queue, what);
+            if let Some(hctx) = hctx {
+                self.stats.count(hctx, what);
             }
         };
         count(Count::Matched);
@@ -278,28 +281,26 @@ impl Rule {
         delay.at(self.state.last.load(Relaxed))
     }
 
-    /// Whether it is the turn of one before whom so many wait; if not, when to ask again.
+    /// Until when the limit refuses an I/O before which so many others wait, since it is not its turn.
     ///
-    /// In the first half of a window, it is the turn of those before whom fewer wait than the window has room for. In the second
-    /// half it is everybody's, or what a hardware queue that comes late has left would be lost.
-    pub(crate) fn await_turn(&self, before: u32, now_ns: u64) -> Result<(), u64> {
-        let Some(limit) = &self.limit else {
-            return Ok(());
-        };
+    /// In the first half of a window, an I/O has its turn if fewer wait before it than the window has
+    /// room for. In the second half every I/O has, or room that a late hardware queue has left would
+    /// be lost.
+    pub(crate) fn refuses_turn(&self, before: u32, now_ns: u64) -> Option<Closed> {
+        let limit = self.limit.as_ref()?;
         let middle_ns = limit.middle_ns(now_ns);
         if before < limit.room(&self.state.window, now_ns) || now_ns >= middle_ns {
-            Ok(())
+            None
         } else {
-            Err(middle_ns)
+            Some(self.closed(middle_ns))
         }
     }
 
-    /// Whether the limit admits an I/O now; if not, until when.
-    pub(crate) fn ask(&self, now_ns: &mut u64) -> Result<(), u64> {
-        match &self.limit {
-            Some(limit) => limit.ask(&self.state.window, now_ns, elevator::now_ns),
-            None => Ok(()),
-        }
+    /// Until when the limit refuses an I/O, if it would now.
+    pub(crate) fn refuses(&self, now_ns: &mut u64) -> Option<Closed> {
+        let limit = self.limit.as_ref()?;
+        let asked = limit.ask(&self.state.window, now_ns, elevator::now_ns);
+        asked.err().map(|refused| self.closed(refused.until_ns))
     }
 
     /// As [`Limit::charge_quickly`]. False if there is no limit.
@@ -311,11 +312,11 @@ impl Rule {
 
     /// Admits one I/O as [`Plan::admit_at_once`](crate::plan::Plan::admit_at_once), for this rule alone.
     #[inline]
-    pub(crate) fn admits_at_once(&self, uncounted: u64, hw_queue: usize, now_ns: u64) -> bool {
+    pub(crate) fn admits_at_once(&self, uncounted: RuleSet, hctx: usize, now_ns: u64) -> bool {
         let admits = self.charge_quickly(now_ns);
         if admits {
             self.stats
-                .count_at_once(hw_queue, self.bit & uncounted == 0);
+                .count_at_once(hctx, !uncounted.contains(self.bit));
         }
         admits
     }
@@ -327,9 +328,9 @@ impl Rule {
         }
     }
 
-    /// Counts one I/O, and tells before which time no other is admitted, or 0; or the same because this one is not.
+    /// Has the limit count one I/O, if it admits it. Without a limit nothing is counted.
     #[inline]
-    pub(crate) fn charge(&self, now_ns: &mut u64) -> Result<Charge, u64> {
+    pub(crate) fn charge(&self, now_ns: &mut u64) -> Result<Charge, Refused> {
         match &self.limit {
             Some(limit) => limit.charge(&self.state.window, now_ns, elevator::now_ns),
             None => Ok(Charge::NONE),
@@ -341,7 +342,7 @@ impl Rule {
     pub(crate) fn closed(&self, until_ns: u64) -> Closed {
         Closed {
             until_ns,
-            by: self.bit.trailing_zeros(),
+            by: self.bit.first(),
         }
     }
 

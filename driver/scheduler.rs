@@ -12,9 +12,11 @@ use crate::{
         atomic::{AtomicBool, AtomicU32, AtomicU64, Relaxed},
         now_ns, Bio, Elevator, Fifo, Hctx, Parking, Queue, Request,
     },
-    hold::{Hold, NotParked, Park, NEVER},
+    held::{Held, Next},
     listing,
+    parking::{NotParked, Park},
     plan::Plan,
+    waiting::NEVER,
 };
 use core::ops::Deref;
 use kernel::{
@@ -38,7 +40,7 @@ pub(crate) struct HctxData {
     requests: SpinLock<Requests>,
     #[pin]
     pub(crate) completions: Completions,
-    /// When the first of the requests may go, for who may not lock: a copy of [`Hold::next_ns`]. Written under the lock.
+    /// When the first of the requests may go, for who may not lock: a copy of [`Held::next_ns`]. Written under the lock.
     next_ns: AtomicU64,
     /// The operations that some rule of the plan may be about, as [`Plan::operations`]. Written under the lock.
     operations: AtomicU32,
@@ -48,7 +50,7 @@ pub(crate) struct HctxData {
 
 /// The requests of a hardware queue, as its lock has them.
 struct Requests {
-    held: Hold<Request>,
+    held: Held<Request>,
     /// When the timer was last asked to run the queue.
     alarm_ns: u64,
 }
@@ -78,7 +80,7 @@ impl Requests {
     /// `runs` tells that the hardware queue is run after this anyway, so that what may go already needs no timer.
     #[inline]
     fn publish(&mut self, hw_queue: &Hctx<Ioem>, runs: bool) {
-        match self.held.settled_next_ns() {
+        match self.held.published_next_ns() {
             // Of what is held, the timer and others know.
             Some(next_ns) if next_ns == 0 || next_ns == NEVER || next_ns == self.alarm_ns => {
                 publish_next(hw_queue, next_ns);
@@ -93,7 +95,7 @@ impl Requests {
         // Relaxed: who runs the queue after an insertion does so in the same task, and `blk_mq_run_hw_queue` looks again
         // under `queue_lock`, which orders it with all other runs.
         publish_next(hw_queue, next_ns);
-        self.held.settle();
+        self.held.set_published();
         let is_new = next_ns != 0 && next_ns != NEVER && next_ns != self.alarm_ns;
         if is_new && (!runs || next_ns > now_ns()) {
             self.alarm_ns = next_ns;
@@ -127,7 +129,7 @@ fn publish_next(hw_queue: &Hctx<Ioem>, next_ns: u64) {
 struct Looked<'a>(Guard<'a, Requests, SpinLockBackend>);
 
 impl Deref for Looked<'_> {
-    type Target = Hold<Request>;
+    type Target = Held<Request>;
 
     fn deref(&self) -> &Self::Target {
         &self.0.held
@@ -136,7 +138,7 @@ impl Deref for Looked<'_> {
 
 impl HctxData {
     /// Locks the requests, to look at those that are held.
-    pub(crate) fn requests(&self) -> impl Deref<Target = Hold<Request>> + '_ {
+    pub(crate) fn requests(&self) -> impl Deref<Target = Held<Request>> + '_ {
         Looked(self.requests.lock())
     }
 
@@ -153,7 +155,7 @@ impl HctxData {
         let operations = plan.as_ref().map_or(0, |plan| plan.operations());
         state.operations.store(operations, Relaxed);
         let old = requests.held.follow(plan);
-        requests.held.park_held(&mut Parker(hw_queue));
+        requests.held.park_waiting(&mut Parker(hw_queue));
         requests.publish_all(hw_queue, true);
         drop(requests);
         // They may be the last references: memory is freed better without the lock.
@@ -184,7 +186,7 @@ impl Elevator for Ioem {
             requests <- new_spinlock!(
                 // Made where it stays: it is large for a stack.
                 init!(Requests {
-                    held: Hold::new(),
+                    held: Held::new(),
                     alarm_ns: 0,
                 }),
                 "ioem_requests"
@@ -202,8 +204,8 @@ impl Elevator for Ioem {
 
     fn start_hw_queue(queue: &Queue<Self>, hw_queue: &Hctx<Self>) {
         let (state, number) = (hw_queue.data(), hw_queue.number());
-        state.requests.lock().held.set_hw_queue(number);
-        state.completions.lock().set_hw_queue(number);
+        state.requests.lock().held.set_hctx(number);
+        state.completions.lock().set_hctx(number);
         let config = config::lock();
         HctxData::follow(hw_queue, config.plan_of(queue));
     }
@@ -275,8 +277,10 @@ impl Elevator for Ioem {
     #[inline]
     fn dispatch_request(hw_queue: &Hctx<Self>) -> Option<Request> {
         let mut requests = hw_queue.data().requests.lock();
-        let Some(request) = requests.held.pop_quickly() else {
-            return dispatch_held(hw_queue, requests);
+        let request = match requests.held.pop_quickly() {
+            Next::Entry(request) => Some(request),
+            Next::Nothing => None,
+            Next::Unknown => return dispatch_held(hw_queue, requests),
         };
         requests.publish_ready(hw_queue);
         drop(requests);

@@ -64,9 +64,9 @@ pub(crate) struct Totals {
 
 impl Stats {
     /// Counters for this many hardware queues, at zero.
-    pub(crate) fn new(hw_queues: u32) -> Result<Arc<Self>> {
-        let mut per_hctx = KVVec::with_capacity(hw_queues as usize, GFP_KERNEL)?;
-        for _ in 0..hw_queues {
+    pub(crate) fn new(hctxs: u32) -> Result<Arc<Self>> {
+        let mut per_hctx = KVVec::with_capacity(hctxs as usize, GFP_KERNEL)?;
+        for _ in 0..hctxs {
             let counters = PerHctx {
                 at_once: AtomicU64::new(0),
                 counts: array::from_fn(|_| AtomicU64::new(0)),
@@ -79,16 +79,16 @@ impl Stats {
 
     /// Counts one I/O of the hardware queue of this number, whose lock is held.
     #[inline]
-    pub(crate) fn count(&self, hw_queue: usize, what: Count) {
-        if let Some(counters) = self.per_hctx.get(hw_queue) {
+    pub(crate) fn count(&self, hctx: usize, what: Count) {
+        if let Some(counters) = self.per_hctx.get(hctx) {
             add_one(&counters.counts[what as usize]);
         }
     }
 
     /// Counts one I/O that is held no more, `added_ns` after its arrival.
     #[inline]
-    pub(crate) fn count_left(&self, hw_queue: usize, added_ns: u64) {
-        if let Some(counters) = self.per_hctx.get(hw_queue) {
+    pub(crate) fn count_left(&self, hctx: usize, added_ns: u64) {
+        if let Some(counters) = self.per_hctx.get(hctx) {
             add_one(&counters.counts[Count::Left as usize]);
             add_one(&counters.added[step(added_ns)]);
         }
@@ -97,8 +97,8 @@ impl Stats {
     /// Counts one I/O that might have been held, and went at once; as matched too, unless it was
     /// `counted` so before.
     #[inline]
-    pub(crate) fn count_at_once(&self, hw_queue: usize, counted: bool) {
-        if let Some(counters) = self.per_hctx.get(hw_queue) {
+    pub(crate) fn count_at_once(&self, hctx: usize, counted: bool) {
+        if let Some(counters) = self.per_hctx.get(hctx) {
             add_one(if counted {
                 &counters.added[step(0)]
             } else {

@@ -175,12 +175,6 @@ impl<E: Entry> Fifo<E> {
         self.first(E::due_ns)
     }
 
-    /// The set of the first entry.
-    #[inline]
-    pub(crate) fn first_set(&self) -> Option<u64> {
-        self.first(E::set)
-    }
-
     /// When the last entry is due.
     #[inline]
     pub(crate) fn last_due_ns(&self) -> Option<u64> {

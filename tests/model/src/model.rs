@@ -4,7 +4,7 @@
 //!
 //! What is checked, and by which command:
 //!
-//! * [`order`]: lists, the queue by time and the lines of limits release the same requests as a vector that is sorted
+//! * [`order`]: lists, the queue by time and the limit queues release the same requests as a vector that is sorted
 //!   stably; [`history`]: under random arrivals, waits, dispatches, services, releases, drains, lacks of memory, changes and
 //!   ends of rules, a hardware queue ([`pair`]) does what [`reference`] does, which looks at everything each time: never
 //!   early, in order, no window over its quota, each request and each completion once, each bio ended once and as its
@@ -33,42 +33,52 @@ mod defects;
 mod elevator;
 #[cfg(not(loom))]
 mod history;
-#[path = "../../../driver/hold.rs"]
-#[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
-mod hold;
-#[path = "../../../driver/injection.rs"]
-#[expect(
-    dead_code,
-    reason = "the configuration, which is not here, uses all of it"
-)]
-mod injection;
-#[path = "../../../driver/lines.rs"]
-mod lines;
 #[cfg(not(loom))]
 mod order;
 #[cfg(not(loom))]
 mod pair;
-#[path = "../../../driver/plan.rs"]
-#[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
-mod plan;
 #[cfg(loom)]
 mod races;
 #[cfg(not(loom))]
 mod reference;
-#[path = "../../../driver/rule.rs"]
-mod rule;
 mod shim;
 mod specs;
-#[path = "../../../driver/stats.rs"]
-#[expect(
-    dead_code,
-    reason = "the configuration, which is not here, uses all of it"
-)]
-mod stats;
-#[path = "../../../driver/turns.rs"]
-mod turns;
+
+/// The driver's files.
+#[path = "../../../driver"]
+mod driver {
+    pub(crate) mod admission;
+    #[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
+    pub(crate) mod held;
+    pub(crate) mod held_entry;
+    #[expect(
+        dead_code,
+        reason = "the configuration, which is not here, uses all of it"
+    )]
+    pub(crate) mod injection;
+    pub(crate) mod limit_queues;
+    pub(crate) mod parking;
+    #[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
+    pub(crate) mod plan;
+    pub(crate) mod published;
+    pub(crate) mod rule;
+    pub(crate) mod rule_set;
+    #[expect(
+        dead_code,
+        reason = "the configuration, which is not here, uses all of it"
+    )]
+    pub(crate) mod stats;
+    pub(crate) mod turns;
+    pub(crate) mod verdict;
+    pub(crate) mod waiting;
+}
 
 use chaos_policy::policy;
+// Where the driver's files look for each other.
+use driver::{
+    admission, held, held_entry, injection, limit_queues, parking, plan, published, rule, rule_set,
+    stats, turns, verdict, waiting,
+};
 // Where the driver's files look for it: `kernel::bindings`, and so on.
 use shim::{alloc, bindings, container_of, prelude, sync, warn_on};
 use std::ffi;

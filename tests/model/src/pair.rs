@@ -14,7 +14,8 @@ use crate::{
         hw_queue::Hctx,
         Parked, Request,
     },
-    hold::{Held, Hold, NEVER},
+    held::{Held, Next},
+    held_entry::HeldEntry,
     injection::{Injection, InjectionId, Lease},
     plan::Plan,
     policy::{
@@ -24,6 +25,7 @@ use crate::{
     prelude::KVec,
     reference::{Counts, Kind, Reference, Rule, Side, INJECTIONS},
     rule::RuleSpec,
+    rule_set::RuleSet,
     shim::{
         bindings,
         bio::{take_qos_done, take_verified},
@@ -32,13 +34,14 @@ use crate::{
     specs::spec,
     stats::{Count, Stats},
     sync::Arc,
+    waiting::NEVER,
 };
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 /// The driver's code and the reference, side by side.
 pub(crate) struct Pair {
-    pub(crate) requests: Hold<Request>,
-    pub(crate) completions: Hold<Parked>,
+    pub(crate) requests: Held<Request>,
+    pub(crate) completions: Held<Parked>,
     hw_queue: Box<Hctx>,
     plan: Option<Arc<Plan>>,
     injections: Vec<Injection>,
@@ -67,8 +70,8 @@ impl Pair {
         drop(take_verified());
         let ids = (0..INJECTIONS as u64).map(InjectionId);
         Self {
-            requests: Hold::new(),
-            completions: Hold::new(),
+            requests: Held::new(),
+            completions: Held::new(),
             hw_queue: Hctx::new(),
             plan: None,
             injections: ids
@@ -97,7 +100,7 @@ impl Pair {
     /// Does something with the requests that may have completions held; what became of those.
     fn park<T>(
         &mut self,
-        act: impl FnOnce(&mut Hold<Request>, &mut Parker<'_>) -> T,
+        act: impl FnOnce(&mut Held<Request>, &mut Parker<'_>) -> T,
     ) -> (T, Asked) {
         let mut parker = Parker {
             hw_queue: &self.hw_queue,
@@ -126,8 +129,8 @@ impl Pair {
             requests.push(request);
         }
         let before = self.requests.asking();
-        let ((), asked) = self.park(|hold, parker| {
-            block_layer::insert(requests, |requests| hold.insert(requests, parker));
+        let ((), asked) = self.park(|held, parker| {
+            block_layer::insert(requests, |requests| held.insert(requests, parker));
         });
         let asking = self.requests.asking();
         let mut more = 0;
@@ -153,8 +156,8 @@ impl Pair {
         if let Some(mut request) = self.at_device.pop() {
             request.complete_elsewhere();
             self.reference.insert_again(request.number());
-            let ((), asked) = self.park(|hold, parker| {
-                block_layer::insert([request], |requests| hold.insert(requests, parker));
+            let ((), asked) = self.park(|held, parker| {
+                block_layer::insert([request], |requests| held.insert(requests, parker));
             });
             assert_eq!(asked, []);
         }
@@ -172,7 +175,7 @@ impl Pair {
         let old = self.completions.follow(plan.clone());
         self.requests.follow(plan.clone());
         self.compare_asking();
-        let ((), asked) = self.park(|hold, parker| hold.park_held(parker));
+        let ((), asked) = self.park(|held, parker| held.park_waiting(parker));
         self.plan = plan;
         drop(old);
         let shapes = &self.shapes;
@@ -226,8 +229,9 @@ impl Pair {
         self.reference.give_way(Side::Requests);
         // As the scheduler does.
         let popped = match self.requests.pop_quickly() {
-            Some(popped) => popped,
-            None => self.requests.pop(),
+            Next::Entry(request) => Some(request),
+            Next::Nothing => None,
+            Next::Unknown => self.requests.pop(),
         };
         match popped {
             Some(request) => self.dispatch(request, true),
@@ -312,8 +316,8 @@ impl Pair {
             }
             Step::End(injection) => self.end_at(*injection, 0)?,
         }
-        settle(&mut self.requests)?;
-        settle(&mut self.completions)?;
+        publish(&mut self.requests)?;
+        publish(&mut self.completions)?;
         self.compare()
     }
 
@@ -337,8 +341,8 @@ impl Pair {
             }
         }
         // Who only asks limits is not held before one has refused him.
-        let requests = (self.requests.held() + self.requests.asking()) as usize;
-        let completions = self.completions.held() as usize;
+        let requests = (self.requests.count() + self.requests.asking()) as usize;
+        let completions = self.completions.count() as usize;
         let held = [Side::Requests, Side::Completions].map(|side| self.reference.held(side));
         if [requests, completions] != held {
             return Err(format!(
@@ -410,7 +414,7 @@ impl Pair {
             ));
         }
         if let Some(plan) = &self.plan {
-            if plan.turns().any_waits_for(u64::MAX) {
+            if plan.turns().any_waits_for(RuleSet::from_bits(u64::MAX)) {
                 return Err("a ticket was lost".into());
             }
         }
@@ -418,17 +422,17 @@ impl Pair {
     }
 }
 
-/// As whatever changes what is held.
-fn settle<E: Held>(hold: &mut Hold<E>) -> Result<(), String> {
-    if !hold.is_known_rightly() {
-        return Err("what is known of those that are held is not so".into());
+/// As the scheduler after each change.
+fn publish<E: HeldEntry>(held: &mut Held<E>) -> Result<(), String> {
+    if !held.is_published_rightly() {
+        return Err("the published state is wrong, and not known to be stale".into());
     }
-    match hold.settled_next_ns() {
-        Some(next_ns) if next_ns != hold.next_ns() => {
-            return Err("what is held has changed, and nobody is told".into());
+    match held.published_next_ns() {
+        Some(next_ns) if next_ns != held.next_ns() => {
+            return Err("held entries have changed, and the published state is not stale".into());
         }
         Some(_) => {}
-        None => hold.settle(),
+        None => held.set_published(),
     }
     Ok(())
 }

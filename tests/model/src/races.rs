@@ -9,6 +9,7 @@ use crate::{
     policy::{limit::Limit, units::NS_PER_US},
     prelude::{KVec, GFP_KERNEL},
     rule::RuleSpec,
+    rule_set::RuleSet,
     shim::clock::set_now_ns,
     specs::spec,
     stats::Stats,
@@ -30,7 +31,7 @@ fn explore(test: impl Fn() + Sync + Send + 'static) {
 }
 
 /// An I/O that limits have admitted: the time before they were asked, and the last that one of them has seen.
-type Admission = (u64, u64);
+type Admitted = (u64, u64);
 
 /// Rules of which each only limits, to so many I/Os in a period.
 fn plan(quotas: &[u32]) -> Arc<Plan> {
@@ -49,12 +50,12 @@ fn plan(quotas: &[u32]) -> Arc<Plan> {
     Plan::new(specs, None).unwrap().unwrap()
 }
 
-fn admit(plan: &Plan, limits: u64) -> Option<Admission> {
+fn admit(plan: &Plan, limits: u64) -> Option<Admitted> {
     let first_ns = now_ns();
     let mut last_ns = first_ns;
     // Nobody draws a ticket, so that the first one comes before all: whose turn it is would be many more steps to explore.
-    let admitted = plan.admit(limits, 0, &mut last_ns).is_ok();
-    admitted.then_some((first_ns, last_ns))
+    let admission = plan.admit(RuleSet::from_bits(limits), 0, &mut last_ns);
+    admission.is_admitted().then_some((first_ns, last_ns))
 }
 
 /// Has each thread ask these sets of limits one after the other, while time goes on until each of `times_ns`. Then compares
@@ -67,7 +68,7 @@ fn check(quotas: &[u32], threads: &[&'static [u64]], times_ns: &[u64]) {
         .iter()
         .map(|&asked| {
             let plan = plan.clone();
-            thread::spawn(move || -> Vec<(u64, Admission)> {
+            thread::spawn(move || -> Vec<(u64, Admitted)> {
                 let admitted = asked
                     .iter()
                     .filter_map(|limits| Some((*limits, admit(&plan, *limits)?)));
@@ -160,10 +161,12 @@ fn tickets_lose_nothing() {
         let hw_queues: Vec<_> = [[0b01, 0b11], [0b11, 0b01]]
             .into_iter()
             .map(|sets| {
+                let sets = sets.map(RuleSet::from_bits);
+                let sets = sets.map(RuleSet::from_bits);
                 let turns = turns.clone();
                 thread::spawn(move || {
                     let tickets = sets.map(|limits| turns.draw(limits));
-                    sets.iter().for_each(|limits| turns.leave(*limits));
+                    sets.into_iter().for_each(|limits| turns.leave(limits));
                     tickets
                 })
             })
@@ -175,8 +178,8 @@ fn tickets_lose_nothing() {
             assert_eq!(one.min(other), 0, "a ticket is missing");
             assert_eq!(one.max(other), 1, "a ticket was given twice");
         }
-        assert!(!turns.any_waits() && !turns.any_waits_for(u64::MAX));
-        for limits in [0b01, 0b11] {
+        assert!(!turns.any_waits() && !turns.any_waits_for(RuleSet::from_bits(u64::MAX)));
+        for limits in [0b01, 0b11].map(RuleSet::from_bits) {
             let next = turns.draw(limits);
             assert_eq!((next, turns.before(limits, next)), (2, 0));
             turns.leave(limits);

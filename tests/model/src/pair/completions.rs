@@ -5,7 +5,7 @@
 use super::{Memory, Pair};
 use crate::{
     elevator::{bios::Late, hw_queue::Hctx, Entry, Parked, Parking, Request},
-    hold::{NotParked, Park},
+    parking::{NotParked, Park},
     policy::io::Io,
     reference::{Outcome, Side},
     shim::{alloc::without_memory, bio::take_verified},
