@@ -265,7 +265,7 @@ fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &InjectionStats<'_>) -> usize {
 
 fn show_ceiling(page: &mut [u8; PAGE_SIZE], config: &Config, id: InjectionId) -> usize {
     let mut lines = Lines::new(page);
-    for (disk, iops) in config.ceilings(id) {
+    for (disk, iops) in config.disks().ceilings(id) {
         let disk = core::str::from_utf8(disk).unwrap_or("");
         lines.add(core::format_args!("{disk} {iops}"));
     }

@@ -9,7 +9,8 @@ use crate::{
         atomic::{AcqRel, Acquire, AtomicU64, Relaxed},
         random_seed, Clock, Request,
     },
-    injection::{InjectionId, Lease},
+    injection::InjectionId,
+    lease::Lease,
     policy::{
         bounds::Bounds,
         delay::Delay,

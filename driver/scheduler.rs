@@ -242,7 +242,7 @@ impl Elevator for Ioem {
 
     fn show_debug(is_meant: impl Fn(&Hctx<Self>) -> bool, out: &SeqFile) {
         let config = config::lock();
-        config.for_each_queue(|queue| {
+        config.disks().for_each_queue(|queue| {
             queue.for_each_hw_queue(|hw_queue| {
                 if is_meant(hw_queue) {
                     listing::list(hw_queue.data(), hw_queue.number(), &config, out);
@@ -256,7 +256,7 @@ impl Elevator for Ioem {
     }
 
     fn for_each_queue(visit: impl FnMut(&Queue<Self>)) {
-        config::lock().for_each_queue(visit);
+        config::lock().disks().for_each_queue(visit);
     }
 
     fn show_held(queue: &Queue<Self>, page: &mut [u8; PAGE_SIZE]) -> usize {

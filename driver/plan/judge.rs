@@ -52,8 +52,9 @@ impl Again<'_> {
 }
 
 impl Plan {
-    /// Judges a request that arrives now at the hardware queue of this number, whose lock is held. The
-    /// rules in `limit_all` hold it in any case ([`Plan::limit_all`]); they do not count it as matched.
+    /// Judges a request that arrives now at the hardware queue of this number, whose lock is held.
+    /// The rules in `limit_all` hold it in any case ([`Plan::limit_all`]); they do not count it as
+    /// matched.
     #[inline]
     pub(crate) fn judge(
         &self,
@@ -102,8 +103,8 @@ impl Plan {
         verdict
     }
 
-    /// Judges an entry again, whose rules and due time come from another plan, and gives it new ones.
-    /// The rules of `delayed` have delayed it.
+    /// Judges an entry again, whose rules and due time come from another plan, and gives it new
+    /// ones. The rules of `delayed` have delayed it.
     ///
     /// A rule that is as before is not asked again: an entry that draws often enough draws a short
     /// delay at last. Only where a delay is taken away from a sum, all of the sum's draws are made
@@ -155,8 +156,8 @@ impl Plan {
         entry.set_rules(held_by);
     }
 
-    /// Judges a completion that arrives now, and that an earlier plan has judged when its request was
-    /// inserted.
+    /// Judges a completion that arrives now, and that an earlier plan has judged when its request
+    /// was inserted.
     #[cold]
     pub(crate) fn judge_arrival(&self, parked: &mut Parked, now_ns: u64, hctx: usize) {
         let common = self.since(parked.epoch());

@@ -56,6 +56,11 @@ mod driver {
         reason = "the configuration, which is not here, uses all of it"
     )]
     pub(crate) mod injection;
+    #[expect(
+        dead_code,
+        reason = "the configuration, which is not here, uses all of it"
+    )]
+    pub(crate) mod lease;
     pub(crate) mod limit_queues;
     pub(crate) mod parking;
     #[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
@@ -76,8 +81,8 @@ mod driver {
 use chaos_policy::policy;
 // Where the driver's files look for each other.
 use driver::{
-    admission, held, held_entry, injection, limit_queues, parking, plan, published, rule, rule_set,
-    stats, turns, verdict, waiting,
+    admission, held, held_entry, injection, lease, limit_queues, parking, plan, published, rule,
+    rule_set, stats, turns, verdict, waiting,
 };
 // Where the driver's files look for it: `kernel::bindings`, and so on.
 use shim::{alloc, bindings, container_of, prelude, sync, warn_on};

@@ -16,7 +16,8 @@ use crate::{
     },
     held::{Held, Next},
     held_entry::HeldEntry,
-    injection::{Injection, InjectionId, Lease},
+    injection::{Injection, InjectionId},
+    lease::Lease,
     plan::Plan,
     policy::{
         delay::Delay, distribution::Shape as Distribution, filter::Filter, limit::Limit,

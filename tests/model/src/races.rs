@@ -4,7 +4,8 @@
 
 use crate::{
     elevator::now_ns,
-    injection::{Injection, InjectionId, Lease},
+    injection::{Injection, InjectionId},
+    lease::Lease,
     plan::Plan,
     policy::{limit::Limit, units::NS_PER_US},
     prelude::{KVec, GFP_KERNEL},
