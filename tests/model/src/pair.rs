@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! One hardware queue of the driver's, with its requests and completions, side by side with [`Reference`].
+//! One hardware queue of the driver's, with its requests and completions, side by side with
+//! [`Reference`].
 
 mod completions;
+mod rules;
 mod step;
 
 use self::completions::{Asked, Parker};
@@ -19,20 +21,14 @@ use crate::{
     injection::{Injection, InjectionId},
     lease::Lease,
     plan::Plan,
-    policy::{
-        delay::Delay, distribution::Shape as Distribution, filter::Filter, limit::Limit,
-        operations::Operations, units::NS_PER_US,
-    },
     prelude::KVec,
-    reference::{Counts, Kind, Reference, Rule, Side, INJECTIONS},
-    rule::RuleSpec,
+    reference::{Counts, Kind, Reference, Side, INJECTIONS},
     rule_set::RuleSet,
     shim::{
         bindings,
         bio::{take_qos_done, take_verified},
         clock::set_now_ns,
     },
-    specs::spec,
     stats::{Count, Stats},
     sync::Arc,
     waiting::NEVER,
@@ -144,7 +140,8 @@ impl Pair {
                 .insert(one, can_be_parked, outcome, asking > 0)?;
             more += u32::from(asks);
         }
-        // Those that asked have asked no more when the first came that waits, and its completion was looked at before.
+        // Those that asked have asked no more when the first came that waits, and its completion
+        // was looked at before.
         self.compare_asking();
         // While any asks, nobody has come who has to wait for limits.
         if asking > 0 && asking != before + more {
@@ -164,66 +161,11 @@ impl Pair {
         }
     }
 
-    /// As the scheduler's.
-    pub(crate) fn follow(&mut self, rules: &[Rule]) -> Result<(), String> {
-        // As `Queue::is_reached_by` of the configuration: an injection that has ended is in no new plan.
-        let ends_ns = &self.reference.ends_ns;
-        let now_ns = self.reference.now_ns;
-        let is_open = |rule: &&Rule| ends_ns[rule.injection].is_none_or(|end_ns| end_ns > now_ns);
-        let rules: Vec<Rule> = rules.iter().filter(is_open).cloned().collect();
-        let specs = rules.iter().map(|rule| self.spec(rule));
-        let plan = Plan::new(specs, self.plan.as_deref()).unwrap();
-        let old = self.completions.follow(plan.clone());
-        self.requests.follow(plan.clone());
-        self.compare_asking();
-        let ((), asked) = self.park(|held, parker| held.park_waiting(parker));
-        self.plan = plan;
-        drop(old);
-        let shapes = &self.shapes;
-        let cannot = |number: u64, kind| !shapes[number as usize].can_be_parked(kind == Kind::Read);
-        self.reference.follow(&rules, &asked, cannot)
-    }
-
     /// Who asks its limits is known when it comes; that they ask no more, they do all at once.
     fn compare_asking(&mut self) {
         if self.requests.asking() == 0 {
             self.reference.nobody_asks();
         }
-    }
-
-    fn spec(&self, rule: &Rule) -> RuleSpec<'_> {
-        let spec = spec(
-            &self.injections[rule.injection],
-            &self.stats[rule.injection],
-        );
-        let limit = rule
-            .limit
-            .map(|(period_ns, quota)| ((period_ns / NS_PER_US) as u32, quota));
-        RuleSpec {
-            filter: Filter {
-                operations: operations(rule.kind),
-                ..spec.filter
-            },
-            way: rule.way,
-            delay: (rule.delay_ns > 0).then(|| delay(rule.delay_ns)),
-            limit: limit.and_then(|(period_us, quota)| Limit::new(period_us, quota)),
-            sequence: rule.sequence,
-            ..spec
-        }
-    }
-
-    fn end_at(&mut self, injection: usize, end_ns: u64) -> Result<(), String> {
-        // An end that has come stays.
-        let before = self.reference.ends_ns[injection];
-        if before.is_none_or(|before_ns| before_ns > self.reference.now_ns) {
-            self.injections[injection].lease.set_end_ns(end_ns);
-            self.reference.ends_ns[injection] = Some(end_ns);
-            self.requests.judge_again(self.reference.now_ns);
-            self.completions.judge_again(self.reference.now_ns);
-            self.compare_asking();
-            self.reference.judge_again();
-        }
-        Ok(())
     }
 
     fn pop(&mut self) -> Result<(), String> {
@@ -271,7 +213,8 @@ impl Pair {
         let request = Owned::dispatched(request);
         let number = request.number();
         self.at_device.push(request);
-        // Who asked and was admitted was not held; but who was refused by one limit, and had others that admitted it, was.
+        // Who asked and was admitted was not held; but who was refused by one limit, and had others
+        // that admitted it, was.
         let asked = self.reference.asks(number);
         let was_held = |by: u64| {
             let injection = by.trailing_zeros() as usize;
@@ -444,17 +387,4 @@ fn flags(kind: Kind) -> u32 {
         Kind::Write => bindings::req_op_REQ_OP_WRITE,
         Kind::Swap => bindings::req_op_REQ_OP_WRITE | 1 << bindings::req_flag_bits___REQ_SWAP,
     }
-}
-
-fn operations(kind: Option<Kind>) -> Operations {
-    let words: &[u8] = match kind {
-        None => b"",
-        Some(Kind::Read) => b"read",
-        Some(_) => b"write",
-    };
-    Operations::parse(words).unwrap()
-}
-
-fn delay(delay_ns: u64) -> Delay {
-    Delay::new(Distribution::Uniform, (delay_ns / NS_PER_US) as u32, 0, 0)
 }

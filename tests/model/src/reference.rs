@@ -3,60 +3,13 @@
 //! What one hardware queue has to do, told as plainly as possible: vectors, and a look at everything each time.
 
 mod parking;
+mod rule;
 mod windows;
 
-use crate::policy::way::Way;
+pub(crate) use self::rule::{Kind, Rule, Set, Side, INJECTIONS};
+
+use self::rule::{limits, members};
 use std::collections::BTreeMap;
-
-/// How many injections there may be.
-pub(crate) const INJECTIONS: usize = 4;
-
-/// What a request is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Read,
-    Write,
-    /// A write of memory pages, which nothing may hold.
-    Swap,
-}
-
-/// What is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Side {
-    Requests,
-    Completions,
-}
-
-/// What an injection does, in nanoseconds.
-#[derive(Clone, Debug)]
-pub(crate) struct Rule {
-    pub(crate) injection: usize,
-    /// Only reads or writes; `None` is both.
-    pub(crate) kind: Option<Kind>,
-    pub(crate) way: Way,
-    pub(crate) delay_ns: u64,
-    /// The period and the quota.
-    pub(crate) limit: Option<(u64, u32)>,
-    /// Which sequence of draws it is; a change of it makes the rule choose anew.
-    pub(crate) sequence: u64,
-}
-
-impl Rule {
-    fn holds(&self) -> Side {
-        match (self.way, self.kind) {
-            (Way::Request, _) | (Way::Auto, None) => Side::Requests,
-            (Way::Completion, _) | (Way::Auto, Some(_)) => Side::Completions,
-        }
-    }
-
-    fn same_choice(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.sequence == other.sequence
-    }
-
-    fn matches(&self, kind: Kind) -> bool {
-        kind != Kind::Swap && self.kind.is_none_or(|wanted| wanted == kind)
-    }
-}
 
 /// What became of the wish to hold a completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +19,6 @@ pub(crate) enum Outcome {
     NoMemory,
     Full,
 }
-
-/// A set of injections, a bit for each.
-pub(crate) type Set = u64;
 
 #[derive(Clone, Debug)]
 struct Held {
@@ -137,10 +87,6 @@ pub(crate) struct Reference {
     rank: i64,
     /// Falls with each request that comes back.
     returned: i64,
-}
-
-fn members(set: Set) -> impl Iterator<Item = usize> {
-    (0..INJECTIONS).filter(move |injection| set & 1 << injection != 0)
 }
 
 impl Reference {
@@ -488,11 +434,4 @@ impl Reference {
         self.held.iter().any(|held| has(held.side, held.number))
             || self.ready.iter().any(|ready| has(ready.side, ready.number))
     }
-}
-
-fn limits(rules: &[Rule], by: Set) -> Set {
-    let limiting = rules
-        .iter()
-        .filter(|rule| rule.limit.is_some() && by & 1 << rule.injection != 0);
-    limiting.fold(0, |set, rule| set | 1 << rule.injection)
 }
