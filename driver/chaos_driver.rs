@@ -14,6 +14,7 @@ mod elevator;
 mod held;
 mod held_entry;
 mod injection;
+mod ioem;
 mod lease;
 mod limit_queues;
 mod listing;
@@ -34,8 +35,8 @@ mod verdict;
 mod waiting;
 
 use elevator::Registration;
+use ioem::Ioem;
 use kernel::{configfs::Subsystem, prelude::*};
-use scheduler::Ioem;
 
 module! {
     type: ChaosDriver,

@@ -8,9 +8,9 @@ use crate::{
         now_ns, Fifo, Hctx, Parked,
     },
     held::Held,
+    ioem::Ioem,
     memory::Allowance,
     plan::Plan,
-    scheduler::Ioem,
 };
 use kernel::{
     new_spinlock,

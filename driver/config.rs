@@ -9,10 +9,10 @@ use crate::{
     disks::Disks,
     elevator::{now_ns, NoIo, Queue},
     injection::{Draft, Injection, InjectionId},
+    ioem::Ioem,
     lease::{end_ns_after, Lease},
     plan::Plan,
     policy::{attributes::Attribute, settings::Owner},
-    scheduler::Ioem,
     stats::Totals,
 };
 use core::ops::{Deref, DerefMut};

@@ -6,9 +6,10 @@
 use crate::{
     elevator::{now_ns, DiskInfo, Queue},
     injection::{Draft, InjectionId},
+    ioem::Ioem,
     plan::Plan,
     rule::RuleSpec,
-    scheduler::{HctxData, Ioem},
+    scheduler::HctxData,
     stats::{Stats, Totals},
 };
 use kernel::{

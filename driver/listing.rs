@@ -6,9 +6,10 @@ use crate::{
     config::Config,
     elevator::{now_ns, Queue},
     held_entry::HeldEntry,
+    ioem::Ioem,
     plan::Plan,
     policy::operations::name_of,
-    scheduler::{HctxData, Ioem},
+    scheduler::HctxData,
     text::Lines,
 };
 use kernel::{

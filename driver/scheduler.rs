@@ -13,6 +13,7 @@ use crate::{
         now_ns, Bio, Elevator, Fifo, Hctx, Parking, Queue, Request,
     },
     held::{Held, Next},
+    ioem::Ioem,
     listing,
     parking::{NotParked, Park},
     plan::Plan,
@@ -29,9 +30,6 @@ use kernel::{
         Arc, ArcBorrow, SpinLock,
     },
 };
-
-/// The scheduler.
-pub(crate) enum Ioem {}
 
 /// What the scheduler knows of one hardware queue.
 #[pin_data]
