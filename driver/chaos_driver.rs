@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Chaos Driver: slows disks down on purpose, so that people learn what their systems do on a bad day.
+//! Chaos Driver: slows disks down on purpose, so that people learn what their systems do on a bad
+//! day.
 //!
-//! An I/O scheduler, `ioem`, that any blk-mq disk can be switched to while in use, and directories in configfs that say what
-//! is done to the I/O of such disks.
+//! An I/O scheduler, `ioem`, that any blk-mq disk can be switched to while in use, and directories
+//! in configfs that say what is done to the I/O of such disks.
 
 mod admission;
 mod completions;
@@ -60,7 +61,8 @@ struct ChaosDriver {
 
 impl kernel::InPlaceModule for ChaosDriver {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        // In this order: what is registered may be used at once, and the scheduler by a disk that then needs the module.
+        // In this order: what is registered may be used at once, and the scheduler by a disk that
+        // then needs the module.
         try_pin_init!(Self {
             config: config::Lifetime::new(),
             directories <- configfs::Root::new(),

@@ -2,12 +2,14 @@
 
 //! The files by which people configure injections: `/sys/kernel/config/ioem`.
 //!
-//! One directory is one injection. A value is text with one optional newline; what is not of the expected form gets EINVAL,
-//! what is out of range ERANGE, and nothing changes. What `cat` prints, `echo` accepts.
+//! One directory is one injection. A value is text with one optional newline; what is not of the
+//! expected form gets EINVAL, what is out of range ERANGE, and nothing changes. What `cat` prints,
+//! `echo` accepts.
 //!
 //! C header: [`include/linux/configfs.h`](srctree/include/linux/configfs.h)
 
-// For `THIS_MODULE`, which `configfs_attrs!` of Linux 7.2 takes from here, and which later kernels do not have.
+// For `THIS_MODULE`, which `configfs_attrs!` of Linux 7.2 takes from here, and which later kernels
+// do not have.
 #[allow(unused_imports)]
 use crate::*;
 use crate::{
@@ -36,8 +38,8 @@ const INTERFACE_VERSION: u32 = 1;
 
 /// The directory `ioem`.
 ///
-/// It must stay zero-sized: the kernel crate finds the data of a subsystem's own directory at the place where those of a
-/// subdirectory would be.
+/// It must stay zero-sized: the kernel crate finds the data of a subsystem's own directory at the
+/// place where those of a subdirectory would be.
 #[pin_data]
 pub(crate) struct Root {}
 
@@ -129,7 +131,8 @@ impl AttributeOperations<2> for Root {
     }
 }
 
-/// The directory of an injection. configfs drops it within `rmdir`, since an open file holds no reference of it.
+/// The directory of an injection. configfs drops it within `rmdir`, since an open file holds no
+/// reference of it.
 pub(crate) struct Directory {
     injection: InjectionId,
 }
@@ -209,8 +212,9 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
     }
 }
 
-/// The longest text of a value. configfs takes a byte less than a page at a time: the rest of something longer would come as the
-/// next value, and a text that just fits would be too long with the newline that is shown after it.
+/// The longest text of a value. configfs takes a byte less than a page at a time: the rest of
+/// something longer would come as the next value, and a text that just fits would be too long with
+/// the newline that is shown after it.
 const LONGEST: usize = PAGE_SIZE - 3;
 
 /// What was written, if that is known to be all.

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The requests of one hardware queue, or its completions: which wait by the plan, and which may go.
+//! The requests of one hardware queue, or its completions: which wait by the plan, and which may
+//! go.
 //!
-//! An entry waits for its delays in the order of time, then for every limit that matches it to admit
-//! it. An entry that no rule touches waits for nothing, and none waits for a limit that is not its own.
+//! An entry waits for its delays in the order of time, then for every limit that matches it to
+//! admit it. An entry that no rule touches waits for nothing, and none waits for a limit that is
+//! not its own.
 //!
-//! Most limits admit most requests at once. As long as no entry waits for a limit, a request that has
-//! no delay goes among those that may go now, and asks its limits when it is its turn: it is held only
-//! when one of them refuses.
+//! Most limits admit most requests at once. As long as no entry waits for a limit, a request that
+//! has no delay goes among those that may go now, and asks its limits when it is its turn: it is
+//! held only when one of them refuses.
 
 mod again;
 mod insert;
@@ -24,8 +26,8 @@ use crate::{
 };
 use kernel::sync::Arc;
 
-/// All requests of a hardware queue that were inserted and not yet dispatched; or all completions that
-/// have arrived and did not go yet.
+/// All requests of a hardware queue that were inserted and not yet dispatched; or all completions
+/// that have arrived and did not go yet.
 ///
 /// # Invariants
 ///
@@ -38,8 +40,8 @@ pub(crate) struct Held<E: HeldEntry> {
     plan: Option<Arc<Plan>>,
     /// The hardware queue's number, for its counters.
     hctx: usize,
-    /// Entries that may go now: no rule touches them, or the driver gave them back, or they only have
-    /// to ask limits.
+    /// Entries that may go now: no rule touches them, or the driver gave them back, or they only
+    /// have to ask limits.
     ready: Fifo<E>,
     /// How many ready entries have to ask limits: those that have rules. There are not as many
     /// requests as this can count.
@@ -53,7 +55,8 @@ pub(crate) struct Held<E: HeldEntry> {
     /// Entries that wait for anything.
     waiting: Waiting<E>,
     published: Published,
-    /// When the next rule of the plan ends. While no entry waits, it may be one that has ended already.
+    /// When the next rule of the plan ends. While no entry waits, it may be one that has ended
+    /// already.
     next_end_ns: u64,
 }
 
@@ -168,11 +171,12 @@ impl<E: HeldEntry> Held<E> {
         self.waiting.look_at_all(look);
     }
 
-    /// The earliest time at which [`Held::pop`] may give an entry: 0 is now, [`NEVER`] that none waits.
+    /// The earliest time at which [`Held::pop`] may give an entry: 0 is now, [`NEVER`] that none
+    /// waits.
     ///
-    /// It is exact as far as this hardware queue can know. A dispatch that is asked for and then gives
-    /// nothing is no small thing: the block layer plans to ask again after 3 ms, and where that meets a
-    /// run that is asked for at the same moment, the latter is put off as well
+    /// It is exact as far as this hardware queue can know. A dispatch that is asked for and then
+    /// gives nothing is no small thing: the block layer plans to ask again after 3 ms, and where
+    /// that meets a run that is asked for at the same moment, the latter is put off as well
     /// (`blk_mq_delay_run_hw_queues` looks for a pending run before it changes its time).
     #[inline]
     pub(crate) fn next_ns(&self) -> u64 {
@@ -223,8 +227,8 @@ impl<E: HeldEntry> Held<E> {
         }
     }
 
-    /// Takes an entry that is judged, and held by some rule, and returns the place of its limit queue
-    /// if it waits in one.
+    /// Takes an entry that is judged, and held by some rule, and returns the place of its limit
+    /// queue if it waits in one.
     fn hold(&mut self, entry: E) -> Option<usize> {
         self.published.outdate();
         let plan = self.plan.as_ref();
@@ -239,8 +243,8 @@ impl<E: HeldEntry> Held<E> {
         let _ = queues.queue_up(place, now_ns, usize::MAX, draw);
     }
 
-    /// Has entries that are due at this time queue up for their limits, at most so many of each limit
-    /// queue, and returns whether these were all.
+    /// Has entries that are due at this time queue up for their limits, at most so many of each
+    /// limit queue, and returns whether these were all.
     pub(crate) fn queue_all_up(&mut self, now_ns: u64, most: usize) -> bool {
         let draw = draw(self.plan.as_deref());
         let queues = self.waiting.limit_queues_mut();

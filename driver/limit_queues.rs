@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Entries that wait for limits: a queue for each set of limits, so that no entry waits behind one that
-//! waits for another limit.
+//! Entries that wait for limits: a queue for each set of limits, so that no entry waits behind one
+//! that waits for another limit.
 //!
-//! An entry first waits in its queue for its delays to be over. Then it queues up for the limits: it
-//! draws a ticket, by which the plan knows how many came before it, on whatever hardware queue
+//! An entry first waits in its queue for its delays to be over. Then it queues up for the limits:
+//! it draws a ticket, by which the plan knows how many came before it, on whatever hardware queue
 //! ([`crate::turns`]).
 
 use crate::{
@@ -100,7 +100,8 @@ impl<E: HeldEntry> LimitQueues<E> {
         true
     }
 
-    /// As [`LimitQueues::are_open`] at any time: no entry waits, and no queue is known to be closed.
+    /// As [`LimitQueues::are_open`] at any time: no entry waits, and no queue is known to be
+    /// closed.
     #[inline]
     pub(crate) fn are_clear(&self) -> bool {
         u64::from(self.waiting) | self.closed_until_ns == 0
@@ -115,8 +116,8 @@ impl<E: HeldEntry> LimitQueues<E> {
         place
     }
 
-    /// Has entries of a queue that are due at this time queue up for its limits, with the tickets that
-    /// `draw` gives for their rules; at most so many. Returns whether these were all.
+    /// Has entries of a queue that are due at this time queue up for its limits, with the tickets
+    /// that `draw` gives for their rules; at most so many. Returns whether these were all.
     pub(crate) fn queue_up(
         &mut self,
         place: usize,
@@ -154,8 +155,8 @@ impl<E: HeldEntry> LimitQueues<E> {
         were_all
     }
 
-    /// The place of the queue of these limits, which an empty one becomes if there is none; or of the
-    /// last.
+    /// The place of the queue of these limits, which an empty one becomes if there is none; or of
+    /// the last.
     pub(crate) fn place_for(&mut self, limits: RuleSet) -> usize {
         let find = |wanted: &dyn Fn(&LimitQueue<E>) -> bool| self.queues.iter().position(wanted);
         let place = find(&|queue| queue.limits == limits)

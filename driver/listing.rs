@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Text about what is held, for files in sysfs and debugfs.
+//! Text about held I/O, for files in sysfs and debugfs.
 
 use crate::{
     config::Config,
@@ -17,7 +17,7 @@ use kernel::{
     seq_file::{seq_print, SeqFile},
 };
 
-/// How many held I/Os of a hardware queue are listed at most: the lock is held meanwhile.
+/// How many held I/Os of a hardware queue are listed at most, since the list is made under its lock.
 const MOST_LISTED: u32 = 256;
 
 /// A list of held I/Os.
@@ -50,7 +50,8 @@ impl Listed<'_> {
     }
 }
 
-/// Writes a line for each request and completion that the hardware queue of this number holds; not for all, if there are many.
+/// Writes a line for each request and completion that the hardware queue of this number holds; not
+/// for all, if there are many.
 pub(crate) fn list(state: &HctxData, number: usize, config: &Config, out: &SeqFile) {
     seq_print!(
         out,
@@ -78,7 +79,8 @@ pub(crate) fn list(state: &HctxData, number: usize, config: &Config, out: &SeqFi
     }
 }
 
-/// Writes a line for each hardware queue: its number, how many it holds, and when the first and the last of them may go.
+/// Writes a line for each hardware queue: its number, how many it holds, and when the first and the
+/// last of them may go.
 pub(crate) fn summarize(queue: &Queue<Ioem>, page: &mut [u8; PAGE_SIZE]) -> usize {
     let mut lines = Lines::new(page);
     queue.for_each_hw_queue(|hw_queue| {

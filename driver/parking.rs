@@ -37,8 +37,8 @@ impl NotParked {
     }
 }
 
-/// Has the completion of a request held by the rules that say so. Where that cannot be, they hold the
-/// request; but if there is no memory, it goes.
+/// Has the completion of a request held by the rules that say so. Where that cannot be, they hold
+/// the request; but if there is no memory, it goes.
 pub(crate) fn park_or_hold(
     plan: &Plan,
     request: &mut Request,

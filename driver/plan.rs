@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What the injections do to the I/O of one disk, worked out when a setting changes and not for each
-//! I/O.
+//! What the injections do to the I/O of one disk, worked out when a setting changes and not for
+//! each I/O.
 
 mod admit;
 mod judge;
@@ -28,9 +28,9 @@ static NEXT_EPOCH: AtomicU64 = AtomicU64::new(1);
 ///
 /// # Invariants
 ///
-/// No two rules have the same `bit`, and `places` has the place of each by the number of its bit. No
-/// rule that is not in an entry of `by_operation` matches an operation of that number. `screens` has
-/// one for each of `rules`, in the same order.
+/// No two rules have the same `bit`, and `places` has the place of each by the number of its bit.
+/// No rule that is not in an entry of `by_operation` matches an operation of that number. `screens`
+/// has one for each of `rules`, in the same order.
 pub(crate) struct Plan {
     rules: KVec<Rule>,
     /// A few words of each rule, so that rules that do not match cost little.
@@ -107,7 +107,8 @@ impl Plan {
         Ok(Arc::new(plan, GFP_KERNEL)?)
     }
 
-    /// Gives each rule a bit: its old one, so that held requests can keep their sets, or a free one.
+    /// Gives each rule a bit: its old one, so that held requests can keep their sets, or a free
+    /// one.
     fn give_bits(&mut self, old: Option<&Self>) {
         let mut used = RuleSet::EMPTY;
         for rule in self.rules.iter_mut() {
@@ -275,9 +276,9 @@ impl Plan {
         }
     }
 
-    /// Whether an entry that this plan holds, and that goes now whatever its limits say, goes before
-    /// its time. One that waits for limits may have waited for more than its delay; one that has
-    /// only asked limits until now has not waited.
+    /// Whether an entry that this plan holds, and that goes now whatever its limits say, goes
+    /// before its time. One that waits for limits may have waited for more than its delay; one that
+    /// has only asked limits until now has not waited.
     pub(crate) fn is_early<E: HeldEntry>(&self, entry: &E, now_ns: u64) -> bool {
         let is_limited = !self.limits_of(entry.rules()).is_empty();
         entry.due_ns() > now_ns || (is_limited && entry.arrival_ns() < now_ns)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What submitters and the timer were told about the entries of a hardware queue, and whether that is
-//! still so.
+//! What submitters and the timer were told about the entries of a hardware queue, and whether that
+//! is still so.
 
 use crate::waiting::NEVER;
 
@@ -21,8 +21,8 @@ pub(crate) enum State {
     Held,
     /// No entry waits.
     Quiet,
-    /// No entry waits, all that the plan does to any is to have it ask limits, and no limit queue is
-    /// known to be closed.
+    /// No entry waits, all that the plan does to any is to have it ask limits, and no limit queue
+    /// is known to be closed.
     Asking,
 }
 

@@ -28,7 +28,7 @@ use crate::{
 };
 use kernel::{prelude::*, sync::Arc};
 
-/// Set in what is counted with a sequence's seed for draws of another kind.
+/// Turns a sequence's seed into that of the sampler's draws.
 const SAMPLER_SEED: u64 = 0xa076_1d64_78bd_642f;
 
 /// What one injection does to the I/O of one disk.
@@ -36,11 +36,11 @@ pub(crate) struct Rule {
     pub(crate) injection: InjectionId,
     /// The set of this rule alone, by which requests remember that it holds them.
     pub(crate) bit: RuleSet,
-    /// The first plan of those that had a rule of this injection without interruption.
+    /// The first of the plans that have had a rule of this injection without a break.
     pub(crate) known_since: u64,
-    /// The first of those whose rule has chosen the same I/O.
+    /// The first of these plans whose rule has chosen the same I/O.
     pub(crate) choice_since: u64,
-    /// The first of those whose rule has delayed it in the same way.
+    /// The first of these plans whose rule has delayed it in the same way.
     pub(crate) delay_since: u64,
     filter: Filter,
     sampler: Sampler,
@@ -68,7 +68,8 @@ pub(crate) struct RuleSpec<'a> {
     pub(crate) stats: &'a Arc<Stats>,
 }
 
-/// What a rule remembers from one I/O to the next. All hardware queues of the disk share it, without a lock.
+/// The state of a rule from one I/O to the next. All hardware queues of the disk share it, without a
+/// lock.
 struct State {
     /// As in [`RuleSpec`].
     sequence: u64,
@@ -85,7 +86,8 @@ struct State {
 }
 
 impl Rule {
-    /// Adds the rule of the plan of this number that an spec asks for, after `old`. Not inlined, as it takes much of the stack.
+    /// Adds the rule of a spec for the plan of this number; `before` is the same injection's rule in
+    /// the plan before. Not inlined, as it takes much of the stack.
     ///
     /// # Errors
     ///
@@ -177,7 +179,7 @@ impl Rule {
         self.sampler.counts() || self.sampler.draws() || self.lease.counts()
     }
 
-    /// Whether it asks for the PID namespace of who submits.
+    /// Whether it asks for the submitter's PID namespace.
     pub(crate) fn asks_for_pid_namespace(&self) -> bool {
         self.filter.pid_namespace != 0
     }
@@ -192,13 +194,14 @@ impl Rule {
         self.filter.bounds()
     }
 
-    /// Whether the I/O is one of those that this rule is about.
+    /// Whether this rule is about the I/O.
     #[inline]
     pub(crate) fn matches(&self, io: &impl Io) -> bool {
         self.filter.matches(io)
     }
 
-    /// Adds what this says about a request that arrives now; counted for a hardware queue, if one is given.
+    /// Adds this rule to the verdict on a request that arrives now. It is counted for a hardware
+    /// queue, if one is given.
     #[inline]
     pub(crate) fn add_to(
         &self,
@@ -222,8 +225,8 @@ impl Rule {
         *sum_ns = sum_ns.saturating_add(delay_ns);
     }
 
-    /// For how long this holds a request that it matches; `None` if it does not. It may be for no time, until a limit has been
-    /// asked. Counted for a hardware queue, if one is given.
+    /// For how long this holds an I/O that matches it; `None` if it does not. It may be for no time,
+    /// until a limit has been asked. It is counted for a hardware queue, if one is given.
     pub(crate) fn judge(&self, clock: &mut Clock, hctx: Option<usize>) -> Option<u64> {
         if !self.lease.is_open_by(clock) {
             return None;
@@ -282,11 +285,12 @@ impl Rule {
         delay.at(self.state.last.load(Relaxed))
     }
 
-    /// Until when the limit refuses an I/O before which so many others wait, since it is not its turn.
+    /// Until when the limit refuses an I/O before which so many others wait, since it is not its
+    /// turn.
     ///
-    /// In the first half of a window, an I/O has its turn if fewer wait before it than the window has
-    /// room for. In the second half every I/O has, or room that a late hardware queue has left would
-    /// be lost.
+    /// In the first half of a window, an I/O has its turn if fewer wait before it than the window
+    /// has room for. In the second half every I/O has, or room that a late hardware queue has left
+    /// would be lost.
     pub(crate) fn refuses_turn(&self, before: u32, now_ns: u64) -> Option<Closed> {
         let limit = self.limit.as_ref()?;
         let middle_ns = limit.middle_ns(now_ns);
@@ -311,7 +315,8 @@ impl Rule {
         limit.is_some_and(|limit| limit.charge_quickly(&self.state.window, now_ns))
     }
 
-    /// Admits one I/O as [`Plan::admit_at_once`](crate::plan::Plan::admit_at_once), for this rule alone.
+    /// Admits one I/O as [`Plan::admit_at_once`](crate::plan::Plan::admit_at_once), for this rule
+    /// alone.
     #[inline]
     pub(crate) fn admits_at_once(&self, uncounted: RuleSet, hctx: usize, now_ns: u64) -> bool {
         let admits = self.charge_quickly(now_ns);
@@ -347,7 +352,7 @@ impl Rule {
         }
     }
 
-    /// Takes back what [`Rule::charge`] has counted.
+    /// Takes back an I/O that [`Rule::charge`] has counted in this window.
     pub(crate) fn give_back(&self, charged: Window) {
         charged.give_back_to(&self.state.window);
     }

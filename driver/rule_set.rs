@@ -4,8 +4,8 @@
 
 use core::ops::{BitAnd, BitOr, BitOrAssign, Sub};
 
-/// Rules of one plan, a bit for each. A request keeps its set from plan to plan, as a rule keeps its
-/// bit.
+/// Rules of one plan, a bit for each. A request keeps its set from plan to plan, as a rule keeps
+/// its bit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct RuleSet(u64);

@@ -2,9 +2,9 @@
 
 //! Whose turn it is at a limit: first come, first served, on whatever hardware queue.
 //!
-//! An entry that waits for limits draws a ticket. All entries that wait for the same set of limits, on
-//! all hardware queues of the disk, have tickets of one sequence. So each knows how many came before
-//! it, and no hardware queue takes the turn of another.
+//! An entry that waits for limits draws a ticket. All entries that wait for the same set of limits,
+//! on all hardware queues of the disk, have tickets of one sequence. So each knows how many came
+//! before it, and no hardware queue takes the turn of another.
 
 use crate::{
     elevator::atomic::{AcqRel, Acquire, AtomicU32, AtomicU64, Relaxed},
@@ -15,11 +15,11 @@ use core::array;
 /// How many sets of limits have sequences of their own. More than that share the last one.
 const SEQUENCES: usize = 16;
 
-/// The tickets of all entries that wait for limits of one plan, shared by its hardware queues without a
-/// lock.
+/// The tickets of all entries that wait for limits of one plan, shared by its hardware queues
+/// without a lock.
 ///
-/// A count that is seen late lets one entry go in another's place for once. The window alone decides
-/// how many go in it.
+/// A count that is seen late lets one entry go in another's place for once. The window alone
+/// decides how many go in it.
 pub(crate) struct Turns {
     /// How many entries wait.
     waiting: AtomicU32,

@@ -55,8 +55,8 @@ impl<E: HeldEntry> Waiting<E> {
         &mut self.limited
     }
 
-    /// Adds an entry that these limits match, and returns the place of its limit queue if it waits in
-    /// one.
+    /// Adds an entry that these limits match, and returns the place of its limit queue if it waits
+    /// in one.
     pub(crate) fn push(&mut self, mut entry: E, limits: RuleSet) -> Option<usize> {
         // Below what would mean that nothing is held, or only completions.
         entry.set_due_ns(entry.due_ns().min(NEVER - 2));

@@ -33,8 +33,8 @@ impl<E: HeldEntry> Held<E> {
         self.judge_again_after(plan.as_deref(), now_ns);
     }
 
-    /// Judges all waiting entries again, each from its own arrival; an entry that has only asked limits
-    /// until now arrives now. The plan `old` has judged them before.
+    /// Judges all waiting entries again, each from its own arrival; an entry that has only asked
+    /// limits until now arrives now. The plan `old` has judged them before.
     fn judge_again_after(&mut self, old: Option<&Plan>, now_ns: u64) {
         let mut waiting = Fifo::new();
         while let Some((entry, has_ticket)) = self.pop_waiting() {

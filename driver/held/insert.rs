@@ -20,9 +20,9 @@ impl Held<Request> {
         self.plan.is_none() && self.ready.merge(bio)
     }
 
-    /// Takes requests that arrive now. If the driver gave one back, it is alone, and neither delayed nor
-    /// charged twice. A request that comes at the head for the first time, the data of a flush, is as
-    /// any other.
+    /// Takes requests that arrive now. If the driver gave one back, it is alone, and neither
+    /// delayed nor charged twice. A request that comes at the head for the first time, the data of
+    /// a flush, is as any other.
     #[inline]
     pub(crate) fn insert(&mut self, requests: Fifo<Request>, park: &mut impl Park) {
         if requests.first_was_released() {
@@ -45,8 +45,8 @@ impl Held<Request> {
         plan.is_some_and(|plan| plan.turns().any_waits())
     }
 
-    /// [`Held::insert`] where rules have to be asked; not inlined, so that it costs nothing where none
-    /// have.
+    /// [`Held::insert`] where rules have to be asked; not inlined, so that it costs nothing where
+    /// none have.
     #[inline(never)]
     fn judge_all(&mut self, mut requests: Fifo<Request>, park: &mut impl Park) {
         while let Some(request) = requests.pop_front() {
@@ -54,7 +54,8 @@ impl Held<Request> {
         }
     }
 
-    /// Takes a request that the driver gave back. It went before, so it is first; and it asks no limits.
+    /// Takes a request that the driver gave back. It went before, so it is first; and it asks no
+    /// limits.
     #[cold]
     fn insert_again(&mut self, mut requests: Fifo<Request>) {
         while let Some(mut request) = requests.pop_front() {
@@ -93,15 +94,15 @@ impl Held<Request> {
         }
         let now_ns = clock.now_ns();
         if is_limited {
-            // INVARIANT: No request asks while an entry waits in a limit queue, or it might go before
-            // those that came earlier.
+            // INVARIANT: No request asks while an entry waits in a limit queue, or it might go
+            // before those that came earlier.
             self.hold_asking(now_ns);
         }
         self.enter(request, verdict.delay_ns, now_ns);
     }
 
-    /// Takes requests that arrive now, when all that the plan does to any is to have it ask limits, and
-    /// no request waits for one.
+    /// Takes requests that arrive now, when all that the plan does to any is to have it ask limits,
+    /// and no request waits for one.
     #[inline]
     fn ask_in_turn(&mut self, mut requests: Fifo<Request>) {
         requests.put_sets(|request| {
@@ -114,8 +115,8 @@ impl Held<Request> {
         self.ready.append(requests);
     }
 
-    /// Has the completions of waiting requests held, too, where a new rule of the plan says so. Those
-    /// whose completion is held already are judged again when they arrive.
+    /// Has the completions of waiting requests held, too, where a new rule of the plan says so.
+    /// Those whose completion is held already are judged again when they arrive.
     pub(crate) fn park_waiting(&mut self, park: &mut impl Park) {
         let Some(plan) = self.plan.clone() else {
             return;

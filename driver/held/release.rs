@@ -89,8 +89,8 @@ impl<E: HeldEntry> Held<E> {
             Admission::Refused(closed) => {
                 self.enter(entry, 0, now_ns);
                 self.close(limits, closed, now_ns);
-                // No entry asks any more. Of those that did, some may have other limits, which admit
-                // them, or be found to have no rules.
+                // No entry asks any more. Of those that did, some may have other limits, which
+                // admit them, or be found to have no rules.
                 self.pop_due(now_ns).or_else(|| self.ready.pop_front())
             }
         }
@@ -180,8 +180,8 @@ impl<E: HeldEntry> Held<E> {
 }
 
 impl Held<Parked> {
-    /// The next completion that may go at this time. Unless [`Held::has_expired`] at this time, none is
-    /// judged again.
+    /// The next completion that may go at this time. Unless [`Held::has_expired`] at this time,
+    /// none is judged again.
     pub(crate) fn pop_at(&mut self, now_ns: u64) -> Option<Parked> {
         let due = if self.waiting.count() > 0 {
             self.pop_due(now_ns)

@@ -11,8 +11,8 @@ use crate::{
 };
 
 impl Plan {
-    /// Asks these limits to admit one I/O with a ticket at `now_ns`, which is brought up to date where
-    /// a limit has seen a later time.
+    /// Asks these limits to admit one I/O with a ticket at `now_ns`, which is brought up to date
+    /// where a limit has seen a later time.
     ///
     /// As [`Plan::charge`], for an I/O that was refused before and may well be again.
     pub(crate) fn admit(&self, set: RuleSet, ticket: u32, now_ns: &mut u64) -> Admission {
@@ -41,11 +41,11 @@ impl Plan {
     }
 
     /// Has the limits of this set admit one I/O that goes at once, and counts it as
-    /// [`Plan::count_at_once`], if all have room for more than that in the windows of this time; else
-    /// nothing is counted, and the caller goes on to [`Plan::charge`].
+    /// [`Plan::count_at_once`], if all have room for more than that in the windows of this time;
+    /// else nothing is counted, and the caller goes on to [`Plan::charge`].
     ///
-    /// The set is not empty, and of a request that this plan has judged: if there is one rule, it is
-    /// that. The caller has seen that no entry waits for these limits.
+    /// The set is not empty, and of a request that this plan has judged: if there is one rule, it
+    /// is that. The caller has seen that no entry waits for these limits.
     #[inline]
     pub(crate) fn admit_at_once(
         &self,

@@ -2,9 +2,9 @@
 
 //! How many I/Os a window of time lets through.
 //!
-//! A window starts at a fixed multiple of its period and admits exactly its quota, whoever asks. Its
-//! state is one word, so that hardware queues can share it by compare-and-exchange alone; the caller
-//! brings the atomic word ([`Shared`]).
+//! A window starts at a fixed multiple of its period and admits exactly its quota, whoever asks.
+//! Its state is one word, so that hardware queues can share it by compare-and-exchange alone; the
+//! caller brings the atomic word ([`Shared`]).
 
 use super::{
     units::NS_PER_US,
@@ -64,8 +64,8 @@ impl Limit {
         }
     }
 
-    /// Whether windows of both limits begin and end at the same times, so that a count of one is good
-    /// for the other.
+    /// Whether windows of both limits begin and end at the same times, so that a count of one is
+    /// good for the other.
     pub fn same_windows(&self, other: &Self) -> bool {
         self.period_ns == other.period_ns
     }
@@ -75,7 +75,8 @@ impl Limit {
         Window::new(self.number(now_ns), 0)
     }
 
-    /// Asks for one I/O in the window of this number, which is the one of a time read after `window` or the same window.
+    /// Asks for one I/O in the window of this number, which is the one of a time read after
+    /// `window` or the same window.
     pub const fn answer(&self, window: Window, number: u64) -> Answer {
         if !window.same_number(number) {
             return Answer::Admit(Window::new(number, 1));
@@ -126,8 +127,8 @@ impl Limit {
         self.look(shared, now_ns, &read_clock).map(|_| ())
     }
 
-    /// Counts one I/O if the window of this time is the present one and has room for more than that;
-    /// false if it was not counted, and [`Limit::charge`] knows what to do.
+    /// Counts one I/O if the window of this time is the present one and has room for more than
+    /// that; false if it was not counted, and [`Limit::charge`] knows what to do.
     #[inline]
     pub fn charge_quickly(&self, shared: &impl Shared, now_ns: u64) -> bool {
         let number = self.number(now_ns);
@@ -184,7 +185,8 @@ impl Limit {
             *now_ns = read_clock().max(*now_ns);
             number = self.number(*now_ns);
         }
-        // A word may be newer than the caller's time, but a time read after the word is never in a window before it.
+        // A word may be newer than the caller's time, but a time read after the word is never in a
+        // window before it.
         match self.answer(window, number) {
             Answer::Admit(next) => Ok((window, next, number)),
             Answer::Wait(until_ns) => Err(Refused { until_ns }),
@@ -312,7 +314,8 @@ mod tests {
             }
         }
 
-        /// Charging quickly, and in full where that refuses, is charging in full; and what is taken back was never there.
+        /// Charging quickly, and in full where that refuses, is charging in full; and what is taken
+        /// back was never there.
         #[test]
         fn charging_quickly_is_charging(
             period_us in 1u32..50, quota in 1u32..6,
@@ -341,7 +344,8 @@ mod tests {
             }
         }
 
-        /// Several queues that share a word by compare-and-exchange, in any order of loads and exchanges.
+        /// Several queues that share a word by compare-and-exchange, in any order of loads and
+        /// exchanges.
         #[test]
         fn shared_windows_never_exceed_their_quota(
             quota in 1u32..4, schedule in prop::collection::vec((0usize..3, 0u8..4, 0u64..700), 1..400),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The driver's own files that hold requests and count limits, compiled on the host and checked against plain models.
+//! The driver's own files that hold requests and count limits, compiled on the host and checked
+//! against plain models.
 //!
 //! What is checked, and by which command:
 //!
@@ -17,10 +18,11 @@
 //!   of the threads' steps, as far as three interruptions make them, and with old values where nothing orders a load. By
 //!   `tests/model/run loom`.
 //!
-//! `extern crate self as kernel` gives the driver's files what they want of the kernel crate, from [`shim`]: memory, atomic
-//! words, a clock that tests set, and search trees as the kernel's. [`elevator::block_layer`] makes requests and takes them
-//! back; [`elevator::bios`] is the device that serves them. Not here are the scheduler, with its lock and its timer, and
-//! the configuration: guests test these.
+//! `extern crate self as kernel` gives the driver's files what they want of the kernel crate, from
+//! [`shim`]: memory, atomic words, a clock that tests set, and search trees as the kernel's.
+//! [`elevator::block_layer`] makes requests and takes them back; [`elevator::bios`] is the device
+//! that serves them. Not here are the scheduler, with its lock and its timer, and the
+//! configuration: guests test these.
 //!
 //! Unsafe code stands where the kernel's C would: in [`shim`] and in [`elevator`].
 

@@ -45,7 +45,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// What is due first comes first, and of those that are due at the same time the one that came first.
+    /// What is due first comes first, and of those that are due at the same time the one that came
+    /// first.
     #[test]
     fn times_come_out_as_sorted(steps in steps()) {
         let mut queue = TimeQueue::new();
@@ -114,8 +115,8 @@ proptest! {
         prop_assert!(plain.is_empty());
     }
 
-    /// Also where more sets of limits come at a time than there are queues: no request is lost, and each
-    /// queue keeps the order.
+    /// Also where more sets of limits come at a time than there are queues: no request is lost, and
+    /// each queue keeps the order.
     #[test]
     fn limit_queues_lose_nothing(requests in prop::collection::vec((1u64..40, 0u64..50), 0..200), closed_ns in 0u64..60) {
         let mut queues = LimitQueues::new();

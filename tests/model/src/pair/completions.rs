@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What becomes of requests that are dispatched: the device serves them, and their completions may be held.
+//! What becomes of requests that are dispatched: the device serves them, and their completions may
+//! be held.
 
 use super::{Memory, Pair};
 use crate::{
@@ -20,7 +21,8 @@ pub(super) struct Parker<'a> {
     pub(super) asked: RefCell<Asked>,
 }
 
-/// Of which requests the completion was to be held, in this order, and what became of that; `None` if it need not be held.
+/// Of which requests the completion was to be held, in this order, and what became of that; `None`
+/// if it need not be held.
 pub(super) type Asked = Vec<(u64, Option<Outcome>)>;
 
 impl Park for Parker<'_> {
