@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The completions that a hardware queue holds: when they go, and who ends them.
+//! The completions that a hardware queue holds: when they go, and where they end.
 
 use crate::{
-    elevator::{Fifo, HwQueue},
-    hold::Hold,
-    io::{Held, Parked},
+    elevator::{Fifo, Hctx},
+    held::Held,
+    held_entry::{HeldEntry, Parked},
+    ioem::Ioem,
     memory::Allowance,
     plan::Plan,
-    scheduler::Ioem,
     sys::{
         atomic::{fence, AtomicBool, Relaxed, SeqCst},
         clock::now_ns,
@@ -24,7 +24,7 @@ use kernel::{
     time::{delay::fsleep, Delta},
 };
 
-/// How many completions are ended at a time, before others get their turn.
+/// How many completions are ended at a time, before other work gets its turn.
 const BATCH: usize = 64;
 
 /// How many completions queue up for each set of limits in an interrupt. The worker has no bound.
@@ -39,32 +39,32 @@ const LOOK_AGAIN_NS: u64 = 100_000_000;
 #[cfg(not(CONFIG_SMP))]
 compile_error!("ioem needs a kernel for several processors");
 
-/// The completions of one hardware queue that are held, under a lock of their own: there may be very many, and who submits I/O does not
-/// wait while all of them are judged again.
+/// The completions of one hardware queue that are held, under a lock of their own: there may be
+/// very many, and submitters do not wait while all of them are judged again.
 #[pin_data]
 pub(crate) struct Completions {
     #[pin]
-    held: SpinLock<Hold<Parked>>,
+    held: SpinLock<Held<Parked>>,
     /// The memory that they take, those included that have not arrived yet.
     pub(crate) allowance: Allowance,
-    /// Whether any waits, for who may not lock. Written under the lock.
+    /// Whether any waits, for readers that may not lock. Written under the lock.
     any_waits: AtomicBool,
 }
 
 /// The lock is held.
-type Locked<'a> = Guard<'a, Hold<Parked>, SpinLockBackend>;
+type Locked<'a> = Guard<'a, Held<Parked>, SpinLockBackend>;
 
 impl Completions {
     /// None.
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            held <- new_spinlock!(Hold::new(), "ioem_completions"),
+            held <- new_spinlock!(Held::new(), "ioem_completions"),
             allowance: Allowance::new(),
             any_waits: AtomicBool::new(false),
         })
     }
 
-    /// Locks them, to look at those that are held.
+    /// Locks them, to look at them.
     pub(crate) fn lock(&self) -> Locked<'_> {
         self.held.lock()
     }
@@ -72,14 +72,14 @@ impl Completions {
     /// Whether any waits. Any context.
     #[inline]
     pub(crate) fn any_waits(&self) -> bool {
-        // Relaxed: who sees a change late is as good as one who came before.
+        // Relaxed: a reader that sees a change late is as good as one that came before it.
         self.any_waits.load(Relaxed)
     }
 
     /// Follows another plan, and judges all again. Gives back the old plan.
     pub(crate) fn follow(
         &self,
-        hw_queue: &HwQueue<Ioem>,
+        hw_queue: &Hctx<Ioem>,
         plan: Option<Arc<Plan>>,
     ) -> Option<Arc<Plan>> {
         let mut held = self.held.lock();
@@ -89,27 +89,28 @@ impl Completions {
     }
 
     /// Judges all again, after a rule has ended or got another end.
-    pub(crate) fn judge_again(&self, hw_queue: &HwQueue<Ioem>) {
+    pub(crate) fn judge_again(&self, hw_queue: &Hctx<Ioem>) {
         let mut held = self.held.lock();
         held.judge_again(now_ns());
         self.unlock(held, hw_queue);
     }
 
     /// Lets all go, and waits until they have. The queue is frozen.
-    pub(crate) fn stop(&self, hw_queue: &HwQueue<Ioem>) {
+    pub(crate) fn stop(&self, hw_queue: &Hctx<Ioem>) {
         let mut held = self.held.lock();
         take_arrivals(&mut held, hw_queue);
         let old = held.follow(None);
         self.unlock(held, hw_queue);
         drop(old);
-        // They end where all others do, and not here, where some that are told of an end would do more than they may.
+        // They end where completions always do. Here, the disk's own code that is called at the end
+        // of some would do more than it may.
         while !self.held.lock().is_empty() || hw_queue.has_departures() {
             fsleep(Delta::from_micros(20));
         }
     }
 
     /// As [`Elevator::release`](crate::elevator::Elevator::release).
-    pub(crate) fn release(&self, hw_queue: &HwQueue<Ioem>, in_interrupt: bool) {
+    pub(crate) fn release(&self, hw_queue: &Hctx<Ioem>, in_interrupt: bool) {
         if !in_interrupt {
             let mut held = self.held.lock();
             take_arrivals(&mut held, hw_queue);
@@ -125,7 +126,7 @@ impl Completions {
         let Some(mut held) = self.held.try_lock() else {
             return hw_queue.kick();
         };
-        // To judge many again takes too long for an interrupt, and so does it to have very many queue up.
+        // An interrupt has no time to judge many again, or to have very many queue up.
         let now_ns = now_ns();
         if held.has_expired(now_ns) || !held.queue_all_up(now_ns, MOST_QUEUED_UP) {
             drop(held);
@@ -134,7 +135,7 @@ impl Completions {
         let mut done = self.pop(&mut held, hw_queue, now_ns);
         let releases = self.set_release(&mut held, hw_queue);
         drop(held);
-        // Completions that the worker has taken out meanwhile come before these.
+        // Completions that the worker has taken out since come before these.
         hw_queue.take_departures(Parked::complete);
         while let Some(parked) = done.pop_front() {
             parked.complete();
@@ -142,9 +143,10 @@ impl Completions {
         release_now(hw_queue, releases);
     }
 
-    /// Takes completions that may go at this time, some at a time. While the queue is frozen or about to be, all may: only their
-    /// submitters wait for them then, and whoever freezes the queue may wait for these, as when the disk is gone.
-    fn pop(&self, held: &mut Hold<Parked>, hw_queue: &HwQueue<Ioem>, now_ns: u64) -> Fifo<Parked> {
+    /// Takes completions that may go at this time, some at a time. While the queue is frozen or
+    /// about to be, all may: only their submitters wait for them then, and whoever freezes the
+    /// queue may wait for these, as when the disk is gone.
+    fn pop(&self, held: &mut Held<Parked>, hw_queue: &Hctx<Ioem>, now_ns: u64) -> Fifo<Parked> {
         let mut done = Fifo::new();
         for _ in 0..BATCH {
             let popped = if hw_queue.is_freezing() {
@@ -161,20 +163,22 @@ impl Completions {
         done
     }
 
-    /// Ends what changes which are held: the first that may go is released at its time.
-    fn unlock(&self, mut held: Locked<'_>, hw_queue: &HwQueue<Ioem>) {
+    /// Unlocks after a change, so that the first completion that may go is released at its time.
+    fn unlock(&self, mut held: Locked<'_>, hw_queue: &Hctx<Ioem>) {
         let releases = self.set_release(&mut held, hw_queue);
         drop(held);
         release_now(hw_queue, releases);
     }
 
-    /// Asks the timer to release the first completion that may go. True if some may go already: then the caller asks when it has given
-    /// up the lock, which the timer's soft interrupt would find taken.
+    /// Asks the timer to release the first completion that may go. True if some may go already:
+    /// then the caller asks when it has given up the lock, which the timer's soft interrupt would
+    /// find taken.
     #[must_use = "completions that may go now are to be released now"]
-    fn set_release(&self, held: &mut Hold<Parked>, hw_queue: &HwQueue<Ioem>) -> bool {
-        held.settle();
-        self.any_waits.store(held.held() > 0, Relaxed);
-        // A freeze looks at that word after it has begun, and this looks whether one has after that: one of both sees the other.
+    fn set_release(&self, held: &mut Held<Parked>, hw_queue: &Hctx<Ioem>) -> bool {
+        held.set_published();
+        self.any_waits.store(held.count() > 0, Relaxed);
+        // A freeze looks at that word after it has begun, and this looks whether one has after
+        // that: one of both sees the other.
         fence(SeqCst);
         if hw_queue.has_departures() {
             return true;
@@ -187,14 +191,15 @@ impl Completions {
             return true;
         }
         let next_ns = next_ns.min(now_ns.saturating_add(LOOK_AGAIN_NS));
-        // Also if it was asked before: who came in between may have had it wake earlier, and found nothing that may go.
+        // Also if it was asked before: it may have woken earlier for another completion, and found
+        // nothing that may go.
         hw_queue.release_at(next_ns);
         false
     }
 }
 
-/// Takes in completions that have arrived, and judges all again if a rule has ended.
-fn take_arrivals(held: &mut Hold<Parked>, hw_queue: &HwQueue<Ioem>) {
+/// Takes completions that have arrived, and judges all again if a rule has ended.
+fn take_arrivals(held: &mut Held<Parked>, hw_queue: &Hctx<Ioem>) {
     hw_queue.take_arrivals(|parked| held.arrive(parked));
     let now_ns = now_ns();
     if held.has_expired(now_ns) {
@@ -202,8 +207,9 @@ fn take_arrivals(held: &mut Hold<Parked>, hw_queue: &HwQueue<Ioem>) {
     }
 }
 
-/// Has completions released that may go now, if there are any. Without the lock: see [`Completions::set_release`].
-fn release_now(hw_queue: &HwQueue<Ioem>, releases: bool) {
+/// Has completions released that may go now, if there are any. Without the lock: see
+/// [`Completions::set_release`].
+fn release_now(hw_queue: &Hctx<Ioem>, releases: bool) {
     if releases {
         hw_queue.release_at(now_ns());
     }

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! All injections, all disks that are on the scheduler, and how a change of the first reaches the second.
+//! All injections, all disks that are on the scheduler, and how a change of the first reaches the
+//! second.
 //!
-//! Everything here is under one mutex; its place in the lock order is told in [`crate::elevator`].
+//! Everything here is under one mutex; [`crate::elevator`] has its place in the lock order.
 
 use crate::{
-    elevator::{DiskInfo, Queue},
-    injection::{Injection, InjectionId, Term},
-    ledger::{Ledger, Totals},
+    disks::Disks,
+    elevator::Queue,
+    injection::{Draft, Injection, InjectionId},
+    ioem::Ioem,
+    lease::{end_ns_after, Lease},
     plan::Plan,
-    policy::{attributes::Attribute, settings::Settings},
-    rule::Order,
-    scheduler::{as_disk, HwState, Ioem},
+    policy::{attributes::Attribute, settings::Owner},
+    stats::Totals,
     sys::{clock::now_ns, no_io::NoIo},
 };
 use core::ops::{Deref, DerefMut};
@@ -20,31 +22,16 @@ use kernel::{
     sync::{Arc, ArcBorrow, GlobalGuard},
 };
 
-// The scheduler's callbacks and the root directory's (whose data the kernel crate cannot address unless it is zero-sized)
-// have nowhere else to find it. A mutex in a static must be initialized at run time, which the kernel crate calls unsafe:
-// this is the one place outside of `elevator/` and `sys/` that is.
+// The scheduler's callbacks and the root directory's (whose data the kernel crate cannot address
+// unless it is zero-sized) have nowhere else to find it. A mutex in a static must be initialized at
+// run time, which the kernel crate calls unsafe: this is the one place outside of `elevator/` that
+// is.
 kernel::sync::global_lock! {
     // SAFETY: `Lifetime::new` initializes it, before anything that locks it is registered.
     unsafe(uninit) static CONFIG: Mutex<Config> = Config::new();
 }
 
-/// A disk that is on the scheduler.
-struct Disk {
-    queue: Arc<Queue<Ioem>>,
-    info: DiskInfo,
-    plan: Option<Arc<Plan>>,
-    entries: KVec<Entry>,
-}
-
-/// What was counted for one injection.
-struct Entry {
-    injection: InjectionId,
-    ledger: Arc<Ledger>,
-    /// What was counted before counting began anew.
-    base: Totals,
-}
-
-/// What is configured, and for whom.
+/// The configured injections, and the disks that they may act on.
 pub(crate) struct Config {
     /// Whether any injection does anything.
     enabled: bool,
@@ -52,17 +39,17 @@ pub(crate) struct Config {
     is_asleep: bool,
     next_id: u64,
     injections: KVec<Injection>,
-    disks: KVec<Disk>,
+    disks: Disks,
 }
 
 /// What people may know of what an injection did.
-pub(crate) struct Stats<'a> {
+pub(crate) struct InjectionStats<'a> {
     pub(crate) active: bool,
     /// 0 if it has no end.
     pub(crate) remaining_ms: u64,
     pub(crate) errors: u64,
     pub(crate) totals: Totals,
-    disks: &'a [Disk],
+    disks: &'a Disks,
     injection: InjectionId,
 }
 
@@ -110,7 +97,7 @@ impl Lifetime {
 
 impl Drop for Lifetime {
     fn drop(&mut self) {
-        // A static is not dropped when a module goes, but its lists have memory even when they are empty.
+        // A static is not dropped when a module goes, but its lists may have memory.
         *lock() = Config::new();
     }
 }
@@ -122,7 +109,7 @@ impl Config {
             is_asleep: false,
             next_id: 0,
             injections: KVec::new(),
-            disks: KVec::new(),
+            disks: Disks::new(),
         }
     }
 
@@ -131,27 +118,28 @@ impl Config {
         self.enabled
     }
 
-    /// Lets all injections work, or none: then everything that is held goes at once, which needs no memory and cannot fail.
+    /// Lets all injections work, or none: then everything that is held goes at once, which needs no
+    /// memory and cannot fail.
     ///
     /// # Errors
     ///
     /// ENOMEM or ENOSPC, and nothing has changed.
     pub(crate) fn set_enabled(&mut self, enabled: bool) -> Result {
-        let before = core::mem::replace(&mut self.enabled, enabled);
-        if !enabled {
-            self.release_all();
-            return Ok(());
+        if enabled {
+            let plans = self.disks.prepare(drafts(true, &self.injections, None))?;
+            self.disks.follow(plans, self.is_asleep);
+        } else {
+            self.disks.follow_nothing(self.is_asleep);
         }
-        self.apply().inspect_err(|_| self.enabled = before)
+        self.enabled = enabled;
+        Ok(())
     }
 
-    /// Has all disks hold nothing while the machine sleeps, and follow their plans again afterwards.
-    /// Needs no memory.
+    /// Has all disks hold nothing while the machine sleeps, and follow their plans again
+    /// afterwards. Needs no memory.
     pub(crate) fn set_asleep(&mut self, is_asleep: bool) {
         self.is_asleep = is_asleep;
-        for disk in &self.disks {
-            disk.tell(is_asleep);
-        }
+        self.disks.tell(is_asleep);
     }
 
     /// Makes an injection, which does nothing yet.
@@ -163,32 +151,32 @@ impl Config {
         let id = InjectionId(self.next_id);
         let mut bytes = KVec::new();
         bytes.extend_from_slice(name.to_bytes(), GFP_KERNEL)?;
-        let injection = Injection::new(id, bytes, Term::new()?);
+        let injection = Injection::new(id, bytes, Lease::new()?);
         self.injections.push(injection, GFP_KERNEL)?;
         self.next_id = self.next_id.wrapping_add(1);
         Ok(id)
     }
 
-    /// Ends an injection. What it holds is judged again without it, at once; this cannot fail.
+    /// Ends an injection. The entries that it holds are judged again without it, at once; this
+    /// cannot fail.
     pub(crate) fn end_injection(&mut self, id: InjectionId) {
-        if let Some(place) = self.place_of(id) {
-            self.injections[place].term.end();
+        if let Ok(place) = self.place_of(id) {
+            self.injections[place].lease.end();
             // The place was just found.
             let _ = self.injections.remove(place);
         }
-        if self.apply().is_err() {
+        let drafts = drafts(self.enabled, &self.injections, None);
+        match self.disks.prepare(drafts) {
+            Ok(plans) => self.disks.follow(plans, self.is_asleep),
             // No memory for plans without it: the old ones know that it has ended.
-            self.judge_again(id);
+            Err(_) => self.disks.judge_again(id),
         }
-        for disk in self.disks.iter_mut() {
-            disk.entries.retain(|entry| entry.injection != id);
-        }
+        self.disks.forget(id);
     }
 
     /// The injection of this id.
     pub(crate) fn injection(&self, id: InjectionId) -> Result<&Injection> {
-        let place = self.place_of(id).ok_or(ENODEV)?;
-        Ok(&self.injections[place])
+        Ok(&self.injections[self.place_of(id)?])
     }
 
     /// The name of an injection's directory.
@@ -196,95 +184,114 @@ impl Config {
         self.injection(id).map_or("?", Injection::name)
     }
 
-    /// Sets one setting of an injection to what `text` says. It works for all I/O from now on, and what is held is judged
-    /// again.
+    /// Sets one setting of an injection to what `text` says. The setting works for all I/O from now
+    /// on, and held entries are judged again.
     ///
     /// # Errors
     ///
     /// EINVAL, ERANGE, ENOSPC or ENOMEM, and nothing has changed.
     pub(crate) fn set(&mut self, id: InjectionId, attribute: Attribute, text: &[u8]) -> Result {
-        let place = self.place_of(id).ok_or(ENODEV)?;
-        let injection = &mut self.injections[place];
-        let before = injection.settings;
-        injection.settings.set(attribute, text)?;
-        let sequence = injection.sequence;
-        if attribute == Attribute::Seed {
-            injection.sequence = sequence.wrapping_add(1);
-        }
+        let place = self.place_of(id)?;
+        let injection = &self.injections[place];
+        let mut settings = injection.settings;
+        settings.set(attribute, text)?;
+        let is_new_sequence = attribute == Attribute::Seed;
+        let sequence = injection.sequence.wrapping_add(is_new_sequence.into());
         // An end that has come must not keep the new plans from having the rule.
-        let starts = !before.enabled() && injection.settings.enabled();
-        let end_ns = injection.term.end_ns();
-        if attribute == Attribute::DurationMs || starts {
-            injection.renew();
-        }
-        if let Err(error) = self.apply() {
-            let injection = &mut self.injections[place];
-            injection.settings = before;
-            injection.sequence = sequence;
-            let renewed = injection.term.end_ns() != end_ns;
-            injection.term.set_end_ns(end_ns);
-            self.count_error(place, error);
-            if renewed {
-                // Those who have already seen the other end.
-                self.judge_again(id);
-            }
-            return Err(error);
-        }
+        let starts = !injection.settings.enabled() && settings.enabled();
+        let end_ns = if attribute == Attribute::DurationMs || starts {
+            end_ns_after(settings.duration_ns())
+        } else {
+            injection.lease.end_ns()
+        };
+        let draft = Draft {
+            settings: &settings,
+            sequence,
+            end_ns,
+            ..injection.draft()
+        };
+        let drafts = drafts(self.enabled, &self.injections, Some(draft));
+        let prepared = self.disks.prepare(drafts);
+
+        let injection = &mut self.injections[place];
+        let plans = prepared.inspect_err(|error| injection.count_error(*error))?;
+        // From here on nothing fails.
+        injection.settings = settings;
+        injection.sequence = sequence;
+        injection.lease.set_end_ns(end_ns);
+        self.disks.follow(plans, self.is_asleep);
         if attribute == Attribute::Times {
             let injection = &self.injections[place];
-            injection.term.set_times(injection.settings.times());
+            injection.lease.set_times(injection.settings.times());
         }
-        // What has changed there is in no plan, but followed by all.
+        // The lease is in no plan, but all follow it.
         if starts || matches!(attribute, Attribute::DurationMs | Attribute::Times) {
-            self.judge_again(id);
+            self.disks.judge_again(id);
         }
         Ok(())
     }
 
-    /// Sets whose I/O an injection is about: the cgroup of this id, and the path that was written for it.
+    /// Sets whose I/O an injection is about: the cgroup of this id, and the path that was written
+    /// for it.
     ///
     /// # Errors
     ///
     /// ENOSPC or ENOMEM, and nothing has changed.
     pub(crate) fn set_cgroup(&mut self, id: InjectionId, path: KVec<u8>, cgroup: u64) -> Result {
-        let place = self.place_of(id).ok_or(ENODEV)?;
-        let (path, cgroup) = self.injections[place].owner.swap_cgroup(path, cgroup);
-        self.apply().inspect_err(|error| {
-            let _ = self.injections[place].owner.swap_cgroup(path, cgroup);
-            self.count_error(place, *error);
+        let set = |owner: Owner| Owner { cgroup, ..owner };
+        self.set_owner(id, set, |injection| {
+            injection.owner.set_cgroup(path, cgroup)
         })
     }
 
-    /// Sets whose I/O an injection is about: the PID namespace of this id, and the process that was written for it.
+    /// Sets whose I/O an injection is about: the PID namespace of this id, and the process that was
+    /// written for it.
     ///
     /// # Errors
     ///
     /// ENOSPC or ENOMEM, and nothing has changed.
     pub(crate) fn set_pid_namespace(&mut self, id: InjectionId, pid: u32, ns: u64) -> Result {
-        let place = self.place_of(id).ok_or(ENODEV)?;
-        let (pid, ns) = self.injections[place].owner.swap_pid(pid, ns);
-        self.apply().inspect_err(|error| {
-            self.injections[place].owner.swap_pid(pid, ns);
-            self.count_error(place, *error);
+        let set = |owner: Owner| Owner {
+            pid_namespace: ns,
+            ..owner
+        };
+        self.set_owner(id, set, |injection| {
+            injection.owner.set_pid_namespace(pid, ns)
         })
     }
 
-    fn count_error(&mut self, place: usize, error: Error) {
-        if error == ENOMEM {
-            let errors = &mut self.injections[place].errors;
-            *errors = errors.saturating_add(1);
-        }
+    /// Sets the owner of an injection to what `set` makes of it, and then its files.
+    fn set_owner(
+        &mut self,
+        id: InjectionId,
+        set: impl FnOnce(Owner) -> Owner,
+        set_files: impl FnOnce(&mut Injection),
+    ) -> Result {
+        let place = self.place_of(id)?;
+        let injection = self.injections[place].draft();
+        let draft = Draft {
+            owner: set(injection.owner),
+            ..injection
+        };
+        let drafts = drafts(self.enabled, &self.injections, Some(draft));
+        let prepared = self.disks.prepare(drafts);
+
+        let injection = &mut self.injections[place];
+        let plans = prepared.inspect_err(|error| injection.count_error(*error))?;
+        set_files(injection);
+        self.disks.follow(plans, self.is_asleep);
+        Ok(())
     }
 
-    /// Counts what an injection did.
-    pub(crate) fn stats(&self, id: InjectionId) -> Result<Stats<'_>> {
+    /// What an injection did, counted.
+    pub(crate) fn stats(&self, id: InjectionId) -> Result<InjectionStats<'_>> {
         let injection = self.injection(id)?;
         let mut totals = injection.past;
-        for entry in self.disks.iter().filter_map(|disk| disk.entry(id)) {
-            totals += &entry.totals();
+        for (_, stats) in self.disks.stats_of(id) {
+            totals += &stats.totals();
         }
-        let remaining_ns = injection.term.remaining_ns(now_ns()).unwrap_or(0);
-        Ok(Stats {
+        let remaining_ns = injection.lease.remaining_ns(now_ns()).unwrap_or(0);
+        Ok(InjectionStats {
             active: self.enabled && injection.is_active(),
             remaining_ms: remaining_ns.div_ceil(1_000_000),
             errors: injection.errors,
@@ -296,37 +303,17 @@ impl Config {
 
     /// Begins to count anew.
     pub(crate) fn reset_stats(&mut self, id: InjectionId) -> Result {
-        let place = self.place_of(id).ok_or(ENODEV)?;
+        let place = self.place_of(id)?;
         self.injections[place].past = Totals::ZERO;
         self.injections[place].errors = 0;
-        for disk in self.disks.iter_mut() {
-            for entry in disk
-                .entries
-                .iter_mut()
-                .filter(|entry| entry.injection == id)
-            {
-                entry.base = entry.ledger.totals().base();
-            }
-        }
+        self.disks.reset_stats(id);
         Ok(())
     }
 
-    /// For each disk whose requests an injection delays, how many I/Os a second its tags and the mean
-    /// delay allow at most.
-    pub(crate) fn ceilings(&self, id: InjectionId) -> impl Iterator<Item = (&[u8], u64)> {
-        self.disks.iter().filter_map(move |disk| {
-            let plan = disk.plan.as_deref()?;
-            let delay_ns = plan.mean_delay_ns(id).filter(|delay_ns| *delay_ns > 0)?;
-            let iops = disk.queue.tags().saturating_mul(1_000_000_000) / delay_ns;
-            plan.holds_requests_of(id)
-                .then_some((disk.info.name(), iops))
-        })
-    }
-
-    fn place_of(&self, id: InjectionId) -> Option<usize> {
-        self.injections
-            .iter()
-            .position(|injection| injection.id == id)
+    fn place_of(&self, id: InjectionId) -> Result<usize> {
+        let mut injections = self.injections.iter();
+        let place = injections.position(|injection| injection.id == id);
+        place.ok_or(ENODEV)
     }
 
     /// A disk was switched to the scheduler.
@@ -335,158 +322,49 @@ impl Config {
     ///
     /// ENOMEM, and ENOSPC if too many injections would act on it.
     pub(crate) fn attach(&mut self, queue: ArcBorrow<'_, Queue<Ioem>>) -> Result {
-        let mut disk = Disk {
-            queue: queue.into(),
-            info: queue.disk_info(),
-            plan: None,
-            entries: KVec::new(),
-        };
-        disk.plan = disk.plan_for(if self.enabled { &self.injections } else { &[] })?;
-        self.disks.push(disk, GFP_KERNEL)?;
-        Ok(())
+        let drafts = drafts(self.enabled, &self.injections, None);
+        self.disks.add(queue, drafts)
     }
 
     /// A disk leaves the scheduler.
     pub(crate) fn detach(&mut self, queue: &Queue<Ioem>) {
-        let left = |disk: &Disk| core::ptr::eq(&*disk.queue, queue);
-        for disk in self.disks.iter().filter(|disk| left(disk)) {
-            for injection in self.injections.iter_mut() {
-                if let Some(entry) = disk.entry(injection.id) {
-                    injection.past += &entry.totals();
-                }
+        for injection in self.injections.iter_mut() {
+            if let Some(stats) = self.disks.stats_on(queue, injection.id) {
+                injection.past += &stats.totals();
             }
         }
-        self.disks.retain(|disk| !left(disk));
+        self.disks.remove(queue);
     }
 
-    /// Visits all disks that are on the scheduler.
-    pub(crate) fn for_each_queue(&self, mut visit: impl FnMut(&Queue<Ioem>)) {
-        self.disks.iter().for_each(|disk| visit(&disk.queue));
+    /// The disks that are on the scheduler.
+    pub(crate) fn disks(&self) -> &Disks {
+        &self.disks
     }
 
     /// The plan that a disk follows.
     pub(crate) fn plan_of(&self, queue: &Queue<Ioem>) -> Option<Arc<Plan>> {
-        let disk = self
-            .disks
-            .iter()
-            .find(|disk| core::ptr::eq(&*disk.queue, queue))?;
-        disk.plan.clone().filter(|_| !self.is_asleep)
-    }
-
-    /// Brings the plans of all disks up to date: all of them, or on an error none.
-    fn apply(&mut self) -> Result {
-        let mut plans = KVec::with_capacity(self.disks.len(), GFP_KERNEL)?;
-        let Self {
-            enabled,
-            injections,
-            disks,
-            ..
-        } = self;
-        let active: &[Injection] = if *enabled { injections } else { &[] };
-        for disk in disks.iter_mut() {
-            plans.push(disk.plan_for(active)?, GFP_KERNEL)?;
-        }
-        // From here on nothing fails.
-        for (disk, plan) in self.disks.iter_mut().zip(plans) {
-            if !Plan::same(plan.as_deref(), disk.plan.as_deref()) {
-                disk.plan = plan;
-                disk.tell(self.is_asleep);
-            }
-        }
-        Ok(())
-    }
-
-    /// Has everything judged again that an injection may hold, since its end has changed.
-    fn judge_again(&self, id: InjectionId) {
-        for disk in &self.disks {
-            if disk.plan.as_ref().is_some_and(|plan| plan.has(id)) {
-                disk.queue.for_each_hw_queue(HwState::judge_again);
-            }
-        }
-    }
-
-    fn release_all(&mut self) {
-        for disk in self.disks.iter_mut() {
-            disk.plan = None;
-            disk.tell(self.is_asleep);
-        }
+        self.disks.plan_of(queue).filter(|_| !self.is_asleep)
     }
 }
 
-impl Disk {
-    /// Has all hardware queues follow the plan, or none while the machine sleeps. One that is added
-    /// just now takes it when it gets the lock.
-    fn tell(&self, is_asleep: bool) {
-        self.queue.for_each_hw_queue(|hw_queue| {
-            HwState::follow(hw_queue, self.plan.clone().filter(|_| !is_asleep));
-        });
-    }
-
-    /// The plan that these injections make for this disk; where they count is made ready, too.
-    fn plan_for(&mut self, injections: &[Injection]) -> Result<Option<Arc<Plan>>> {
-        let now_ns = now_ns();
-        for injection in injections {
-            if self.is_reached_by(injection, now_ns) && self.entry(injection.id).is_none() {
-                let entry = Entry {
-                    injection: injection.id,
-                    ledger: Ledger::new(self.info.hw_queues)?,
-                    base: Totals::ZERO,
-                };
-                self.entries.push(entry, GFP_KERNEL)?;
-            }
-        }
-        let orders = injections
-            .iter()
-            .filter(|injection| self.is_reached_by(injection, now_ns))
-            .filter_map(|injection| self.order(injection));
-        Plan::new(orders, self.plan.as_deref())
-    }
-
-    /// Whether an injection can do something to this disk.
-    fn is_reached_by(&self, injection: &Injection, now_ns: u64) -> bool {
-        let settings = &injection.settings;
-        (settings.delay().is_some() || settings.limit().is_some())
-            && injection.term.is_open(now_ns)
-            && settings.reaches(&as_disk(&self.info))
-    }
-
-    fn order<'a>(&'a self, injection: &'a Injection) -> Option<Order<'a>> {
-        let settings: &Settings = &injection.settings;
-        let filter = settings.filter(&as_disk(&self.info), injection.owner.owner)?;
-        Some(Order {
-            injection: injection.id,
-            filter,
-            gate: settings.gate(),
-            way: settings.way(),
-            delay: settings.delay(),
-            limit: settings.limit(),
-            seed: settings.seed(),
-            sequence: injection.sequence,
-            term: &injection.term,
-            ledger: &self.entry(injection.id)?.ledger,
-        })
-    }
-
-    fn entry(&self, id: InjectionId) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.injection == id)
-    }
+/// What plans are made of: each injection as it is, but for one that is `changed`; none if none may
+/// do anything.
+fn drafts<'a>(
+    enabled: bool,
+    injections: &'a [Injection],
+    changed: Option<Draft<'a>>,
+) -> impl Iterator<Item = Draft<'a>> + Clone {
+    let active = if enabled { injections } else { &[] };
+    active.iter().map(move |injection| {
+        let changed = changed.filter(|draft| draft.injection == injection.id);
+        changed.unwrap_or_else(|| injection.draft())
+    })
 }
 
-impl Entry {
-    /// What was counted since counting began.
-    fn totals(&self) -> Totals {
-        let mut totals = self.ledger.totals();
-        totals -= &self.base;
-        totals
-    }
-}
-
-impl Stats<'_> {
-    /// What was counted on each disk that is on the scheduler.
+impl InjectionStats<'_> {
+    /// The counts on each disk that is on the scheduler.
     pub(crate) fn by_disk(&self) -> impl Iterator<Item = (&[u8], Totals)> {
-        self.disks.iter().filter_map(|disk| {
-            let entry = disk.entry(self.injection)?;
-            Some((disk.info.name(), entry.totals()))
-        })
+        let stats = self.disks.stats_of(self.injection);
+        stats.map(|(disk, stats)| (disk, stats.totals()))
     }
 }

@@ -2,24 +2,26 @@
 
 //! The files by which people configure injections: `/sys/kernel/config/ioem`.
 //!
-//! One directory is one injection. A value is text with one optional newline; what is not of the expected form gets EINVAL,
-//! what is out of range ERANGE, and nothing changes. What `cat` prints, `echo` accepts.
+//! One directory is one injection. A value is text with one optional newline; what is not of the
+//! expected form gets EINVAL, what is out of range ERANGE, and nothing changes. What `cat` prints,
+//! `echo` accepts.
 //!
 //! C header: [`include/linux/configfs.h`](srctree/include/linux/configfs.h)
 
-// For `THIS_MODULE`, which `configfs_attrs!` of Linux 7.2 takes from here, and which later kernels do not have.
+// For `THIS_MODULE`, which `configfs_attrs!` of Linux 7.2 takes from here, and which later kernels
+// do not have.
 #[allow(unused_imports)]
 use crate::*;
 use crate::{
-    config::{self, Config, Stats},
+    config::{self, Config, InjectionStats},
     injection::{InjectionId, OwnerFiles},
-    ledger::{Count, Totals},
     memory,
     policy::{
         attributes::{attributes, Attribute},
         histogram::end_us,
         parse::{line, number, ParseError},
     },
+    stats::{Count, Totals},
     text::{self, Lines},
 };
 use core::fmt::Display;
@@ -36,8 +38,8 @@ const INTERFACE_VERSION: u32 = 1;
 
 /// The directory `ioem`.
 ///
-/// It must stay zero-sized: the kernel crate finds the data of a subsystem's own directory at the place where those of a
-/// subdirectory would be.
+/// It must stay zero-sized: the kernel crate finds the data of a subsystem's own directory at the
+/// place where those of a subdirectory would be.
 #[pin_data]
 pub(crate) struct Root {}
 
@@ -129,7 +131,8 @@ impl AttributeOperations<2> for Root {
     }
 }
 
-/// The directory of an injection. configfs drops it within `rmdir`, since an open file holds no reference of it.
+/// The directory of an injection. configfs drops it within `rmdir`, since an open file holds no
+/// reference of it.
 pub(crate) struct Directory {
     injection: InjectionId,
 }
@@ -209,8 +212,9 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
     }
 }
 
-/// The longest text of a value. configfs takes a byte less than a page at a time: the rest of something longer would come as the
-/// next value, and a text that just fits would be too long with the newline that is shown after it.
+/// The longest text of a value. configfs takes a byte less than a page at a time: the rest of
+/// something longer would come as the next value, and a text that just fits would be too long with
+/// the newline that is shown after it.
 const LONGEST: usize = PAGE_SIZE - 3;
 
 /// What was written, if that is known to be all.
@@ -239,7 +243,7 @@ fn named_counts(totals: &Totals) -> [(&'static str, u64); 7] {
     ]
 }
 
-fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &Stats<'_>) -> usize {
+fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &InjectionStats<'_>) -> usize {
     let mut lines = Lines::new(page);
     lines.add(core::format_args!("active {}", u8::from(stats.active)));
     lines.add(core::format_args!("remaining_ms {}", stats.remaining_ms));
@@ -265,7 +269,7 @@ fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &Stats<'_>) -> usize {
 
 fn show_ceiling(page: &mut [u8; PAGE_SIZE], config: &Config, id: InjectionId) -> usize {
     let mut lines = Lines::new(page);
-    for (disk, iops) in config.ceilings(id) {
+    for (disk, iops) in config.disks().ceilings(id) {
         let disk = core::str::from_utf8(disk).unwrap_or("");
         lines.add(core::format_args!("{disk} {iops}"));
     }

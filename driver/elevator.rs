@@ -4,7 +4,7 @@
 //!
 //! A scheduler implements [`Elevator`]; a [`Registration`] makes it available to every blk-mq disk.
 //! The block layer then makes one [`Queue`] for each disk that is switched to it, and in it one
-//! [`HwQueue`] for each of the disk's hardware queues. Requests come and go as owned [`Request`]s.
+//! [`Hctx`] for each of the disk's hardware queues. Requests come and go as owned [`Request`]s.
 //!
 //! What is not supported: merging of requests with each other, per-task data (`icq`), writable
 //! sysfs attributes.
@@ -43,7 +43,7 @@ mod entry;
 mod fifo;
 mod files;
 mod flags;
-mod hw_queue;
+mod hctx;
 mod layouts;
 mod parked;
 mod queue;
@@ -61,7 +61,7 @@ pub(crate) use self::{
     fifo::Fifo,
     files::{Asked, DebugFile, QueueFile, ShowHwQueues, ShowQueue},
     flags::OpFlags,
-    hw_queue::HwQueue,
+    hctx::Hctx,
     parked::Parked,
     queue::{DiskInfo, Queue},
     record::Parking,
@@ -84,14 +84,14 @@ pub(crate) trait Elevator: Sized + 'static {
     const DEBUG_FILES: &'static [DebugFile<Self>] = &[];
 
     /// The scheduler's data for one hardware queue.
-    type HwQueue: Send + Sync;
+    type HctxData: Send + Sync;
     /// The scheduler's data in a request.
     type RequestData: RequestData;
     /// The scheduler's data of a completion that it holds.
     type CompletionData: Copy + Send;
 
     /// Makes the data of a hardware queue; [`Elevator::start_hw_queue`] follows.
-    fn new_hw_queue() -> impl PinInit<Self::HwQueue, Error>;
+    fn new_hw_queue() -> impl PinInit<Self::HctxData, Error>;
 
     /// The disk is on this scheduler from now on. Its hardware queues follow one by one.
     ///
@@ -104,7 +104,7 @@ pub(crate) trait Elevator: Sized + 'static {
 
     /// Called before the first request comes to this hardware queue, which
     /// [`Queue::for_each_hw_queue`] already visits.
-    fn start_hw_queue(_queue: &Queue<Self>, _hw_queue: &HwQueue<Self>) {}
+    fn start_hw_queue(_queue: &Queue<Self>, _hw_queue: &Hctx<Self>) {}
 
     /// The disk leaves this scheduler. No request is left, and the hardware queues are gone.
     fn stop_queue(_queue: &Queue<Self>) {}
@@ -112,31 +112,31 @@ pub(crate) trait Elevator: Sized + 'static {
     /// The disk leaves this scheduler, or changes its hardware queues: no request is left, none
     /// will come, and the block layer calls nothing else for this one. The scheduler has to end all
     /// completions that it holds.
-    fn stop_hw_queue(_hw_queue: &HwQueue<Self>) {}
+    fn stop_hw_queue(_hw_queue: &Hctx<Self>) {}
 
     /// Puts I/O that is being submitted into a request that this hardware queue has, if it can;
     /// true if it has. Then there is no request of its own for it.
-    fn bio_merge(_hw_queue: &HwQueue<Self>, _bio: Bio<'_>) -> bool {
+    fn bio_merge(_hw_queue: &Hctx<Self>, _bio: Bio<'_>) -> bool {
         false
     }
 
     /// What becomes of a request with these flags that is made now.
     #[inline]
-    fn prepare_request(_hw_queue: &HwQueue<Self>, _flags: OpFlags) -> Prepared<Self::RequestData> {
+    fn prepare_request(_hw_queue: &Hctx<Self>, _flags: OpFlags) -> Prepared<Self::RequestData> {
         Prepared::default()
     }
 
     /// A completion that the scheduler holds has arrived: the device has served the request.
     fn completion_arrives(_parked: &mut Parked<Self::CompletionData>) {}
 
-    /// Takes completions that have arrived ([`HwQueue::take_arrivals`]) and ends those that are
-    /// due: after the first that arrives, when [`HwQueue::kick`] asks for it, and at the time of
-    /// [`HwQueue::release_at`]. In a soft interrupt it must not wait for a lock that others hold
+    /// Takes completions that have arrived ([`Hctx::take_arrivals`]) and ends those that are
+    /// due: after the first that arrives, when [`Hctx::kick`] asks for it, and at the time of
+    /// [`Hctx::release_at`]. In a soft interrupt it must not wait for a lock that others hold
     /// without keeping interrupts away. A scheduler that parks no completion is never called.
-    fn release(_hw_queue: &HwQueue<Self>, _in_interrupt: bool) {}
+    fn release(_hw_queue: &Hctx<Self>, _in_interrupt: bool) {}
 
     /// Visits all disks that are on this scheduler, from [`Elevator::start_queue`] to
-    /// [`Elevator::stop_queue`]: [`HwQueue::must_drain`] becomes true where a processor goes offline.
+    /// [`Elevator::stop_queue`]: [`Hctx::must_drain`] becomes true where a processor goes offline.
     /// A scheduler whose requests all may go at once need not visit any.
     fn for_each_queue(_visit: impl FnMut(&Queue<Self>)) {}
 
@@ -145,14 +145,14 @@ pub(crate) trait Elevator: Sized + 'static {
     ///
     /// A request that the driver gave back comes alone (`blk_mq_requeue_work`). Several together
     /// were plugged, and are new (`blk_mq_dispatch_list`).
-    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Fifo<Request<Self::RequestData>>);
+    fn insert_requests(hw_queue: &Hctx<Self>, requests: Fifo<Request<Self::RequestData>>);
 
     /// Gives the next request for the driver, if one may go now.
-    fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request<Self::RequestData>>;
+    fn dispatch_request(hw_queue: &Hctx<Self>) -> Option<Request<Self::RequestData>>;
 
     /// Whether [`Elevator::dispatch_request`] would give a request now.
     ///
     /// After a wrong "yes" the block layer asks again every 3 ms; after a wrong "no" only when
     /// something else runs the queue.
-    fn has_work(hw_queue: &HwQueue<Self>) -> bool;
+    fn has_work(hw_queue: &Hctx<Self>) -> bool;
 }

@@ -3,22 +3,15 @@
 //! One injection: its settings, whose I/O it is about, and how long it lasts.
 
 use crate::{
-    ledger::Totals,
+    lease::Lease,
     policy::{
         parse::{line, number},
         settings::{Owner, Settings},
     },
-    sys::{
-        atomic::{AtomicU32, AtomicU64, Relaxed},
-        cgroup::cgroup_id,
-        clock::{now_ns, Clock},
-        pid_namespace::pid_namespace_id,
-    },
+    stats::Totals,
+    sys::{cgroup::cgroup_id, clock::now_ns, pid_namespace::pid_namespace_id},
 };
 use kernel::{prelude::*, sync::Arc};
-
-/// The time of an end that never comes.
-const NEVER: u64 = u64::MAX;
 
 /// The greatest number of a process (`PID_MAX_LIMIT`).
 const MOST_PID: u32 = 4_194_304;
@@ -37,9 +30,9 @@ pub(crate) struct Injection {
     pub(crate) name: KVec<u8>,
     pub(crate) settings: Settings,
     pub(crate) owner: OwnerFiles,
-    /// Grows when the sequence of draws is to begin anew.
+    /// Grows when the sequence of draws begins anew.
     pub(crate) sequence: u64,
-    pub(crate) term: Arc<Term>,
+    pub(crate) lease: Arc<Lease>,
     /// What was counted on disks that have left the scheduler.
     pub(crate) past: Totals,
     /// How many changes have found no memory.
@@ -47,16 +40,16 @@ pub(crate) struct Injection {
 }
 
 impl Injection {
-    /// An injection that does nothing yet. It is large, and nothing here can fail, so that it is
-    /// made where it is kept.
-    pub(crate) fn new(id: InjectionId, name: KVec<u8>, term: Arc<Term>) -> Self {
+    /// An injection that does nothing yet. It is large, and nothing here can fail, so that the
+    /// compiler makes it where it is kept.
+    pub(crate) fn new(id: InjectionId, name: KVec<u8>, lease: Arc<Lease>) -> Self {
         Self {
             id,
             name,
             settings: Settings::new(),
             owner: OwnerFiles::default(),
             sequence: 0,
-            term,
+            lease,
             past: Totals::ZERO,
             errors: 0,
         }
@@ -69,102 +62,42 @@ impl Injection {
 
     /// Whether it may do anything now.
     pub(crate) fn is_active(&self) -> bool {
-        self.settings.enabled() && self.term.is_open(now_ns()) && !self.term.is_used_up()
+        self.settings.enabled() && self.lease.is_open(now_ns()) && !self.lease.is_used_up()
     }
 
-    /// Begins its life time anew.
-    pub(crate) fn renew(&self) {
-        let end_ns = self.settings.duration_ns();
-        let end_ns = end_ns.map_or(NEVER, |duration_ns| now_ns().saturating_add(duration_ns));
-        self.term.set_end_ns(end_ns);
-    }
-}
-
-/// How long an injection does anything, and how often. What runs I/O looks at it without a lock.
-pub(crate) struct Term {
-    end_ns: AtomicU64,
-    /// How many I/Os are affected; 0 is no end.
-    times: AtomicU32,
-    /// How many were, if there is an end; some more than `times` once it has come.
-    affected: AtomicU64,
-}
-
-impl Term {
-    /// A life time without an end.
-    ///
-    /// # Errors
-    ///
-    /// ENOMEM.
-    pub(crate) fn new() -> Result<Arc<Self>> {
-        let term = Self {
-            end_ns: AtomicU64::new(NEVER),
-            times: AtomicU32::new(0),
-            affected: AtomicU64::new(0),
-        };
-        Ok(Arc::new(term, GFP_KERNEL)?)
+    /// What plans are made of, as it is.
+    pub(crate) fn draft(&self) -> Draft<'_> {
+        Draft {
+            injection: self.id,
+            settings: &self.settings,
+            owner: self.owner.owner,
+            sequence: self.sequence,
+            lease: &self.lease,
+            end_ns: self.lease.end_ns(),
+        }
     }
 
-    /// When the injection ends.
-    #[inline]
-    pub(crate) fn end_ns(&self) -> u64 {
-        // Relaxed: who changes it has all hardware queues judge again.
-        self.end_ns.load(Relaxed)
-    }
-
-    /// Changes when the injection ends.
-    pub(crate) fn set_end_ns(&self, end_ns: u64) {
-        self.end_ns.store(end_ns, Relaxed);
-    }
-
-    /// Whether the injection has not ended at this time.
-    #[inline]
-    pub(crate) fn is_open(&self, now_ns: u64) -> bool {
-        now_ns < self.end_ns()
-    }
-
-    /// As [`Term::is_open`] at the time of a clock, which is only asked if there is an end.
-    #[inline]
-    pub(crate) fn is_open_by(&self, clock: &mut Clock) -> bool {
-        let end_ns = self.end_ns();
-        end_ns == NEVER || clock.now_ns() < end_ns
-    }
-
-    /// Ends the injection. Needs no memory.
-    pub(crate) fn end(&self) {
-        self.set_end_ns(0);
-    }
-
-    /// How long the injection lasts, in nanoseconds, if it has an end.
-    pub(crate) fn remaining_ns(&self, now_ns: u64) -> Option<u64> {
-        let end_ns = self.end_ns();
-        (end_ns != NEVER).then(|| end_ns.saturating_sub(now_ns))
-    }
-
-    /// Whether the affected I/Os are counted.
-    pub(crate) fn counts(&self) -> bool {
-        self.times.load(Relaxed) > 0
-    }
-
-    /// Has so many I/Os affected from now on; 0 is no end.
-    pub(crate) fn set_times(&self, times: u32) {
-        self.affected.store(0, Relaxed);
-        self.times.store(times, Relaxed);
-    }
-
-    fn is_used_up(&self) -> bool {
-        let times = u64::from(self.times.load(Relaxed));
-        times > 0 && self.affected.load(Relaxed) >= times
-    }
-
-    /// Whether one more I/O is affected; it is counted.
-    #[inline]
-    pub(crate) fn take_one(&self) -> bool {
-        let times = u64::from(self.times.load(Relaxed));
-        times == 0 || self.affected.fetch_add(1, Relaxed) < times
+    /// Counts a change that has failed, if it has found no memory.
+    pub(crate) fn count_error(&mut self, error: Error) {
+        if error == ENOMEM {
+            self.errors = self.errors.saturating_add(1);
+        }
     }
 }
 
-/// The files that say whose I/O is meant, and what they meant when they were written.
+/// What plans are made of: an injection as it is, or as it is about to be if there can be plans.
+#[derive(Clone, Copy)]
+pub(crate) struct Draft<'a> {
+    pub(crate) injection: InjectionId,
+    pub(crate) settings: &'a Settings,
+    pub(crate) owner: Owner,
+    pub(crate) sequence: u64,
+    pub(crate) lease: &'a Arc<Lease>,
+    /// When the lease ends, or will.
+    pub(crate) end_ns: u64,
+}
+
+/// The files that say whose I/O is meant, and the ids that they meant when they were written.
 #[derive(Default)]
 pub(crate) struct OwnerFiles {
     /// Empty if any.
@@ -175,7 +108,8 @@ pub(crate) struct OwnerFiles {
 }
 
 impl OwnerFiles {
-    /// What the text of `cgroup` says: a path in the hierarchy, as in `/proc/PID/cgroup`, or where that is mounted.
+    /// The path and the id that the text of `cgroup` says: a path in the hierarchy, as in
+    /// `/proc/PID/cgroup`, or where that is mounted.
     ///
     /// # Errors
     ///
@@ -186,7 +120,8 @@ impl OwnerFiles {
         if text.is_empty() {
             return Ok((path, 0));
         }
-        // What is no path cannot be one of a cgroup; nor what could not be shown as one line.
+        // A cgroup's path begins with a slash, and a control character could not be shown in one
+        // line.
         if text.iter().any(u8::is_ascii_control) || text.first() != Some(&b'/') {
             return Err(EINVAL);
         }
@@ -197,7 +132,7 @@ impl OwnerFiles {
         Ok((path, cgroup_id(below.unwrap_or(text))?))
     }
 
-    /// What the text of `pid_ns` says.
+    /// The process and the id that the text of `pid_ns` says.
     ///
     /// # Errors
     ///
@@ -211,20 +146,16 @@ impl OwnerFiles {
         Ok((pid, pid_namespace_id(pid as i32)?))
     }
 
-    /// Sets the cgroup; gives back what was set before.
-    pub(crate) fn swap_cgroup(&mut self, path: KVec<u8>, id: u64) -> (KVec<u8>, u64) {
-        (
-            core::mem::replace(&mut self.cgroup_path, path),
-            core::mem::replace(&mut self.owner.cgroup, id),
-        )
+    /// Sets the cgroup of this id, and the path that was written for it.
+    pub(crate) fn set_cgroup(&mut self, path: KVec<u8>, id: u64) {
+        self.cgroup_path = path;
+        self.owner.cgroup = id;
     }
 
-    /// Sets the PID namespace; gives back what was set before.
-    pub(crate) fn swap_pid(&mut self, pid: u32, id: u64) -> (u32, u64) {
-        (
-            core::mem::replace(&mut self.pid, pid),
-            core::mem::replace(&mut self.owner.pid_namespace, id),
-        )
+    /// Sets the PID namespace of this id, and the process that was written for it.
+    pub(crate) fn set_pid_namespace(&mut self, pid: u32, id: u64) {
+        self.pid = pid;
+        self.owner.pid_namespace = id;
     }
 
     /// The path of the cgroup, as it was written.

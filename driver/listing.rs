@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Text about what is held, for files in sysfs and debugfs.
+//! Text about held I/O, for files in sysfs and debugfs.
 
 use crate::{
     config::{self, Config},
     elevator::{Asked, Queue, ShowHwQueues, ShowQueue},
-    io::Held,
+    held_entry::HeldEntry,
+    ioem::Ioem,
     plan::Plan,
     policy::operations::name_of,
-    scheduler::{HwState, Ioem},
+    scheduler::HctxData,
     sys::clock::now_ns,
     text::Lines,
 };
@@ -18,7 +19,8 @@ use kernel::{
     seq_file::{seq_print, SeqFile},
 };
 
-/// How many held I/Os of a hardware queue are listed at most: the lock is held meanwhile.
+/// How many held I/Os of a hardware queue are listed at most, since the list is made under its
+/// lock.
 const MOST_LISTED: u32 = 256;
 
 /// A list of held I/Os.
@@ -31,7 +33,7 @@ struct Listed<'a> {
 
 impl Listed<'_> {
     /// Adds one; whether there is room for more.
-    fn add(&mut self, kind: &str, held: &impl Held, plan: Option<&Plan>) -> bool {
+    fn add(&mut self, kind: &str, held: &impl HeldEntry, plan: Option<&Plan>) -> bool {
         if self.shown >= MOST_LISTED {
             return false;
         }
@@ -42,7 +44,7 @@ impl Listed<'_> {
         seq_print!(self.out, "{kind} {operation} {sector} {bytes} {due_us}");
         for id in plan
             .into_iter()
-            .flat_map(|plan| plan.injections_of(held.set()))
+            .flat_map(|plan| plan.injections_of(held.rules()))
         {
             seq_print!(self.out, " {}", self.config.name_of(id));
         }
@@ -70,10 +72,10 @@ impl ShowHwQueues<Ioem> for List {
 
     fn show(asked: &Asked<Ioem>, out: &SeqFile) {
         let config = config::lock();
-        config.for_each_queue(|queue| {
-            queue.for_each_hw_queue(|hw_queue| {
-                if asked.includes(hw_queue) {
-                    list(hw_queue.data(), hw_queue.number(), &config, out);
+        config.disks().for_each_queue(|queue| {
+            queue.for_each_hw_queue(|hctx| {
+                if asked.includes(hctx) {
+                    list(hctx.data(), hctx.number(), &config, out);
                 }
             });
         });
@@ -82,7 +84,7 @@ impl ShowHwQueues<Ioem> for List {
 
 /// Writes a line for each request and completion that the hardware queue of this number holds; not
 /// for all, if there are many.
-fn list(state: &HwState, number: usize, config: &Config, out: &SeqFile) {
+fn list(state: &HctxData, number: usize, config: &Config, out: &SeqFile) {
     seq_print!(
         out,
         "hardware queue {number}: op sector bytes due_us injections\n"
@@ -94,14 +96,14 @@ fn list(state: &HwState, number: usize, config: &Config, out: &SeqFile) {
         out,
     };
     let requests = state.requests();
-    let mut held = requests.held();
+    let mut held = requests.count();
     let plan = requests.plan();
-    requests.look_at_held(|request| lines.add("request", request, plan));
+    requests.look_at_waiting(|request| lines.add("request", request, plan));
     drop(requests);
     let completions = state.completions.lock();
-    held = held.saturating_add(completions.held());
+    held = held.saturating_add(completions.count());
     let plan = completions.plan();
-    completions.look_at_held(|parked| lines.add("completion", parked, plan));
+    completions.look_at_waiting(|parked| lines.add("completion", parked, plan));
     drop(completions);
     let left_out = held.saturating_sub(lines.shown);
     if left_out > 0 {
@@ -116,10 +118,10 @@ fn summarize(queue: &Queue<Ioem>, page: &mut [u8; PAGE_SIZE]) -> usize {
     queue.for_each_hw_queue(|hw_queue| {
         let state = hw_queue.data();
         let requests = state.requests();
-        let (mut held, of_requests) = (requests.held(), requests.first_and_last_ns());
+        let (mut held, of_requests) = (requests.count(), requests.first_and_last_ns());
         drop(requests);
         let completions = state.completions.lock();
-        held = held.saturating_add(completions.held());
+        held = held.saturating_add(completions.count());
         let times = [of_requests, completions.first_and_last_ns()];
         drop(completions);
         let times = times.iter().flatten();

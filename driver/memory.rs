@@ -4,7 +4,8 @@
 
 use crate::sys::atomic::{AtomicU64, Relaxed};
 
-/// What a hardware queue sets aside at a time, in bytes, so that hardware queues seldom meet at one word.
+/// What a hardware queue sets aside at a time, in bytes, so that hardware queues seldom meet at one
+/// word.
 const STEP: u64 = 16 << 10;
 
 /// How many KiB may be taken before anybody has said so: some 300,000 held I/Os.
@@ -20,16 +21,17 @@ pub(crate) fn most_kib() -> u32 {
 
 /// Changes how many KiB may be taken. What is taken stays.
 pub(crate) fn set_most_kib(kib: u32) {
-    // Relaxed: who sees it late is as good as one who came before.
+    // Relaxed: a reader that sees it late is as good as one that came before it.
     MOST.store(u64::from(kib) << 10, Relaxed);
 }
 
-/// What one hardware queue has of the memory. It grows under the lock of its requests, and shrinks under that of its completions.
+/// The part of the memory that one hardware queue has. It grows under the lock of its requests, and
+/// shrinks under that of its completions.
 ///
 /// # Invariants
 ///
-/// `set_aside` is counted in [`TAKEN`]. What is `used` is more by what the last completion takes, or by a step for which the holders
-/// of both locks met; the next step mends that.
+/// `set_aside` is counted in [`TAKEN`]. What is `used` is more by what the last completion takes,
+/// or by a step for which the holders of both locks met; the next step mends that.
 pub(crate) struct Allowance {
     set_aside: AtomicU64,
     used: AtomicU64,
@@ -61,17 +63,18 @@ impl Allowance {
         true
     }
 
-    /// Counts what one takes, for which there was room.
+    /// Counts the memory of one completion, for which there was room.
     pub(crate) fn take(&self, bytes: usize) {
-        // INVARIANT: The last one may take more than there was, of which the other lock's holder may just have given some back.
+        // INVARIANT: The last one may take more than there was, of which the other lock's holder
+        // may just have given some back.
         self.used.fetch_add(bytes as u64, Relaxed);
     }
 
-    /// Counts what one does not take any more.
+    /// Counts the memory of one completion that has gone.
     pub(crate) fn give_back(&self, bytes: usize) {
         self.used.fetch_sub(bytes as u64, Relaxed);
         while self.has_a_step_too_many() {
-            // INVARIANT: It was more than what was used, and is not counted any more.
+            // INVARIANT: This step was not used, and is not counted any more.
             TAKEN.fetch_sub(STEP, Relaxed);
             self.set_aside.fetch_sub(STEP, Relaxed);
         }

@@ -3,55 +3,60 @@
 //! What one injection does to the I/O of one disk.
 
 use crate::{
-    injection::{InjectionId, Term},
-    io::Request,
-    ledger::{Count, Ledger},
-    plan::{Closed, Plan, Verdict},
+    admission::Closed,
+    held_entry::Request,
+    injection::InjectionId,
+    lease::Lease,
     policy::{
         bounds::Bounds,
         delay::Delay,
-        filter::{Filter, Io},
-        gate::Gate,
-        limit::{Charge, Limit, Shared, Window},
+        filter::Filter,
+        io::Io,
+        limit::{Charge, Limit, Refused},
         random::{Draw, STEP},
+        sampler::Sampler,
         way::Way,
+        window::{Shared, Window},
     },
+    rule_set::RuleSet,
+    stats::{Count, Stats},
     sys::{
         atomic::{AcqRel, Acquire, AtomicU64, Relaxed},
         clock::{self, random_seed, Clock},
     },
+    verdict::Verdict,
 };
 use kernel::{prelude::*, sync::Arc};
 
-/// Set in what is counted with a sequence's seed for draws of another kind.
-const GATE_SEED: u64 = 0xa076_1d64_78bd_642f;
+/// Turns a sequence's seed into that of the sampler's draws.
+const SAMPLER_SEED: u64 = 0xa076_1d64_78bd_642f;
 
 /// What one injection does to the I/O of one disk.
 pub(crate) struct Rule {
     pub(crate) injection: InjectionId,
-    /// A power of two, by which requests remember that this rule holds them.
-    pub(crate) bit: u64,
-    /// The first plan of those that had a rule of this injection without interruption.
+    /// The set of this rule alone, by which requests remember that it holds them.
+    pub(crate) bit: RuleSet,
+    /// The first of the plans that have had a rule of this injection without a break.
     pub(crate) known_since: u64,
-    /// The first of those whose rule has chosen the same I/O.
+    /// The first of these plans whose rule has chosen the same I/O.
     pub(crate) choice_since: u64,
-    /// The first of those whose rule has delayed it in the same way.
+    /// The first of these plans whose rule has delayed it in the same way.
     pub(crate) delay_since: u64,
     filter: Filter,
-    gate: Gate,
+    sampler: Sampler,
     way: Way,
     pub(crate) delay: Option<Delay>,
     pub(crate) limit: Option<Limit>,
     state: Arc<State>,
-    pub(crate) term: Arc<Term>,
-    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) stats: Arc<Stats>,
 }
 
-/// What a rule is made of, besides of what an earlier plan has of it.
-pub(crate) struct Order<'a> {
+/// What a rule is made of, besides what it takes over from the same injection's rule before.
+pub(crate) struct RuleSpec<'a> {
     pub(crate) injection: InjectionId,
     pub(crate) filter: Filter,
-    pub(crate) gate: Gate,
+    pub(crate) sampler: Sampler,
     pub(crate) way: Way,
     pub(crate) delay: Option<Delay>,
     pub(crate) limit: Option<Limit>,
@@ -59,58 +64,59 @@ pub(crate) struct Order<'a> {
     pub(crate) seed: Option<u64>,
     /// Sequences with different ones have nothing to do with each other.
     pub(crate) sequence: u64,
-    pub(crate) term: &'a Arc<Term>,
-    pub(crate) ledger: &'a Arc<Ledger>,
+    pub(crate) lease: &'a Arc<Lease>,
+    pub(crate) stats: &'a Arc<Stats>,
 }
 
-/// What a rule remembers from one I/O to the next. All hardware queues of the disk share it, without a lock.
+/// The state of a rule from one I/O to the next. All hardware queues of the disk share it, without
+/// a lock.
 struct State {
-    /// As in [`Order`].
+    /// As in [`RuleSpec`].
     sequence: u64,
     /// Counter of the random numbers for delays.
     draws: AtomicU64,
     /// The random number of the last delay, which a correlated one may repeat.
     last: AtomicU64,
-    /// Counter of the random numbers for the gate.
-    gate_draws: AtomicU64,
-    /// How many I/Os have matched, if the gate counts.
+    /// Counter of the random numbers for the sampler.
+    sampler_draws: AtomicU64,
+    /// How many I/Os have matched, if the sampler counts.
     matched: AtomicU64,
-    /// The limit's [`Window`](crate::policy::limit::Window).
+    /// The limit's [`Window`].
     window: SharedWindow,
 }
 
 impl Rule {
-    /// Adds the rule of the plan of this number that an order asks for, after `old`. Not inlined, as it takes much of the stack.
+    /// Adds the rule of a spec for the plan of this number; `before` is the same injection's rule
+    /// in the plan before. Not inlined, as it takes much of the stack.
     ///
     /// # Errors
     ///
     /// ENOMEM.
     #[inline(never)]
     pub(crate) fn add(
-        order: Order<'_>,
-        old: Option<&Plan>,
+        spec: RuleSpec<'_>,
+        before: Option<&Self>,
         epoch: u64,
         rules: &mut KVec<Self>,
     ) -> Result {
-        let before = old.and_then(|old| old.rule_of(order.injection));
-        let state = match before.and_then(|before| before.state_to_keep(&order)) {
+        let state = match before.and_then(|before| before.state_to_keep(&spec)) {
             Some(state) => state,
-            None => State::new(&order, before)?,
+            None => State::new(&spec, before)?,
         };
         let mut rule = Self {
-            injection: order.injection,
-            bit: 0,
+            injection: spec.injection,
+            bit: RuleSet::EMPTY,
             known_since: before.map_or(epoch, |before| before.known_since),
             choice_since: epoch,
             delay_since: epoch,
-            filter: order.filter,
-            gate: order.gate,
-            way: order.way,
-            delay: order.delay,
-            limit: order.limit,
+            filter: spec.filter,
+            sampler: spec.sampler,
+            way: spec.way,
+            delay: spec.delay,
+            limit: spec.limit,
             state,
-            term: order.term.clone(),
-            ledger: order.ledger.clone(),
+            lease: spec.lease.clone(),
+            stats: spec.stats.clone(),
         };
         if let Some(before) = before.filter(|before| rule.same_choice(before)) {
             rule.choice_since = before.choice_since;
@@ -122,35 +128,36 @@ impl Rule {
     }
 
     /// The state, unless its count is one of other windows, or its sequence another one.
-    fn state_to_keep(&self, order: &Order<'_>) -> Option<Arc<State>> {
-        let keeps = match (&self.limit, &order.limit) {
+    fn state_to_keep(&self, spec: &RuleSpec<'_>) -> Option<Arc<State>> {
+        let keeps = match (&self.limit, &spec.limit) {
             (_, None) => true,
             (Some(old), Some(new)) => old.same_windows(new),
             (None, Some(_)) => false,
         };
-        (keeps && self.state.sequence == order.sequence).then(|| self.state.clone())
+        (keeps && self.state.sequence == spec.sequence).then(|| self.state.clone())
     }
 
     /// The number of the bit.
     pub(crate) fn number(&self) -> usize {
-        // Below 64 in any case, since some bit is set; this tells the compiler.
-        self.bit.trailing_zeros() as usize % u64::BITS as usize
+        // Below that in any case, since some bit is set; this tells the compiler.
+        self.bit.first() as usize % RuleSet::CAPACITY
     }
 
+    /// Whether both do the same to every I/O.
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.same_choice(other)
             && self.way == other.way
             && self.delay == other.delay
             && self.limit == other.limit
             && Arc::ptr_eq(&self.state, &other.state)
-            && Arc::ptr_eq(&self.ledger, &other.ledger)
+            && Arc::ptr_eq(&self.stats, &other.stats)
     }
 
     /// Whether both are of the same injection and choose the same requests.
     pub(crate) fn same_choice(&self, other: &Self) -> bool {
         self.injection == other.injection
             && self.filter == other.filter
-            && self.gate == other.gate
+            && self.sampler == other.sampler
             && self.state.sequence == other.state.sequence
     }
 
@@ -169,10 +176,10 @@ impl Rule {
     }
 
     fn chooses_among_matching(&self) -> bool {
-        self.gate.counts() || self.gate.draws() || self.term.counts()
+        self.sampler.counts() || self.sampler.draws() || self.lease.counts()
     }
 
-    /// Whether it asks for the PID namespace of who submits.
+    /// Whether it asks for the submitter's PID namespace.
     pub(crate) fn asks_for_pid_namespace(&self) -> bool {
         self.filter.pid_namespace != 0
     }
@@ -187,25 +194,26 @@ impl Rule {
         self.filter.bounds()
     }
 
-    /// Whether the I/O is one of those that this rule is about.
+    /// Whether this rule is about the I/O.
     #[inline]
     pub(crate) fn matches(&self, io: &impl Io) -> bool {
         self.filter.matches(io)
     }
 
-    /// Adds what this says about a request that arrives now; counted for a hardware queue, if one is given.
+    /// Adds this rule to the verdict on a request that arrives now. It is counted for a hardware
+    /// queue, if one is given.
     #[inline]
     pub(crate) fn add_to(
         &self,
         verdict: &mut Verdict,
         request: &Request,
         clock: &mut Clock,
-        hw_queue: Option<usize>,
+        hctx: Option<usize>,
     ) {
         if !self.matches(request) {
             return;
         }
-        let Some(delay_ns) = self.judge(clock, hw_queue) else {
+        let Some(delay_ns) = self.judge(clock, hctx) else {
             return;
         };
         let (set, sum_ns) = if self.holds_requests() {
@@ -217,19 +225,19 @@ impl Rule {
         *sum_ns = sum_ns.saturating_add(delay_ns);
     }
 
-    /// For how long this holds a request that it matches; `None` if it does not. It may be for no time, until a limit has been
-    /// asked. Counted for a hardware queue, if one is given.
-    pub(crate) fn judge(&self, clock: &mut Clock, hw_queue: Option<usize>) -> Option<u64> {
-        if !self.term.is_open_by(clock) {
+    /// For how long this holds an I/O that matches it; `None` if it does not. It may be for no
+    /// time, until a limit has been asked. It is counted for a hardware queue, if one is given.
+    pub(crate) fn judge(&self, clock: &mut Clock, hctx: Option<usize>) -> Option<u64> {
+        if !self.lease.is_open_by(clock) {
             return None;
         }
         let count = |what| {
-            if let Some(hw_queue) = hw_queue {
-                self.ledger.count(hw_queue, what);
+            if let Some(hctx) = hctx {
+                self.stats.count(hctx, what);
             }
         };
         count(Count::Matched);
-        if !self.passes_gate() {
+        if !self.passes_sampler() {
             return None;
         }
         let delay_ns = self.hold_for()?;
@@ -239,21 +247,21 @@ impl Rule {
         Some(delay_ns)
     }
 
-    fn passes_gate(&self) -> bool {
-        if self.gate.counts() {
+    fn passes_sampler(&self) -> bool {
+        if self.sampler.counts() {
             // Relaxed: only the number counts.
             let number = self.state.matched.fetch_add(1, Relaxed).wrapping_add(1);
-            if !self.gate.passes_count(number) {
+            if !self.sampler.passes_count(number) {
                 return false;
             }
         }
-        if self.gate.draws() {
-            let draw = Draw::at(self.state.gate_draws.fetch_add(STEP, Relaxed));
-            if !self.gate.passes_draw(draw) {
+        if self.sampler.draws() {
+            let draw = Draw::at(self.state.sampler_draws.fetch_add(STEP, Relaxed));
+            if !self.sampler.passes_draw(draw) {
                 return false;
             }
         }
-        self.term.take_one()
+        self.lease.take_one()
     }
 
     /// Draws the delay; `None` if that and the lack of a limit let the request go at once.
@@ -277,28 +285,27 @@ impl Rule {
         delay.at(self.state.last.load(Relaxed))
     }
 
-    /// Whether it is the turn of one before whom so many wait; if not, when to ask again.
+    /// Until when the limit refuses an I/O before which so many others wait, since it is not its
+    /// turn.
     ///
-    /// In the first half of a window, it is the turn of those before whom fewer wait than the window has room for. In the second
-    /// half it is everybody's, or what a hardware queue that comes late has left would be lost.
-    pub(crate) fn await_turn(&self, before: u32, now_ns: u64) -> Result<(), u64> {
-        let Some(limit) = &self.limit else {
-            return Ok(());
-        };
+    /// In the first half of a window, an I/O has its turn if fewer wait before it than the window
+    /// has room for. In the second half every I/O has, or room that a late hardware queue has left
+    /// would be lost.
+    pub(crate) fn refuses_turn(&self, before: u32, now_ns: u64) -> Option<Closed> {
+        let limit = self.limit.as_ref()?;
         let middle_ns = limit.middle_ns(now_ns);
         if before < limit.room(&self.state.window, now_ns) || now_ns >= middle_ns {
-            Ok(())
+            None
         } else {
-            Err(middle_ns)
+            Some(self.closed(middle_ns))
         }
     }
 
-    /// Whether the limit admits an I/O now; if not, until when.
-    pub(crate) fn ask(&self, now_ns: &mut u64) -> Result<(), u64> {
-        match &self.limit {
-            Some(limit) => limit.ask(&self.state.window, now_ns, clock::now_ns),
-            None => Ok(()),
-        }
+    /// Until when the limit refuses an I/O, if it would now.
+    pub(crate) fn refuses(&self, now_ns: &mut u64) -> Option<Closed> {
+        let limit = self.limit.as_ref()?;
+        let asked = limit.ask(&self.state.window, now_ns, clock::now_ns);
+        asked.err().map(|refused| self.closed(refused.until_ns))
     }
 
     /// As [`Limit::charge_quickly`]. False if there is no limit.
@@ -308,13 +315,14 @@ impl Rule {
         limit.is_some_and(|limit| limit.charge_quickly(&self.state.window, now_ns))
     }
 
-    /// Admits one I/O as [`Plan::admit_at_once`](crate::plan::Plan::admit_at_once), for this rule alone.
+    /// Admits one I/O as [`Plan::admit_at_once`](crate::plan::Plan::admit_at_once), for this rule
+    /// alone.
     #[inline]
-    pub(crate) fn admits_at_once(&self, uncounted: u64, hw_queue: usize, now_ns: u64) -> bool {
+    pub(crate) fn admits_at_once(&self, uncounted: RuleSet, hctx: usize, now_ns: u64) -> bool {
         let admits = self.charge_quickly(now_ns);
         if admits {
-            self.ledger
-                .count_at_once(hw_queue, self.bit & uncounted == 0);
+            self.stats
+                .count_at_once(hctx, !uncounted.contains(self.bit));
         }
         admits
     }
@@ -326,9 +334,9 @@ impl Rule {
         }
     }
 
-    /// Counts one I/O, and tells before which time no other is admitted, or 0; or the same because this one is not.
+    /// Has the limit count one I/O, if it admits it. Without a limit nothing is counted.
     #[inline]
-    pub(crate) fn charge(&self, now_ns: &mut u64) -> Result<Charge, u64> {
+    pub(crate) fn charge(&self, now_ns: &mut u64) -> Result<Charge, Refused> {
         match &self.limit {
             Some(limit) => limit.charge(&self.state.window, now_ns, clock::now_ns),
             None => Ok(Charge::NONE),
@@ -340,11 +348,11 @@ impl Rule {
     pub(crate) fn closed(&self, until_ns: u64) -> Closed {
         Closed {
             until_ns,
-            by: self.bit.trailing_zeros(),
+            by: self.bit.first(),
         }
     }
 
-    /// Takes back what [`Rule::charge`] has counted.
+    /// Takes back an I/O that [`Rule::charge`] has counted in this window.
     pub(crate) fn give_back(&self, charged: Window) {
         charged.give_back_to(&self.state.window);
     }
@@ -366,8 +374,8 @@ impl Shared for SharedWindow {
 }
 
 impl State {
-    fn new(order: &Order<'_>, before: Option<&Rule>) -> Result<Arc<Self>> {
-        let window = order.limit.as_ref();
+    fn new(spec: &RuleSpec<'_>, before: Option<&Rule>) -> Result<Arc<Self>> {
+        let window = spec.limit.as_ref();
         let window = window.map_or(0, |limit| {
             // What the present window has let through counts, whatever else is new.
             let old = before.filter(|before| {
@@ -379,13 +387,13 @@ impl State {
                 |before| before.state.window.load(),
             )
         });
-        let seed = order.seed.unwrap_or_else(random_seed);
+        let seed = spec.seed.unwrap_or_else(random_seed);
         let state = Self {
-            sequence: order.sequence,
+            sequence: spec.sequence,
             draws: AtomicU64::new(seed),
             // Drawn by the first I/O, if that repeats.
             last: AtomicU64::new(Draw::at(seed.wrapping_sub(STEP)).value()),
-            gate_draws: AtomicU64::new(seed ^ GATE_SEED),
+            sampler_draws: AtomicU64::new(seed ^ SAMPLER_SEED),
             matched: AtomicU64::new(0),
             window: SharedWindow(AtomicU64::new(window)),
         };

@@ -11,11 +11,13 @@ use crate::{
     completions::Completions,
     config,
     elevator::{
-        Bio, DebugFile, DiskInfo, Elevator, Fifo, HwQueue, OpFlags, Prepared, Queue, QueueFile,
+        Bio, DebugFile, DiskInfo, Elevator, Fifo, Hctx, OpFlags, Prepared, Queue, QueueFile,
     },
-    hold::{Hold, NotParked, Park, NEVER},
-    io::{CompletionData, Parked, Parking, Request, RequestData},
+    held::{Held, Next},
+    held_entry::{CompletionData, Parked, Parking, Request, RequestData},
+    ioem::Ioem,
     listing,
+    parking::{NotParked, Park},
     plan::Plan,
     policy::device::Disk,
     sys::{
@@ -24,6 +26,7 @@ use crate::{
         pid_namespace::current_pid_namespace_id,
         power::Sleeper,
     },
+    waiting::NEVER,
 };
 use core::ops::Deref;
 use kernel::{
@@ -35,17 +38,14 @@ use kernel::{
     },
 };
 
-/// The scheduler.
-pub(crate) enum Ioem {}
-
 /// What the scheduler knows of one hardware queue.
 #[pin_data]
-pub(crate) struct HwState {
+pub(crate) struct HctxData {
     #[pin]
     requests: SpinLock<Requests>,
     #[pin]
     pub(crate) completions: Completions,
-    /// When the first of the requests may go, for who may not lock: a copy of [`Hold::next_ns`].
+    /// When the first of the requests may go, for who may not lock: a copy of [`Held::next_ns`].
     /// Written under the lock.
     next_ns: AtomicU64,
     /// The operations that some rule of the plan may be about, as [`Plan::operations`]. Written
@@ -57,13 +57,13 @@ pub(crate) struct HwState {
 
 /// The requests of a hardware queue, as its lock has them.
 struct Requests {
-    held: Hold<Request>,
+    held: Held<Request>,
     /// When the timer was last asked to run the queue.
     alarm_ns: u64,
 }
 
 /// Has completions of a hardware queue's requests held.
-struct Parker<'a>(&'a HwQueue<Ioem>);
+struct Parker<'a>(&'a Hctx<Ioem>);
 
 impl Park for Parker<'_> {
     fn can_park(&self, request: &Request) -> bool {
@@ -88,8 +88,8 @@ impl Requests {
     /// `runs` tells that the hardware queue is run after this anyway, so that what may go already
     /// needs no timer.
     #[inline]
-    fn publish(&mut self, hw_queue: &HwQueue<Ioem>, runs: bool) {
-        match self.held.settled_next_ns() {
+    fn publish(&mut self, hw_queue: &Hctx<Ioem>, runs: bool) {
+        match self.held.published_next_ns() {
             // Of what is held, the timer and others know.
             Some(next_ns) if next_ns == 0 || next_ns == NEVER || next_ns == self.alarm_ns => {
                 publish_next(hw_queue, next_ns);
@@ -99,13 +99,13 @@ impl Requests {
     }
 
     /// The same after a change of what is followed, too.
-    fn publish_all(&mut self, hw_queue: &HwQueue<Ioem>, runs: bool) {
+    fn publish_all(&mut self, hw_queue: &Hctx<Ioem>, runs: bool) {
         let next_ns = self.held.next_ns();
         // Relaxed: who runs the queue after an insertion does so in the same task, and
         // `blk_mq_run_hw_queue` looks again under `queue_lock`, which orders it with all other
         // runs.
         publish_next(hw_queue, next_ns);
-        self.held.settle();
+        self.held.set_published();
         let is_new = next_ns != 0 && next_ns != NEVER && next_ns != self.alarm_ns;
         if is_new && (!runs || next_ns > now_ns()) {
             self.alarm_ns = next_ns;
@@ -115,13 +115,13 @@ impl Requests {
 
     /// [`Requests::publish`] when no request is held, and none was: then no time is waited for.
     #[inline]
-    fn publish_ready(&self, hw_queue: &HwQueue<Ioem>) {
+    fn publish_ready(&self, hw_queue: &Hctx<Ioem>) {
         publish_next(hw_queue, if self.held.has_ready() { 0 } else { NEVER });
     }
 
     /// The next request that may go, or any if the queue has to drain, by the rules that are
     /// followed.
-    fn pop(&mut self, hw_queue: &HwQueue<Ioem>) -> Option<Request> {
+    fn pop(&mut self, hw_queue: &Hctx<Ioem>) -> Option<Request> {
         if hw_queue.must_drain() {
             self.held.pop_any()
         } else {
@@ -132,7 +132,7 @@ impl Requests {
 
 /// Makes known when the next request may go.
 #[inline]
-fn publish_next(hw_queue: &HwQueue<Ioem>, next_ns: u64) {
+fn publish_next(hw_queue: &Hctx<Ioem>, next_ns: u64) {
     hw_queue.data().next_ns.store(next_ns, Relaxed);
 }
 
@@ -140,21 +140,21 @@ fn publish_next(hw_queue: &HwQueue<Ioem>, next_ns: u64) {
 struct Looked<'a>(Guard<'a, Requests, SpinLockBackend>);
 
 impl Deref for Looked<'_> {
-    type Target = Hold<Request>;
+    type Target = Held<Request>;
 
     fn deref(&self) -> &Self::Target {
         &self.0.held
     }
 }
 
-impl HwState {
+impl HctxData {
     /// Locks the requests, to look at those that are held.
-    pub(crate) fn requests(&self) -> impl Deref<Target = Hold<Request>> + '_ {
+    pub(crate) fn requests(&self) -> impl Deref<Target = Held<Request>> + '_ {
         Looked(self.requests.lock())
     }
 
     /// Follows another plan, and judges all that is held again.
-    pub(crate) fn follow(hw_queue: &HwQueue<Ioem>, plan: Option<Arc<Plan>>) {
+    pub(crate) fn follow(hw_queue: &Hctx<Ioem>, plan: Option<Arc<Plan>>) {
         let state = hw_queue.data();
         // Completions first: of those that are held from now on, they must know the plan.
         let completions = state.completions.follow(hw_queue, plan.clone());
@@ -166,7 +166,7 @@ impl HwState {
         let operations = plan.as_ref().map_or(0, |plan| plan.operations());
         state.operations.store(operations, Relaxed);
         let old = requests.held.follow(plan);
-        requests.held.park_held(&mut Parker(hw_queue));
+        requests.held.park_waiting(&mut Parker(hw_queue));
         requests.publish_all(hw_queue, true);
         drop(requests);
         // They may be the last references: memory is freed better without the lock.
@@ -176,7 +176,7 @@ impl HwState {
 
     /// Judges all that is held again by the plan that is followed, after one of its rules has ended
     /// or got another end.
-    pub(crate) fn judge_again(hw_queue: &HwQueue<Ioem>) {
+    pub(crate) fn judge_again(hw_queue: &Hctx<Ioem>) {
         let state = hw_queue.data();
         state.completions.judge_again(hw_queue);
         let mut requests = state.requests.lock();
@@ -193,16 +193,16 @@ impl Elevator for Ioem {
     const QUEUE_FILES: &'static [QueueFile<Self>] = &[QueueFile::of::<listing::Summary>()];
     const DEBUG_FILES: &'static [DebugFile<Self>] = &[DebugFile::of::<listing::List>()];
 
-    type HwQueue = HwState;
+    type HctxData = HctxData;
     type RequestData = RequestData;
     type CompletionData = CompletionData;
 
-    fn new_hw_queue() -> impl PinInit<HwState, Error> {
-        try_pin_init!(HwState {
+    fn new_hw_queue() -> impl PinInit<HctxData, Error> {
+        try_pin_init!(HctxData {
             requests <- new_spinlock!(
                 // Made where it stays: it is large for a stack.
                 init!(Requests {
-                    held: Hold::new(),
+                    held: Held::new(),
                     alarm_ns: 0,
                 }),
                 "ioem_requests"
@@ -218,15 +218,15 @@ impl Elevator for Ioem {
         config::lock().attach(queue)
     }
 
-    fn start_hw_queue(queue: &Queue<Self>, hw_queue: &HwQueue<Self>) {
+    fn start_hw_queue(queue: &Queue<Self>, hw_queue: &Hctx<Self>) {
         let (state, number) = (hw_queue.data(), hw_queue.number());
-        state.requests.lock().held.set_hw_queue(number);
-        state.completions.lock().set_hw_queue(number);
+        state.requests.lock().held.set_hctx(number);
+        state.completions.lock().set_hctx(number);
         let config = config::lock();
-        HwState::follow(hw_queue, config.plan_of(queue));
+        HctxData::follow(hw_queue, config.plan_of(queue));
     }
 
-    fn stop_hw_queue(hw_queue: &HwQueue<Self>) {
+    fn stop_hw_queue(hw_queue: &Hctx<Self>) {
         hw_queue.data().completions.stop(hw_queue);
     }
 
@@ -235,7 +235,7 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn bio_merge(hw_queue: &HwQueue<Self>, bio: Bio<'_>) -> bool {
+    fn bio_merge(hw_queue: &Hctx<Self>, bio: Bio<'_>) -> bool {
         let state = hw_queue.data();
         // Relaxed: who sees a change late merges less. Mostly nothing waits, which has to cost
         // nothing.
@@ -243,7 +243,7 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn prepare_request(hw_queue: &HwQueue<Self>, flags: OpFlags) -> Prepared<RequestData> {
+    fn prepare_request(hw_queue: &Hctx<Self>, flags: OpFlags) -> Prepared<RequestData> {
         let state = hw_queue.data();
         let mut prepared = Prepared::default();
         // Relaxed: a submitter that sees a change late is as good as one that came before.
@@ -266,11 +266,11 @@ impl Elevator for Ioem {
     }
 
     fn for_each_queue(visit: impl FnMut(&Queue<Self>)) {
-        config::lock().for_each_queue(visit);
+        config::lock().disks().for_each_queue(visit);
     }
 
     #[inline]
-    fn insert_requests(hw_queue: &HwQueue<Self>, requests: Fifo<Request>) {
+    fn insert_requests(hw_queue: &Hctx<Self>, requests: Fifo<Request>) {
         let mut held = hw_queue.data().requests.lock();
         held.held.insert(requests, &mut Parker(hw_queue));
         if held.held.plan().is_none() || held.held.is_quiet() {
@@ -281,17 +281,19 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request> {
+    fn dispatch_request(hw_queue: &Hctx<Self>) -> Option<Request> {
         let mut requests = hw_queue.data().requests.lock();
-        let Some(request) = requests.held.pop_quickly() else {
-            return dispatch_held(hw_queue, requests);
+        let request = match requests.held.pop_quickly() {
+            Next::Entry(request) => Some(request),
+            Next::Nothing => None,
+            Next::Unknown => return dispatch_held(hw_queue, requests),
         };
         requests.publish_ready(hw_queue);
         request
     }
 
     #[inline]
-    fn has_work(hw_queue: &HwQueue<Self>) -> bool {
+    fn has_work(hw_queue: &Hctx<Self>) -> bool {
         let state = hw_queue.data();
         match state.next_ns.load(Relaxed) {
             0 => true,
@@ -300,7 +302,7 @@ impl Elevator for Ioem {
         }
     }
 
-    fn release(hw_queue: &HwQueue<Self>, in_interrupt: bool) {
+    fn release(hw_queue: &Hctx<Self>, in_interrupt: bool) {
         hw_queue.data().completions.release(hw_queue, in_interrupt);
     }
 }
@@ -308,7 +310,7 @@ impl Elevator for Ioem {
 /// Whether what is held until this time may go; not inlined, so that it costs nothing where nothing
 /// is.
 #[inline(never)]
-fn is_due(hw_queue: &HwQueue<Ioem>, next_ns: u64) -> bool {
+fn is_due(hw_queue: &Hctx<Ioem>, next_ns: u64) -> bool {
     if hw_queue.is_freezing() && hw_queue.data().completions.any_waits() {
         // All completions go.
         hw_queue.kick();
@@ -320,7 +322,7 @@ fn is_due(hw_queue: &HwQueue<Ioem>, next_ns: u64) -> bool {
 /// where nothing is.
 #[inline(never)]
 fn dispatch_held(
-    hw_queue: &HwQueue<Ioem>,
+    hw_queue: &Hctx<Ioem>,
     mut requests: Guard<'_, Requests, SpinLockBackend>,
 ) -> Option<Request> {
     let request = requests.pop(hw_queue);

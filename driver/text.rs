@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Text for people in a page: what does not fit is left out, line by line, and the last line says how much that was.
+//! Text for people in a page: what does not fit is left out, line by line, and the last line says
+//! how much that was.
 
 use core::fmt;
 use kernel::{fmt::Write, page::PAGE_SIZE, str::Formatter};
@@ -54,7 +55,8 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Writes one value; how long the text is. A value is never left out: all that are shown were written as a text that fits.
+/// Writes one value; how long the text is. A value is never left out: all that are shown were
+/// written as a text that fits.
 pub(crate) fn value(page: &mut [u8; PAGE_SIZE], value: &dyn fmt::Display) -> usize {
     let mut text = Formatter::new(page);
     let fits = text.write_fmt(core::format_args!("{value}\n")).is_ok();

@@ -5,7 +5,7 @@
 
 use super::{
     layouts::{BlkMqDebugfsAttr, ElevatorQueue, ElvFsEntry},
-    Elevator, HwQueue, Queue,
+    Elevator, Hctx, Queue,
 };
 use core::marker::PhantomData;
 use kernel::{bindings, ffi, page::PAGE_SIZE, prelude::*, seq_file::SeqFile};
@@ -48,7 +48,7 @@ enum Of {
 
 impl<E: Elevator> Asked<E> {
     /// Whether this hardware queue is one of them.
-    pub(crate) fn includes(&self, hw_queue: &HwQueue<E>) -> bool {
+    pub(crate) fn includes(&self, hw_queue: &Hctx<E>) -> bool {
         match self.of {
             Of::Queue(queue) => hw_queue.is_of(queue),
             Of::Hctx(hctx) => hw_queue.is(hctx),

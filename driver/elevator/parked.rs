@@ -91,7 +91,7 @@ impl<D: RequestData> Request<D> {
     ) -> Option<usize> {
         // SAFETY: By this function's requirements.
         let record = unsafe { Record::begin(self, queue, parking) }?;
-        self.set_record(record);
+        self.set_record(record.cast());
         // SAFETY: The record is valid until the request is finished, which is ours.
         Some(unsafe { Record::size(record) })
     }

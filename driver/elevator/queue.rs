@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
 
-use super::{Elevator, HwQueue};
+use super::{Elevator, Hctx};
 use crate::sys::no_io::NoIo;
 use core::ptr::NonNull;
 use kernel::{
@@ -32,9 +32,9 @@ pub(crate) struct Queue<E: Elevator> {
 
 /// A hardware queue in the list of its queue.
 struct Member<E: Elevator> {
-    hw_queue: Arc<HwQueue<E>>,
+    hw_queue: Arc<Hctx<E>>,
     /// Cancels the timer when dropped, and waits for its callback.
-    _timer: ArcHrTimerHandle<HwQueue<E>>,
+    _timer: ArcHrTimerHandle<Hctx<E>>,
 }
 
 // SAFETY: Of `queue` only fields are read, which any CPU may.
@@ -116,13 +116,13 @@ impl<E: Elevator> Queue<E> {
     }
 
     /// Visits all hardware queues. Process context.
-    pub(crate) fn for_each_hw_queue(&self, mut visit: impl FnMut(&HwQueue<E>)) {
+    pub(crate) fn for_each_hw_queue(&self, mut visit: impl FnMut(&Hctx<E>)) {
         let members = self.hw_queues.lock();
         members.iter().for_each(|member| visit(&member.hw_queue));
     }
 
     /// Adds a hardware queue, whose context is `init_hctx`.
-    pub(super) fn add(&self, hw_queue: ArcBorrow<'_, HwQueue<E>>) -> Result {
+    pub(super) fn add(&self, hw_queue: ArcBorrow<'_, Hctx<E>>) -> Result {
         let _no_io = NoIo::new();
         // The handle of a timer exists from its first start on. An hour is as good as never:
         // `wake_at` replaces it.
@@ -139,7 +139,7 @@ impl<E: Elevator> Queue<E> {
     }
 
     /// Removes a hardware queue; after that, its timer does not run and nobody visits it.
-    pub(super) fn remove(&self, hw_queue: &HwQueue<E>) {
+    pub(super) fn remove(&self, hw_queue: &Hctx<E>) {
         let mut members = self.hw_queues.lock();
         let index = members
             .iter()

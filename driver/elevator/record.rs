@@ -21,7 +21,7 @@
 //!
 //! C header: [`include/linux/bio.h`](srctree/include/linux/bio.h)
 
-use super::{flags::OpFlags, Request, RequestData};
+use super::{flags::OpFlags, request::End, Request, RequestData};
 use crate::sys::no_io::without_reserves;
 use core::{
     mem::{align_of, size_of},
@@ -251,18 +251,6 @@ impl<C: Copy> Record<C> {
 
 /// The function that the block layer calls at the end of a flush sequence; see [`Record::flushed`].
 pub(super) type Flushed = unsafe extern "C" fn(*mut bindings::bio);
-
-/// What becomes of the bios of a request that is finished.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// The driver has ended them.
-    Usual,
-    /// The request is in the middle of a flush sequence, which ends its bio before the request is
-    /// freed.
-    Flush,
-    /// Somebody has taken them for another path (`blk_steal_bios`), which ends them.
-    Stolen,
-}
 
 impl<C: Copy> Record<C> {
     /// The block layer has finished a request, whose record this is: parks its bios. False if a

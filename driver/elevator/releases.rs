@@ -2,10 +2,7 @@
 
 //! How held completions of a hardware queue come to the scheduler, and how it gets to end them.
 
-use super::{
-    record::{End, Record},
-    Elevator, Fifo, HwQueue, Parked, Parking, Request,
-};
+use super::{record::Record, request::End, Elevator, Fifo, Hctx, Parked, Parking, Request};
 use core::ptr::NonNull;
 use kernel::{
     bindings, impl_has_work,
@@ -16,7 +13,7 @@ use kernel::{
     workqueue::{RawWorkItem, Work, WorkItem},
 };
 
-impl<E: Elevator> HwQueue<E> {
+impl<E: Elevator> Hctx<E> {
     /// The timer for completions.
     pub(super) fn new_release_timer() -> impl PinInit<Opaque<bindings::hrtimer>> {
         Opaque::ffi_init(|slot: *mut bindings::hrtimer| {
@@ -64,11 +61,11 @@ impl<E: Elevator> HwQueue<E> {
     /// `request` must be valid, prepared, and about to be finished.
     #[inline]
     pub(super) unsafe fn finish(&self, request: *mut bindings::request) {
-        // SAFETY: By this function's requirements; `park` makes all records.
+        // SAFETY: By this function's requirements.
         let taken = unsafe { Request::<E::RequestData>::take_record(request) };
         if let Some((record, end)) = taken {
-            // SAFETY: The record was the request's, which ends so.
-            unsafe { self.finish_record(record, end) };
+            // SAFETY: The record was the request's, which ends so. `park` made it, with these data.
+            unsafe { self.finish_record(record.cast(), end) };
         }
     }
 
@@ -76,12 +73,12 @@ impl<E: Elevator> HwQueue<E> {
     ///
     /// # Safety
     ///
-    /// `record` must be of a request of this hardware queue that does not have it any more, and that
-    /// ends as `end` says.
+    /// `record` must be of a request of this hardware queue that does not have it any more, and
+    /// that ends as `end` says.
     #[inline(never)]
     unsafe fn finish_record(&self, record: NonNull<Record<E::CompletionData>>, end: End) {
-        // SAFETY: By this function's requirements. The record is nobody's after `finish`, unless that
-        // says that a flush sequence has it.
+        // SAFETY: By this function's requirements. The record is nobody's after `finish`, unless
+        // that says that a flush sequence has it.
         unsafe {
             if Record::finish(record, end, Self::flushed) {
                 self.arrive(Parked::from_record(record));
@@ -114,19 +111,19 @@ impl<E: Elevator> HwQueue<E> {
         self.arrivals.take(each);
     }
 
-    /// Has these completions wait for [`HwQueue::take_departures`].
+    /// Has these completions wait for [`Hctx::take_departures`].
     pub(crate) fn depart(&self, mut done: Fifo<Parked<E::CompletionData>>) {
         while let Some(parked) = done.pop_front() {
             self.departures.push(parked);
         }
     }
 
-    /// Whether any completion waits for [`HwQueue::take_departures`]. Any context.
+    /// Whether any completion waits for [`Hctx::take_departures`]. Any context.
     pub(crate) fn has_departures(&self) -> bool {
         !self.departures.is_empty()
     }
 
-    /// Takes the completions that [`HwQueue::depart`] has got, in their order.
+    /// Takes the completions that [`Hctx::depart`] has got, in their order.
     pub(crate) fn take_departures(&self, each: impl FnMut(Parked<E::CompletionData>)) {
         self.departures.take(each);
     }
@@ -136,7 +133,7 @@ impl<E: Elevator> HwQueue<E> {
     /// By the block layer's own workers, which have a thread left when there is no memory for
     /// another one: those who free memory may wait for what is released.
     pub(crate) fn kick(&self) {
-        // SAFETY: Every `HwQueue` is in an `Arc`, and whoever has a reference of it keeps it.
+        // SAFETY: Every `Hctx` is in an `Arc`, and whoever has a reference of it keeps it.
         let this = Arc::from(unsafe { ArcBorrow::from_raw(core::ptr::from_ref(self)) });
         // SAFETY: The closure gets the initialized work of this object, and queues it as it has to;
         // what is queued already is not queued again.
@@ -203,7 +200,7 @@ impl<E: Elevator> HwQueue<E> {
     }
 }
 
-impl<E: Elevator> WorkItem for HwQueue<E> {
+impl<E: Elevator> WorkItem for Hctx<E> {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
@@ -212,5 +209,5 @@ impl<E: Elevator> WorkItem for HwQueue<E> {
 }
 
 impl_has_work! {
-    impl{E: Elevator} HasWork<Self> for HwQueue<E> { self.work }
+    impl{E: Elevator} HasWork<Self> for Hctx<E> { self.work }
 }

@@ -4,11 +4,7 @@
 //!
 //! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
 
-use super::{
-    entry::Entry,
-    flags::OpFlags,
-    record::{End, Record},
-};
+use super::{entry::Entry, flags::OpFlags};
 use crate::sys::cgroup::Lineage;
 use core::{marker::PhantomData, mem::ManuallyDrop, ptr::NonNull};
 use kernel::{bindings, ffi, warn_on};
@@ -49,6 +45,18 @@ impl RequestData for () {
     }
 }
 
+/// What becomes of the bios of a request that is finished.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The driver has ended them.
+    Usual,
+    /// The request is in the middle of a flush sequence, which ends its bio before the request is
+    /// freed.
+    Flush,
+    /// Somebody has taken them for another path (`blk_steal_bios`), which ends them.
+    Stolen,
+}
+
 /// What becomes of a new request.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Prepared<D> {
@@ -69,7 +77,7 @@ pub(crate) struct Prepared<D> {
 /// handle of it. Then its fields `queuelist`, `rb_node`, `hash`, `elv` and `fifo_time` are the
 /// scheduler's alone; `state`, `tag`, `ref` and `deadline` are never its business.
 ///
-/// `elv.priv[0]` is the address of a [`Record`] if the completion is to be held, else 0, and its
+/// `elv.priv[0]` is the address of a record if the completion is to be held, else 0, and its
 /// lowest bit is set once the request went to the driver. `elv.priv[1]`, `fifo_time` and `hash` are
 /// the words of `D`. `hash` is mostly empty before (`blk_mq_rq_late_init`), and anything when the
 /// driver gives the request back, even if the driver did not get it from the scheduler (as the
@@ -169,17 +177,14 @@ impl<D: RequestData> Request<D> {
     /// request.
     ///
     /// The handle is not `Sync`, so that nobody looks at the field meanwhile.
-    pub(super) fn set_record<C>(&self, record: NonNull<Record<C>>) {
+    pub(super) fn set_record(&self, record: NonNull<ffi::c_void>) {
         // SAFETY: By the invariants the fields are ours. The block layer has a request with the
         // flag finished by the scheduler that prepared it: this one, as a queue's scheduler does
         // not change while the queue has a request.
         unsafe {
             let request = self.0.as_ptr();
             let released = (*request).elv.priv_[0].addr() & RELEASED;
-            (*request).elv.priv_[0] = record
-                .as_ptr()
-                .cast::<ffi::c_void>()
-                .map_addr(|at| at | released);
+            (*request).elv.priv_[0] = record.as_ptr().map_addr(|at| at | released);
             (*request).rq_flags |= USE_SCHED;
         }
     }
@@ -190,12 +195,11 @@ impl<D: RequestData> Request<D> {
     ///
     /// # Safety
     ///
-    /// `request` must be valid, prepared, and about to be finished. Its record, if it has one, must
-    /// have data of the type `C`.
+    /// `request` must be valid, prepared, and about to be finished.
     #[inline]
-    pub(super) unsafe fn take_record<C>(
+    pub(super) unsafe fn take_record(
         request: *mut bindings::request,
-    ) -> Option<(NonNull<Record<C>>, End)> {
+    ) -> Option<(NonNull<ffi::c_void>, End)> {
         // SAFETY: By this function's requirements; the field has what `prepare` or `set_record` has
         // put there.
         unsafe {
@@ -208,7 +212,7 @@ impl<D: RequestData> Request<D> {
                 false if is_flush => End::Flush,
                 false => End::Usual,
             };
-            Some((record.cast(), end))
+            Some((record, end))
         }
     }
 

@@ -18,7 +18,7 @@ use super::{
     files::Files,
     flags::OpFlags,
     layouts::{ElevatorMqOps, ElevatorQueue, ElevatorType},
-    trace, Bio, Elevator, Fifo, HwQueue, Queue, Request,
+    trace, Bio, Elevator, Fifo, Hctx, Queue, Request,
 };
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
@@ -153,7 +153,7 @@ impl<E: Elevator> VTable<E> {
     unsafe fn start_hw_queue(hctx: NonNull<bindings::blk_mq_hw_ctx>, queue: &Queue<E>) -> Result {
         // SAFETY: `hctx` is valid until `exit_hctx`, which removes this from the queue's list, and
         // from `sched_data`, before it returns. In between, `hctx` is started.
-        let hw_queue = Arc::pin_init(unsafe { HwQueue::<E>::new(hctx) }, GFP_KERNEL)?;
+        let hw_queue = Arc::pin_init(unsafe { Hctx::<E>::new(hctx) }, GFP_KERNEL)?;
         queue.add(hw_queue.as_arc_borrow())?;
         E::start_hw_queue(queue, &hw_queue);
         // SAFETY: The queue is frozen and quiesced, so that nobody looks at the field. `exit_hctx`
@@ -169,8 +169,7 @@ impl<E: Elevator> VTable<E> {
     unsafe extern "C" fn exit_hctx(hctx: *mut bindings::blk_mq_hw_ctx, _index: ffi::c_uint) {
         // SAFETY: By this function's requirements the pointer is of `init_hctx`, and no other
         // function uses it.
-        let hw_queue =
-            unsafe { Arc::from_raw((*hctx).sched_data.cast_const().cast::<HwQueue<E>>()) };
+        let hw_queue = unsafe { Arc::from_raw((*hctx).sched_data.cast_const().cast::<Hctx<E>>()) };
         // SAFETY: By this function's requirements `hctx` is valid and its queue started.
         unsafe { Self::queue_of(hctx) }.remove(&hw_queue);
         // No request is left, and nobody visits it: nothing arrives any more, and after this
@@ -280,10 +279,10 @@ impl<E: Elevator> VTable<E> {
     ///
     /// `hctx` must be valid and started, also while the result is used.
     #[inline]
-    unsafe fn hw_queue_of<'a>(hctx: *mut bindings::blk_mq_hw_ctx) -> &'a HwQueue<E> {
+    unsafe fn hw_queue_of<'a>(hctx: *mut bindings::blk_mq_hw_ctx) -> &'a Hctx<E> {
         // SAFETY: By this function's requirements the field is the content of the `Arc` that
         // `init_hctx` gave up, which lives until `exit_hctx` takes it back.
-        unsafe { &*(*hctx).sched_data.cast::<HwQueue<E>>() }
+        unsafe { &*(*hctx).sched_data.cast::<Hctx<E>>() }
     }
 
     /// # Safety

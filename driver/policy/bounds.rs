@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The partition, the place and the size that a filter asks for, coarsely: a look that costs little and rules most I/O out.
+//! The partition, the place and the size that a filter asks for, coarsely: a look that costs little
+//! and rules most I/O out.
 
-use super::filter::Io;
+use super::io::Io;
 
 /// A partition's number that means any.
 const ANY_PARTITION: u16 = 256;
@@ -29,7 +30,8 @@ pub struct Place {
 }
 
 impl Bounds {
-    /// The bounds of sectors from `first` to `last`, of sizes, and of the only partition, if it is one.
+    /// The bounds of sectors from `first` to `last`, of sizes, and of the only partition, if it is
+    /// one.
     pub(super) fn new((first, last): (u64, u64), bytes: (u32, u32), partition: Option<u8>) -> Self {
         Self {
             first,

@@ -5,12 +5,13 @@
 //! A disk's name means all I/O of the disk, a partition's only what comes through that partition.
 
 use super::{
-    filter::Io,
+    io::Io,
     parse::{number, words, ParseError},
 };
 use core::fmt;
 
-/// Bytes of a disk's name in the kernel (`DISK_NAME_LEN`), with the NUL at its end; a partition's number follows it.
+/// Bytes of a disk's name in the kernel (`DISK_NAME_LEN`), with the NUL at its end; a partition's
+/// number follows it.
 const MOST_BYTES: usize = 40;
 
 /// The most devices.
@@ -92,8 +93,8 @@ impl Devices {
     ///
     /// # Errors
     ///
-    /// [`ParseError::OutOfRange`] for too many and for numbers that no device can have, [`ParseError::Invalid`] for what is
-    /// no name.
+    /// [`ParseError::OutOfRange`] for too many and for numbers that no device can have,
+    /// [`ParseError::Invalid`] for what is no name.
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         let mut new = Self::ANY;
         for word in words(text) {
@@ -145,9 +146,11 @@ pub struct Disk<'a> {
 }
 
 impl Disk<'_> {
-    /// The number of the partition of this name, which need not exist; 0 is the disk. `None` for names of other disks.
+    /// The number of the partition of this name, which need not exist; 0 is the disk. `None` for
+    /// names of other disks.
     ///
-    /// Partitions are named as by the kernel's `disk_name()`: a `p` comes between if the disk's name ends in a digit.
+    /// Partitions are named as by the kernel's `disk_name()`: a `p` comes between if the disk's
+    /// name ends in a digit.
     fn partition_named(&self, name: &[u8]) -> Option<u8> {
         let rest = name.strip_prefix(self.name)?;
         if rest.is_empty() {
@@ -166,7 +169,8 @@ impl Disk<'_> {
     }
 }
 
-/// A part of one disk: partitions by their numbers, 0 being the disk as a whole, and devices by theirs.
+/// A part of one disk: partitions by their numbers, 0 being the disk as a whole, and devices by
+/// theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     /// A bit for each partition; bit 0 is everything.

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! How delays are distributed: the inverse distribution functions, as tables and lines between their points.
+//! How delays are distributed: the inverse distribution functions, as tables and lines between
+//! their points.
 //!
-//! A uniform number goes in and a delay comes out, so that whatever makes the numbers (correlation included) leaves the
-//! distribution exact. The shapes are those of netem (`net/sched/sch_netem.c`, and the generators of its tables in
-//! iproute2's `netem/`), which are scaled by the jitter and moved by the delay.
+//! A uniform number goes in and a delay comes out, so that whatever makes the numbers (correlation
+//! included) leaves the distribution exact. The shapes are those of netem (`net/sched/sch_netem.c`,
+//! and the generators of its tables in iproute2's `netem/`), which are scaled by the jitter and
+//! moved by the delay.
 
 use super::{
     attributes::MAX_TIME_US,
-    delay::NS_PER_US,
     parse::{number, percent, show_scaled, words, ParseError},
+    units::NS_PER_US,
 };
 use core::fmt;
 
@@ -20,9 +22,11 @@ pub enum Shape {
     Uniform,
     /// Gauss; the jitter is the standard deviation. Cut off at four of them.
     Normal,
-    /// Pareto with exponent 3, moved to mean 0 and stretched by 4/3 as in netem; cut off at four times the jitter.
+    /// Pareto with exponent 3, moved to mean 0 and stretched by 4/3 as in netem; cut off at four
+    /// times the jitter.
     Pareto,
-    /// A quarter of the normal and three quarters of the Pareto number of the same draw, as in netem.
+    /// A quarter of the normal and three quarters of the Pareto number of the same draw, as in
+    /// netem.
     ParetoNormal,
 }
 
@@ -95,13 +99,13 @@ pub const MOST_POINTS: usize = 16;
 /// A hundred per cent in the unit of [`Point::share`].
 const WHOLE: u32 = 1_000_000;
 
-/// A distribution that is told by some of its percentiles, with straight lines between them: from 0 at 0 per cent, unless
-/// that is told too, and constant after the last.
+/// A distribution that is given by some of its percentiles, with straight lines between them: from
+/// 0 at 0 per cent, unless that is given too, and constant after the last.
 ///
 /// # Invariants
 ///
-/// The first `count` points are in order: `share` rises and is at most [`WHOLE`], `delay_us` does not fall and is at most
-/// [`MAX_TIME_US`].
+/// The first `count` points are in order: `share` rises and is at most [`WHOLE`], `delay_us` does
+/// not fall and is at most [`MAX_TIME_US`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Percentiles {
     points: [Point; MOST_POINTS],
@@ -138,8 +142,8 @@ impl Percentiles {
     ///
     /// # Errors
     ///
-    /// [`ParseError::OutOfRange`] for too many points and too large numbers, [`ParseError::Invalid`] for what is not in
-    /// order or no such word.
+    /// [`ParseError::OutOfRange`] for too many points and too large numbers,
+    /// [`ParseError::Invalid`] for what is not in order or no such word.
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         let mut new = Self::none();
         for word in words(text) {
@@ -183,7 +187,8 @@ impl Percentiles {
             let end = u64::from(point.share) << BITS;
             if place < end {
                 let start = u64::from(before.share) << BITS;
-                // 36 bits moved by 27; the end is behind the start, since the place is between them.
+                // 36 bits moved by 27; the end is behind the start, since the place is between
+                // them.
                 let fraction = (place.saturating_sub(start) << 27)
                     .checked_div(end.saturating_sub(start))
                     .unwrap_or(0);
@@ -239,8 +244,8 @@ mod tests {
     use std::string::ToString;
     use std::vec::Vec;
 
-    /// The distribution function of the normal distribution: the series of Marsaglia ("Evaluating the normal
-    /// distribution", 2004).
+    /// The distribution function of the normal distribution: the series of Marsaglia ("Evaluating
+    /// the normal distribution", 2004).
     fn normal_below(x: f64) -> f64 {
         let (mut sum, mut term, mut n) = (x, x, 1.0);
         while sum + term != sum {
@@ -268,7 +273,8 @@ mod tests {
         (((1.0 - p).powf(-1.0 / 3.0) - 1.5) * 4.0 / 3.0).min(4.0)
     }
 
-    /// Makes the tables, or shows that they are what the formulas say: `cargo test -- --nocapture tables`.
+    /// Makes the tables, or shows that they are what the formulas say: `cargo test -- --nocapture
+    /// tables`.
     #[test]
     fn the_tables_are_the_formulas() {
         for (table, formula) in [
@@ -300,9 +306,9 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_where_they_are_told() {
-        let told = Percentiles::parse(b"50:200 99:5000 99.9:80000").unwrap();
-        let at = |p: f64| told.at((p / 100.0 * u64::MAX as f64) as u64);
+    fn percentiles_are_where_they_are_asked_for() {
+        let percentiles = Percentiles::parse(b"50:200 99:5000 99.9:80000").unwrap();
+        let at = |p: f64| percentiles.at((p / 100.0 * u64::MAX as f64) as u64);
         assert!(at(0.0) < 10);
         for (p, us) in [
             (25.0, 100.0),
@@ -316,11 +322,11 @@ mod tests {
                 at(p)
             );
         }
-        assert_eq!(told.at(u64::MAX), 80_000_000);
-        assert_eq!(told.to_string(), "50:200 99:5000 99.9:80000");
-        let mean = (0..1_000_000u64).map(|n| told.at(n * (u64::MAX / 1_000_000)) as f64);
+        assert_eq!(percentiles.at(u64::MAX), 80_000_000);
+        assert_eq!(percentiles.to_string(), "50:200 99:5000 99.9:80000");
+        let mean = (0..1_000_000u64).map(|n| percentiles.at(n * (u64::MAX / 1_000_000)) as f64);
         let mean = mean.sum::<f64>() / 1e6;
-        assert!((told.mean_ns() as f64 / mean - 1.0).abs() < 1e-3);
+        assert!((percentiles.mean_ns() as f64 / mean - 1.0).abs() < 1e-3);
     }
 
     #[test]
@@ -361,11 +367,11 @@ mod tests {
                 delay += more_delay;
                 std::format!("{}.{:04}:{delay}", share / 10_000, share % 10_000)
             }).collect::<Vec<_>>().join(" ");
-            let told = Percentiles::parse(text.as_bytes()).unwrap();
-            prop_assert_eq!(Percentiles::parse(told.to_string().as_bytes()), Ok(told));
+            let percentiles = Percentiles::parse(text.as_bytes()).unwrap();
+            prop_assert_eq!(Percentiles::parse(percentiles.to_string().as_bytes()), Ok(percentiles));
             uniforms.sort_unstable();
-            prop_assert!(uniforms.windows(2).all(|pair| told.at(pair[0]) <= told.at(pair[1])));
-            prop_assert!(told.at(u64::MAX) <= u64::from(delay) * 1_000);
+            prop_assert!(uniforms.windows(2).all(|pair| percentiles.at(pair[0]) <= percentiles.at(pair[1])));
+            prop_assert!(percentiles.at(u64::MAX) <= u64::from(delay) * 1_000);
         }
     }
 }

@@ -5,29 +5,10 @@
 use super::{
     bounds::Bounds,
     device::Part,
+    io::Io,
     operations::{Conditions, Operations},
     sectors::Sectors,
 };
-
-/// One I/O, as far as a filter looks at it.
-pub trait Io {
-    /// The number of the kernel's `enum req_op`.
-    fn operation(&self) -> u32;
-    /// Which of [`Conditions`] hold.
-    fn conditions(&self) -> Conditions;
-    /// The first sector, of 512 bytes, of the disk.
-    fn first_sector(&self) -> u64;
-    /// Length in bytes.
-    fn bytes(&self) -> u32;
-    /// The number of the partition by which it came; 0 is the disk itself.
-    fn partition(&self) -> u8;
-    /// The kernel's number of the device by which it came.
-    fn device(&self) -> u32;
-    /// Whether it belongs to the cgroup of this id, or one below it.
-    fn is_in_cgroup(&self, id: u64) -> bool;
-    /// The id of the PID namespace of who submitted it.
-    fn pid_namespace(&self) -> u64;
-}
 
 /// All conditions of an injection on one disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +63,8 @@ impl Filter {
 
     /// Whether the I/O matches.
     ///
-    /// Metadata never belongs to somebody, as in blk-throttle: who else needs it would wait for the one who wrote it.
+    /// Metadata never belongs to somebody, as in blk-throttle: who else needs it would wait for the
+    /// one who wrote it.
     #[inline]
     pub fn matches(&self, io: &impl Io) -> bool {
         self.operations

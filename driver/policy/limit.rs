@@ -2,10 +2,14 @@
 
 //! How many I/Os a window of time lets through.
 //!
-//! A window starts at a fixed multiple of its period and admits exactly its quota, whoever asks. Its state is one word, so
-//! that hardware queues can share it by compare-and-exchange alone; what an atomic word is, the caller tells ([`Shared`]).
+//! A window starts at a fixed multiple of its period and admits exactly its quota, whoever asks.
+//! Its state is one word, so that hardware queues can share it by compare-and-exchange alone; the
+//! caller brings the atomic word ([`Shared`]).
 
-use super::delay::NS_PER_US;
+use super::{
+    units::NS_PER_US,
+    window::{Shared, Window},
+};
 use core::num::NonZero;
 
 /// At most a quota of I/Os in each window of a period.
@@ -14,13 +18,6 @@ pub struct Limit {
     period_ns: NonZero<u64>,
     quota: NonZero<u32>,
 }
-
-/// A window and how much of it is used, in one word: the window's number modulo 2^32 above, the count below.
-///
-/// A number repeats after 2^32 windows, over an hour at the shortest period. A word left untouched for exactly that long
-/// is taken for the present window, which costs a quota in one window and nothing after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window(u64);
 
 /// What a limit says to one I/O.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +28,11 @@ pub enum Answer {
     Wait(u64),
 }
 
-/// The word of a [`Window`] that hardware queues share.
-pub trait Shared {
-    /// Acquire: a clock that is read after this shows no time before the one for which the word was written.
-    fn load(&self) -> u64;
-
-    /// Puts `new` in the place of `old`, unless another word is there. Release: the clock was read before the word is written.
-    fn exchange(&self, old: u64, new: u64) -> bool;
+/// An I/O that a limit has not admitted, or would not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// When to ask again, in nanoseconds.
+    pub until_ns: u64,
 }
 
 /// An I/O that a limit has counted.
@@ -50,60 +45,11 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// What takes the place of a charge where there is no limit.
+    /// Stands for a charge where there is no limit.
     pub const NONE: Self = Self {
         until_ns: 0,
         window: Window::NONE,
     };
-}
-
-impl Window {
-    /// What takes the place of a window where there is no limit.
-    pub const NONE: Self = Self(0);
-
-    /// Takes back one I/O that was counted, when this was the word. If the window is over meanwhile, nothing is left to take
-    /// back.
-    pub fn give_back_to(self, shared: &impl Shared) {
-        loop {
-            let window = Self::from_word(shared.load());
-            match window.give_back(self) {
-                Some(less) if !shared.exchange(window.to_word(), less.to_word()) => {}
-                _ => return,
-            }
-        }
-    }
-
-    const fn new(number: u64, used: u32) -> Self {
-        Self((number << 32) | used as u64)
-    }
-
-    /// The word as it is kept in memory.
-    pub const fn to_word(self) -> u64 {
-        self.0
-    }
-
-    /// The window that was kept as this word.
-    pub const fn from_word(word: u64) -> Self {
-        Self(word)
-    }
-
-    const fn same_number(self, number: u64) -> bool {
-        (self.0 >> 32) as u32 == number as u32
-    }
-
-    const fn used(self) -> u32 {
-        self.0 as u32
-    }
-
-    /// This window with one I/O less, for one that it admitted when it was `charged` and that another limit refused. `None` if
-    /// it is another window by now.
-    pub const fn give_back(self, charged: Self) -> Option<Self> {
-        if self.0 >> 32 != charged.0 >> 32 || self.used() == 0 {
-            None
-        } else {
-            Some(Self(self.0.saturating_sub(1)))
-        }
-    }
 }
 
 impl Limit {
@@ -118,7 +64,8 @@ impl Limit {
         }
     }
 
-    /// Whether windows of both limits begin and end at the same times, so that a count of one is good for the other.
+    /// Whether windows of both limits begin and end at the same times, so that a count of one is
+    /// good for the other.
     pub fn same_windows(&self, other: &Self) -> bool {
         self.period_ns == other.period_ns
     }
@@ -128,7 +75,8 @@ impl Limit {
         Window::new(self.number(now_ns), 0)
     }
 
-    /// Asks for one I/O in the window of this number, which is the one of a time read after `window` or the same window.
+    /// Asks for one I/O in the window of this number, which is the one of a time read after
+    /// `window` or the same window.
     pub const fn answer(&self, window: Window, number: u64) -> Answer {
         if !window.same_number(number) {
             return Answer::Admit(Window::new(number, 1));
@@ -139,7 +87,7 @@ impl Limit {
         Answer::Wait(self.end_ns(number))
     }
 
-    /// How many more I/Os the window of this time admits, if none is admitted meanwhile.
+    /// How many more I/Os the window of this time admits.
     pub fn room(&self, shared: &impl Shared, now_ns: u64) -> u32 {
         let window = Window::from_word(shared.load());
         if window.same_number(self.number(now_ns)) {
@@ -166,7 +114,7 @@ impl Limit {
         now_ns / self.period_ns.get()
     }
 
-    /// Whether one I/O would be admitted now; if not, until when.
+    /// Whether one I/O would be admitted now.
     ///
     /// `now_ns` is brought up to date by `read_clock` where the word may be newer.
     #[inline]
@@ -175,12 +123,12 @@ impl Limit {
         shared: &impl Shared,
         now_ns: &mut u64,
         read_clock: impl Fn() -> u64,
-    ) -> Result<(), u64> {
+    ) -> Result<(), Refused> {
         self.look(shared, now_ns, &read_clock).map(|_| ())
     }
 
-    /// Counts one I/O if the window of this time is the present one and has room for more than that; false if it was not counted,
-    /// and [`Limit::charge`] knows what to do.
+    /// Counts one I/O if the window of this time is the present one and has room for more than
+    /// that; false if it was not counted, and [`Limit::charge`] knows what to do.
     #[inline]
     pub fn charge_quickly(&self, shared: &impl Shared, now_ns: u64) -> bool {
         let number = self.number(now_ns);
@@ -192,7 +140,8 @@ impl Limit {
                 return false;
             }
             // What is used is below the quota, so that the number stays.
-            if shared.exchange(window.0, window.0.wrapping_add(1)) {
+            let charged = window.with_one_more();
+            if shared.exchange(window.to_word(), charged.to_word()) {
                 return true;
             }
         }
@@ -203,16 +152,14 @@ impl Limit {
         self.fresh(now_ns).give_back_to(shared);
     }
 
-    /// Counts one I/O, and tells before which time no other is admitted; or the same because this one is not.
-    ///
-    /// As for [`Limit::ask`].
+    /// Counts one I/O if it is admitted now. The clock is as for [`Limit::ask`].
     #[inline]
     pub fn charge(
         &self,
         shared: &impl Shared,
         now_ns: &mut u64,
         read_clock: impl Fn() -> u64,
-    ) -> Result<Charge, u64> {
+    ) -> Result<Charge, Refused> {
         loop {
             let (old, window, number) = self.look(shared, now_ns, &read_clock)?;
             if shared.exchange(old.to_word(), window.to_word()) {
@@ -223,14 +170,14 @@ impl Limit {
         }
     }
 
-    /// The present window, the one that an admission would leave, and its number; or until when none is admitted.
+    /// The present window, the one that an admission would leave, and its number.
     #[inline]
     fn look(
         &self,
         shared: &impl Shared,
         now_ns: &mut u64,
         read_clock: impl Fn() -> u64,
-    ) -> Result<(Window, Window, u64), u64> {
+    ) -> Result<(Window, Window, u64), Refused> {
         let window = Window::from_word(shared.load());
         let mut number = self.number(*now_ns);
         if !window.same_number(number) {
@@ -238,10 +185,11 @@ impl Limit {
             *now_ns = read_clock().max(*now_ns);
             number = self.number(*now_ns);
         }
-        // A word may be newer than the caller's time, but a time read after the word is never in a window before it.
+        // A word may be newer than the caller's time, but a time read after the word is never in a
+        // window before it.
         match self.answer(window, number) {
             Answer::Admit(next) => Ok((window, next, number)),
-            Answer::Wait(until_ns) => Err(until_ns),
+            Answer::Wait(until_ns) => Err(Refused { until_ns }),
         }
     }
 }
@@ -366,7 +314,8 @@ mod tests {
             }
         }
 
-        /// Charging quickly, and in full where that refuses, is charging in full; and what is taken back was never there.
+        /// Charging quickly, and in full where that refuses, is charging in full; and what is taken
+        /// back was never there.
         #[test]
         fn charging_quickly_is_charging(
             period_us in 1u32..50, quota in 1u32..6,
@@ -395,7 +344,8 @@ mod tests {
             }
         }
 
-        /// Several queues that share a word by compare-and-exchange, in any order of loads and exchanges.
+        /// Several queues that share a word by compare-and-exchange, in any order of loads and
+        /// exchanges.
         #[test]
         fn shared_windows_never_exceed_their_quota(
             quota in 1u32..4, schedule in prop::collection::vec((0usize..3, 0u8..4, 0u64..700), 1..400),

@@ -12,7 +12,8 @@ pub struct Conditions(u8);
 impl Conditions {
     /// Nothing.
     pub const NONE: Self = Self(0);
-    /// Somebody waits for it: reads, and writes that are synchronous or force something to the medium.
+    /// Somebody waits for it: reads, and writes that are synchronous or force something to the
+    /// medium.
     pub const SYNC: Self = Self(1);
     /// It forces its data to the medium.
     pub const FUA: Self = Self(2);
@@ -33,7 +34,8 @@ impl Conditions {
 
 /// Operations, and conditions on them.
 ///
-/// The words are those of the kernel's block error injection, which has `XYZ` for each `REQ_OP_XYZ`; lower case is shown.
+/// The words are those of the kernel's block error injection, which has `XYZ` for each
+/// `REQ_OP_XYZ`; lower case is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operations {
     /// A bit for each number of `enum req_op`; none is any.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Reads the values that people write into files: decimal text with one optional newline, or words between single spaces.
+//! Reads the values that people write into files: decimal text with one optional newline, or words
+//! between single spaces.
 //!
-//! What is not of the expected form is [`ParseError::Invalid`]; a number that is and is not accepted is
-//! [`ParseError::OutOfRange`], a negative number and one of a thousand digits included.
+//! What is not of the expected form is [`ParseError::Invalid`]; a number that is and is not
+//! accepted is [`ParseError::OutOfRange`], a negative number and one of a thousand digits included.
 
 use core::fmt;
 
@@ -46,7 +47,8 @@ pub fn long(text: &[u8]) -> Result<u64, ParseError> {
     scaled(text, 0, 0, u64::MAX)
 }
 
-/// Per cent from 0 to 100, with at most `places` decimals, which is at most 4; the result is in units of the last of them.
+/// Per cent from 0 to 100, with at most `places` decimals, which is at most 4; the result is in
+/// units of the last of them.
 ///
 /// # Errors
 ///
@@ -98,7 +100,8 @@ pub(super) const fn power_of_ten(places: usize) -> u64 {
     }
 }
 
-/// At least one decimal digit and nothing else; what is too large for the type is as good as its largest value.
+/// At least one decimal digit and nothing else; what is too large for the type is as good as its
+/// largest value.
 fn digits(text: &[u8]) -> Result<u128, ParseError> {
     if text.is_empty() {
         return Err(ParseError::Invalid);

@@ -2,14 +2,16 @@
 
 //! Random numbers from a counter: the n-th draw of a sequence is a function of its seed and n.
 //!
-//! That needs no lock: whoever adds one to a shared counter owns that draw. The generator is SplitMix64 (Steele, Lea and
-//! Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014), which passes BigCrush.
+//! That needs no lock: whoever adds one to a shared counter owns that draw. The generator is
+//! SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA
+//! 2014), which passes BigCrush.
 
 /// What is added to a sequence's counter for each draw: 2^64 divided by the golden ratio, made odd.
 pub const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Derives the gate of a draw from its counter; any constant that is no small multiple of [`STEP`] would do.
-const GATE: u64 = 0xd1b5_4a32_d192_ed03;
+/// Derives whether a draw happens from its counter; any constant that is no small multiple of
+/// [`STEP`] would do.
+const CHANCE: u64 = 0xd1b5_4a32_d192_ed03;
 
 /// One draw of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +30,13 @@ impl Draw {
         mix(self.counter)
     }
 
-    /// Whether an event of this probability, in millionths, happens. Independent of [`Draw::value`].
+    /// Whether an event of this probability, in millionths, happens. Independent of
+    /// [`Draw::value`].
     pub const fn happens(self, millionths: u32) -> bool {
         // 32 bits of the draw against the same share of 2^32; a million is always.
         // No overflow: `millionths` is below 2^32.
         let threshold = ((millionths as u64) << 32) / 1_000_000;
-        (mix(self.counter ^ GATE) >> 32) < threshold
+        (mix(self.counter ^ CHANCE) >> 32) < threshold
     }
 }
 

@@ -38,8 +38,8 @@ impl Sectors {
     ///
     /// # Errors
     ///
-    /// [`ParseError::OutOfRange`] for too many, empty and endless ranges, [`ParseError::Invalid`] for ranges that overlap
-    /// and for other words.
+    /// [`ParseError::OutOfRange`] for too many, empty and endless ranges, [`ParseError::Invalid`]
+    /// for ranges that overlap and for other words.
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         let mut new = Self::ALL;
         for word in words(text) {

@@ -8,10 +8,10 @@ use super::{
     device::{Devices, Disk},
     distribution::{Percentiles, Shape},
     filter::Filter,
-    gate::Gate,
     limit::Limit,
     operations::Operations,
     parse::{line, show_scaled, ParseError},
+    sampler::Sampler,
     sectors::Sectors,
     way::Way,
 };
@@ -21,7 +21,8 @@ use core::fmt;
 ///
 /// # Invariants
 ///
-/// Every value is within the range that its [`Attribute`] accepts, and no two contradict each other.
+/// Every value is within the range that its [`Attribute`] accepts, and no two contradict each
+/// other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// What each attribute is that is a number, in units of its last decimal.
@@ -44,7 +45,8 @@ pub struct Owner {
 }
 
 impl Settings {
-    /// What an injection is made with: it does nothing yet, but any effect that is set works at once.
+    /// What an injection is made with: it does nothing yet, but any effect that is set works at
+    /// once.
     pub const fn new() -> Self {
         // INVARIANT: the defaults are within their ranges.
         Self {
@@ -62,8 +64,8 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`ParseError::Invalid`] and [`ParseError::OutOfRange`], by the rules of [`mod@super::parse`]; then nothing has
-    /// changed.
+    /// [`ParseError::Invalid`] and [`ParseError::OutOfRange`], by the rules of
+    /// [`mod@super::parse`]; then nothing has changed.
     #[inline(never)]
     pub fn set(&mut self, attribute: Attribute, text: &[u8]) -> Result<(), ParseError> {
         let text = line(text);
@@ -127,7 +129,7 @@ impl Settings {
         self.number(Attribute::Enabled) != 0
     }
 
-    /// Where the sequence of draws begins, if it is told.
+    /// Where the sequence of draws begins, if that is set.
     pub fn seed(&self) -> Option<u64> {
         Some(self.number(Attribute::Seed)).filter(|seed| *seed != 0)
     }
@@ -156,7 +158,7 @@ impl Settings {
         if !self.enabled() {
             None
         } else if !self.percentiles.is_none() {
-            Some(Delay::told(self.percentiles, correlation))
+            Some(Delay::from_percentiles(self.percentiles, correlation))
         } else if delay_us == 0 && jitter_us == 0 {
             None
         } else {
@@ -174,9 +176,9 @@ impl Settings {
     }
 
     /// Which of the matching I/Os are affected.
-    pub fn gate(&self) -> Gate {
+    pub fn sampler(&self) -> Sampler {
         let every = self.short(Attribute::Every);
-        Gate::new(every, self.short(Attribute::Probability))
+        Sampler::new(every, self.short(Attribute::Probability))
     }
 
     /// Whether any I/O of this disk is meant.
@@ -303,8 +305,11 @@ mod tests {
         let jitter = Delay::new(Shape::Uniform, 0, 5, 0);
         assert_eq!(settings.delay(), Some(jitter));
         settings.set(Attribute::Percentiles, b"50:7").unwrap();
-        let told = Percentiles::parse(b"50:7").unwrap();
-        assert_eq!(settings.delay(), Some(Delay::told(told, 0)));
+        let percentiles = Percentiles::parse(b"50:7").unwrap();
+        assert_eq!(
+            settings.delay(),
+            Some(Delay::from_percentiles(percentiles, 0))
+        );
         settings.set(Attribute::Percentiles, b"\n").unwrap();
         assert_eq!(settings.delay(), Some(jitter));
     }

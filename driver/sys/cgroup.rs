@@ -207,8 +207,10 @@ impl<'a> Lineage<'a> {
     /// Whether one of them has this id, and has not been removed.
     pub(crate) fn contains(&self, id: u64) -> bool {
         // SAFETY: By the invariants, the cgroups are valid.
-        let mut members = self.members();
-        let found = members.find(|cgroup| unsafe { id_of(*cgroup) } == id);
+        let found = self
+            .members()
+            .find(|cgroup| unsafe { id_of(*cgroup) } == id);
+        // SAFETY: As above.
         found.is_some_and(|cgroup| !unsafe { is_removed(cgroup) })
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 //
-// Tables of inverse distribution functions; the test `the_tables_are_the_formulas` has the formulas.
+// Tables of inverse distribution functions; the test `the_tables_are_the_formulas` has the
+// formulas.
 
 /// The standard normal distribution, cut off at 4.
 #[rustfmt::skip]

@@ -8,7 +8,7 @@ mod elevator;
 #[allow(dead_code, unused_imports)]
 mod sys;
 
-use elevator::{Elevator, Fifo, HwQueue, Registration, Request};
+use elevator::{Elevator, Fifo, Hctx, Registration, Request};
 use kernel::{new_spinlock, prelude::*, sync::SpinLock};
 use sys::atomic::{AtomicBool, Relaxed};
 
@@ -33,7 +33,7 @@ struct Waiting {
 impl Elevator for PlainFifo {
     const NAME: &'static CStr = c"fifo-rust";
 
-    type HwQueue = Waiting;
+    type HctxData = Waiting;
     type RequestData = ();
     type CompletionData = ();
 
@@ -44,7 +44,7 @@ impl Elevator for PlainFifo {
         })
     }
 
-    fn insert_requests(hw_queue: &HwQueue<Self>, mut new: Fifo<Request<()>>) {
+    fn insert_requests(hw_queue: &Hctx<Self>, mut new: Fifo<Request<()>>) {
         let mut requests = hw_queue.data().requests.lock();
         if new.first(Request::was_released) == Some(true) {
             // The driver gave it back: it was first before.
@@ -54,14 +54,14 @@ impl Elevator for PlainFifo {
         hw_queue.data().any.store(true, Relaxed);
     }
 
-    fn dispatch_request(hw_queue: &HwQueue<Self>) -> Option<Request<()>> {
+    fn dispatch_request(hw_queue: &Hctx<Self>) -> Option<Request<()>> {
         let mut requests = hw_queue.data().requests.lock();
         let request = requests.pop_front();
         hw_queue.data().any.store(!requests.is_empty(), Relaxed);
         request
     }
 
-    fn has_work(hw_queue: &HwQueue<Self>) -> bool {
+    fn has_work(hw_queue: &Hctx<Self>) -> bool {
         hw_queue.data().any.load(Relaxed)
     }
 }

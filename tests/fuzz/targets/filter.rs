@@ -10,7 +10,7 @@ use chaos_fuzz as _;
 use chaos_policy::policy::{
     attributes::Attribute,
     device::Disk,
-    filter::Io,
+    io::Io,
     operations::Conditions,
     settings::{Owner, Settings},
 };

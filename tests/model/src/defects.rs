@@ -37,7 +37,8 @@ fn a_limit_of_all_completions_holds_no_request() {
     pair.finish(true).unwrap();
 }
 
-/// One that is taken late, here because the worker came after the end and another injection was changed in between.
+/// One that is taken late, here because the worker came after the end and another injection was
+/// changed in between.
 #[test]
 fn no_completion_waits_for_an_injection_that_has_ended() {
     let rule = Rule {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! As much of the driver's elevator as holding requests takes: its own files, and what they want to know of others.
+//! As much of the driver's elevator as holding requests takes: its own files, and what they want to
+//! know of others.
 
 #[path = "../../../driver/elevator/bio.rs"]
 mod bio;
@@ -14,7 +15,7 @@ mod fifo;
 #[path = "../../../driver/elevator/flags.rs"]
 #[expect(dead_code, reason = "the vtable, which is not here, uses all of it")]
 mod flags;
-pub(crate) mod hw_queue;
+pub(crate) mod hctx;
 pub(crate) mod layouts;
 #[path = "../../../driver/elevator/parked.rs"]
 mod parked;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Histories of one hardware queue: what the driver's code holds and lets go, against [`Reference`](crate::reference::Reference).
+//! Histories of one hardware queue: what the driver's code holds and lets go, against
+//! [`Reference`](crate::reference::Reference).
 
 use crate::{
     elevator::bios::Shape,
-    ledger::Count,
     pair::{one, Batch, Memory, Pair, Step},
-    policy::{delay::NS_PER_US, way::Way},
+    policy::{units::NS_PER_US, way::Way},
     reference::{Kind, Rule, INJECTIONS},
+    stats::Count,
 };
 use proptest::prelude::*;
 
@@ -172,11 +173,12 @@ fn counts(rule: Rule, steps: &[Step]) -> [u64; 2] {
         pair.step(step).unwrap();
     }
     pair.finish(true).unwrap();
-    let totals = pair.ledgers[0].totals();
+    let totals = pair.stats[0].totals();
     [Count::Matched, Count::Early].map(|count| totals.of(count))
 }
 
-/// Early is who is let go before his delay is over, or while he waits for a limit: not who only asks one, or could have gone.
+/// Early is who is let go before his delay is over, or while he waits for a limit: not who only
+/// asks one, or could have gone.
 #[test]
 fn early_is_before_the_time() {
     let asks = limit(0, None, 40_000, 100);
@@ -209,8 +211,8 @@ fn early_is_before_the_time() {
 }
 
 proptest! {
-    /// Never early, in the order of time, no more than each window's quota, and each exactly once, whatever happens to the
-    /// rules meanwhile.
+    /// Never early, in the order of time, no more than each window's quota, and each exactly once,
+    /// whatever happens to the rules meanwhile.
     #[test]
     fn a_hardware_queue_does_what_the_reference_does(
         first in rules(), steps in prop::collection::vec(step(), 0..250), is_due in any::<bool>(),

@@ -3,22 +3,23 @@
 //! Lists of requests against vectors: the same requests in the same order.
 
 use crate::{
+    admission::Closed,
     elevator::{
         block_layer::{self, hand_over, submit_before, Owned},
         Fifo, SortedQueue,
     },
-    io::{Held, Request},
-    lines::Lines,
-    plan::Closed,
+    held_entry::{HeldEntry, Request},
+    limit_queues::LimitQueues,
+    rule_set::RuleSet,
 };
 use proptest::prelude::*;
 use std::collections::VecDeque;
 
-/// A request of this number, due at this time, with the number as its set.
+/// A request of this number, due at this time, with the number as its rules.
 fn request(number: u64, due_ns: u64) -> Request {
     let mut request = hand_over(Owned::new(number, 0));
     request.set_due_ns(due_ns);
-    request.put_set(number);
+    request.set_rules(RuleSet::from_bits(number));
     request
 }
 
@@ -44,7 +45,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// What is due first comes first, and of those that are due at the same time the one that came first.
+    /// What is due first comes first, and of those that are due at the same time the one that came
+    /// first.
     #[test]
     fn times_come_out_as_sorted(steps in steps()) {
         let mut queue = SortedQueue::new();
@@ -96,10 +98,10 @@ proptest! {
                     let mut numbers = VecDeque::new();
                     list.update_all(
                         |request| numbers.push_back(request.due_ns()),
-                        |data, ()| data.set = count,
+                        |data, ()| data.rules = RuleSet::from_bits(count),
                     );
                     prop_assert_eq!(&numbers, &plain);
-                    prop_assert_eq!(list.first(Request::set), plain.front().map(|_| count));
+                    prop_assert_eq!(list.first(|request| request.rules().bits()), plain.front().map(|_| count));
                 }
                 _ => prop_assert_eq!(list.pop_front().map(number), plain.pop_front()),
             }
@@ -113,33 +115,34 @@ proptest! {
         prop_assert!(plain.is_empty());
     }
 
-    /// Also where more sets of limits come at a time than there are lines: none is lost, and each line keeps the order.
+    /// Also where more sets of limits come at a time than there are queues: no request is lost, and
+    /// each queue keeps the order.
     #[test]
-    fn lines_lose_nobody(requests in prop::collection::vec((1u64..40, 0u64..50), 0..200), closed_ns in 0u64..60) {
-        let mut lines = Lines::new();
+    fn limit_queues_lose_nothing(requests in prop::collection::vec((1u64..40, 0u64..50), 0..200), closed_ns in 0u64..60) {
+        let mut queues = LimitQueues::new();
         for (count, (limits, due_ns)) in (0..).zip(&requests) {
-            lines.push(request(count, *due_ns), *limits);
+            queues.push(request(count, *due_ns), RuleSet::from_bits(*limits));
         }
         let mut seen = vec![false; requests.len()];
         let mut last_ns = 0;
-        while let Some((place, time_ns)) = lines.first() {
-            prop_assert!(time_ns >= last_ns, "the first of all lines is the earliest");
+        while let Some((place, time_ns)) = queues.first() {
+            prop_assert!(time_ns >= last_ns, "the first of all queues is the earliest");
             last_ns = time_ns;
-            if lines.closed(place).until_ns < closed_ns {
-                lines.close(place, Closed { until_ns: closed_ns, by: 0 });
+            if queues.closed(place).until_ns < closed_ns {
+                queues.close(place, Closed { until_ns: closed_ns, by: 0 });
                 // Now it is not before that time, and perhaps no more the first.
                 continue;
             }
-            // Those that are due queue up, in order.
-            assert!(lines.queue_up(place, time_ns, usize::MAX, |_| 0));
-            let first = lines.first_queued(place).map(|(set, _)| set);
-            let popped = lines.pop(place).map(number);
+            // Requests that are due queue up, in order.
+            assert!(queues.queue_up(place, time_ns, usize::MAX, |_| 0));
+            let first = queues.first_queued(place).map(|(rules, _)| rules.bits());
+            let popped = queues.pop(place).map(number);
             prop_assert_eq!(popped, first);
             let popped = popped.unwrap() as usize;
             prop_assert_eq!(time_ns, requests[popped].1.max(closed_ns));
             prop_assert!(!std::mem::replace(&mut seen[popped], true));
         }
         prop_assert!(seen.iter().all(|seen| *seen));
-        prop_assert!(lines.pop_any().is_none());
+        prop_assert!(queues.pop_any().is_none());
     }
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! One hardware queue of the driver's, with its requests and completions, side by side with [`Reference`].
+//! One hardware queue of the driver's, with its requests and completions, side by side with
+//! [`Reference`].
 
 mod completions;
+mod rules;
 mod step;
 
 use self::completions::{Asked, Parker};
@@ -11,41 +13,35 @@ use crate::{
     elevator::{
         bios::{Disk, Ends, Late, Shape},
         block_layer::{self, Owned},
-        hw_queue::HwQueue,
+        hctx::Hctx,
     },
-    hold::{Hold, NEVER},
-    injection::{Injection, InjectionId, Term},
-    io::{Held, Parked, Request},
-    ledger::{Count, Ledger},
-    orders::order,
+    held::{Held, Next},
+    held_entry::{HeldEntry, Parked, Request},
+    injection::{Injection, InjectionId},
+    lease::Lease,
     plan::Plan,
-    policy::{
-        delay::{Delay, NS_PER_US},
-        distribution::Shape as Distribution,
-        filter::Filter,
-        limit::Limit,
-        operations::Operations,
-    },
     prelude::KVec,
-    reference::{Counts, Kind, Reference, Rule, Side, INJECTIONS},
-    rule::Order,
+    reference::{Counts, Kind, Reference, Side, INJECTIONS},
+    rule_set::RuleSet,
     shim::{
         bindings,
         bio::{take_qos_done, take_verified},
         clock::set_now_ns,
     },
+    stats::{Count, Stats},
     sync::Arc,
+    waiting::NEVER,
 };
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 /// The driver's code and the reference, side by side.
 pub(crate) struct Pair {
-    pub(crate) requests: Hold<Request>,
-    pub(crate) completions: Hold<Parked>,
-    hw_queue: Box<HwQueue>,
+    pub(crate) requests: Held<Request>,
+    pub(crate) completions: Held<Parked>,
+    hw_queue: Box<Hctx>,
     plan: Option<Arc<Plan>>,
     injections: Vec<Injection>,
-    pub(crate) ledgers: Vec<Arc<Ledger>>,
+    pub(crate) stats: Vec<Arc<Stats>>,
     pub(crate) reference: Reference,
     /// Of each request.
     shapes: Vec<Shape>,
@@ -70,14 +66,14 @@ impl Pair {
         drop(take_verified());
         let ids = (0..INJECTIONS as u64).map(InjectionId);
         Self {
-            requests: Hold::new(),
-            completions: Hold::new(),
-            hw_queue: HwQueue::new(),
+            requests: Held::new(),
+            completions: Held::new(),
+            hw_queue: Hctx::new(),
             plan: None,
             injections: ids
-                .map(|id| Injection::new(id, KVec::new(), Term::new().unwrap()))
+                .map(|id| Injection::new(id, KVec::new(), Lease::new().unwrap()))
                 .collect(),
-            ledgers: (0..INJECTIONS).map(|_| Ledger::new(1).unwrap()).collect(),
+            stats: (0..INJECTIONS).map(|_| Stats::new(1).unwrap()).collect(),
             reference: Reference::new(),
             shapes: Vec::new(),
             ends: Rc::default(),
@@ -100,7 +96,7 @@ impl Pair {
     /// Does something with the requests that may have completions held; what became of those.
     fn park<T>(
         &mut self,
-        act: impl FnOnce(&mut Hold<Request>, &mut Parker<'_>) -> T,
+        act: impl FnOnce(&mut Held<Request>, &mut Parker<'_>) -> T,
     ) -> (T, Asked) {
         let mut parker = Parker {
             hw_queue: &self.hw_queue,
@@ -129,8 +125,8 @@ impl Pair {
             requests.push(request);
         }
         let before = self.requests.asking();
-        let ((), asked) = self.park(|hold, parker| {
-            block_layer::insert(requests, |requests| hold.insert(requests, parker));
+        let ((), asked) = self.park(|held, parker| {
+            block_layer::insert(requests, |requests| held.insert(requests, parker));
         });
         let asking = self.requests.asking();
         let mut more = 0;
@@ -143,7 +139,8 @@ impl Pair {
                 .insert(one, can_be_parked, outcome, asking > 0)?;
             more += u32::from(asks);
         }
-        // Those that asked have asked no more when the first came that waits, and its completion was looked at before.
+        // Those that asked have asked no more when the first came that waits, and its completion
+        // was looked at before.
         self.compare_asking();
         // While any asks, nobody has come who has to wait for limits.
         if asking > 0 && asking != before + more {
@@ -156,31 +153,11 @@ impl Pair {
         if let Some(mut request) = self.at_device.pop() {
             request.complete_elsewhere();
             self.reference.insert_again(request.number());
-            let ((), asked) = self.park(|hold, parker| {
-                block_layer::insert([request], |requests| hold.insert(requests, parker));
+            let ((), asked) = self.park(|held, parker| {
+                block_layer::insert([request], |requests| held.insert(requests, parker));
             });
             assert_eq!(asked, []);
         }
-    }
-
-    /// As the scheduler's.
-    pub(crate) fn follow(&mut self, rules: &[Rule]) -> Result<(), String> {
-        // As `Queue::is_reached_by` of the configuration: an injection that has ended is in no new plan.
-        let ends_ns = &self.reference.ends_ns;
-        let now_ns = self.reference.now_ns;
-        let is_open = |rule: &&Rule| ends_ns[rule.injection].is_none_or(|end_ns| end_ns > now_ns);
-        let rules: Vec<Rule> = rules.iter().filter(is_open).cloned().collect();
-        let orders = rules.iter().map(|rule| self.order(rule));
-        let plan = Plan::new(orders, self.plan.as_deref()).unwrap();
-        let old = self.completions.follow(plan.clone());
-        self.requests.follow(plan.clone());
-        self.compare_asking();
-        let ((), asked) = self.park(|hold, parker| hold.park_held(parker));
-        self.plan = plan;
-        drop(old);
-        let shapes = &self.shapes;
-        let cannot = |number: u64, kind| !shapes[number as usize].can_be_parked(kind == Kind::Read);
-        self.reference.follow(&rules, &asked, cannot)
     }
 
     /// Who asks its limits is known when it comes; that they ask no more, they do all at once.
@@ -190,47 +167,13 @@ impl Pair {
         }
     }
 
-    fn order(&self, rule: &Rule) -> Order<'_> {
-        let order = order(
-            &self.injections[rule.injection],
-            &self.ledgers[rule.injection],
-        );
-        let limit = rule
-            .limit
-            .map(|(period_ns, quota)| ((period_ns / NS_PER_US) as u32, quota));
-        Order {
-            filter: Filter {
-                operations: operations(rule.kind),
-                ..order.filter
-            },
-            way: rule.way,
-            delay: (rule.delay_ns > 0).then(|| delay(rule.delay_ns)),
-            limit: limit.and_then(|(period_us, quota)| Limit::new(period_us, quota)),
-            sequence: rule.sequence,
-            ..order
-        }
-    }
-
-    fn end_at(&mut self, injection: usize, end_ns: u64) -> Result<(), String> {
-        // An end that has come stays.
-        let before = self.reference.ends_ns[injection];
-        if before.is_none_or(|before_ns| before_ns > self.reference.now_ns) {
-            self.injections[injection].term.set_end_ns(end_ns);
-            self.reference.ends_ns[injection] = Some(end_ns);
-            self.requests.judge_again(self.reference.now_ns);
-            self.completions.judge_again(self.reference.now_ns);
-            self.compare_asking();
-            self.reference.judge_again();
-        }
-        Ok(())
-    }
-
     fn pop(&mut self) -> Result<(), String> {
         self.reference.give_way(Side::Requests);
         // As the scheduler does.
         let popped = match self.requests.pop_quickly() {
-            Some(popped) => popped,
-            None => self.requests.pop(),
+            Next::Entry(request) => Some(request),
+            Next::Nothing => None,
+            Next::Unknown => self.requests.pop(),
         };
         match popped {
             Some(request) => self.dispatch(request, true),
@@ -267,11 +210,12 @@ impl Pair {
         let request = Owned::dispatched(request);
         let number = request.number();
         self.at_device.push(request);
-        // Who asked and was admitted was not held; but who was refused by one limit, and had others that admitted it, was.
+        // Who asked and was admitted was not held; but who was refused by one limit, and had others
+        // that admitted it, was.
         let asked = self.reference.asks(number);
         let was_held = |by: u64| {
             let injection = by.trailing_zeros() as usize;
-            let left = self.ledgers[injection].totals().of(Count::Left);
+            let left = self.stats[injection].totals().of(Count::Left);
             left != self.reference.counts[injection].left
         };
         if asked.is_none_or(was_held) {
@@ -313,8 +257,8 @@ impl Pair {
             }
             Step::End(injection) => self.end_at(*injection, 0)?,
         }
-        settle(&mut self.requests)?;
-        settle(&mut self.completions)?;
+        publish(&mut self.requests)?;
+        publish(&mut self.completions)?;
         self.compare()
     }
 
@@ -338,16 +282,16 @@ impl Pair {
             }
         }
         // Who only asks limits is not held before one has refused him.
-        let requests = (self.requests.held() + self.requests.asking()) as usize;
-        let completions = self.completions.held() as usize;
+        let requests = (self.requests.count() + self.requests.asking()) as usize;
+        let completions = self.completions.count() as usize;
         let held = [Side::Requests, Side::Completions].map(|side| self.reference.held(side));
         if [requests, completions] != held {
             return Err(format!(
                 "holds {requests} and {completions}, and not {held:?}"
             ));
         }
-        for (injection, ledger) in self.ledgers.iter().enumerate() {
-            let totals = ledger.totals();
+        for (injection, stats) in self.stats.iter().enumerate() {
+            let totals = stats.totals();
             let counted = Counts {
                 entered: totals.of(Count::Entered),
                 left: totals.of(Count::Left),
@@ -411,7 +355,7 @@ impl Pair {
             ));
         }
         if let Some(plan) = &self.plan {
-            if plan.turns().any_waits_for(u64::MAX) {
+            if plan.turns().any_waits_for(RuleSet::from_bits(u64::MAX)) {
                 return Err("a ticket was lost".into());
             }
         }
@@ -419,17 +363,17 @@ impl Pair {
     }
 }
 
-/// As whatever changes what is held.
-fn settle<E: Held>(hold: &mut Hold<E>) -> Result<(), String> {
-    if !hold.is_known_rightly() {
-        return Err("what is known of those that are held is not so".into());
+/// As the scheduler after each change.
+fn publish<E: HeldEntry>(held: &mut Held<E>) -> Result<(), String> {
+    if !held.is_published_rightly() {
+        return Err("the published state is wrong, and not known to be stale".into());
     }
-    match hold.settled_next_ns() {
-        Some(next_ns) if next_ns != hold.next_ns() => {
-            return Err("what is held has changed, and nobody is told".into());
+    match held.published_next_ns() {
+        Some(next_ns) if next_ns != held.next_ns() => {
+            return Err("held entries have changed, and the published state is not stale".into());
         }
         Some(_) => {}
-        None => hold.settle(),
+        None => held.set_published(),
     }
     Ok(())
 }
@@ -440,17 +384,4 @@ fn flags(kind: Kind) -> u32 {
         Kind::Write => bindings::req_op_REQ_OP_WRITE,
         Kind::Swap => bindings::req_op_REQ_OP_WRITE | 1 << bindings::req_flag_bits___REQ_SWAP,
     }
-}
-
-fn operations(kind: Option<Kind>) -> Operations {
-    let words: &[u8] = match kind {
-        None => b"",
-        Some(Kind::Read) => b"read",
-        Some(_) => b"write",
-    };
-    Operations::parse(words).unwrap()
-}
-
-fn delay(delay_ns: u64) -> Delay {
-    Delay::new(Distribution::Uniform, (delay_ns / NS_PER_US) as u32, 0, 0)
 }

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What hardware queues share without a lock, in all orders of their steps and with all values that their loads may see.
+//! What hardware queues share without a lock, in all orders of their steps and with all values that
+//! their loads may see.
 
 use crate::{
-    injection::{Injection, InjectionId, Term},
-    ledger::Ledger,
-    orders::order,
+    injection::{Injection, InjectionId},
+    lease::Lease,
     plan::Plan,
-    policy::{delay::NS_PER_US, limit::Limit},
+    policy::{limit::Limit, units::NS_PER_US},
     prelude::{KVec, GFP_KERNEL},
-    rule::Order,
+    rule::RuleSpec,
+    rule_set::RuleSet,
     shim::clock::set_now_ns,
+    specs::spec,
+    stats::Stats,
     sync::Arc,
     sys::clock::now_ns,
     turns::Turns,
@@ -19,8 +22,8 @@ use loom::thread;
 
 /// When the first window begins, and each of the others so much later.
 const PERIOD_NS: u64 = 1_000;
-/// How often a thread is interrupted that could go on; what loom then explores is complete, and takes less than a
-/// minute.
+/// How often a thread is interrupted that could go on; what loom then explores is complete, and
+/// takes less than a minute.
 const PREEMPTIONS: usize = 3;
 
 fn explore(test: impl Fn() + Sync + Send + 'static) {
@@ -29,36 +32,39 @@ fn explore(test: impl Fn() + Sync + Send + 'static) {
     model.check(test);
 }
 
-/// An I/O that limits have admitted: the time before they were asked, and the last that one of them has seen.
-type Admission = (u64, u64);
+/// An I/O that limits have admitted: the time before they were asked, and the last that one of them
+/// has seen.
+type Admitted = (u64, u64);
 
 /// Rules of which each only limits, to so many I/Os in a period.
 fn plan(quotas: &[u32]) -> Arc<Plan> {
     let ids = (0..quotas.len() as u64).map(InjectionId);
     let injections: Vec<_> = ids
-        .map(|id| Injection::new(id, KVec::new(), Term::new().unwrap()))
+        .map(|id| Injection::new(id, KVec::new(), Lease::new().unwrap()))
         .collect();
-    let ledger = Ledger::new(1).unwrap();
-    let orders = quotas.iter().zip(&injections).map(|(quota, injection)| {
+    let stats = Stats::new(1).unwrap();
+    let specs = quotas.iter().zip(&injections).map(|(quota, injection)| {
         let limit = Limit::new((PERIOD_NS / NS_PER_US) as u32, *quota);
-        Order {
+        RuleSpec {
             limit,
-            ..order(injection, &ledger)
+            ..spec(injection, &stats)
         }
     });
-    Plan::new(orders, None).unwrap().unwrap()
+    Plan::new(specs, None).unwrap().unwrap()
 }
 
-fn admit(plan: &Plan, limits: u64) -> Option<Admission> {
+fn admit(plan: &Plan, limits: u64) -> Option<Admitted> {
     let first_ns = now_ns();
     let mut last_ns = first_ns;
-    // Nobody draws a ticket, so that the first one comes before all: whose turn it is would be many more steps to explore.
-    let admitted = plan.admit(limits, 0, &mut last_ns).is_ok();
-    admitted.then_some((first_ns, last_ns))
+    // Nobody draws a ticket, so that the first one comes before all: whose turn it is would be many
+    // more steps to explore.
+    let admission = plan.admit(RuleSet::from_bits(limits), 0, &mut last_ns);
+    admission.is_admitted().then_some((first_ns, last_ns))
 }
 
-/// Has each thread ask these sets of limits one after the other, while time goes on until each of `times_ns`. Then compares
-/// what each limit still admits in the last window with what it has admitted.
+/// Has each thread ask these sets of limits one after the other, while time goes on until each of
+/// `times_ns`. Then compares what each limit still admits in the last window with what it has
+/// admitted.
 fn check(quotas: &[u32], threads: &[&'static [u64]], times_ns: &[u64]) {
     let begin_ns = PERIOD_NS;
     set_now_ns(begin_ns);
@@ -67,7 +73,7 @@ fn check(quotas: &[u32], threads: &[&'static [u64]], times_ns: &[u64]) {
         .iter()
         .map(|&asked| {
             let plan = plan.clone();
-            thread::spawn(move || -> Vec<(u64, Admission)> {
+            thread::spawn(move || -> Vec<(u64, Admitted)> {
                 let admitted = asked
                     .iter()
                     .filter_map(|limits| Some((*limits, admit(&plan, *limits)?)));
@@ -88,7 +94,8 @@ fn check(quotas: &[u32], threads: &[&'static [u64]], times_ns: &[u64]) {
             let windows =
                 counted.map(|(_, (first_ns, last_ns))| (first_ns / PERIOD_NS, last_ns / PERIOD_NS));
             let windows: Vec<_> = windows.collect();
-            // Who has asked several limits while a window ended may be counted before or after that.
+            // Who has asked several limits while a window ended may be counted before or after
+            // that.
             let certainly = windows
                 .iter()
                 .filter(|seen| **seen == (window, window))
@@ -138,12 +145,12 @@ fn what_is_given_back_is_not_given_to_another_window() {
 #[test]
 fn as_many_are_affected_as_were_asked_for() {
     explore(|| {
-        let term = Term::new().unwrap();
-        term.set_times(2);
+        let lease = Lease::new().unwrap();
+        lease.set_times(2);
         let threads: Vec<_> = (0..3)
             .map(|_| {
-                let term = term.clone();
-                thread::spawn(move || term.take_one())
+                let lease = lease.clone();
+                thread::spawn(move || lease.take_one())
             })
             .collect();
         let taken = threads.into_iter().map(|thread| thread.join().unwrap());
@@ -151,8 +158,9 @@ fn as_many_are_affected_as_were_asked_for() {
     });
 }
 
-/// Whatever hardware queues do at once, each ticket is another, and when all have left, nobody waits: also where more sets of
-/// limits than one are waited for, of which each takes a sequence at that time.
+/// Whatever hardware queues do at once, each ticket is another, and when all have left, nobody
+/// waits: also where more sets of limits than one are waited for, of which each takes a sequence at
+/// that time.
 #[test]
 fn tickets_lose_nothing() {
     explore(|| {
@@ -160,10 +168,12 @@ fn tickets_lose_nothing() {
         let hw_queues: Vec<_> = [[0b01, 0b11], [0b11, 0b01]]
             .into_iter()
             .map(|sets| {
+                let sets = sets.map(RuleSet::from_bits);
+                let sets = sets.map(RuleSet::from_bits);
                 let turns = turns.clone();
                 thread::spawn(move || {
                     let tickets = sets.map(|limits| turns.draw(limits));
-                    sets.iter().for_each(|limits| turns.leave(*limits));
+                    sets.into_iter().for_each(|limits| turns.leave(limits));
                     tickets
                 })
             })
@@ -175,8 +185,8 @@ fn tickets_lose_nothing() {
             assert_eq!(one.min(other), 0, "a ticket is missing");
             assert_eq!(one.max(other), 1, "a ticket was given twice");
         }
-        assert!(!turns.any_waits() && !turns.any_waits_for(u64::MAX));
-        for limits in [0b01, 0b11] {
+        assert!(!turns.any_waits() && !turns.any_waits_for(RuleSet::from_bits(u64::MAX)));
+        for limits in [0b01, 0b11].map(RuleSet::from_bits) {
             let next = turns.draw(limits);
             assert_eq!((next, turns.before(limits, next)), (2, 0));
             turns.leave(limits);

@@ -1,62 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What one hardware queue has to do, told as plainly as possible: vectors, and a look at everything each time.
+//! What one hardware queue has to do, told as plainly as possible: vectors, and a look at
+//! everything each time.
 
 mod parking;
+mod rule;
 mod windows;
 
-use crate::policy::way::Way;
+pub(crate) use self::rule::{Kind, Rule, Set, Side, INJECTIONS};
+
+use self::rule::{limits, members};
 use std::collections::BTreeMap;
-
-/// How many injections there may be.
-pub(crate) const INJECTIONS: usize = 4;
-
-/// What a request is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Read,
-    Write,
-    /// A write of memory pages, which nothing may hold.
-    Swap,
-}
-
-/// What is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Side {
-    Requests,
-    Completions,
-}
-
-/// What an injection does, in nanoseconds.
-#[derive(Clone, Debug)]
-pub(crate) struct Rule {
-    pub(crate) injection: usize,
-    /// Only reads or writes; `None` is both.
-    pub(crate) kind: Option<Kind>,
-    pub(crate) way: Way,
-    pub(crate) delay_ns: u64,
-    /// The period and the quota.
-    pub(crate) limit: Option<(u64, u32)>,
-    /// Which sequence of draws it is; a change of it makes the rule choose anew.
-    pub(crate) sequence: u64,
-}
-
-impl Rule {
-    fn holds(&self) -> Side {
-        match (self.way, self.kind) {
-            (Way::Request, _) | (Way::Auto, None) => Side::Requests,
-            (Way::Completion, _) | (Way::Auto, Some(_)) => Side::Completions,
-        }
-    }
-
-    fn same_choice(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.sequence == other.sequence
-    }
-
-    fn matches(&self, kind: Kind) -> bool {
-        kind != Kind::Swap && self.kind.is_none_or(|wanted| wanted == kind)
-    }
-}
 
 /// What became of the wish to hold a completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,20 +21,19 @@ pub(crate) enum Outcome {
     Full,
 }
 
-/// A set of injections, a bit for each.
-pub(crate) type Set = u64;
-
 #[derive(Clone, Debug)]
 struct Held {
     number: u64,
     side: Side,
     kind: Kind,
     arrival_ns: u64,
-    /// When it was taken among those that are held, which of completions may be later than their arrival.
+    /// When it was taken among those that are held, which of completions may be later than their
+    /// arrival.
     taken_ns: u64,
     due_ns: u64,
     by: Set,
-    /// Whether it is among the ready, since it waits for nothing that is known; in its turn it asks its limits.
+    /// Whether it is among the ready, since it waits for nothing that is known; in its turn it asks
+    /// its limits.
     asks: bool,
     /// Whether it certainly has a ticket: others may not go at once.
     is_queued: bool,
@@ -130,17 +83,14 @@ pub(crate) struct Reference {
     arrived: Vec<(u64, u64, bool)>,
     /// Of each limit, the number of the last window, and how many I/Os went in it.
     used: BTreeMap<usize, (u64, u32)>,
-    /// Until when those of a side that wait for some limits may leave others, of the other side, their turn.
+    /// Until when those of a side that wait for some limits may leave others, of the other side,
+    /// their turn.
     gives_way_ns: BTreeMap<(Side, Set), u64>,
     pub(crate) counts: [Counts; INJECTIONS],
     /// Grows with everything that happens.
     rank: i64,
     /// Falls with each request that comes back.
     returned: i64,
-}
-
-fn members(set: Set) -> impl Iterator<Item = usize> {
-    (0..INJECTIONS).filter(move |injection| set & 1 << injection != 0)
 }
 
 impl Reference {
@@ -197,8 +147,8 @@ impl Reference {
 
     /// The injections that hold what those in `before` were to hold, or did, by an earlier plan.
     ///
-    /// A rule that has not changed its choice goes on; one that has holds what it did, if that still matches, and is else as a
-    /// new one, which takes what it would have.
+    /// A rule that has not changed its choice goes on; one that has holds what it did, if that
+    /// still matches, and is else as a new one, which takes what it would have.
     fn judge_since(&self, plan: usize, kind: Kind, side: Side, before: Set, time_ns: u64) -> Set {
         let last = self.plans.len() - 1;
         let holds = |rule: &&Rule| {
@@ -292,8 +242,8 @@ impl Reference {
         });
     }
 
-    /// Follows other rules. `asked` is what became of completions of held requests, which new rules are to hold; `cannot` tells
-    /// of which requests that cannot be.
+    /// Follows other rules. `asked` is what became of completions of held requests, which new rules
+    /// are to hold; `cannot` tells of which requests that cannot be.
     pub(crate) fn follow(
         &mut self,
         rules: &[Rule],
@@ -488,11 +438,4 @@ impl Reference {
         self.held.iter().any(|held| has(held.side, held.number))
             || self.ready.iter().any(|ready| has(ready.side, ready.number))
     }
-}
-
-fn limits(rules: &[Rule], by: Set) -> Set {
-    let limiting = rules
-        .iter()
-        .filter(|rule| rule.limit.is_some() && by & 1 << rule.injection != 0);
-    limiting.fold(0, |set, rule| set | 1 << rule.injection)
 }

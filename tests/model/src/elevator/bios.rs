@@ -2,10 +2,10 @@
 
 //! A request's bios, and the device that serves a request.
 //!
-//! Each bio's memory is its own, and its end frees it, so that the address sanitizer notices who uses a bio that has ended, or
-//! ends it twice; one that never ends is a leak.
+//! Each bio's memory is its own, and its end frees it, so that the address sanitizer notices who
+//! uses a bio that has ended, or ends it twice; one that never ends is a leak.
 
-use super::{block_layer::Owned, hw_queue::HwQueue, layouts::DiskStats};
+use super::{block_layer::Owned, hctx::Hctx, layouts::DiskStats};
 use crate::bindings::{self, bio_endio};
 use std::{
     cell::RefCell,
@@ -98,8 +98,8 @@ struct OwnBio {
     private: *mut c_void,
     /// What was put into the bio; Miri gives a function several addresses.
     end_io: unsafe extern "C" fn(*mut bindings::bio),
-    /// Whether others count on it than the request, who may leave 0 in the count as the last of them, as a
-    /// part that was split off does.
+    /// Whether others count on it than the request, who may leave 0 in the count as the last of
+    /// them, as a part that was split off does.
     is_shared: bool,
     ends: Rc<Ends>,
 }
@@ -193,7 +193,8 @@ fn new_bio(
 unsafe extern "C" fn told_elsewhere() {}
 
 impl Owned {
-    /// Gives a request bios, and a device in whose statistics it is; the ends of parts that were split off.
+    /// Gives a request bios, and a device in whose statistics it is; the ends of parts that were
+    /// split off.
     pub(crate) fn submit(&mut self, shape: Shape, ends: &Rc<Ends>, disk: &Disk) -> Vec<Late> {
         let number = self.number();
         // SAFETY: The request is ours.
@@ -223,9 +224,9 @@ impl Owned {
         split.into_iter().collect()
     }
 
-    /// The device has served the request: ends its bios as `blk_update_request()`, has the scheduler told, and frees it. What
-    /// its bios still wait for.
-    pub(crate) fn finish(self, shape: Shape, hw_queue: &HwQueue) -> Vec<Late> {
+    /// The device has served the request: ends its bios as `blk_update_request()`, has the
+    /// scheduler told, and frees it. What its bios still wait for.
+    pub(crate) fn finish(self, shape: Shape, hw_queue: &Hctx) -> Vec<Late> {
         let request = self.as_raw().as_ptr();
         let mut bios = Vec::new();
         // SAFETY: The request is ours, and each of its bios has a count that is the device's.

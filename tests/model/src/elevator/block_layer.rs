@@ -5,7 +5,7 @@
 use super::{Bio, Fifo};
 use crate::{
     bindings,
-    io::{Request, RequestData},
+    held_entry::{Request, RequestData},
 };
 use std::{
     ffi::c_void,
@@ -14,7 +14,8 @@ use std::{
 
 /// A request that the scheduler does not have, or has no more.
 ///
-/// Its memory is its own, so that the address sanitizer notices who still uses a request that was dispatched and ended.
+/// Its memory is its own, so that the address sanitizer notices who still uses a request that was
+/// dispatched and ended.
 pub(crate) struct Owned(NonNull<bindings::request>);
 
 impl Owned {
@@ -80,7 +81,8 @@ impl Owned {
         unsafe { self.0.as_ref().__sector }
     }
 
-    /// What a completion on another processor leaves in a request that the driver then gives back (`blk_mq_raise_softirq`).
+    /// What a completion on another processor leaves in a request that the driver then gives back
+    /// (`blk_mq_raise_softirq`).
     pub(crate) fn complete_elsewhere(&mut self) {
         let next = std::ptr::without_provenance_mut(0xffff_8880_1234_5690);
         // SAFETY: The request is valid, and ours.
@@ -120,7 +122,8 @@ pub(crate) fn insert(requests: impl IntoIterator<Item = Owned>, take: impl FnOnc
         prev: null_mut(),
     };
     let head = &raw mut head;
-    // SAFETY: The list's head outlives this function's use of it; each request is valid and given away here.
+    // SAFETY: The list's head outlives this function's use of it; each request is valid and given
+    // away here.
     unsafe {
         (*head).next = head;
         (*head).prev = head;

@@ -3,15 +3,15 @@
 //! What is private to the block layer and wanted here.
 
 use super::entry::Entry;
-use crate::{bindings, io::Request};
+use crate::{bindings, held_entry::Request};
 use std::{mem::ManuallyDrop, ptr::NonNull};
 
 pub(crate) struct DiskStats {
     pub(crate) nsecs: [u64; 4],
 }
 
-/// As the block layer's: looks at the last eight requests of a list, backwards. Of a bio only its place counts here, and the request
-/// before which it is takes it.
+/// As the block layer's: looks at the last eight requests of a list, backwards. Of a bio only its
+/// place counts here, and the request before which it is takes it.
 ///
 /// # Safety
 ///

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What becomes of requests that are dispatched: the device serves them, and their completions may be held.
+//! What becomes of requests that are dispatched: the device serves them, and their completions may
+//! be held.
 
 use super::{Memory, Pair};
 use crate::{
-    elevator::{bios::Late, hw_queue::HwQueue},
-    hold::{NotParked, Park},
-    io::{Held, Parked, Parking, Request},
-    policy::filter::Io,
+    elevator::{bios::Late, hctx::Hctx},
+    held_entry::{HeldEntry, Parked, Parking, Request},
+    parking::{NotParked, Park},
+    policy::io::Io,
     reference::{Outcome, Side},
     shim::{alloc::without_memory, bio::take_verified},
 };
@@ -15,13 +16,14 @@ use std::{cell::RefCell, collections::VecDeque};
 
 /// Has completions held, as the scheduler's `Parker`.
 pub(super) struct Parker<'a> {
-    pub(super) hw_queue: &'a HwQueue,
+    pub(super) hw_queue: &'a Hctx,
     pub(super) memory: &'a mut VecDeque<Memory>,
     pub(super) used: &'a mut usize,
     pub(super) asked: RefCell<Asked>,
 }
 
-/// Of which requests the completion was to be held, in this order, and what became of that; `None` if it need not be held.
+/// Of which requests the completion was to be held, in this order, and what became of that; `None`
+/// if it need not be held.
 pub(super) type Asked = Vec<(u64, Option<Outcome>)>;
 
 impl Park for Parker<'_> {

@@ -5,7 +5,8 @@
 use super::{Held, Kind, Outcome, Parked, Ready, Reference, Rule, Set, Side};
 
 impl Reference {
-    /// The block layer has finished a request whose completion is to be held, unless it is over, as somebody else ends it.
+    /// The block layer has finished a request whose completion is to be held, unless it is over, as
+    /// somebody else ends it.
     pub(crate) fn arrive(&mut self, number: u64, is_over: bool) -> Result<(), String> {
         if self.arrived.iter().any(|(other, ..)| *other == number) {
             return Err(format!("{number} arrives twice"));
@@ -45,8 +46,8 @@ impl Reference {
         Ok(())
     }
 
-    /// Judges the completion of a request: whether it can be held, and what became of it, if anybody has tried. The injections
-    /// that hold the request instead.
+    /// Judges the completion of a request: whether it can be held, and what became of it, if
+    /// anybody has tried. The injections that hold the request instead.
     pub(super) fn park(
         &mut self,
         (number, kind): (u64, Kind),
@@ -64,7 +65,8 @@ impl Reference {
         }
         let waits = |held: &&Held| self.limits(held.by) & limits != 0 && held.due_ns <= self.now_ns;
         if outcome.is_some() {
-            // The last place of a window is not given away at once, so that who takes it closes the window.
+            // The last place of a window is not given away at once, so that who takes it closes the
+            // window.
             let is_free = delay_ns == 0 && self.room(limits).is_some_and(|room| room > 1);
             if is_free && !self.held.iter().any(|held| waits(&held)) {
                 return Err(format!("there was room, and {number} was held"));
@@ -98,8 +100,9 @@ impl Reference {
         Ok(0)
     }
 
-    /// New rules hold the completions of requests that are held, but not those of which an earlier one does. The driver may ask
-    /// about them in any order, which decides who goes at once if a limit has no room for all.
+    /// New rules hold the completions of requests that are held, but not those of which an earlier
+    /// one does. The driver may ask about them in any order, which decides who goes at once if a
+    /// limit has no room for all.
     pub(super) fn park_held(
         &mut self,
         asked: &[(u64, Option<Outcome>)],

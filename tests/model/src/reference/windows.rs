@@ -28,7 +28,8 @@ impl Reference {
         times.max().unwrap_or(self.now_ns)
     }
 
-    /// For how many more all of these limits have room, if each has admitted one in the window of this time.
+    /// For how many more all of these limits have room, if each has admitted one in the window of
+    /// this time.
     pub(super) fn room(&self, limits: Set) -> Option<u32> {
         let rooms = self.limiting(limits).map(|(injection, period_ns, quota)| {
             let (last, used) = *self.used.get(&injection)?;
@@ -37,8 +38,8 @@ impl Reference {
         rooms.min().flatten()
     }
 
-    /// A side is about to be asked: those who would go may leave others their turn, who wait for the same limits on the other
-    /// side, until the middle of a window that has no room for all.
+    /// A side is about to be asked: those who would go may leave others their turn, who wait for
+    /// the same limits on the other side, until the middle of a window that has no room for all.
     pub(crate) fn give_way(&mut self, side: Side) {
         let heads = self.heads(side);
         // Whether a window has room for any is asked later.

@@ -43,7 +43,8 @@ pub(crate) unsafe fn bio_endio(bio: *mut bio) {
             }
             (*bio).bi_flags &= !(1 << bindings::BIO_CHAIN);
         }
-        // `bio_integrity_endio()`, and what `bio_integrity_verify_fn()` does before it calls this again.
+        // `bio_integrity_endio()`, and what `bio_integrity_verify_fn()` does before it calls this
+        // again.
         if (*bio).bi_opf & INTEGRITY != 0
             && (*bio).bi_opf & OPERATION == bindings::req_op_REQ_OP_READ
         {

@@ -6,8 +6,8 @@ use crate::policy::parse::ParseError;
 use std::ops::Deref;
 
 /// An error number of the kernel.
-#[derive(Debug)]
-pub(crate) struct Error(#[expect(dead_code, reason = "shown when a test fails")] &'static str);
+#[derive(Debug, PartialEq)]
+pub(crate) struct Error(&'static str);
 
 pub(crate) const EINVAL: Error = Error("EINVAL");
 pub(crate) const ENOMEM: Error = Error("ENOMEM");

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! `lib/rbtree.c` by its contract: a search tree whose shape is its own business, linked through its nodes.
+//! `lib/rbtree.c` by its contract: a search tree whose shape is its own business, linked through
+//! its nodes.
 //!
-//! Where a red-black tree rotates to balance, this rotates nodes with higher addresses' hashes towards the root (a treap), so
-//! that nodes get other parents and children as in the kernel. Raw pointers like the original's, so that the sanitizer sees
-//! what the original would touch.
+//! Where a red-black tree rotates to balance, this rotates nodes with higher addresses' hashes
+//! towards the root (a treap), so that nodes get other parents and children as in the kernel. Raw
+//! pointers like the original's, so that the sanitizer sees what the original would touch.
 
 #![allow(non_camel_case_types, reason = "the names are those of C")]
 

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What ioem keeps with an I/O, be it a request or a held completion, and what filters ask of it.
+//! The entries that can be held, requests and completions: ioem's data in each, and the answers to
+//! a filter's questions.
 
 use crate::{
     elevator::{self, OpFlags, Sorted, REQUEST_WORDS},
-    policy::{filter::Io, operations::Conditions},
+    policy::{io::Io, operations::Conditions},
+    rule_set::RuleSet,
     sys::clock::now_ns,
 };
 
 /// ioem's data in a request. Only `pid_namespace` is set before its insertion.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct RequestData {
     /// When it arrived, in nanoseconds of [`now_ns`].
     arrival_ns: u64,
     /// When it is due, on the same clock.
     due_ns: u64,
     /// The rules that hold it.
-    pub(crate) set: u64,
+    pub(crate) rules: RuleSet,
     /// The id of its submitter's PID namespace; 0 if no filter asks for it.
     pid_namespace: u64,
 }
@@ -25,26 +27,39 @@ impl RequestData {
     /// Those of a new request whose submitter is in this PID namespace.
     pub(crate) fn of_submitter(pid_namespace: u64) -> Self {
         Self {
+            arrival_ns: 0,
+            due_ns: 0,
+            rules: RuleSet::EMPTY,
             pid_namespace,
-            ..Self::default()
         }
     }
 }
 
 impl elevator::RequestData for RequestData {
     #[inline]
-    fn from_words([due_ns, arrival_ns, set, pid_namespace]: [u64; REQUEST_WORDS]) -> Self {
+    fn from_words([due_ns, arrival_ns, rules, pid_namespace]: [u64; REQUEST_WORDS]) -> Self {
         Self {
             arrival_ns,
             due_ns,
-            set,
+            rules: RuleSet::from_bits(rules),
             pid_namespace,
         }
     }
 
     #[inline]
     fn into_words(self) -> [u64; REQUEST_WORDS] {
-        [self.due_ns, self.arrival_ns, self.set, self.pid_namespace]
+        [
+            self.due_ns,
+            self.arrival_ns,
+            self.rules.bits(),
+            self.pid_namespace,
+        ]
+    }
+}
+
+impl Default for RequestData {
+    fn default() -> Self {
+        Self::of_submitter(0)
     }
 }
 
@@ -59,7 +74,7 @@ pub(crate) struct CompletionData {
     /// When it is due; before it arrives, for how long it is to be held.
     due_ns: u64,
     /// The rules that hold it.
-    set: u64,
+    rules: RuleSet,
     /// The number of the plan that judged it.
     epoch: u64,
     // What filters ask for: the request is gone when a rule changes.
@@ -77,7 +92,7 @@ pub(crate) type Parked = elevator::Parked<CompletionData>;
 /// How a completion is to be held.
 pub(crate) struct Parking {
     /// The rules that hold it.
-    pub(crate) set: u64,
+    pub(crate) rules: RuleSet,
     /// For how long, from when the request is finished.
     pub(crate) delay_ns: u64,
     /// The number of the plan that says so.
@@ -95,7 +110,7 @@ impl Parking {
             data: CompletionData {
                 arrival_ns: 0,
                 due_ns: self.delay_ns,
-                set: self.set,
+                rules: self.rules,
                 epoch: self.epoch,
                 pid_namespace: request.pid_namespace(),
                 first_sector: request.first_sector(),
@@ -124,8 +139,8 @@ impl Parked {
     }
 }
 
-/// An I/O that can be held.
-pub(crate) trait Held: Sorted<Key = u64> + Io {
+/// An entry that can be held.
+pub(crate) trait HeldEntry: Sorted<Key = u64> + Io {
     /// Whether it is a completion.
     const IS_COMPLETION: bool;
 
@@ -142,10 +157,10 @@ pub(crate) trait Held: Sorted<Key = u64> + Io {
     fn set_due_ns(&mut self, due_ns: u64);
 
     /// The rules that hold it.
-    fn set(&self) -> u64;
+    fn rules(&self) -> RuleSet;
 
     /// Replaces these rules.
-    fn put_set(&mut self, set: u64);
+    fn set_rules(&mut self, rules: RuleSet);
 
     /// Its ticket, while it waits for limits and for no delay.
     fn ticket(&self) -> u32 {
@@ -167,7 +182,7 @@ impl Sorted for Request {
     }
 }
 
-impl Held for Request {
+impl HeldEntry for Request {
     const IS_COMPLETION: bool = false;
 
     #[inline]
@@ -193,14 +208,14 @@ impl Held for Request {
     }
 
     #[inline]
-    fn set(&self) -> u64 {
-        self.data().set
+    fn rules(&self) -> RuleSet {
+        self.data().rules
     }
 
     #[inline]
-    fn put_set(&mut self, set: u64) {
+    fn set_rules(&mut self, rules: RuleSet) {
         let data = self.data();
-        self.set_data(RequestData { set, ..data });
+        self.set_data(RequestData { rules, ..data });
     }
 }
 
@@ -212,7 +227,7 @@ impl Sorted for Parked {
     }
 }
 
-impl Held for Parked {
+impl HeldEntry for Parked {
     const IS_COMPLETION: bool = true;
 
     fn arrival_ns(&self) -> u64 {
@@ -231,12 +246,12 @@ impl Held for Parked {
         self.data_mut().due_ns = due_ns;
     }
 
-    fn set(&self) -> u64 {
-        self.data().set
+    fn rules(&self) -> RuleSet {
+        self.data().rules
     }
 
-    fn put_set(&mut self, set: u64) {
-        self.data_mut().set = set;
+    fn set_rules(&mut self, rules: RuleSet) {
+        self.data_mut().rules = rules;
     }
 }
 

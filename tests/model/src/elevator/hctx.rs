@@ -5,19 +5,19 @@
 use super::{parked::Batch, record::Record};
 use crate::{
     bindings,
-    io::{CompletionData, Parked, Parking, Request},
-    policy::filter::Io,
+    held_entry::{CompletionData, Parked, Parking, Request},
+    policy::io::Io,
 };
 use std::cell::RefCell;
 
 /// A hardware queue. Records have its address, so that it stays where it is.
-pub(crate) struct HwQueue {
+pub(crate) struct Hctx {
     arrivals: Batch<CompletionData>,
     /// The numbers of those that have arrived and were not told yet, for the test.
     arrived: RefCell<Vec<u64>>,
 }
 
-impl HwQueue {
+impl Hctx {
     pub(crate) fn new() -> Box<Self> {
         Box::new(Self {
             arrivals: Batch::new(),
@@ -39,7 +39,8 @@ impl HwQueue {
     pub(super) unsafe fn finish(&self, request: *mut bindings::request) {
         // SAFETY: By this function's requirements.
         if let Some((record, end)) = unsafe { Request::take_record(request) } {
-            // SAFETY: The record was the request's, and is nobody's after this.
+            let record = record.cast();
+            // SAFETY: `park` made the record. It was the request's, and is nobody's after this.
             unsafe {
                 if Record::finish(record, end, Self::flushed) {
                     self.arrive(Parked::from_record(record));

@@ -30,7 +30,7 @@ use kernel::{
 /// it. References to this are only given out in these times, and while its timer runs, which ends
 /// before `hctx` does.
 #[pin_data]
-pub(crate) struct HwQueue<E: Elevator> {
+pub(crate) struct Hctx<E: Elevator> {
     hctx: NonNull<bindings::blk_mq_hw_ctx>,
     #[pin]
     timer: HrTimer<Self>,
@@ -47,16 +47,16 @@ pub(crate) struct HwQueue<E: Elevator> {
     /// Whether its last processor is going offline.
     is_leaving: AtomicBool,
     #[pin]
-    data: E::HwQueue,
+    data: E::HctxData,
 }
 
 // SAFETY: The block layer's functions that are called on `hctx` may be called by any CPU, and
 // `data` is `Send`.
-unsafe impl<E: Elevator> Send for HwQueue<E> {}
+unsafe impl<E: Elevator> Send for Hctx<E> {}
 // SAFETY: As above, and several at once; `data` is `Sync`.
-unsafe impl<E: Elevator> Sync for HwQueue<E> {}
+unsafe impl<E: Elevator> Sync for Hctx<E> {}
 
-impl<E: Elevator> HwQueue<E> {
+impl<E: Elevator> Hctx<E> {
     /// # Safety
     ///
     /// The type's invariants must hold for `hctx`.
@@ -76,7 +76,7 @@ impl<E: Elevator> HwQueue<E> {
 
     /// The scheduler's own data.
     #[inline]
-    pub(crate) fn data(&self) -> &E::HwQueue {
+    pub(crate) fn data(&self) -> &E::HctxData {
         &self.data
     }
 
@@ -207,7 +207,7 @@ impl<E: Elevator> HwQueue<E> {
     }
 }
 
-impl<E: Elevator> HrTimerCallback for HwQueue<E> {
+impl<E: Elevator> HrTimerCallback for Hctx<E> {
     type Pointer<'a> = Arc<Self>;
 
     fn run(
@@ -217,13 +217,13 @@ impl<E: Elevator> HrTimerCallback for HwQueue<E> {
         // Hard interrupt context: only the run is queued. No lock is taken here, so that schedulers
         // may use plain ones. In a real-time kernel it is a thread, since the mode is not one of
         // the hard ones, and must be: there, running takes locks that sleep.
-        HwQueue::run(&this);
+        Hctx::run(&this);
         HrTimerRestart::NoRestart
     }
 }
 
 kernel::impl_has_hr_timer! {
-    impl{E: Elevator} HasHrTimer<Self> for HwQueue<E> {
+    impl{E: Elevator} HasHrTimer<Self> for Hctx<E> {
         mode: AbsoluteMode<Monotonic>, field: self.timer
     }
 }

@@ -7,13 +7,13 @@ use core::num::NonZero;
 
 /// A choice among the matching I/Os.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gate {
+pub struct Sampler {
     every: NonZero<u32>,
     /// In millionths.
     probability: u32,
 }
 
-impl Gate {
+impl Sampler {
     /// Each `every`-th, and of these a share of `probability` millionths. 0 is taken for each.
     pub const fn new(every: u32, probability: u32) -> Self {
         Self {
@@ -56,11 +56,11 @@ mod tests {
 
     #[test]
     fn each_third_is_the_third() {
-        let gate = Gate::new(3, 1_000_000);
-        let passed: std::vec::Vec<u64> = (1..=9).filter(|n| gate.passes_count(*n)).collect();
+        let sampler = Sampler::new(3, 1_000_000);
+        let passed: std::vec::Vec<u64> = (1..=9).filter(|n| sampler.passes_count(*n)).collect();
         assert_eq!(passed, [3, 6, 9]);
-        assert!(gate.counts() && !gate.draws());
-        assert!(!Gate::new(1, 1).counts() && Gate::new(1, 1).draws());
+        assert!(sampler.counts() && !sampler.draws());
+        assert!(!Sampler::new(1, 1).counts() && Sampler::new(1, 1).draws());
     }
 
     /// Within five standard deviations of the binomial distribution.
@@ -68,11 +68,11 @@ mod tests {
     fn chance_is_as_asked() {
         const COUNT: u32 = 4_000_000;
         for probability in [1u32, 100, 10_000, 500_000, 999_999, 1_000_000] {
-            let gate = Gate::new(1, probability);
+            let sampler = Sampler::new(1, probability);
             let mut counter = 42u64;
             let passed = (0..COUNT).filter(|_| {
                 counter = counter.wrapping_add(STEP);
-                gate.passes_draw(Draw::at(counter))
+                sampler.passes_draw(Draw::at(counter))
             });
             let p = f64::from(probability) / 1e6;
             let expected = p * f64::from(COUNT);

@@ -29,30 +29,32 @@ pub(crate) enum Count {
     Early,
     /// Its completion was not held, since there was no memory at once.
     NoMemory,
-    /// Its request was held and not its completion, since held completions have all the memory that they may take.
+    /// Its request was held and not its completion, since held completions have all the memory that
+    /// they may take.
     OverMemory,
 }
 
 /// How many [`Count`]s there are.
 const COUNTS: usize = 8;
 
-/// Counters of one injection and one disk, for each hardware queue its own.
-pub(crate) struct Ledger {
-    /// For many hardware queues they are more than pages in a row that can be relied on.
-    lanes: KVVec<Lane>,
+/// Counters of one injection on one disk, for each hardware queue its own.
+pub(crate) struct Stats {
+    /// Not one block of pages: with many hardware queues, there may be none that is large enough.
+    per_hctx: KVVec<PerHctx>,
 }
 
-/// Counters of one hardware queue. Only who has this queue's lock writes, so that no addition is lost; on cache lines of
-/// their own, so that no other hardware queue waits for them.
+/// Counters of one hardware queue. Only the holder of this queue's lock writes, so that no addition
+/// is lost; on cache lines of their own, so that no other hardware queue waits for them.
 #[repr(align(64))]
-struct Lane {
-    /// What went at once, and was not counted as matched before: all that is counted of I/O that a rule for all only limits.
+struct PerHctx {
+    /// I/Os that went at once and were not counted as matched before: all that is counted where a
+    /// rule for all I/O only limits.
     at_once: AtomicU64,
     counts: [AtomicU64; COUNTS],
     added: [AtomicU64; STEPS],
 }
 
-/// The sums of a ledger.
+/// The sums of all hardware queues' counters.
 #[derive(Clone, Copy)]
 pub(crate) struct Totals {
     counts: [u64; COUNTS],
@@ -60,46 +62,47 @@ pub(crate) struct Totals {
     pub(crate) added: [u64; STEPS],
 }
 
-impl Ledger {
+impl Stats {
     /// Counters for this many hardware queues, at zero.
-    pub(crate) fn new(hw_queues: u32) -> Result<Arc<Self>> {
-        let mut lanes = KVVec::with_capacity(hw_queues as usize, GFP_KERNEL)?;
-        for _ in 0..hw_queues {
-            let lane = Lane {
+    pub(crate) fn new(hctxs: u32) -> Result<Arc<Self>> {
+        let mut per_hctx = KVVec::with_capacity(hctxs as usize, GFP_KERNEL)?;
+        for _ in 0..hctxs {
+            let counters = PerHctx {
                 at_once: AtomicU64::new(0),
                 counts: array::from_fn(|_| AtomicU64::new(0)),
                 added: array::from_fn(|_| AtomicU64::new(0)),
             };
-            lanes.push(lane, GFP_KERNEL)?;
+            per_hctx.push(counters, GFP_KERNEL)?;
         }
-        Ok(Arc::new(Self { lanes }, GFP_KERNEL)?)
+        Ok(Arc::new(Self { per_hctx }, GFP_KERNEL)?)
     }
 
     /// Counts one I/O of the hardware queue of this number, whose lock is held.
     #[inline]
-    pub(crate) fn count(&self, hw_queue: usize, what: Count) {
-        if let Some(lane) = self.lanes.get(hw_queue) {
-            add_one(&lane.counts[what as usize]);
+    pub(crate) fn count(&self, hctx: usize, what: Count) {
+        if let Some(counters) = self.per_hctx.get(hctx) {
+            add_one(&counters.counts[what as usize]);
         }
     }
 
     /// Counts one I/O that is held no more, `added_ns` after its arrival.
     #[inline]
-    pub(crate) fn count_left(&self, hw_queue: usize, added_ns: u64) {
-        if let Some(lane) = self.lanes.get(hw_queue) {
-            add_one(&lane.counts[Count::Left as usize]);
-            add_one(&lane.added[step(added_ns)]);
+    pub(crate) fn count_left(&self, hctx: usize, added_ns: u64) {
+        if let Some(counters) = self.per_hctx.get(hctx) {
+            add_one(&counters.counts[Count::Left as usize]);
+            add_one(&counters.added[step(added_ns)]);
         }
     }
 
-    /// Counts one I/O that might have been held, and went at once; as matched too, unless it was `counted` so before.
+    /// Counts one I/O that might have been held, and went at once; as matched too, unless it was
+    /// `counted` so before.
     #[inline]
-    pub(crate) fn count_at_once(&self, hw_queue: usize, counted: bool) {
-        if let Some(lane) = self.lanes.get(hw_queue) {
+    pub(crate) fn count_at_once(&self, hctx: usize, counted: bool) {
+        if let Some(counters) = self.per_hctx.get(hctx) {
             add_one(if counted {
-                &lane.added[step(0)]
+                &counters.added[step(0)]
             } else {
-                &lane.at_once
+                &counters.at_once
             });
         }
     }
@@ -107,18 +110,18 @@ impl Ledger {
     /// The sums; while I/O goes on, each is right for some moment.
     pub(crate) fn totals(&self) -> Totals {
         let mut totals = Totals::ZERO;
-        for lane in &self.lanes {
-            let at_once = lane.at_once.load(Relaxed);
+        for counters in &self.per_hctx {
+            let at_once = counters.at_once.load(Relaxed);
             for sum in [
                 &mut totals.counts[Count::Matched as usize],
                 &mut totals.added[step(0)],
             ] {
                 *sum = sum.wrapping_add(at_once);
             }
-            for (sum, count) in totals.counts.iter_mut().zip(&lane.counts) {
+            for (sum, count) in totals.counts.iter_mut().zip(&counters.counts) {
                 *sum = sum.wrapping_add(count.load(Relaxed));
             }
-            for (sum, count) in totals.added.iter_mut().zip(&lane.added) {
+            for (sum, count) in totals.added.iter_mut().zip(&counters.added) {
                 *sum = sum.wrapping_add(count.load(Relaxed));
             }
         }
@@ -149,7 +152,7 @@ impl Totals {
         self.of(Count::Entered).saturating_sub(self.of(Count::Left))
     }
 
-    /// What to subtract later, so that counting begins anew; what is held stays held.
+    /// What to subtract later, so that counting begins anew; held I/Os stay held.
     pub(crate) fn base(&self) -> Self {
         let mut base = *self;
         let left = self.of(Count::Left);

@@ -4,18 +4,18 @@
 
 use crate::{
     injection::Injection,
-    ledger::Ledger,
     policy::{
         device::Disk,
         settings::{Owner, Settings},
         way::Way,
     },
-    rule::Order,
+    rule::RuleSpec,
+    stats::Stats,
     sync::Arc,
 };
 
 /// A rule of an injection that has only been made: of all I/O of a disk, and nothing is done to it.
-pub(crate) fn order<'a>(injection: &'a Injection, ledger: &'a Arc<Ledger>) -> Order<'a> {
+pub(crate) fn spec<'a>(injection: &'a Injection, stats: &'a Arc<Stats>) -> RuleSpec<'a> {
     let disk = Disk {
         name: b"vda",
         major: 254,
@@ -23,17 +23,17 @@ pub(crate) fn order<'a>(injection: &'a Injection, ledger: &'a Arc<Ledger>) -> Or
         minors: 16,
     };
     let settings = Settings::new();
-    Order {
+    RuleSpec {
         injection: injection.id,
         filter: settings.filter(&disk, Owner::default()).unwrap(),
-        gate: settings.gate(),
+        sampler: settings.sampler(),
         // Of whatever I/O they are.
         way: Way::Request,
         delay: None,
         limit: None,
         seed: None,
         sequence: 0,
-        term: &injection.term,
-        ledger,
+        lease: &injection.lease,
+        stats,
     }
 }

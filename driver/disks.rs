@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The disks that are on the scheduler: the plan that each follows, and the counters of injections
+//! on it.
+
+use crate::{
+    elevator::{DiskInfo, Queue},
+    injection::{Draft, InjectionId},
+    ioem::Ioem,
+    plan::Plan,
+    rule::RuleSpec,
+    scheduler::{as_disk, HctxData},
+    stats::{Stats, Totals},
+    sys::clock::now_ns,
+};
+use kernel::{
+    prelude::*,
+    sync::{Arc, ArcBorrow},
+};
+
+/// All disks that are on the scheduler.
+pub(crate) struct Disks(KVec<Disk>);
+
+struct Disk {
+    queue: Arc<Queue<Ioem>>,
+    info: DiskInfo,
+    plan: Option<Arc<Plan>>,
+    stats: KVec<DiskStats>,
+}
+
+/// The counters of one injection on one disk.
+pub(crate) struct DiskStats {
+    injection: InjectionId,
+    stats: Arc<Stats>,
+    /// The counts before counting began anew.
+    base: Totals,
+}
+
+/// A plan for each disk, in the order of the disks.
+pub(crate) struct Plans(KVec<Option<Arc<Plan>>>);
+
+impl Disks {
+    /// No disk.
+    pub(crate) const fn new() -> Self {
+        Self(KVec::new())
+    }
+
+    /// Adds a disk, with a plan of these injections.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, and ENOSPC if too many injections would act on it.
+    pub(crate) fn add<'a>(
+        &mut self,
+        queue: ArcBorrow<'_, Queue<Ioem>>,
+        drafts: impl Iterator<Item = Draft<'a>> + Clone,
+    ) -> Result {
+        let mut disk = Disk {
+            queue: queue.into(),
+            info: queue.disk_info(),
+            plan: None,
+            stats: KVec::new(),
+        };
+        disk.plan = disk.plan_for(drafts)?;
+        Ok(self.0.push(disk, GFP_KERNEL)?)
+    }
+
+    /// Forgets a disk.
+    pub(crate) fn remove(&mut self, queue: &Queue<Ioem>) {
+        self.0.retain(|disk| !disk.is(queue));
+    }
+
+    /// Makes the plans of all disks for these injections, which nothing follows yet.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, and ENOSPC if too many injections would act on a disk.
+    pub(crate) fn prepare<'a>(
+        &mut self,
+        drafts: impl Iterator<Item = Draft<'a>> + Clone,
+    ) -> Result<Plans> {
+        let mut plans = KVec::with_capacity(self.0.len(), GFP_KERNEL)?;
+        for disk in self.0.iter_mut() {
+            plans.push(disk.plan_for(drafts.clone())?, GFP_KERNEL)?;
+        }
+        Ok(Plans(plans))
+    }
+
+    /// Has all disks follow plans that were prepared.
+    pub(crate) fn follow(&mut self, plans: Plans, is_asleep: bool) {
+        for (disk, plan) in self.0.iter_mut().zip(plans.0) {
+            if !Plan::same(plan.as_deref(), disk.plan.as_deref()) {
+                disk.plan = plan;
+                disk.tell(is_asleep);
+            }
+        }
+    }
+
+    /// Has all disks follow no plan. Needs no memory.
+    pub(crate) fn follow_nothing(&mut self, is_asleep: bool) {
+        for disk in self.0.iter_mut() {
+            disk.plan = None;
+            disk.tell(is_asleep);
+        }
+    }
+
+    /// Has the hardware queues of all disks follow the disk's plan, or none while the machine
+    /// sleeps.
+    pub(crate) fn tell(&self, is_asleep: bool) {
+        self.0.iter().for_each(|disk| disk.tell(is_asleep));
+    }
+
+    /// Has everything judged again that an injection may hold, since its end has changed.
+    pub(crate) fn judge_again(&self, id: InjectionId) {
+        for disk in &self.0 {
+            if disk.plan.as_ref().is_some_and(|plan| plan.has(id)) {
+                disk.queue.for_each_hw_queue(HctxData::judge_again);
+            }
+        }
+    }
+
+    /// Forgets the counters of an injection.
+    pub(crate) fn forget(&mut self, id: InjectionId) {
+        for disk in self.0.iter_mut() {
+            disk.stats.retain(|stats| stats.injection != id);
+        }
+    }
+
+    /// Begins to count anew what an injection does.
+    pub(crate) fn reset_stats(&mut self, id: InjectionId) {
+        let all = self.0.iter_mut().flat_map(|disk| disk.stats.iter_mut());
+        for stats in all.filter(|stats| stats.injection == id) {
+            stats.base = stats.stats.totals().base();
+        }
+    }
+
+    /// The name of each disk, and an injection's counters on it.
+    pub(crate) fn stats_of(&self, id: InjectionId) -> impl Iterator<Item = (&[u8], &DiskStats)> {
+        self.0.iter().filter_map(move |disk| {
+            let stats = disk.stats_of(id)?;
+            Some((disk.info.name(), stats))
+        })
+    }
+
+    /// An injection's counters on one disk.
+    pub(crate) fn stats_on(&self, queue: &Queue<Ioem>, id: InjectionId) -> Option<&DiskStats> {
+        self.disk_of(queue)?.stats_of(id)
+    }
+
+    /// For each disk whose requests an injection delays, how many I/Os a second its tags and the
+    /// mean delay allow at most.
+    pub(crate) fn ceilings(&self, id: InjectionId) -> impl Iterator<Item = (&[u8], u64)> {
+        self.0.iter().filter_map(move |disk| {
+            let plan = disk.plan.as_deref()?;
+            let delay_ns = plan.mean_delay_ns(id).filter(|delay_ns| *delay_ns > 0)?;
+            let iops = disk.queue.tags().saturating_mul(1_000_000_000) / delay_ns;
+            plan.holds_requests_of(id)
+                .then_some((disk.info.name(), iops))
+        })
+    }
+
+    /// Visits all disks.
+    pub(crate) fn for_each_queue(&self, mut visit: impl FnMut(&Queue<Ioem>)) {
+        self.0.iter().for_each(|disk| visit(&disk.queue));
+    }
+
+    /// The plan of a disk.
+    pub(crate) fn plan_of(&self, queue: &Queue<Ioem>) -> Option<Arc<Plan>> {
+        self.disk_of(queue)?.plan.clone()
+    }
+
+    fn disk_of(&self, queue: &Queue<Ioem>) -> Option<&Disk> {
+        self.0.iter().find(|disk| disk.is(queue))
+    }
+}
+
+impl Disk {
+    fn is(&self, queue: &Queue<Ioem>) -> bool {
+        core::ptr::eq(&*self.queue, queue)
+    }
+
+    /// Has all hardware queues follow the plan, or none while the machine sleeps. One that is being
+    /// added takes it when it gets the lock.
+    fn tell(&self, is_asleep: bool) {
+        self.queue.for_each_hw_queue(|hctx| {
+            HctxData::follow(hctx, self.plan.clone().filter(|_| !is_asleep));
+        });
+    }
+
+    /// The plan that these injections make for this disk, and the counters that it takes.
+    fn plan_for<'a>(
+        &mut self,
+        drafts: impl Iterator<Item = Draft<'a>> + Clone,
+    ) -> Result<Option<Arc<Plan>>> {
+        let now_ns = now_ns();
+        for draft in drafts.clone() {
+            let id = draft.injection;
+            if self.is_reached_by(&draft, now_ns) && self.stats_of(id).is_none() {
+                let stats = DiskStats {
+                    injection: id,
+                    stats: Stats::new(self.info.hw_queues)?,
+                    base: Totals::ZERO,
+                };
+                self.stats.push(stats, GFP_KERNEL)?;
+            }
+        }
+        let specs = drafts
+            .filter(|draft| self.is_reached_by(draft, now_ns))
+            .filter_map(|draft| self.spec(&draft));
+        Plan::new(specs, self.plan.as_deref())
+    }
+
+    /// Whether an injection can do something to this disk.
+    fn is_reached_by(&self, draft: &Draft<'_>, now_ns: u64) -> bool {
+        let settings = draft.settings;
+        (settings.delay().is_some() || settings.limit().is_some())
+            && now_ns < draft.end_ns
+            && settings.reaches(&as_disk(&self.info))
+    }
+
+    fn spec<'a>(&'a self, draft: &Draft<'a>) -> Option<RuleSpec<'a>> {
+        let settings = draft.settings;
+        Some(RuleSpec {
+            injection: draft.injection,
+            filter: settings.filter(&as_disk(&self.info), draft.owner)?,
+            sampler: settings.sampler(),
+            way: settings.way(),
+            delay: settings.delay(),
+            limit: settings.limit(),
+            seed: settings.seed(),
+            sequence: draft.sequence,
+            lease: draft.lease,
+            stats: &self.stats_of(draft.injection)?.stats,
+        })
+    }
+
+    fn stats_of(&self, id: InjectionId) -> Option<&DiskStats> {
+        self.stats.iter().find(|stats| stats.injection == id)
+    }
+}
+
+impl DiskStats {
+    /// The counts since counting began.
+    pub(crate) fn totals(&self) -> Totals {
+        let mut totals = self.stats.totals();
+        totals -= &self.base;
+        totals
+    }
+}

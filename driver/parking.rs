@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Whether the completion of a request is held, or the request in its place.
+
+use crate::{
+    held_entry::{Parking, Request},
+    plan::Plan,
+    rule_set::RuleSet,
+    stats::Count,
+    sys::clock::now_ns,
+    verdict::Verdict,
+};
+
+/// Has completions held.
+pub(crate) trait Park {
+    /// Whether the completion of a request can be held.
+    fn can_park(&self, request: &Request) -> bool;
+
+    /// Has the completion of a request held that can be.
+    fn park(&mut self, request: &mut Request, order: &Parking) -> Result<(), NotParked>;
+}
+
+/// Why the completion of a request is not held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotParked {
+    /// There is no memory at once.
+    NoMemory,
+    /// Held completions have all the memory that they may take.
+    Full,
+}
+
+impl NotParked {
+    fn counted_as(self) -> Count {
+        match self {
+            Self::NoMemory => Count::NoMemory,
+            Self::Full => Count::OverMemory,
+        }
+    }
+}
+
+/// Has the completion of a request held by the rules that say so. Where that cannot be, they hold
+/// the request; but if there is no memory, it goes.
+pub(crate) fn park_or_hold(
+    plan: &Plan,
+    request: &mut Request,
+    verdict: &mut Verdict,
+    hctx: usize,
+    park: &mut impl Park,
+) {
+    let rules = verdict.parked_by;
+    let why = if !park.can_park(request) {
+        NotParked::Full
+    } else if verdict.parked_ns == 0
+        && !plan.turns().any_waits_for(rules)
+        && plan.admit_at_once(rules, RuleSet::EMPTY, hctx, now_ns())
+    {
+        // All that they do is to limit, and there is room: its completion need not be held.
+        return;
+    } else {
+        let order = Parking {
+            rules,
+            delay_ns: verdict.parked_ns,
+            epoch: plan.epoch(),
+        };
+        match park.park(request, &order) {
+            Ok(()) => return,
+            Err(why) => {
+                plan.count(rules, hctx, why.counted_as());
+                why
+            }
+        }
+    };
+    if why == NotParked::Full {
+        verdict.held_by |= rules;
+        verdict.delay_ns = verdict.delay_ns.saturating_add(verdict.parked_ns);
+    }
+}

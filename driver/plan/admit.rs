@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! How a plan's limits admit an I/O: all of them count it, or none.
+
+use super::Plan;
+use crate::{
+    admission::{Admission, Closed},
+    policy::window::Window,
+    rule::Rule,
+    rule_set::RuleSet,
+};
+
+impl Plan {
+    /// Asks these limits to admit one I/O with a ticket at `now_ns`, which is brought up to date
+    /// where a limit has seen a later time.
+    ///
+    /// As [`Plan::charge`], for an I/O that was refused before and may well be again.
+    pub(crate) fn admit(&self, set: RuleSet, ticket: u32, now_ns: &mut u64) -> Admission {
+        match self.refuses(set, ticket, now_ns) {
+            Some(closed) => Admission::Refused(closed),
+            None => self.charge(set, now_ns),
+        }
+    }
+
+    /// The first refusal that shows without counting anything.
+    fn refuses(&self, set: RuleSet, ticket: u32, now_ns: &mut u64) -> Option<Closed> {
+        let before = self.turns.before(set, ticket);
+        if before > 0 {
+            let refused = self
+                .rules_of(set)
+                .find_map(|rule| rule.refuses_turn(before, *now_ns));
+            if refused.is_some() {
+                return refused;
+            }
+        }
+        if set.is_single() {
+            return None;
+        }
+        // Most refusals need no counting and taking back: ask before.
+        self.rules_of(set).find_map(|rule| rule.refuses(now_ns))
+    }
+
+    /// Has the limits of this set admit one I/O that goes at once, and counts it as
+    /// [`Plan::count_at_once`], if all have room for more than that in the windows of this time;
+    /// else nothing is counted, and the caller goes on to [`Plan::charge`].
+    ///
+    /// The set is not empty, and of a request that this plan has judged: if there is one rule, it
+    /// is that. The caller has seen that no entry waits for these limits.
+    #[inline]
+    pub(crate) fn admit_at_once(
+        &self,
+        set: RuleSet,
+        uncounted: RuleSet,
+        hctx: usize,
+        now_ns: u64,
+    ) -> bool {
+        match &self.rules[..] {
+            // Most often there is one, and this is what a limit that does not bind costs.
+            [rule] => rule.admits_at_once(uncounted, hctx, now_ns),
+            _ => self.all_admit_at_once(set, uncounted, hctx, now_ns),
+        }
+    }
+
+    /// [`Plan::admit_at_once`] of any number of rules; not inlined, so that it costs nothing where
+    /// there is one or none.
+    #[inline(never)]
+    fn all_admit_at_once(
+        &self,
+        set: RuleSet,
+        uncounted: RuleSet,
+        hctx: usize,
+        now_ns: u64,
+    ) -> bool {
+        if let Some(rule) = self.sole_rule(set) {
+            return rule.admits_at_once(uncounted, hctx, now_ns);
+        }
+        let admits = self.charge_quickly(self.limits_of(set), now_ns);
+        if admits {
+            self.count_at_once(set, uncounted, hctx);
+        }
+        admits
+    }
+
+    /// Has each of these limits count one I/O as [`Rule::charge_quickly`], or none of them.
+    #[inline]
+    fn charge_quickly(&self, set: RuleSet, now_ns: u64) -> bool {
+        let refuses = |rule: &Rule| set.contains(rule.bit) && !rule.charge_quickly(now_ns);
+        let Some(refusing) = self.rules.iter().position(refuses) else {
+            return true;
+        };
+        let before = self.rules.iter().take(refusing);
+        let charged = before.filter(|rule| set.contains(rule.bit));
+        charged.for_each(|rule| rule.give_back_quickly(now_ns));
+        false
+    }
+
+    /// Has each of these limits count one I/O, or none of them.
+    #[inline]
+    pub(crate) fn charge(&self, set: RuleSet, now_ns: &mut u64) -> Admission {
+        let Some(rule) = self.sole_rule(set) else {
+            return self.charge_all(set, now_ns);
+        };
+        match rule.charge(now_ns) {
+            Ok(charge) => Admission::Admitted(rule.closed(charge.until_ns)),
+            Err(refused) => Admission::Refused(rule.closed(refused.until_ns)),
+        }
+    }
+
+    /// [`Plan::charge`] of any number of limits; not inlined, as it takes much of the stack.
+    #[inline(never)]
+    fn charge_all(&self, set: RuleSet, now_ns: &mut u64) -> Admission {
+        let mut closed = Closed::NOT;
+        let mut windows = [Window::NONE; RuleSet::CAPACITY];
+        for (place, rule) in self.rules.iter().enumerate() {
+            if !set.contains(rule.bit) {
+                continue;
+            }
+            match rule.charge(now_ns) {
+                Ok(charge) => {
+                    if charge.until_ns > closed.until_ns {
+                        closed = rule.closed(charge.until_ns);
+                    }
+                    windows[place % RuleSet::CAPACITY] = charge.window;
+                }
+                Err(refused) => {
+                    for (before, window) in self.rules.iter().zip(&windows).take(place) {
+                        if set.contains(before.bit) {
+                            before.give_back(*window);
+                        }
+                    }
+                    return Admission::Refused(rule.closed(refused.until_ns));
+                }
+            }
+        }
+        Admission::Admitted(closed)
+    }
+}

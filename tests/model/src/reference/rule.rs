@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What an injection does, and which I/O it is about.
+
+use crate::policy::way::Way;
+
+/// How many injections there may be.
+pub(crate) const INJECTIONS: usize = 4;
+
+/// What a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Read,
+    Write,
+    /// A write of memory pages, which nothing may hold.
+    Swap,
+}
+
+/// What is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Side {
+    Requests,
+    Completions,
+}
+
+/// What an injection does, in nanoseconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) injection: usize,
+    /// Only reads or writes; `None` is both.
+    pub(crate) kind: Option<Kind>,
+    pub(crate) way: Way,
+    pub(crate) delay_ns: u64,
+    /// The period and the quota.
+    pub(crate) limit: Option<(u64, u32)>,
+    /// Which sequence of draws it is; a change of it makes the rule choose anew.
+    pub(crate) sequence: u64,
+}
+
+impl Rule {
+    /// What it holds.
+    pub(super) fn holds(&self) -> Side {
+        match (self.way, self.kind) {
+            (Way::Request, _) | (Way::Auto, None) => Side::Requests,
+            (Way::Completion, _) | (Way::Auto, Some(_)) => Side::Completions,
+        }
+    }
+
+    /// Whether both choose the same I/O.
+    pub(super) fn same_choice(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.sequence == other.sequence
+    }
+
+    /// Whether I/O of this kind is what it is about.
+    pub(super) fn matches(&self, kind: Kind) -> bool {
+        kind != Kind::Swap && self.kind.is_none_or(|wanted| wanted == kind)
+    }
+}
+
+/// A set of injections, a bit for each.
+pub(crate) type Set = u64;
+
+/// The injections of a set.
+pub(super) fn members(set: Set) -> impl Iterator<Item = usize> {
+    (0..INJECTIONS).filter(move |injection| set & 1 << injection != 0)
+}
+
+/// The injections of a set that limit.
+pub(super) fn limits(rules: &[Rule], by: Set) -> Set {
+    let limiting = rules
+        .iter()
+        .filter(|rule| rule.limit.is_some() && by & 1 << rule.injection != 0);
+    limiting.fold(0, |set, rule| set | 1 << rule.injection)
+}
