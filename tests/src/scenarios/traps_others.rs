@@ -21,13 +21,26 @@ use std::{
     time::Duration,
 };
 
-/// Verifies in two cgroups at a time, each of which has this file of its own, with this value for
-/// the disk.
-fn by_cgroups(report: &mut Report, what: &str, disk: &Disk, file: &str, value: &str) -> Result<()> {
+/// A setting of cgroups for one disk.
+struct Setting<'a> {
+    /// Each cgroup's own file.
+    file: &'a str,
+    value: &'a str,
+    /// What takes the value back.
+    none: &'a str,
+}
+
+/// Verifies in two cgroups at a time, both of which have this setting for the disk.
+fn by_cgroups(report: &mut Report, what: &str, disk: &Disk, setting: &Setting<'_>) -> Result<()> {
     let (slow, other) = (Cgroup::new("slow")?, Cgroup::new("other")?);
-    for group in [&slow, &other] {
-        sys::write(format!("{}/{file}", group.path()), value)?;
-    }
+    let set = |value: &str| {
+        [&slow, &other].into_iter().try_for_each(|group| {
+            let number = number(disk)?;
+            let path = format!("{}/{}", group.path(), setting.file);
+            sys::write(path, format!("{number} {value}"))
+        })
+    };
+    set(setting.value)?;
     let options = ["--size=32m", "--verify_backlog=64"];
     let second = [&options[..], &["--offset=128m"]].concat();
     let (words, others) = (slow.enter(), other.enter());
@@ -40,7 +53,10 @@ fn by_cgroups(report: &mut Report, what: &str, disk: &Disk, file: &str, value: &
             crate::fio::Fio::start_by(&others, &path, &options)?.finish()?;
             Ok(())
         })
-    })
+    })?;
+    // The kernel frees blk-iolatency with its work scheduled if a cgroup still has a target when the
+    // disk goes (`blkcg_iolatency_exit()` flushes the work before it takes the targets back).
+    set(setting.none)
 }
 
 /// The disk's number, as cgroups have it.
@@ -58,8 +74,12 @@ fn latency(report: &mut Report) -> Result<()> {
         return Ok(());
     }
     drop(probe);
-    let value = format!("{} target=500", number(&disk)?);
-    by_cgroups(report, "io.latency", &disk, "io.latency", &value)
+    let setting = Setting {
+        file: "io.latency",
+        value: "target=500",
+        none: "target=max",
+    };
+    by_cgroups(report, "io.latency", &disk, &setting)
 }
 
 scenario!("traps_weights", weights);
@@ -74,13 +94,12 @@ fn weights(report: &mut Report) -> Result<()> {
     let number = number(&disk)?;
     let quality = "rpct=95 rlat=2000 wpct=95 wlat=2000 min=50 max=150";
     sys::write(FILE, format!("{number} enable=1 ctrl=user {quality}"))?;
-    by_cgroups(
-        report,
-        "io.cost",
-        &disk,
-        "io.weight",
-        &format!("{number} 100"),
-    )?;
+    let setting = Setting {
+        file: "io.weight",
+        value: "100",
+        none: "default",
+    };
+    by_cgroups(report, "io.cost", &disk, &setting)?;
     sys::write(FILE, format!("{number} enable=0"))
 }
 
