@@ -77,79 +77,75 @@ impl Completions {
     }
 
     /// Follows another plan, and judges all again. Gives back the old plan.
-    pub(crate) fn follow(
-        &self,
-        hw_queue: &Hctx<Ioem>,
-        plan: Option<Arc<Plan>>,
-    ) -> Option<Arc<Plan>> {
+    pub(crate) fn follow(&self, hctx: &Hctx<Ioem>, plan: Option<Arc<Plan>>) -> Option<Arc<Plan>> {
         let mut held = self.held.lock();
         let old = held.follow(plan);
-        self.unlock(held, hw_queue);
+        self.unlock(held, hctx);
         old
     }
 
     /// Judges all again, after a rule has ended or got another end.
-    pub(crate) fn judge_again(&self, hw_queue: &Hctx<Ioem>) {
+    pub(crate) fn judge_again(&self, hctx: &Hctx<Ioem>) {
         let mut held = self.held.lock();
         held.judge_again(now_ns());
-        self.unlock(held, hw_queue);
+        self.unlock(held, hctx);
     }
 
     /// Lets all go, and waits until they have. The queue is frozen.
-    pub(crate) fn stop(&self, hw_queue: &Hctx<Ioem>) {
+    pub(crate) fn stop(&self, hctx: &Hctx<Ioem>) {
         let mut held = self.held.lock();
-        take_arrivals(&mut held, hw_queue);
+        take_arrivals(&mut held, hctx);
         let old = held.follow(None);
-        self.unlock(held, hw_queue);
+        self.unlock(held, hctx);
         drop(old);
         // They end where completions always do. Here, the disk's own code that is called at the end
         // of some would do more than it may.
-        while !self.held.lock().is_empty() || hw_queue.has_departures() {
+        while !self.held.lock().is_empty() || hctx.has_departures() {
             fsleep(Delta::from_micros(20));
         }
     }
 
     /// As [`Elevator::release`](crate::elevator::Elevator::release).
-    pub(crate) fn release(&self, hw_queue: &Hctx<Ioem>, in_interrupt: bool) {
+    pub(crate) fn release(&self, hctx: &Hctx<Ioem>, in_interrupt: bool) {
         if !in_interrupt {
             let mut held = self.held.lock();
-            take_arrivals(&mut held, hw_queue);
+            take_arrivals(&mut held, hctx);
             let _ = held.queue_all_up(now_ns(), usize::MAX);
             // The timer ends these without the lock, which it might find taken again and again.
-            if !hw_queue.has_departures() {
-                hw_queue.depart(self.pop(&mut held, hw_queue, now_ns()));
+            if !hctx.has_departures() {
+                hctx.depart(self.pop(&mut held, hctx, now_ns()));
             }
-            return self.unlock(held, hw_queue);
+            return self.unlock(held, hctx);
         }
-        hw_queue.take_departures(Parked::complete);
+        hctx.take_departures(Parked::complete);
         // Another processor may have it, or the task that was interrupted.
         let Some(mut held) = self.held.try_lock() else {
-            return hw_queue.kick();
+            return hctx.kick();
         };
         // An interrupt has no time to judge many again, or to have very many queue up.
         let now_ns = now_ns();
         if held.has_expired(now_ns) || !held.queue_all_up(now_ns, MOST_QUEUED_UP) {
             drop(held);
-            return hw_queue.kick();
+            return hctx.kick();
         }
-        let mut done = self.pop(&mut held, hw_queue, now_ns);
-        let releases = self.set_release(&mut held, hw_queue);
+        let mut done = self.pop(&mut held, hctx, now_ns);
+        let releases = self.set_release(&mut held, hctx);
         drop(held);
         // Completions that the worker has taken out since come before these.
-        hw_queue.take_departures(Parked::complete);
+        hctx.take_departures(Parked::complete);
         while let Some(parked) = done.pop_front() {
             parked.complete();
         }
-        release_now(hw_queue, releases);
+        release_now(hctx, releases);
     }
 
     /// Takes completions that may go at this time, some at a time. While the queue is frozen or
     /// about to be, all may: only their submitters wait for them then, and whoever freezes the
     /// queue may wait for these, as when the disk is gone.
-    fn pop(&self, held: &mut Held<Parked>, hw_queue: &Hctx<Ioem>, now_ns: u64) -> Fifo<Parked> {
+    fn pop(&self, held: &mut Held<Parked>, hctx: &Hctx<Ioem>, now_ns: u64) -> Fifo<Parked> {
         let mut done = Fifo::new();
         for _ in 0..BATCH {
-            let popped = if hw_queue.is_freezing() {
+            let popped = if hctx.is_freezing() {
                 held.pop_any()
             } else {
                 held.pop_at(now_ns)
@@ -164,43 +160,43 @@ impl Completions {
     }
 
     /// Unlocks after a change, so that the first completion that may go is released at its time.
-    fn unlock(&self, mut held: Locked<'_>, hw_queue: &Hctx<Ioem>) {
-        let releases = self.set_release(&mut held, hw_queue);
+    fn unlock(&self, mut held: Locked<'_>, hctx: &Hctx<Ioem>) {
+        let releases = self.set_release(&mut held, hctx);
         drop(held);
-        release_now(hw_queue, releases);
+        release_now(hctx, releases);
     }
 
     /// Asks the timer to release the first completion that may go. True if some may go already:
     /// then the caller asks when it has given up the lock, which the timer's soft interrupt would
     /// find taken.
     #[must_use = "completions that may go now are to be released now"]
-    fn set_release(&self, held: &mut Held<Parked>, hw_queue: &Hctx<Ioem>) -> bool {
+    fn set_release(&self, held: &mut Held<Parked>, hctx: &Hctx<Ioem>) -> bool {
         held.set_published();
         self.any_waits.store(held.count() > 0, Relaxed);
         // A freeze looks at that word after it has begun, and this looks whether one has after
         // that: one of both sees the other.
         fence(SeqCst);
-        if hw_queue.has_departures() {
+        if hctx.has_departures() {
             return true;
         }
         if held.is_empty() {
             return false;
         }
         let (next_ns, now_ns) = (held.next_ns(), now_ns());
-        if next_ns <= now_ns || hw_queue.is_freezing() {
+        if next_ns <= now_ns || hctx.is_freezing() {
             return true;
         }
         let next_ns = next_ns.min(now_ns.saturating_add(LOOK_AGAIN_NS));
         // Also if it was asked before: it may have woken earlier for another completion, and found
         // nothing that may go.
-        hw_queue.release_at(next_ns);
+        hctx.release_at(next_ns);
         false
     }
 }
 
 /// Takes completions that have arrived, and judges all again if a rule has ended.
-fn take_arrivals(held: &mut Held<Parked>, hw_queue: &Hctx<Ioem>) {
-    hw_queue.take_arrivals(|parked| held.arrive(parked));
+fn take_arrivals(held: &mut Held<Parked>, hctx: &Hctx<Ioem>) {
+    hctx.take_arrivals(|parked| held.arrive(parked));
     let now_ns = now_ns();
     if held.has_expired(now_ns) {
         held.judge_again(now_ns);
@@ -209,8 +205,8 @@ fn take_arrivals(held: &mut Held<Parked>, hw_queue: &Hctx<Ioem>) {
 
 /// Has completions released that may go now, if there are any. Without the lock: see
 /// [`Completions::set_release`].
-fn release_now(hw_queue: &Hctx<Ioem>, releases: bool) {
+fn release_now(hctx: &Hctx<Ioem>, releases: bool) {
     if releases {
-        hw_queue.release_at(now_ns());
+        hctx.release_at(now_ns());
     }
 }

@@ -114,7 +114,7 @@ impl Disks {
     pub(crate) fn judge_again(&self, id: InjectionId) {
         for disk in &self.0 {
             if disk.plan.as_ref().is_some_and(|plan| plan.has(id)) {
-                disk.queue.for_each_hw_queue(HctxData::judge_again);
+                disk.queue.for_each_hctx(HctxData::judge_again);
             }
         }
     }
@@ -182,7 +182,7 @@ impl Disk {
     /// Has all hardware queues follow the plan, or none while the machine sleeps. One that is being
     /// added takes it when it gets the lock.
     fn tell(&self, is_asleep: bool) {
-        self.queue.for_each_hw_queue(|hctx| {
+        self.queue.for_each_hctx(|hctx| {
             HctxData::follow(hctx, self.plan.clone().filter(|_| !is_asleep));
         });
     }

@@ -13,13 +13,13 @@
 //!
 //! | function | context |
 //! |---|---|
-//! | [`Elevator::start_queue`], [`Elevator::new_hw_queue`], [`Elevator::start_hw_queue`], [`Elevator::stop_hw_queue`], [`Elevator::stop_queue`] | process, may sleep; the queue is frozen, `q->elevator_lock` is held |
+//! | [`Elevator::start_queue`], [`Elevator::new_hctx`], [`Elevator::start_hctx`], [`Elevator::stop_hctx`], [`Elevator::stop_queue`] | process, may sleep; the queue is frozen, `q->elevator_lock` is held |
 //! | [`Elevator::bio_merge`] | the submitter, no locks, its reference of the queue held; it must not take long |
 //! | [`Elevator::prepare_request`] | the submitter, no locks; it must not take long |
 //! | [`Elevator::completion_arrives`] | any, hard interrupts included: it must neither lock nor take long |
 //! | [`Elevator::release`] | a worker of the block layer, or a soft interrupt; no locks |
 //! | [`ShowQueue::show`] | process, may sleep; `eq->sysfs_lock` is held |
-//! | [`ShowHwQueues::show`] | process, may sleep; the disk may have left the scheduler |
+//! | [`ShowHctxs::show`] | process, may sleep; the disk may have left the scheduler |
 //! | [`Elevator::for_each_queue`] | process, may sleep; `cpus_write_lock` is held |
 //! | [`Elevator::insert_requests`] | process or kblockd, must not sleep: it may run from `schedule()` |
 //! | [`Elevator::dispatch_request`] | process or kblockd under `rcu_read_lock()`, must not sleep; several CPUs at once |
@@ -59,7 +59,7 @@ pub(crate) use self::{
     bio::Bio,
     entry::Sorted,
     fifo::Fifo,
-    files::{Asked, DebugFile, QueueFile, ShowHwQueues, ShowQueue},
+    files::{Asked, DebugFile, QueueFile, ShowHctxs, ShowQueue},
     flags::OpFlags,
     hctx::Hctx,
     parked::Parked,
@@ -90,8 +90,8 @@ pub(crate) trait Elevator: Sized + 'static {
     /// The scheduler's data of a completion that it holds.
     type CompletionData: Copy + Send;
 
-    /// Makes the data of a hardware queue; [`Elevator::start_hw_queue`] follows.
-    fn new_hw_queue() -> impl PinInit<Self::HctxData, Error>;
+    /// Makes the data of a hardware queue; [`Elevator::start_hctx`] follows.
+    fn new_hctx() -> impl PinInit<Self::HctxData, Error>;
 
     /// The disk is on this scheduler from now on. Its hardware queues follow one by one.
     ///
@@ -103,8 +103,8 @@ pub(crate) trait Elevator: Sized + 'static {
     }
 
     /// Called before the first request comes to this hardware queue, which
-    /// [`Queue::for_each_hw_queue`] already visits.
-    fn start_hw_queue(_queue: &Queue<Self>, _hw_queue: &Hctx<Self>) {}
+    /// [`Queue::for_each_hctx`] already visits.
+    fn start_hctx(_queue: &Queue<Self>, _hw_queue: &Hctx<Self>) {}
 
     /// The disk leaves this scheduler. No request is left, and the hardware queues are gone.
     fn stop_queue(_queue: &Queue<Self>) {}
@@ -112,7 +112,7 @@ pub(crate) trait Elevator: Sized + 'static {
     /// The disk leaves this scheduler, or changes its hardware queues: no request is left, none
     /// will come, and the block layer calls nothing else for this one. The scheduler has to end all
     /// completions that it holds.
-    fn stop_hw_queue(_hw_queue: &Hctx<Self>) {}
+    fn stop_hctx(_hw_queue: &Hctx<Self>) {}
 
     /// Puts I/O that is being submitted into a request that this hardware queue has, if it can;
     /// true if it has. Then there is no request of its own for it.

@@ -4,7 +4,7 @@
 
 use crate::{
     config::{self, Config},
-    elevator::{Asked, Queue, ShowHwQueues, ShowQueue},
+    elevator::{Asked, Queue, ShowHctxs, ShowQueue},
     held_entry::HeldEntry,
     ioem::Ioem,
     plan::Plan,
@@ -67,13 +67,13 @@ impl ShowQueue<Ioem> for Summary {
 /// The file `held` of hardware queues in debugfs.
 pub(crate) struct List;
 
-impl ShowHwQueues<Ioem> for List {
+impl ShowHctxs<Ioem> for List {
     const NAME: &'static CStr = c"held";
 
     fn show(asked: &Asked<Ioem>, out: &SeqFile) {
         let config = config::lock();
         config.disks().for_each_queue(|queue| {
-            queue.for_each_hw_queue(|hctx| {
+            queue.for_each_hctx(|hctx| {
                 if asked.includes(hctx) {
                     list(hctx.data(), hctx.number(), &config, out);
                 }
@@ -115,8 +115,8 @@ fn list(state: &HctxData, number: usize, config: &Config, out: &SeqFile) {
 /// last of them may go.
 fn summarize(queue: &Queue<Ioem>, page: &mut [u8; PAGE_SIZE]) -> usize {
     let mut lines = Lines::new(page);
-    queue.for_each_hw_queue(|hw_queue| {
-        let state = hw_queue.data();
+    queue.for_each_hctx(|hctx| {
+        let state = hctx.data();
         let requests = state.requests();
         let (mut held, of_requests) = (requests.count(), requests.first_and_last_ns());
         drop(requests);
@@ -130,7 +130,7 @@ fn summarize(queue: &Queue<Ioem>, page: &mut [u8; PAGE_SIZE]) -> usize {
         let now_ns = now_ns();
         let in_us = |time_ns: Option<u64>| time_ns.unwrap_or(0).saturating_sub(now_ns) / 1_000;
         let (first, last) = (in_us(first_ns), in_us(last_ns));
-        let number = hw_queue.number();
+        let number = hctx.number();
         lines.add(core::format_args!("{number} {held} {first} {last}"));
     });
     lines.finish()

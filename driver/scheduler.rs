@@ -88,41 +88,41 @@ impl Requests {
     /// `runs` tells that the hardware queue is run after this anyway, so that what may go already
     /// needs no timer.
     #[inline]
-    fn publish(&mut self, hw_queue: &Hctx<Ioem>, runs: bool) {
+    fn publish(&mut self, hctx: &Hctx<Ioem>, runs: bool) {
         match self.held.published_next_ns() {
             // Of what is held, the timer and others know.
             Some(next_ns) if next_ns == 0 || next_ns == NEVER || next_ns == self.alarm_ns => {
-                publish_next(hw_queue, next_ns);
+                publish_next(hctx, next_ns);
             }
-            _ => self.publish_all(hw_queue, runs),
+            _ => self.publish_all(hctx, runs),
         }
     }
 
     /// The same after a change of what is followed, too.
-    fn publish_all(&mut self, hw_queue: &Hctx<Ioem>, runs: bool) {
+    fn publish_all(&mut self, hctx: &Hctx<Ioem>, runs: bool) {
         let next_ns = self.held.next_ns();
         // Relaxed: who runs the queue after an insertion does so in the same task, and
         // `blk_mq_run_hw_queue` looks again under `queue_lock`, which orders it with all other
         // runs.
-        publish_next(hw_queue, next_ns);
+        publish_next(hctx, next_ns);
         self.held.set_published();
         let is_new = next_ns != 0 && next_ns != NEVER && next_ns != self.alarm_ns;
         if is_new && (!runs || next_ns > now_ns()) {
             self.alarm_ns = next_ns;
-            hw_queue.wake_at(next_ns);
+            hctx.wake_at(next_ns);
         }
     }
 
     /// [`Requests::publish`] when no request is held, and none was: then no time is waited for.
     #[inline]
-    fn publish_ready(&self, hw_queue: &Hctx<Ioem>) {
-        publish_next(hw_queue, if self.held.has_ready() { 0 } else { NEVER });
+    fn publish_ready(&self, hctx: &Hctx<Ioem>) {
+        publish_next(hctx, if self.held.has_ready() { 0 } else { NEVER });
     }
 
     /// The next request that may go, or any if the queue has to drain, by the rules that are
     /// followed.
-    fn pop(&mut self, hw_queue: &Hctx<Ioem>) -> Option<Request> {
-        if hw_queue.must_drain() {
+    fn pop(&mut self, hctx: &Hctx<Ioem>) -> Option<Request> {
+        if hctx.must_drain() {
             self.held.pop_any()
         } else {
             self.held.pop()
@@ -132,8 +132,8 @@ impl Requests {
 
 /// Makes known when the next request may go.
 #[inline]
-fn publish_next(hw_queue: &Hctx<Ioem>, next_ns: u64) {
-    hw_queue.data().next_ns.store(next_ns, Relaxed);
+fn publish_next(hctx: &Hctx<Ioem>, next_ns: u64) {
+    hctx.data().next_ns.store(next_ns, Relaxed);
 }
 
 /// The requests, as somebody looks at them.
@@ -154,10 +154,10 @@ impl HctxData {
     }
 
     /// Follows another plan, and judges all that is held again.
-    pub(crate) fn follow(hw_queue: &Hctx<Ioem>, plan: Option<Arc<Plan>>) {
-        let state = hw_queue.data();
+    pub(crate) fn follow(hctx: &Hctx<Ioem>, plan: Option<Arc<Plan>>) {
+        let state = hctx.data();
         // Completions first: of those that are held from now on, they must know the plan.
-        let completions = state.completions.follow(hw_queue, plan.clone());
+        let completions = state.completions.follow(hctx, plan.clone());
         let mut requests = state.requests.lock();
         let asks = plan
             .as_ref()
@@ -166,24 +166,24 @@ impl HctxData {
         let operations = plan.as_ref().map_or(0, |plan| plan.operations());
         state.operations.store(operations, Relaxed);
         let old = requests.held.follow(plan);
-        requests.held.park_waiting(&mut Parker(hw_queue));
-        requests.publish_all(hw_queue, true);
+        requests.held.park_waiting(&mut Parker(hctx));
+        requests.publish_all(hctx, true);
         drop(requests);
         // They may be the last references: memory is freed better without the lock.
         drop((old, completions));
-        hw_queue.run();
+        hctx.run();
     }
 
     /// Judges all that is held again by the plan that is followed, after one of its rules has ended
     /// or got another end.
-    pub(crate) fn judge_again(hw_queue: &Hctx<Ioem>) {
-        let state = hw_queue.data();
-        state.completions.judge_again(hw_queue);
+    pub(crate) fn judge_again(hctx: &Hctx<Ioem>) {
+        let state = hctx.data();
+        state.completions.judge_again(hctx);
         let mut requests = state.requests.lock();
         requests.held.judge_again(now_ns());
-        requests.publish_all(hw_queue, true);
+        requests.publish_all(hctx, true);
         drop(requests);
-        hw_queue.run();
+        hctx.run();
     }
 }
 
@@ -197,7 +197,7 @@ impl Elevator for Ioem {
     type RequestData = RequestData;
     type CompletionData = CompletionData;
 
-    fn new_hw_queue() -> impl PinInit<HctxData, Error> {
+    fn new_hctx() -> impl PinInit<HctxData, Error> {
         try_pin_init!(HctxData {
             requests <- new_spinlock!(
                 // Made where it stays: it is large for a stack.
@@ -218,16 +218,16 @@ impl Elevator for Ioem {
         config::lock().attach(queue)
     }
 
-    fn start_hw_queue(queue: &Queue<Self>, hw_queue: &Hctx<Self>) {
-        let (state, number) = (hw_queue.data(), hw_queue.number());
+    fn start_hctx(queue: &Queue<Self>, hctx: &Hctx<Self>) {
+        let (state, number) = (hctx.data(), hctx.number());
         state.requests.lock().held.set_hctx(number);
         state.completions.lock().set_hctx(number);
         let config = config::lock();
-        HctxData::follow(hw_queue, config.plan_of(queue));
+        HctxData::follow(hctx, config.plan_of(queue));
     }
 
-    fn stop_hw_queue(hw_queue: &Hctx<Self>) {
-        hw_queue.data().completions.stop(hw_queue);
+    fn stop_hctx(hctx: &Hctx<Self>) {
+        hctx.data().completions.stop(hctx);
     }
 
     fn stop_queue(queue: &Queue<Self>) {
@@ -235,16 +235,16 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn bio_merge(hw_queue: &Hctx<Self>, bio: Bio<'_>) -> bool {
-        let state = hw_queue.data();
+    fn bio_merge(hctx: &Hctx<Self>, bio: Bio<'_>) -> bool {
+        let state = hctx.data();
         // Relaxed: who sees a change late merges less. Mostly nothing waits, which has to cost
         // nothing.
         state.next_ns.load(Relaxed) == 0 && state.requests.lock().held.merge(bio)
     }
 
     #[inline]
-    fn prepare_request(hw_queue: &Hctx<Self>, flags: OpFlags) -> Prepared<RequestData> {
-        let state = hw_queue.data();
+    fn prepare_request(hctx: &Hctx<Self>, flags: OpFlags) -> Prepared<RequestData> {
+        let state = hctx.data();
         let mut prepared = Prepared::default();
         // Relaxed: a submitter that sees a change late is as good as one that came before.
         if state.asks_for_pid_namespace.load(Relaxed) {
@@ -270,65 +270,65 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn insert_requests(hw_queue: &Hctx<Self>, requests: Fifo<Request>) {
-        let mut held = hw_queue.data().requests.lock();
-        held.held.insert(requests, &mut Parker(hw_queue));
+    fn insert_requests(hctx: &Hctx<Self>, requests: Fifo<Request>) {
+        let mut held = hctx.data().requests.lock();
+        held.held.insert(requests, &mut Parker(hctx));
         if held.held.plan().is_none() || held.held.is_quiet() {
-            held.publish_ready(hw_queue);
+            held.publish_ready(hctx);
         } else {
-            held.publish(hw_queue, true);
+            held.publish(hctx, true);
         }
     }
 
     #[inline]
-    fn dispatch_request(hw_queue: &Hctx<Self>) -> Option<Request> {
-        let mut requests = hw_queue.data().requests.lock();
+    fn dispatch_request(hctx: &Hctx<Self>) -> Option<Request> {
+        let mut requests = hctx.data().requests.lock();
         let request = match requests.held.pop_quickly() {
             Next::Entry(request) => Some(request),
             Next::Nothing => None,
-            Next::Unknown => return dispatch_held(hw_queue, requests),
+            Next::Unknown => return dispatch_held(hctx, requests),
         };
-        requests.publish_ready(hw_queue);
+        requests.publish_ready(hctx);
         request
     }
 
     #[inline]
-    fn has_work(hw_queue: &Hctx<Self>) -> bool {
-        let state = hw_queue.data();
+    fn has_work(hctx: &Hctx<Self>) -> bool {
+        let state = hctx.data();
         match state.next_ns.load(Relaxed) {
             0 => true,
             NEVER if !state.completions.any_waits() => false,
-            next_ns => is_due(hw_queue, next_ns),
+            next_ns => is_due(hctx, next_ns),
         }
     }
 
-    fn release(hw_queue: &Hctx<Self>, in_interrupt: bool) {
-        hw_queue.data().completions.release(hw_queue, in_interrupt);
+    fn release(hctx: &Hctx<Self>, in_interrupt: bool) {
+        hctx.data().completions.release(hctx, in_interrupt);
     }
 }
 
 /// Whether what is held until this time may go; not inlined, so that it costs nothing where nothing
 /// is.
 #[inline(never)]
-fn is_due(hw_queue: &Hctx<Ioem>, next_ns: u64) -> bool {
-    if hw_queue.is_freezing() && hw_queue.data().completions.any_waits() {
+fn is_due(hctx: &Hctx<Ioem>, next_ns: u64) -> bool {
+    if hctx.is_freezing() && hctx.data().completions.any_waits() {
         // All completions go.
-        hw_queue.kick();
+        hctx.kick();
     }
-    next_ns != NEVER && (next_ns <= now_ns() || hw_queue.must_drain())
+    next_ns != NEVER && (next_ns <= now_ns() || hctx.must_drain())
 }
 
 /// The next request where something is held or asks limits; not inlined, so that it costs nothing
 /// where nothing is.
 #[inline(never)]
 fn dispatch_held(
-    hw_queue: &Hctx<Ioem>,
+    hctx: &Hctx<Ioem>,
     mut requests: Guard<'_, Requests, SpinLockBackend>,
 ) -> Option<Request> {
-    let request = requests.pop(hw_queue);
+    let request = requests.pop(hctx);
     // After a request, the block layer asks for the next. After none, it would wait for 3 ms, also
     // if the next request became due since the clock was read.
-    requests.publish(hw_queue, request.is_some());
+    requests.publish(hctx, request.is_some());
     request
 }
 

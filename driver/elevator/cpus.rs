@@ -57,7 +57,7 @@ impl<E: Elevator> CpuWatch<E> {
     /// Called by processor hotplug only: in process context, holding `cpus_write_lock`.
     unsafe extern "C" fn comes(cpu: ffi::c_uint) -> ffi::c_int {
         E::for_each_queue(|queue| {
-            queue.for_each_hw_queue(|hw_queue| {
+            queue.for_each_hctx(|hw_queue| {
                 if hw_queue.serves(cpu) {
                     hw_queue.set_leaving(false);
                 }
@@ -71,7 +71,7 @@ impl<E: Elevator> CpuWatch<E> {
     /// As for `comes`.
     unsafe extern "C" fn goes(cpu: ffi::c_uint) -> ffi::c_int {
         E::for_each_queue(|queue| {
-            queue.for_each_hw_queue(|hw_queue| {
+            queue.for_each_hctx(|hw_queue| {
                 if hw_queue.serves(cpu) && !hw_queue.serves_another(cpu) {
                     hw_queue.set_leaving(true);
                     hw_queue.run();

@@ -24,7 +24,7 @@ pub(crate) trait ShowQueue<E: Elevator> {
 }
 
 /// A file that a disk and each of its hardware queues have in debugfs.
-pub(crate) trait ShowHwQueues<E: Elevator> {
+pub(crate) trait ShowHctxs<E: Elevator> {
     /// The file's name.
     const NAME: &'static CStr;
 
@@ -103,7 +103,7 @@ type ShowDebug = unsafe extern "C" fn(*mut ffi::c_void, *mut bindings::seq_file)
 
 impl<E: Elevator> DebugFile<E> {
     /// The file that `S` shows.
-    pub(crate) const fn of<S: ShowHwQueues<E>>() -> Self {
+    pub(crate) const fn of<S: ShowHctxs<E>>() -> Self {
         Self {
             name: S::NAME,
             show_queue: Self::show_queue::<S>,
@@ -115,7 +115,7 @@ impl<E: Elevator> DebugFile<E> {
     /// # Safety
     ///
     /// `out` must be valid, and nobody else use it meanwhile. `queue` need not be valid.
-    unsafe extern "C" fn show_queue<S: ShowHwQueues<E>>(
+    unsafe extern "C" fn show_queue<S: ShowHctxs<E>>(
         queue: *mut ffi::c_void,
         out: *mut bindings::seq_file,
     ) -> ffi::c_int {
@@ -126,7 +126,7 @@ impl<E: Elevator> DebugFile<E> {
     /// # Safety
     ///
     /// As for `show_queue`, with a `blk_mq_hw_ctx`.
-    unsafe extern "C" fn show_hctx<S: ShowHwQueues<E>>(
+    unsafe extern "C" fn show_hctx<S: ShowHctxs<E>>(
         hctx: *mut ffi::c_void,
         out: *mut bindings::seq_file,
     ) -> ffi::c_int {
@@ -137,7 +137,7 @@ impl<E: Elevator> DebugFile<E> {
     /// # Safety
     ///
     /// As for `show_queue`.
-    unsafe fn show<S: ShowHwQueues<E>>(of: Of, out: *mut bindings::seq_file) -> ffi::c_int {
+    unsafe fn show<S: ShowHctxs<E>>(of: Of, out: *mut bindings::seq_file) -> ffi::c_int {
         let asked = Asked {
             of,
             _elevator: PhantomData,

@@ -70,7 +70,7 @@ impl<E: Elevator> Hctx<E> {
             departures: Batch::new(),
             work <- new_work!("elevator_release"),
             is_leaving: AtomicBool::new(false),
-            data <- E::new_hw_queue(),
+            data <- E::new_hctx(),
         })
     }
 

@@ -107,7 +107,7 @@ impl<E: Elevator> Queue<E> {
             (u64::from(each), !(*queue).sched_shared_tags.is_null())
         };
         let mut sets = 0u64;
-        self.for_each_hw_queue(|hw_queue| {
+        self.for_each_hctx(|hw_queue| {
             if !hw_queue.is_polled() {
                 sets = sets.saturating_add(1);
             }
@@ -116,7 +116,7 @@ impl<E: Elevator> Queue<E> {
     }
 
     /// Visits all hardware queues. Process context.
-    pub(crate) fn for_each_hw_queue(&self, mut visit: impl FnMut(&Hctx<E>)) {
+    pub(crate) fn for_each_hctx(&self, mut visit: impl FnMut(&Hctx<E>)) {
         let members = self.hw_queues.lock();
         members.iter().for_each(|member| visit(&member.hw_queue));
     }

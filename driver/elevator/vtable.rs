@@ -140,7 +140,7 @@ impl<E: Elevator> VTable<E> {
     ) -> ffi::c_int {
         // SAFETY: By this function's requirements `hctx` is valid, and its queue started.
         let result =
-            unsafe { Self::start_hw_queue(NonNull::new_unchecked(hctx), Self::queue_of(hctx)) };
+            unsafe { Self::start_hctx(NonNull::new_unchecked(hctx), Self::queue_of(hctx)) };
         match result {
             Ok(()) => 0,
             Err(error) => error.to_errno(),
@@ -150,12 +150,12 @@ impl<E: Elevator> VTable<E> {
     /// # Safety
     ///
     /// As for `init_hctx`.
-    unsafe fn start_hw_queue(hctx: NonNull<bindings::blk_mq_hw_ctx>, queue: &Queue<E>) -> Result {
+    unsafe fn start_hctx(hctx: NonNull<bindings::blk_mq_hw_ctx>, queue: &Queue<E>) -> Result {
         // SAFETY: `hctx` is valid until `exit_hctx`, which removes this from the queue's list, and
         // from `sched_data`, before it returns. In between, `hctx` is started.
         let hw_queue = Arc::pin_init(unsafe { Hctx::<E>::new(hctx) }, GFP_KERNEL)?;
         queue.add(hw_queue.as_arc_borrow())?;
-        E::start_hw_queue(queue, &hw_queue);
+        E::start_hctx(queue, &hw_queue);
         // SAFETY: The queue is frozen and quiesced, so that nobody looks at the field. `exit_hctx`
         // takes the pointer back.
         unsafe { (*hctx.as_ptr()).sched_data = hw_queue.into_raw().cast_mut().cast() };
@@ -174,7 +174,7 @@ impl<E: Elevator> VTable<E> {
         unsafe { Self::queue_of(hctx) }.remove(&hw_queue);
         // No request is left, and nobody visits it: nothing arrives any more, and after this
         // nothing is left to be released.
-        E::stop_hw_queue(&hw_queue);
+        E::stop_hctx(&hw_queue);
         hw_queue.end_releases();
     }
 

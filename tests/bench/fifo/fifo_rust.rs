@@ -37,32 +37,32 @@ impl Elevator for PlainFifo {
     type RequestData = ();
     type CompletionData = ();
 
-    fn new_hw_queue() -> impl PinInit<Waiting, Error> {
+    fn new_hctx() -> impl PinInit<Waiting, Error> {
         try_pin_init!(Waiting {
             requests <- new_spinlock!(Fifo::new()),
             any: AtomicBool::new(false),
         })
     }
 
-    fn insert_requests(hw_queue: &Hctx<Self>, mut new: Fifo<Request<()>>) {
-        let mut requests = hw_queue.data().requests.lock();
+    fn insert_requests(hctx: &Hctx<Self>, mut new: Fifo<Request<()>>) {
+        let mut requests = hctx.data().requests.lock();
         if new.first(Request::was_released) == Some(true) {
             // The driver gave it back: it was first before.
             new.append(core::mem::replace(&mut *requests, Fifo::new()));
         }
         requests.append(new);
-        hw_queue.data().any.store(true, Relaxed);
+        hctx.data().any.store(true, Relaxed);
     }
 
-    fn dispatch_request(hw_queue: &Hctx<Self>) -> Option<Request<()>> {
-        let mut requests = hw_queue.data().requests.lock();
+    fn dispatch_request(hctx: &Hctx<Self>) -> Option<Request<()>> {
+        let mut requests = hctx.data().requests.lock();
         let request = requests.pop_front();
-        hw_queue.data().any.store(!requests.is_empty(), Relaxed);
+        hctx.data().any.store(!requests.is_empty(), Relaxed);
         request
     }
 
-    fn has_work(hw_queue: &Hctx<Self>) -> bool {
-        hw_queue.data().any.load(Relaxed)
+    fn has_work(hctx: &Hctx<Self>) -> bool {
+        hctx.data().any.load(Relaxed)
     }
 }
 

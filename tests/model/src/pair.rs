@@ -38,7 +38,7 @@ use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 pub(crate) struct Pair {
     pub(crate) requests: Held<Request>,
     pub(crate) completions: Held<Parked>,
-    hw_queue: Box<Hctx>,
+    hctx: Box<Hctx>,
     plan: Option<Arc<Plan>>,
     injections: Vec<Injection>,
     pub(crate) stats: Vec<Arc<Stats>>,
@@ -68,7 +68,7 @@ impl Pair {
         Self {
             requests: Held::new(),
             completions: Held::new(),
-            hw_queue: Hctx::new(),
+            hctx: Hctx::new(),
             plan: None,
             injections: ids
                 .map(|id| Injection::new(id, KVec::new(), Lease::new().unwrap()))
@@ -99,7 +99,7 @@ impl Pair {
         act: impl FnOnce(&mut Held<Request>, &mut Parker<'_>) -> T,
     ) -> (T, Asked) {
         let mut parker = Parker {
-            hw_queue: &self.hw_queue,
+            hctx: &self.hctx,
             memory: &mut self.memory,
             used: &mut self.used,
             asked: RefCell::default(),

@@ -165,7 +165,7 @@ fn as_many_are_affected_as_were_asked_for() {
 fn tickets_lose_nothing() {
     explore(|| {
         let turns = Arc::new(Turns::new(), GFP_KERNEL).unwrap();
-        let hw_queues: Vec<_> = [[0b01, 0b11], [0b11, 0b01]]
+        let hctxs: Vec<_> = [[0b01, 0b11], [0b11, 0b01]]
             .into_iter()
             .map(|sets| {
                 let sets = sets.map(RuleSet::from_bits);
@@ -178,7 +178,7 @@ fn tickets_lose_nothing() {
                 })
             })
             .collect();
-        let [one, other] = <[_; 2]>::try_from(hw_queues).ok().unwrap();
+        let [one, other] = <[_; 2]>::try_from(hctxs).ok().unwrap();
         let ([one_first, one_second], [other_first, other_second]) =
             (one.join().unwrap(), other.join().unwrap());
         for (one, other) in [(one_first, other_second), (one_second, other_first)] {

@@ -226,7 +226,7 @@ impl Owned {
 
     /// The device has served the request: ends its bios as `blk_update_request()`, has the
     /// scheduler told, and frees it. What its bios still wait for.
-    pub(crate) fn finish(self, shape: Shape, hw_queue: &Hctx) -> Vec<Late> {
+    pub(crate) fn finish(self, shape: Shape, hctx: &Hctx) -> Vec<Late> {
         let request = self.as_raw().as_ptr();
         let mut bios = Vec::new();
         // SAFETY: The request is ours, and each of its bios has a count that is the device's.
@@ -248,7 +248,7 @@ impl Owned {
             };
             // As `blk_mq_finish_request()`.
             if (*request).rq_flags & 1 << bindings::rqf_flags___RQF_USE_SCHED != 0 {
-                hw_queue.finish(request);
+                hctx.finish(request);
             }
             late
         }

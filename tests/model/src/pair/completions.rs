@@ -16,7 +16,7 @@ use std::{cell::RefCell, collections::VecDeque};
 
 /// Has completions held, as the scheduler's `Parker`.
 pub(super) struct Parker<'a> {
-    pub(super) hw_queue: &'a Hctx,
+    pub(super) hctx: &'a Hctx,
     pub(super) memory: &'a mut VecDeque<Memory>,
     pub(super) used: &'a mut usize,
     pub(super) asked: RefCell<Asked>,
@@ -43,11 +43,11 @@ impl Park for Parker<'_> {
         let (outcome, result) = match memory {
             Memory::Full => (Outcome::Full, Err(NotParked::Full)),
             Memory::None => {
-                assert!(without_memory(|| self.hw_queue.park(request, order)).is_none());
+                assert!(without_memory(|| self.hctx.park(request, order)).is_none());
                 (Outcome::NoMemory, Err(NotParked::NoMemory))
             }
             Memory::Some => {
-                *self.used += self.hw_queue.park(request, order).unwrap();
+                *self.used += self.hctx.park(request, order).unwrap();
                 (Outcome::Parked(order.delay_ns), Ok(()))
             }
         };
@@ -70,7 +70,7 @@ impl Pair {
         // A flush sequence that alone counts on the bio tells of its end.
         let is_alone = !self.late.iter().any(|late| late.number() == number);
         let is_told = shape.is_flush() && !shape.is_stolen() && is_alone;
-        let late = request.finish(shape, &self.hw_queue);
+        let late = request.finish(shape, &self.hctx);
         self.late.extend(late);
         let arrived = self.arrive()?;
         let is_parked = self.reference.is_parked(number);
@@ -83,7 +83,7 @@ impl Pair {
     /// Tells the reference what has arrived; whether any has.
     pub(super) fn arrive(&mut self) -> Result<bool, String> {
         self.late.extend(take_verified().into_iter().map(Late::of));
-        let arrived = self.hw_queue.take_arrived();
+        let arrived = self.hctx.take_arrived();
         let any = !arrived.is_empty();
         for number in arrived {
             let is_over = self.shapes[number as usize].is_stolen();
@@ -192,8 +192,7 @@ impl Pair {
 
     pub(super) fn take_arrivals(&mut self) -> Result<(), String> {
         let completions = &mut self.completions;
-        self.hw_queue
-            .take_arrivals(|parked| completions.arrive(parked));
+        self.hctx.take_arrivals(|parked| completions.arrive(parked));
         self.reference.take_arrivals()
     }
 }
