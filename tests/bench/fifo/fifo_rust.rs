@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The plainest I/O scheduler on the driver's own abstraction: a list under a lock for each hardware
-//! queue. `fifo.c` is the same in C. `build` puts the driver's two modules beside this file.
+//! The plainest I/O scheduler on the driver's own abstraction: one list under one lock for each
+//! hardware queue. `fifo.c` is the same in C. `build` puts the driver's two modules beside this
+//! file.
 
 #[allow(dead_code, unused_imports)]
 mod elevator;
@@ -26,7 +27,7 @@ enum PlainFifo {}
 struct Waiting {
     #[pin]
     requests: SpinLock<Fifo<Request<()>>>,
-    /// Whether there are any. Written under the lock.
+    /// Whether there is any request. Written under the lock.
     any: AtomicBool,
 }
 
@@ -47,7 +48,7 @@ impl Elevator for PlainFifo {
     fn insert_requests(hctx: &Hctx<Self>, mut new: Fifo<Request<()>>) {
         let mut requests = hctx.data().requests.lock();
         if new.first(Request::was_released) == Some(true) {
-            // The driver gave it back: it was first before.
+            // A requeued request went before all others, so it is first again.
             new.append(core::mem::replace(&mut *requests, Fifo::new()));
         }
         requests.append(new);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What becomes of requests that are dispatched: the device serves them, and their completions may
-//! be held.
+//! The way of dispatched requests: the device serves them, and their completions may be held.
 
 use super::{Memory, Pair};
 use crate::{
@@ -22,15 +21,15 @@ pub(super) struct Parker<'a> {
     pub(super) asked: RefCell<Asked>,
 }
 
-/// Of which requests the completion was to be held, in this order, and what became of that; `None`
-/// if it need not be held.
+/// The requests whose completion was to be held, in the order in which the driver asked, and the
+/// outcome; `None` if the driver did not try to hold it.
 pub(super) type Asked = Vec<(u64, Option<Outcome>)>;
 
 impl Park for Parker<'_> {
     fn can_park(&self, request: &Request) -> bool {
         let number = request.first_sector();
         let mut asked = self.asked.borrow_mut();
-        // It is asked about a held request twice in a row.
+        // The driver asks about a held request twice in a row.
         if asked.last().is_none_or(|(last, _)| *last != number) {
             asked.push((number, None));
         }
@@ -67,7 +66,8 @@ impl Pair {
         self.served += 1;
         let number = request.number();
         let shape = self.shapes[number as usize];
-        // A flush sequence that alone counts on the bio tells of its end.
+        // If only the flush sequence has a count on the bio, the completion arrives at the
+        // sequence's end.
         let is_alone = !self.late.iter().any(|late| late.number() == number);
         let is_told = shape.is_flush() && !shape.is_stolen() && is_alone;
         let late = request.finish(shape, &self.hctx);
@@ -80,7 +80,7 @@ impl Pair {
         self.compare_ends(number)
     }
 
-    /// Tells the reference what has arrived; whether any has.
+    /// Reports arrived completions to the reference, and returns whether there were any.
     pub(super) fn arrive(&mut self) -> Result<bool, String> {
         self.late.extend(take_verified().into_iter().map(Late::of));
         let arrived = self.hctx.take_arrived();
@@ -103,7 +103,8 @@ impl Pair {
         self.compare_ends(number)
     }
 
-    /// The bios of a request have ended, unless their completion is held or they wait for others.
+    /// Checks that the bios of a request have ended, unless their completion is held or they wait
+    /// for other ends.
     pub(super) fn compare_ends(&self, number: u64) -> Result<(), String> {
         self.ends.check()?;
         let shape = self.shapes[number as usize];
@@ -118,7 +119,7 @@ impl Pair {
         } else {
             shape.bios().saturating_sub(late)
         };
-        // Two ends of one bio may be late.
+        // `late` may have two ends of one bio, hence `saturating_sub`.
         if ended != all {
             return Err(format!(
                 "{ended} bios of {number} have ended, and not {all}"
@@ -127,10 +128,10 @@ impl Pair {
         Ok(())
     }
 
-    /// As the scheduler's `pop_completions`.
+    /// As `Completions::release` of the driver.
     pub(super) fn release(&mut self, most: usize) -> Result<(), String> {
         self.take_arrivals()?;
-        // Those that are due here have tickets: the model has fewer than that.
+        // All due completions get tickets: the model has fewer than 256.
         assert!(self.completions.queue_all_up(self.reference.now_ns, 256));
         let mut done = Vec::new();
         for _ in 0..most {
@@ -158,7 +159,7 @@ impl Pair {
         }
     }
 
-    /// As the scheduler's.
+    /// As `Completions::pop` of the driver, for one completion.
     pub(super) fn leave(&mut self, parked: Parked, is_due: bool) -> Result<Parked, String> {
         let number = parked.first_sector();
         let now_ns = self.reference.now_ns;
