@@ -142,7 +142,7 @@ impl Config {
         self.disks.tell(is_asleep);
     }
 
-    /// Makes an injection, which does nothing yet.
+    /// Makes an injection, which has no effect yet.
     ///
     /// # Errors
     ///
@@ -238,7 +238,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// ENOSPC or ENOMEM, and nothing has changed.
+    /// ENOSPC or ENOMEM; then nothing has changed.
     pub(crate) fn set_cgroup(&mut self, id: InjectionId, path: KVec<u8>, cgroup: u64) -> Result {
         let set = |owner: Owner| Owner { cgroup, ..owner };
         self.set_owner(id, set, |injection| {
@@ -251,7 +251,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// ENOSPC or ENOMEM, and nothing has changed.
+    /// ENOSPC or ENOMEM; then nothing has changed.
     pub(crate) fn set_pid_namespace(&mut self, id: InjectionId, pid: u32, ns: u64) -> Result {
         let set = |owner: Owner| Owner {
             pid_namespace: ns,

@@ -377,7 +377,7 @@ impl State {
     fn new(spec: &RuleSpec<'_>, before: Option<&Rule>) -> Result<Arc<Self>> {
         let window = spec.limit.as_ref();
         let window = window.map_or(0, |limit| {
-            // The new state goes on with the present window, whatever else is new.
+            // The new state goes on with the present window, if the limit keeps its windows.
             let old = before.filter(|before| {
                 let old = before.limit.as_ref();
                 old.is_some_and(|old| old.same_windows(limit))

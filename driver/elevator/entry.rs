@@ -24,7 +24,7 @@ pub(crate) unsafe trait Entry: Sized + Send {
     ///
     /// # Safety
     ///
-    /// `raw` must be valid, and the result must be its only handle.
+    /// `raw` must be valid, and the result must be its only handle from now on.
     unsafe fn from_raw(raw: NonNull<Self::Raw>) -> Self;
 
     /// The node for lists.

@@ -114,7 +114,7 @@ impl<E: Elevator> DebugFile<E> {
 
     /// # Safety
     ///
-    /// `out` must be valid, and the caller must not use it meanwhile. `queue` need not be valid.
+    /// `out` must be valid, and this call its only user. `queue` need not be valid.
     unsafe extern "C" fn show_queue<S: ShowHctxs<E>>(
         queue: *mut ffi::c_void,
         out: *mut bindings::seq_file,

@@ -4,11 +4,11 @@
 //!
 //! While the scheduler owns a request, it may count the request's bios once more
 //! (`bio_inc_remaining`), so that the device's `bio_endio()` does not end them. The device serves
-//! the request as any other. When the block layer finishes the request, this module has it do all
-//! of its own part of ending the bios (integrity, zone write plugs, rq_qos, cgroup), and only the
-//! call of `bi_end_io` is left: the bios are parked. A parked bio owns no tag, no reference of the
-//! queue, no place in the flush machinery or in writeback's share, and no zone. It ends by a second
-//! `bio_endio()`.
+//! the request as any other. When the block layer finishes the request, this module has the block
+//! layer do all of its own part of ending the bios (integrity, zone write plugs, rq_qos, cgroup),
+//! and only the call of `bi_end_io` is left: the bios are parked. A parked bio owns no tag, no
+//! reference of the queue, no place in the flush machinery or in writeback's share, and no zone. It
+//! ends by a second `bio_endio()`.
 //!
 //! This module replaces `bi_end_io` only where the block layer calls it before this module returns,
 //! or before the request is freed. It never calls `bi_end_io` itself, which the `bi_end_io` of a
@@ -47,7 +47,7 @@ pub(crate) struct Record<C> {
     pub(super) tree: bindings::rb_node,
     /// The hardware queue that gets the record when the request is finished.
     queue: *const (),
-    /// The request's operation and flags.
+    /// The request's operation and flags, kept because the request may be gone.
     pub(super) flags: OpFlags,
     bios: u32,
     words: u32,
@@ -118,8 +118,8 @@ impl<C: Copy> Record<C> {
         unsafe { record.cast::<u64>().as_ptr().add(Self::OWN_WORDS) }
     }
 
-    /// Visits the bios. They may end meanwhile, so the visitor must not expect an earlier bio to
-    /// live.
+    /// Visits the bios. `visit` may end them, and the end of the last one may free everything that
+    /// the record does not own.
     ///
     /// # Safety
     ///
@@ -235,7 +235,7 @@ impl<C: Copy> Record<C> {
     ///
     /// # Safety
     ///
-    /// `record` must be valid, and the caller must not use it afterwards.
+    /// `record` must be valid, and this must be its last use.
     pub(super) unsafe fn free(record: NonNull<Self>) {
         // SAFETY: By this function's requirements; the memory comes from a vector of this capacity.
         unsafe {
@@ -295,7 +295,8 @@ impl<C: Copy> Record<C> {
     ///
     /// # Safety
     ///
-    /// The caller must be the `bi_end_io` that [`Record::finish`] has put into this bio.
+    /// The block layer must have called the `bi_end_io` that [`Record::finish`] has put into the
+    /// bio, at the end of the same request's flush sequence.
     pub(super) unsafe fn flushed(bio: *mut bindings::bio) -> (*const (), NonNull<Self>) {
         // SAFETY: By this function's requirements `bi_private` is the record.
         unsafe {

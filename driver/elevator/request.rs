@@ -230,7 +230,7 @@ impl<D: RequestData> Request<D> {
         }
     }
 
-    /// Whether the scheduler has dispatched the request before, so that it is a requeued one.
+    /// Whether the scheduler has dispatched the request before, so that it is a requeued request.
     #[inline]
     pub(crate) fn was_released(&self) -> bool {
         // SAFETY: By the invariants the field is ours, and `prepare` has initialized it.

@@ -40,9 +40,9 @@ fn emit_all<D: RequestData>(requests: &Fifo<Request<D>>) {
 fn emit<D: RequestData>(request: &Request<D>) {
     // In C this is `guard(srcu_fast_notrace)(&tracepoint_srcu)`, which exists as inline functions
     // only. A list of probes is freed by `call_srcu()` on that structure, whose readers are of the
-    // fast kind (`DEFINE_SRCU_FAST`). Its grace periods call `synchronize_rcu()` where those of the
-    // other kinds have a barrier (`srcu_readers_active_idx_check`), so they wait for this reader of
-    // RCU too.
+    // fast kind (`DEFINE_SRCU_FAST`). Its grace periods call `synchronize_rcu()` where the grace
+    // periods of other kinds have a barrier (`srcu_readers_active_idx_check`), so they wait for
+    // this reader of RCU too.
     let _guard = rcu::read_lock();
     // SAFETY: The function walks the tracepoint's probes, which stay valid while the guard lives;
     // the request is valid.

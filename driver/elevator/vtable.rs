@@ -86,8 +86,8 @@ impl<E: Elevator> VTable<E> {
     /// * The queue must not be started, and must not start later.
     unsafe extern "C" fn free_sched_data(data: *mut ffi::c_void) {
         if !data.is_null() {
-            // SAFETY: By this function's requirements the pointer is of `into_raw`, and nobody
-            // borrows from the data while the queue is not started.
+            // SAFETY: By this function's requirements the pointer comes from `into_raw`, and no
+            // code borrows from the data while the queue is not started.
             drop(unsafe { Arc::from_raw(data.cast_const().cast::<Queue<E>>()) });
         }
     }
@@ -165,7 +165,7 @@ impl<E: Elevator> VTable<E> {
     /// # Safety
     ///
     /// * `hctx` must be valid and started, and its queue started and frozen.
-    /// * The caller must call no other function of this vtable for it meanwhile or afterwards.
+    /// * No other function of this vtable may run for it meanwhile, or be called for it afterwards.
     unsafe extern "C" fn exit_hctx(hctx: *mut bindings::blk_mq_hw_ctx, _index: ffi::c_uint) {
         // SAFETY: By this function's requirements the pointer is the one that `init_hctx` stored,
         // and no other function uses it.

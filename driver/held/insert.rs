@@ -40,7 +40,7 @@ impl Held<Request> {
         self.judge_all(requests, park);
     }
 
-    /// Whether any entry waits for a limit, on whatever hardware queue.
+    /// Whether any entry waits for a limit, on any hardware queue.
     #[inline]
     fn others_wait(&self) -> bool {
         let plan = self.plan.as_ref();

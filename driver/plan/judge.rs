@@ -52,9 +52,9 @@ impl Again<'_> {
 }
 
 impl Plan {
-    /// Judges a request that arrives now at the hardware queue of this number, whose lock is held.
-    /// The rules in `limit_all` ([`Plan::limit_all`]) hold it in any case, and do not count it as
-    /// matched.
+    /// Judges a request that arrives now at the hardware queue of this number, whose lock the
+    /// caller holds. The rules in `limit_all` ([`Plan::limit_all`]) hold it in any case, and do not
+    /// count it as matched.
     #[inline]
     pub(crate) fn judge(
         &self,

@@ -3,8 +3,8 @@
 //! The distributions of delays: inverse distribution functions, as tables and lines between their
 //! points.
 //!
-//! They turn a uniform number into a delay. Whatever makes the numbers, correlation included, the
-//! distribution is exact as long as each number is uniform. The shapes are those of netem
+//! They turn a uniform number into a delay. The distribution is exact as long as each number is
+//! uniform, even if the numbers are correlated. The shapes are those of netem
 //! (`net/sched/sch_netem.c`, and the generators of its tables in iproute2's `netem/`), scaled by
 //! the jitter and moved by the delay.
 

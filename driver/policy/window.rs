@@ -5,9 +5,9 @@
 /// A window and its use, in one word: the window's number modulo 2^32 in the upper half, the count
 /// in the lower half.
 ///
-/// A number repeats after 2^32 windows, over an hour at the shortest period. A word that nobody has
-/// touched for exactly that long passes for the present window, which costs the quota of one window
-/// and nothing after it.
+/// A number repeats after 2^32 windows, over an hour at the shortest period. A word that no queue
+/// has touched for exactly that long passes for the present window, which costs the quota of one
+/// window and nothing after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window(u64);
 

@@ -212,8 +212,8 @@ impl Pair {
         let request = Owned::dispatched(request);
         let number = request.number();
         self.at_device.push(request);
-        // A ready request that its limits admitted was not held. But if one limit refused a
-        // request, it was held, even if others then admitted one in its place.
+        // A ready request that its limits admitted at once was not held. It was held if a limit had
+        // refused another request before, and its own limits then admitted it.
         let asked = self.reference.asks(number);
         let was_held = |by: u64| {
             let injection = by.trailing_zeros() as usize;

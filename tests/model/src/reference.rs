@@ -43,7 +43,7 @@ struct Held {
 struct Ready {
     number: u64,
     side: Side,
-    /// Those of lower rank go first.
+    /// The entry with the lowest rank goes first.
     rank: i64,
 }
 
