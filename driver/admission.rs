@@ -5,21 +5,21 @@
 /// Whether all limits of a set admit an I/O.
 #[derive(Clone, Copy)]
 pub(crate) enum Admission {
-    /// Each has counted it. One of them may be full now.
+    /// Each limit has counted it. One of them may be full now.
     Admitted(Closed),
-    /// None has counted it.
+    /// No limit has counted it.
     Refused(Closed),
 }
 
 impl Admission {
-    /// Until when one of the limits admits no other I/O, as far as they were asked.
+    /// Until when one of the limits that were asked admits no other I/O.
     #[inline]
     pub(crate) fn closed(&self) -> Closed {
         let (Self::Admitted(closed) | Self::Refused(closed)) = *self;
         closed
     }
 
-    /// Whether the I/O may go.
+    /// Whether the limits have admitted the I/O.
     pub(crate) fn is_admitted(&self) -> bool {
         matches!(self, Self::Admitted(_))
     }
@@ -28,13 +28,13 @@ impl Admission {
 /// Until when one limit of a set admits nothing.
 #[derive(Clone, Copy)]
 pub(crate) struct Closed {
-    /// 0 if all of them may admit something at once.
+    /// 0 if all of the limits may admit an I/O at once.
     pub(crate) until_ns: u64,
-    /// The number of that limit's rule.
+    /// The number of the limit's rule.
     pub(crate) by: u32,
 }
 
 impl Closed {
-    /// All of them may admit something.
+    /// All of the limits may admit an I/O.
     pub(crate) const NOT: Self = Self { until_ns: 0, by: 0 };
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Chaos Driver: slows disks down on purpose, so that people learn what their systems do on a bad
+//! Chaos Driver slows disks down on purpose, so that people learn how their systems do on a bad
 //! day.
 //!
-//! An I/O scheduler, `ioem`, that any blk-mq disk can be switched to while in use, and directories
-//! in configfs that say what is done to the I/O of such disks.
+//! It is an I/O scheduler, `ioem`, to which any blk-mq disk can be switched while in use, and
+//! directories in configfs that say how to delay and limit the I/O of such disks.
 
 mod admission;
 mod completions;
@@ -22,7 +22,7 @@ mod listing;
 mod memory;
 mod parking;
 mod plan;
-// The host's tests and tools use it as a crate of its own.
+// On the host, tests and tools use these files as a crate of their own.
 #[allow(unreachable_pub)]
 mod policy;
 mod published;
@@ -64,8 +64,8 @@ struct ChaosDriver {
 
 impl kernel::InPlaceModule for ChaosDriver {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        // In this order: what is registered may be used at once, and the scheduler by a disk that
-        // then needs the module.
+        // The order matters: as soon as something is registered, the kernel may use it. The
+        // scheduler is last, as a disk that uses it keeps the module loaded.
         try_pin_init!(Self {
             config: config::Lifetime::new(),
             directories <- configfs::Root::new(),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! All injections, all disks that are on the scheduler, and how a change of the first reaches the
-//! second.
+//! The configuration: all injections, all disks that are on the scheduler, and the way of a change
+//! from the former to the latter.
 //!
-//! Everything here is under one mutex; [`crate::elevator`] has its place in the lock order.
+//! All of it is under one mutex; [`crate::elevator`] has the mutex's place in the lock order.
 
 use crate::{
     disks::Disks,
@@ -22,27 +22,27 @@ use kernel::{
     sync::{Arc, ArcBorrow, GlobalGuard},
 };
 
-// The scheduler's callbacks and the root directory's (whose data the kernel crate cannot address
-// unless it is zero-sized) have nowhere else to find it. A mutex in a static must be initialized at
-// run time, which the kernel crate calls unsafe: this is the one place outside of `elevator/` that
-// is.
+// The configuration is a static because the callbacks of the scheduler have no other way to it, nor
+// have the callbacks of the root directory (the kernel crate cannot address the root's data unless
+// they are zero-sized). A mutex in a static must be initialized at run time, which the kernel crate
+// calls unsafe: this is the only unsafe code outside of `elevator/` and `sys/`.
 kernel::sync::global_lock! {
-    // SAFETY: `Lifetime::new` initializes it, before anything that locks it is registered.
+    // SAFETY: `Lifetime::new` initializes it, before the module registers any code that locks it.
     unsafe(uninit) static CONFIG: Mutex<Config> = Config::new();
 }
 
 /// The configured injections, and the disks that they may act on.
 pub(crate) struct Config {
-    /// Whether any injection does anything.
+    /// Whether injections act at all.
     enabled: bool,
-    /// Whether the machine sleeps, so that no disk follows its plan.
+    /// Whether the machine sleeps; then no disk follows its plan.
     is_asleep: bool,
     next_id: u64,
     injections: KVec<Injection>,
     disks: Disks,
 }
 
-/// What people may know of what an injection did.
+/// The counts of an injection, for people.
 pub(crate) struct InjectionStats<'a> {
     pub(crate) active: bool,
     /// 0 if it has no end.
@@ -53,9 +53,9 @@ pub(crate) struct InjectionStats<'a> {
     injection: InjectionId,
 }
 
-/// The locked configuration. While this lives, allocations of the task cause no I/O.
+/// The locked configuration. While it lives, allocations of the task cause no I/O.
 pub(crate) struct Locked {
-    // Unlocks before the scope of `NoIo` ends.
+    // Declared first, so that it unlocks before the scope of `NoIo` ends.
     config: GlobalGuard<CONFIG>,
     _no_io: NoIo,
 }
@@ -83,13 +83,13 @@ impl DerefMut for Locked {
     }
 }
 
-/// The configuration can be locked while this lives; its memory goes with it.
+/// The lifetime of the configuration: tasks may lock it meanwhile, and its memory goes with this.
 pub(crate) struct Lifetime(());
 
 impl Lifetime {
-    /// Makes the configuration usable. Called once, by the module's initialization.
+    /// Makes the configuration usable. Only the module's initialization may call this, once.
     pub(crate) fn new() -> Self {
-        // SAFETY: The module's initialization runs once, and nothing has locked it yet.
+        // SAFETY: The module's initialization runs once, and no code has locked the mutex yet.
         unsafe { CONFIG.init() };
         Self(())
     }
@@ -97,7 +97,7 @@ impl Lifetime {
 
 impl Drop for Lifetime {
     fn drop(&mut self) {
-        // A static is not dropped when a module goes, but its lists may have memory.
+        // Unloading a module does not drop its statics, and the lists may have memory.
         *lock() = Config::new();
     }
 }
@@ -113,17 +113,17 @@ impl Config {
         }
     }
 
-    /// Whether any injection does anything.
+    /// Whether injections act at all.
     pub(crate) fn enabled(&self) -> bool {
         self.enabled
     }
 
-    /// Lets all injections work, or none: then everything that is held goes at once, which needs no
-    /// memory and cannot fail.
+    /// Lets all injections act, or none. In the latter case all held I/O goes at once, which needs
+    /// no memory and cannot fail.
     ///
     /// # Errors
     ///
-    /// ENOMEM or ENOSPC, and nothing has changed.
+    /// ENOMEM or ENOSPC; then nothing has changed.
     pub(crate) fn set_enabled(&mut self, enabled: bool) -> Result {
         if enabled {
             let plans = self.disks.prepare(drafts(true, &self.injections, None))?;
@@ -135,14 +135,14 @@ impl Config {
         Ok(())
     }
 
-    /// Has all disks hold nothing while the machine sleeps, and follow their plans again
-    /// afterwards. Needs no memory.
+    /// Has all disks hold nothing while the machine sleeps, and follow their plans again when it is
+    /// awake. Needs no memory.
     pub(crate) fn set_asleep(&mut self, is_asleep: bool) {
         self.is_asleep = is_asleep;
         self.disks.tell(is_asleep);
     }
 
-    /// Makes an injection, which does nothing yet.
+    /// Makes an injection, which has no effect yet.
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ impl Config {
         Ok(id)
     }
 
-    /// Ends an injection. The entries that it holds are judged again without it, at once; this
+    /// Ends an injection, and has the entries that it holds judged again without it at once. This
     /// cannot fail.
     pub(crate) fn end_injection(&mut self, id: InjectionId) {
         if let Ok(place) = self.place_of(id) {
@@ -168,7 +168,8 @@ impl Config {
         let drafts = drafts(self.enabled, &self.injections, None);
         match self.disks.prepare(drafts) {
             Ok(plans) => self.disks.follow(plans, self.is_asleep),
-            // No memory for plans without it: the old ones know that it has ended.
+            // There is no memory for plans without the injection, but its lease in the old plans
+            // has ended.
             Err(_) => self.disks.judge_again(id),
         }
         self.disks.forget(id);
@@ -184,12 +185,12 @@ impl Config {
         self.injection(id).map_or("?", Injection::name)
     }
 
-    /// Sets one setting of an injection to what `text` says. The setting works for all I/O from now
-    /// on, and held entries are judged again.
+    /// Sets one setting of an injection to the value of `text`. The setting counts for all I/O from
+    /// now on, and held entries are judged again.
     ///
     /// # Errors
     ///
-    /// EINVAL, ERANGE, ENOSPC or ENOMEM, and nothing has changed.
+    /// EINVAL, ERANGE, ENOSPC or ENOMEM; then nothing has changed.
     pub(crate) fn set(&mut self, id: InjectionId, attribute: Attribute, text: &[u8]) -> Result {
         let place = self.place_of(id)?;
         let injection = &self.injections[place];
@@ -197,7 +198,8 @@ impl Config {
         settings.set(attribute, text)?;
         let is_new_sequence = attribute == Attribute::Seed;
         let sequence = injection.sequence.wrapping_add(is_new_sequence.into());
-        // An end that has come must not keep the new plans from having the rule.
+        // The new end goes into the draft: an old end that has come would keep the rule out of the
+        // new plans.
         let starts = !injection.settings.enabled() && settings.enabled();
         let end_ns = if attribute == Attribute::DurationMs || starts {
             end_ns_after(settings.duration_ns())
@@ -215,7 +217,7 @@ impl Config {
 
         let injection = &mut self.injections[place];
         let plans = prepared.inspect_err(|error| injection.count_error(*error))?;
-        // From here on nothing fails.
+        // No step from here on can fail.
         injection.settings = settings;
         injection.sequence = sequence;
         injection.lease.set_end_ns(end_ns);
@@ -224,19 +226,19 @@ impl Config {
             let injection = &self.injections[place];
             injection.lease.set_times(injection.settings.times());
         }
-        // The lease is in no plan, but all follow it.
+        // Plans only refer to the lease: a change of it makes no new plan.
         if starts || matches!(attribute, Attribute::DurationMs | Attribute::Times) {
             self.disks.judge_again(id);
         }
         Ok(())
     }
 
-    /// Sets whose I/O an injection is about: the cgroup of this id, and the path that was written
-    /// for it.
+    /// Has an injection affect only the I/O of the cgroup of this id, for which a user wrote this
+    /// path.
     ///
     /// # Errors
     ///
-    /// ENOSPC or ENOMEM, and nothing has changed.
+    /// ENOSPC or ENOMEM; then nothing has changed.
     pub(crate) fn set_cgroup(&mut self, id: InjectionId, path: KVec<u8>, cgroup: u64) -> Result {
         let set = |owner: Owner| Owner { cgroup, ..owner };
         self.set_owner(id, set, |injection| {
@@ -244,12 +246,12 @@ impl Config {
         })
     }
 
-    /// Sets whose I/O an injection is about: the PID namespace of this id, and the process that was
-    /// written for it.
+    /// Has an injection affect only the I/O of the PID namespace of this id, for which a user wrote
+    /// this process.
     ///
     /// # Errors
     ///
-    /// ENOSPC or ENOMEM, and nothing has changed.
+    /// ENOSPC or ENOMEM; then nothing has changed.
     pub(crate) fn set_pid_namespace(&mut self, id: InjectionId, pid: u32, ns: u64) -> Result {
         let set = |owner: Owner| Owner {
             pid_namespace: ns,
@@ -260,7 +262,8 @@ impl Config {
         })
     }
 
-    /// Sets the owner of an injection to what `set` makes of it, and then its files.
+    /// Replaces the owner of an injection by the result of `set`, and then its files by
+    /// `set_files`.
     fn set_owner(
         &mut self,
         id: InjectionId,
@@ -283,7 +286,7 @@ impl Config {
         Ok(())
     }
 
-    /// What an injection did, counted.
+    /// The counts of an injection.
     pub(crate) fn stats(&self, id: InjectionId) -> Result<InjectionStats<'_>> {
         let injection = self.injection(id)?;
         let mut totals = injection.past;
@@ -301,7 +304,7 @@ impl Config {
         })
     }
 
-    /// Begins to count anew.
+    /// Sets the counts of an injection to 0.
     pub(crate) fn reset_stats(&mut self, id: InjectionId) -> Result {
         let place = self.place_of(id)?;
         self.injections[place].past = Totals::ZERO;
@@ -316,7 +319,7 @@ impl Config {
         place.ok_or(ENODEV)
     }
 
-    /// A disk was switched to the scheduler.
+    /// Adds a disk that is switched to the scheduler.
     ///
     /// # Errors
     ///
@@ -326,7 +329,7 @@ impl Config {
         self.disks.add(queue, drafts)
     }
 
-    /// A disk leaves the scheduler.
+    /// Removes a disk that leaves the scheduler, and keeps the counts of injections on it.
     pub(crate) fn detach(&mut self, queue: &Queue<Ioem>) {
         for injection in self.injections.iter_mut() {
             if let Some(stats) = self.disks.stats_on(queue, injection.id) {
@@ -347,8 +350,8 @@ impl Config {
     }
 }
 
-/// What plans are made of: each injection as it is, but for one that is `changed`; none if none may
-/// do anything.
+/// The drafts to make plans of: one of each injection, but `changed` in the place of its
+/// injection's own; no draft if injections are not enabled.
 fn drafts<'a>(
     enabled: bool,
     injections: &'a [Injection],

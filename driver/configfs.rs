@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The files by which people configure injections: `/sys/kernel/config/ioem`.
+//! The files in `/sys/kernel/config/ioem`, by which people configure injections.
 //!
-//! One directory is one injection. A value is text with one optional newline; what is not of the
-//! expected form gets EINVAL, what is out of range ERANGE, and nothing changes. What `cat` prints,
-//! `echo` accepts.
+//! One directory is one injection. A value is text with one optional newline. A text of another
+//! form gets EINVAL, a value out of range ERANGE; then nothing changes. `echo` accepts every text
+//! that `cat` prints.
 //!
 //! C header: [`include/linux/configfs.h`](srctree/include/linux/configfs.h)
 
-// For `THIS_MODULE`, which `configfs_attrs!` of Linux 7.2 takes from here, and which later kernels
-// do not have.
+// For `THIS_MODULE`, which `configfs_attrs!` of Linux 7.2 expects here. Later kernels do not have
+// it.
 #[allow(unused_imports)]
 use crate::*;
 use crate::{
@@ -33,13 +33,13 @@ use kernel::{
     str::CString,
 };
 
-/// Version of this interface: it grows when a program that uses it has to change.
+/// The version of this interface, which grows when programs that use the interface have to change.
 const INTERFACE_VERSION: u32 = 1;
 
 /// The directory `ioem`.
 ///
-/// It must stay zero-sized: the kernel crate finds the data of a subsystem's own directory at the
-/// place where those of a subdirectory would be.
+/// It must stay zero-sized: the kernel crate looks for the data of a subsystem's own directory
+/// where the data of a subdirectory would be.
 #[pin_data]
 pub(crate) struct Root {}
 
@@ -83,7 +83,7 @@ impl GroupOperations for Root {
 
     fn make_group(&self, name: &CStr) -> Result<impl PinInit<Group<Directory>, Error>> {
         let files = attributes!(injection_files);
-        // Ends the injection if there is no memory for its directory.
+        // Dropping this ends the injection, if there is no memory for its directory.
         let directory = Directory {
             injection: config::lock().add_injection(name)?,
         };
@@ -101,7 +101,7 @@ impl AttributeOperations<0> for Root {
     }
 }
 
-/// `enabled`: writing 0 releases everything everywhere.
+/// `enabled`: writing 0 releases all held I/O of all disks.
 #[vtable]
 impl AttributeOperations<1> for Root {
     type Data = Self;
@@ -131,8 +131,8 @@ impl AttributeOperations<2> for Root {
     }
 }
 
-/// The directory of an injection. configfs drops it within `rmdir`, since an open file holds no
-/// reference of it.
+/// The directory of an injection. configfs drops it within `rmdir`, even if one of its files is
+/// open, which holds no reference of it.
 pub(crate) struct Directory {
     injection: InjectionId,
 }
@@ -146,11 +146,11 @@ impl Drop for Directory {
 /// A file of an injection's directory.
 #[derive(Clone, Copy)]
 enum File {
-    /// What people can write.
+    /// A setting.
     Attribute(Attribute),
-    /// What was counted.
+    /// The counts.
     Stats,
-    /// How many I/Os a second the delay allows.
+    /// How many I/Os a second the delay allows at most.
     Ceiling,
 }
 
@@ -193,7 +193,8 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
         let page = whole(page)?;
         let id = directory.injection;
         match File::at(PLACE)? {
-            // Looked up before the configuration is locked, since that may wait for memory.
+            // This looks the cgroup up before it locks the configuration, since the look-up may
+            // wait for memory.
             File::Attribute(Attribute::Cgroup) => {
                 let (path, cgroup) = OwnerFiles::parse_cgroup(page)?;
                 config::lock().set_cgroup(id, path, cgroup)
@@ -212,12 +213,12 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
     }
 }
 
-/// The longest text of a value. configfs takes a byte less than a page at a time: the rest of
-/// something longer would come as the next value, and a text that just fits would be too long with
-/// the newline that is shown after it.
+/// The longest text of a value. configfs passes at most a page less one byte at a time, so the rest
+/// of a longer text would come as the next value. And a text that just fits would not fit a page
+/// with the newline that `show` appends.
 const LONGEST: usize = PAGE_SIZE - 3;
 
-/// What was written, if that is known to be all.
+/// The written text, if it is certain to be whole.
 fn whole(page: &[u8]) -> Result<&[u8]> {
     if line(page).len() <= LONGEST {
         Ok(page)
@@ -230,7 +231,7 @@ fn show(page: &mut [u8; PAGE_SIZE], value: &dyn Display) -> Result<usize> {
     Ok(text::value(page, value))
 }
 
-/// The counts that people see, and their names.
+/// The counts that `stats` shows, with their names.
 fn named_counts(totals: &Totals) -> [(&'static str, u64); 7] {
     [
         ("matched", totals.of(Count::Matched)),

@@ -32,7 +32,7 @@ struct Disk {
 pub(crate) struct DiskStats {
     injection: InjectionId,
     stats: Arc<Stats>,
-    /// The counts before counting began anew.
+    /// The counts at the last reset, to subtract.
     base: Totals,
 }
 
@@ -70,7 +70,7 @@ impl Disks {
         self.0.retain(|disk| !disk.is(queue));
     }
 
-    /// Makes the plans of all disks for these injections, which nothing follows yet.
+    /// Makes the plans of all disks for these injections; the disks do not follow them yet.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Disks {
         Ok(Plans(plans))
     }
 
-    /// Has all disks follow plans that were prepared.
+    /// Has all disks follow prepared plans.
     pub(crate) fn follow(&mut self, plans: Plans, is_asleep: bool) {
         for (disk, plan) in self.0.iter_mut().zip(plans.0) {
             if !Plan::same(plan.as_deref(), disk.plan.as_deref()) {
@@ -110,11 +110,11 @@ impl Disks {
         self.0.iter().for_each(|disk| disk.tell(is_asleep));
     }
 
-    /// Has everything judged again that an injection may hold, since its end has changed.
+    /// Has all entries that an injection may hold judged again, since its end has changed.
     pub(crate) fn judge_again(&self, id: InjectionId) {
         for disk in &self.0 {
             if disk.plan.as_ref().is_some_and(|plan| plan.has(id)) {
-                disk.queue.for_each_hw_queue(HctxData::judge_again);
+                disk.queue.for_each_hctx(HctxData::judge_again);
             }
         }
     }
@@ -126,7 +126,7 @@ impl Disks {
         }
     }
 
-    /// Begins to count anew what an injection does.
+    /// Sets the counts of an injection to 0.
     pub(crate) fn reset_stats(&mut self, id: InjectionId) {
         let all = self.0.iter_mut().flat_map(|disk| disk.stats.iter_mut());
         for stats in all.filter(|stats| stats.injection == id) {
@@ -179,15 +179,15 @@ impl Disk {
         core::ptr::eq(&*self.queue, queue)
     }
 
-    /// Has all hardware queues follow the plan, or none while the machine sleeps. One that is being
-    /// added takes it when it gets the lock.
+    /// Has all hardware queues follow the plan, or no plan while the machine sleeps. A hardware
+    /// queue that is being added takes the plan when it gets the lock of the configuration.
     fn tell(&self, is_asleep: bool) {
-        self.queue.for_each_hw_queue(|hctx| {
+        self.queue.for_each_hctx(|hctx| {
             HctxData::follow(hctx, self.plan.clone().filter(|_| !is_asleep));
         });
     }
 
-    /// The plan that these injections make for this disk, and the counters that it takes.
+    /// Makes the plan of these injections for this disk, and the counters that the plan needs.
     fn plan_for<'a>(
         &mut self,
         drafts: impl Iterator<Item = Draft<'a>> + Clone,
@@ -210,7 +210,7 @@ impl Disk {
         Plan::new(specs, self.plan.as_deref())
     }
 
-    /// Whether an injection can do something to this disk.
+    /// Whether an injection has an effect and may act on this disk.
     fn is_reached_by(&self, draft: &Draft<'_>, now_ns: u64) -> bool {
         let settings = draft.settings;
         (settings.delay().is_some() || settings.limit().is_some())
@@ -240,7 +240,7 @@ impl Disk {
 }
 
 impl DiskStats {
-    /// The counts since counting began.
+    /// The counts since the last reset.
     pub(crate) fn totals(&self) -> Totals {
         let mut totals = self.stats.totals();
         totals -= &self.base;

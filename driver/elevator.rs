@@ -6,20 +6,20 @@
 //! The block layer then makes one [`Queue`] for each disk that is switched to it, and in it one
 //! [`Hctx`] for each of the disk's hardware queues. Requests come and go as owned [`Request`]s.
 //!
-//! What is not supported: merging of requests with each other, per-task data (`icq`), writable
-//! sysfs attributes.
+//! Not supported: merging requests with each other, per-task data (`icq`), writable sysfs
+//! attributes.
 //!
 //! # Contexts
 //!
 //! | function | context |
 //! |---|---|
-//! | [`Elevator::start_queue`], [`Elevator::new_hw_queue`], [`Elevator::start_hw_queue`], [`Elevator::stop_hw_queue`], [`Elevator::stop_queue`] | process, may sleep; the queue is frozen, `q->elevator_lock` is held |
-//! | [`Elevator::bio_merge`] | the submitter, no locks, its reference of the queue held; it must not take long |
+//! | [`Elevator::start_queue`], [`Elevator::new_hctx`], [`Elevator::start_hctx`], [`Elevator::stop_hctx`], [`Elevator::stop_queue`] | process, may sleep; the queue is frozen, `q->elevator_lock` is held |
+//! | [`Elevator::bio_merge`] | the submitter, no locks, holding its reference of the queue; it must not take long |
 //! | [`Elevator::prepare_request`] | the submitter, no locks; it must not take long |
 //! | [`Elevator::completion_arrives`] | any, hard interrupts included: it must neither lock nor take long |
 //! | [`Elevator::release`] | a worker of the block layer, or a soft interrupt; no locks |
 //! | [`ShowQueue::show`] | process, may sleep; `eq->sysfs_lock` is held |
-//! | [`ShowHwQueues::show`] | process, may sleep; the disk may have left the scheduler |
+//! | [`ShowHctxs::show`] | process, may sleep; the disk may have left the scheduler |
 //! | [`Elevator::for_each_queue`] | process, may sleep; `cpus_write_lock` is held |
 //! | [`Elevator::insert_requests`] | process or kblockd, must not sleep: it may run from `schedule()` |
 //! | [`Elevator::dispatch_request`] | process or kblockd under `rcu_read_lock()`, must not sleep; several CPUs at once |
@@ -28,14 +28,14 @@
 //! # Lock order
 //!
 //! `update_nr_hwq_lock` → queue freeze → `q->elevator_lock` → `eq->sysfs_lock` → the scheduler's
-//! own configuration lock → [`Queue`]'s list of hardware queues → what a scheduler locks per
+//! own configuration lock → [`Queue`]'s list of hardware queues → the scheduler's locks of a
 //! hardware queue. `cpus_write_lock`, too, comes before the scheduler's own configuration lock. The
 //! disk's `rqos_state_mutex` comes after `q->elevator_lock`, and nothing after it.
 //!
-//! Locks from the third on may be wanted while a disk is frozen. Whoever holds one must therefore
-//! not wait for I/O: allocate under them only within [`NoIo`].
+//! A task may want any lock from the third on while a disk is frozen. The holder of such a lock
+//! must therefore not wait for I/O: allocate under it only within [`NoIo`].
 //!
-//! C header: `block/elevator.h`, which no distribution installs: see [`layouts`].
+//! C header: `block/elevator.h`, which no distribution installs (see [`layouts`]).
 
 mod bio;
 mod cpus;
@@ -59,7 +59,7 @@ pub(crate) use self::{
     bio::Bio,
     entry::Sorted,
     fifo::Fifo,
-    files::{Asked, DebugFile, QueueFile, ShowHwQueues, ShowQueue},
+    files::{Asked, DebugFile, QueueFile, ShowHctxs, ShowQueue},
     flags::OpFlags,
     hctx::Hctx,
     parked::Parked,
@@ -74,9 +74,9 @@ use kernel::{prelude::*, sync::ArcBorrow};
 
 /// An I/O scheduler.
 pub(crate) trait Elevator: Sized + 'static {
-    /// The name that selects it, as written into a disk's `queue/scheduler`; below 16 bytes.
+    /// The name that selects the scheduler in a disk's `queue/scheduler`; below 16 bytes.
     const NAME: &'static CStr;
-    /// Another name that is accepted there.
+    /// Another name that selects it there.
     const ALIAS: &'static CStr = Self::NAME;
     /// Its files in a disk's `queue/iosched`.
     const QUEUE_FILES: &'static [QueueFile<Self>] = &[];
@@ -90,69 +90,73 @@ pub(crate) trait Elevator: Sized + 'static {
     /// The scheduler's data of a completion that it holds.
     type CompletionData: Copy + Send;
 
-    /// Makes the data of a hardware queue; [`Elevator::start_hw_queue`] follows.
-    fn new_hw_queue() -> impl PinInit<Self::HctxData, Error>;
+    /// Makes the data of a hardware queue, before [`Elevator::start_hctx`].
+    fn new_hctx() -> impl PinInit<Self::HctxData, Error>;
 
-    /// The disk is on this scheduler from now on. Its hardware queues follow one by one.
+    /// Called when a disk comes to this scheduler, before its hardware queues start one by one.
     ///
     /// # Errors
     ///
-    /// The switch fails with this error, and the queue is dropped.
+    /// The block layer reports the error to the task that switches, and drops the queue.
     fn start_queue(_queue: ArcBorrow<'_, Queue<Self>>) -> Result {
         Ok(())
     }
 
     /// Called before the first request comes to this hardware queue, which
-    /// [`Queue::for_each_hw_queue`] already visits.
-    fn start_hw_queue(_queue: &Queue<Self>, _hw_queue: &Hctx<Self>) {}
+    /// [`Queue::for_each_hctx`] already visits.
+    fn start_hctx(_queue: &Queue<Self>, _hw_queue: &Hctx<Self>) {}
 
-    /// The disk leaves this scheduler. No request is left, and the hardware queues are gone.
+    /// Called when a disk leaves this scheduler: it has no request, and its hardware queues are
+    /// gone.
     fn stop_queue(_queue: &Queue<Self>) {}
 
-    /// The disk leaves this scheduler, or changes its hardware queues: no request is left, none
-    /// will come, and the block layer calls nothing else for this one. The scheduler has to end all
-    /// completions that it holds.
-    fn stop_hw_queue(_hw_queue: &Hctx<Self>) {}
+    /// Called when a disk leaves this scheduler or changes its hardware queues. The hardware queue
+    /// has no request and gets none, and the block layer calls no other function for it. The
+    /// scheduler has to end all completions that it holds.
+    fn stop_hctx(_hw_queue: &Hctx<Self>) {}
 
-    /// Puts I/O that is being submitted into a request that this hardware queue has, if it can;
-    /// true if it has. Then there is no request of its own for it.
+    /// Merges a bio that is being submitted into a request of this hardware queue, if it can, and
+    /// returns whether it has. Then the block layer makes no request for the bio.
     fn bio_merge(_hw_queue: &Hctx<Self>, _bio: Bio<'_>) -> bool {
         false
     }
 
-    /// What becomes of a request with these flags that is made now.
+    /// Decides what becomes of a new request with these flags.
     #[inline]
     fn prepare_request(_hw_queue: &Hctx<Self>, _flags: OpFlags) -> Prepared<Self::RequestData> {
         Prepared::default()
     }
 
-    /// A completion that the scheduler holds has arrived: the device has served the request.
+    /// Called when a completion that the scheduler holds arrives: the device has served the
+    /// request.
     fn completion_arrives(_parked: &mut Parked<Self::CompletionData>) {}
 
-    /// Takes completions that have arrived ([`Hctx::take_arrivals`]) and ends those that are
-    /// due: after the first that arrives, when [`Hctx::kick`] asks for it, and at the time of
-    /// [`Hctx::release_at`]. In a soft interrupt it must not wait for a lock that others hold
-    /// without keeping interrupts away. A scheduler that parks no completion is never called.
+    /// Takes completions that have arrived ([`Hctx::take_arrivals`]) and ends the due ones.
+    ///
+    /// It is called after the first completion of a batch arrives, when [`Hctx::kick`] asks for it,
+    /// and at the time of [`Hctx::release_at`]. In a soft interrupt it must not wait for a lock
+    /// that a task may hold with soft interrupts enabled. It is never called for a scheduler that
+    /// parks no completion.
     fn release(_hw_queue: &Hctx<Self>, _in_interrupt: bool) {}
 
     /// Visits all disks that are on this scheduler, from [`Elevator::start_queue`] to
-    /// [`Elevator::stop_queue`]: [`Hctx::must_drain`] becomes true where a processor goes offline.
-    /// A scheduler whose requests all may go at once need not visit any.
+    /// [`Elevator::stop_queue`], so that [`Hctx::must_drain`] becomes true where a processor goes
+    /// offline. A scheduler that holds no request back need not visit any disk.
     fn for_each_queue(_visit: impl FnMut(&Queue<Self>)) {}
 
-    /// Takes requests that are ready for the driver as far as the block layer is concerned, in the
-    /// order in which they came.
+    /// Takes requests that the block layer would give to the driver now, in the order in which they
+    /// came.
     ///
-    /// A request that the driver gave back comes alone (`blk_mq_requeue_work`). Several together
-    /// were plugged, and are new (`blk_mq_dispatch_list`).
+    /// A requeued request comes alone (`blk_mq_requeue_work`). Requests that come together are new,
+    /// from a task's plug (`blk_mq_dispatch_list`).
     fn insert_requests(hw_queue: &Hctx<Self>, requests: Fifo<Request<Self::RequestData>>);
 
-    /// Gives the next request for the driver, if one may go now.
+    /// Returns the next request for the driver, if one may go now.
     fn dispatch_request(hw_queue: &Hctx<Self>) -> Option<Request<Self::RequestData>>;
 
-    /// Whether [`Elevator::dispatch_request`] would give a request now.
+    /// Whether [`Elevator::dispatch_request`] would return a request now.
     ///
-    /// After a wrong "yes" the block layer asks again every 3 ms; after a wrong "no" only when
-    /// something else runs the queue.
+    /// After a wrong "yes" the block layer asks again every 3 ms; after a wrong "no" it asks again
+    /// only when something else runs the queue.
     fn has_work(hw_queue: &Hctx<Self>) -> bool;
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The requests of one hardware queue, or its completions: which wait by the plan, and which may
-//! go.
+//! The requests of one hardware queue, or its completions: entries that wait by the plan, and
+//! entries that may go.
 //!
-//! An entry waits for its delays in the order of time, then for every limit that matches it to
-//! admit it. An entry that no rule touches waits for nothing, and none waits for a limit that is
-//! not its own.
+//! An entry waits for its delays in the order of time, and then until every limit that matches it
+//! admits it. An entry that no rule touches waits for nothing, and no entry waits for a limit that
+//! does not match it.
 //!
-//! Most limits admit most requests at once. As long as no entry waits for a limit, a request that
-//! has no delay goes among those that may go now, and asks its limits when it is its turn: it is
-//! held only when one of them refuses.
+//! Most limits admit most requests at once. So while no entry waits for a limit, a request without
+//! a delay goes to the ready entries, and asks its limits when its turn comes: it is held only if
+//! one of them refuses.
 
 mod again;
 mod insert;
@@ -26,47 +26,46 @@ use crate::{
 };
 use kernel::sync::Arc;
 
-/// All requests of a hardware queue that were inserted and not yet dispatched; or all completions
-/// that have arrived and did not go yet.
+/// All requests of a hardware queue that were inserted and not yet dispatched; or all held
+/// completions that have arrived and not yet ended.
 ///
 /// # Invariants
 ///
-/// While some request asks limits, no other waits in a limit queue, no limit queue is known to be
-/// closed, and none of its rules has an end.
+/// While a ready request has limits to ask, no request waits in a limit queue, no limit queue is
+/// known to be closed, and none of the ready request's rules has an end.
 ///
 /// While there is a plan, a ready request has no rules unless it asks limits.
 pub(crate) struct Held<E: HeldEntry> {
-    /// The plan that is followed; `None` does nothing.
+    /// The plan that the hardware queue follows; with `None` it holds nothing.
     plan: Option<Arc<Plan>>,
     /// The hardware queue's number, for its counters.
     hctx: usize,
-    /// Entries that may go now: no rule touches them, or the driver gave them back, or they only
-    /// have to ask limits.
+    /// Entries that may go now: no rule touches them, or they were requeued, or they only have to
+    /// ask limits.
     ready: Fifo<E>,
-    /// How many ready entries have to ask limits: those that have rules. There are not as many
-    /// requests as this can count.
+    /// How many ready entries have to ask limits, that is, have rules. It cannot overflow: a
+    /// hardware queue has fewer requests.
     asking: u32,
     /// The plan's [`Plan::endless`].
     endless: RuleSet,
     /// The plan's [`Plan::limit_all`].
     limit_all: RuleSet,
-    /// Whether these are all of the plan's rules.
+    /// Whether `limit_all` has all of the plan's rules.
     only_limits: bool,
-    /// Entries that wait for anything.
+    /// Entries that wait for delays or limits.
     waiting: Waiting<E>,
     published: Published,
-    /// When the next rule of the plan ends. While no entry waits, it may be one that has ended
-    /// already.
+    /// When the next rule of the plan ends. While no entry waits, that rule may have ended already.
     next_end_ns: u64,
 }
 
-/// What there is to dispatch, as far as that is found at once.
+/// The answer of [`Held::pop_quickly`].
 pub(crate) enum Next<E> {
-    /// This entry.
+    /// This entry is next.
     Entry(E),
-    /// Nothing.
+    /// No entry may go.
     Nothing,
-    /// [`Held::pop`] has to look at more.
+    /// Only [`Held::pop`] can tell.
     Unknown,
 }
 
@@ -87,12 +86,12 @@ impl<E: HeldEntry> Held<E> {
         }
     }
 
-    /// Sets the number of the hardware queue that this belongs to. Before the first entry.
+    /// Sets the number of the hardware queue. To call before the first entry comes.
     pub(crate) fn set_hctx(&mut self, number: usize) {
         self.hctx = number;
     }
 
-    /// The plan that is followed.
+    /// The plan that the hardware queue follows.
     #[inline]
     pub(crate) fn plan(&self) -> Option<&Plan> {
         self.plan.as_deref()
@@ -104,31 +103,32 @@ impl<E: HeldEntry> Held<E> {
         self.waiting.count()
     }
 
-    /// Whether an entry is among those that may go now.
+    /// Whether any entry is ready.
     #[inline]
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// Whether there is no entry, neither one that waits nor one that may go.
+    /// Whether there is no entry, neither a waiting nor a ready one.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.count() == 0 && self.ready.is_empty()
     }
 
-    /// Whether no entry waits, and none did when [`Held::set_published`] was last called.
+    /// Whether no entry waits, and none did at the last call of [`Held::set_published`].
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         self.published.state() >= State::Quiet
     }
 
-    /// As [`Held::next_ns`], if the entries that wait are as they were published.
+    /// As [`Held::next_ns`], unless the waiting entries have changed since they were published.
     #[inline]
     pub(crate) fn published_next_ns(&self) -> Option<u64> {
         let next_ns = self.published.next_ns();
         next_ns.map(|next_ns| if self.ready.is_empty() { next_ns } else { 0 })
     }
 
-    /// Remembers that submitters and the timer know about the entries that wait.
+    /// Remembers that the caller publishes the state of the waiting entries to submitters and the
+    /// timer.
     pub(crate) fn set_published(&mut self) {
         let state = if self.waiting.count() > 0 {
             State::Held
@@ -140,7 +140,7 @@ impl<E: HeldEntry> Held<E> {
         self.published.renew(state, self.waiting_next_ns());
     }
 
-    /// Whether the published state is so, unless it is known to be stale.
+    /// Whether the published state is right, or known to be stale.
     #[cfg(test)]
     pub(crate) fn is_published_rightly(&self) -> bool {
         let is_quiet = self.waiting.count() == 0;
@@ -160,24 +160,24 @@ impl<E: HeldEntry> Held<E> {
         self.asking
     }
 
-    /// When the first and the last of the waiting entries may go.
+    /// When the first and when the last waiting entry may go.
     pub(crate) fn first_and_last_ns(&self) -> Option<(u64, u64)> {
         let last_ns = self.waiting.last_ns()?;
         Some((self.waiting.first_ns(), last_ns))
     }
 
-    /// Looks at each entry that waits, as long as `look` wants to see more.
+    /// Looks at each waiting entry, as long as `look` returns true.
     pub(crate) fn look_at_waiting(&self, look: impl FnMut(&E) -> bool) {
         self.waiting.look_at_all(look);
     }
 
-    /// The earliest time at which [`Held::pop`] may give an entry: 0 is now, [`NEVER`] that none
-    /// waits.
+    /// The earliest time at which [`Held::pop`] may return an entry: 0 means now, [`NEVER`] that
+    /// there is no entry.
     ///
-    /// It is exact as far as this hardware queue can know. A dispatch that is asked for and then
-    /// gives nothing is no small thing: the block layer plans to ask again after 3 ms, and where
-    /// that meets a run that is asked for at the same moment, the latter is put off as well
-    /// (`blk_mq_delay_run_hw_queues` looks for a pending run before it changes its time).
+    /// It is as exact as this hardware queue can know, since a dispatch that returns no request is
+    /// costly. The block layer then asks again after 3 ms, and this can put off a run that another
+    /// CPU asks for at the same moment (`blk_mq_delay_run_hw_queues` looks for a pending run before
+    /// it changes its time).
     #[inline]
     pub(crate) fn next_ns(&self) -> u64 {
         if self.ready.is_empty() {
@@ -187,7 +187,7 @@ impl<E: HeldEntry> Held<E> {
         }
     }
 
-    /// The same of the entries that wait.
+    /// [`Held::next_ns`] of the waiting entries alone.
     fn waiting_next_ns(&self) -> u64 {
         if self.waiting.count() == 0 {
             NEVER
@@ -196,12 +196,12 @@ impl<E: HeldEntry> Held<E> {
         }
     }
 
-    /// Whether a rule has ended at this time, so that all waiting entries have to be judged again.
+    /// Whether a rule has ended by this time, so that all waiting entries have to be judged again.
     pub(crate) fn has_expired(&self, now_ns: u64) -> bool {
         self.waiting.count() > 0 && now_ns >= self.next_end_ns
     }
 
-    /// Takes an entry that its rules hold from now on.
+    /// Takes an entry that its rules begin to hold now.
     fn enter(&mut self, mut entry: E, delay_ns: u64, now_ns: u64) {
         if let Some(plan) = &self.plan {
             plan.count(entry.rules() & self.limit_all, self.hctx, Count::Matched);
@@ -211,10 +211,10 @@ impl<E: HeldEntry> Held<E> {
         self.enter_judged(entry);
     }
 
-    /// The same of an entry whose arrival and due time are known.
+    /// [`Held::enter`] for an entry whose arrival and due time are set.
     fn enter_judged(&mut self, entry: E) {
         if let Some(plan) = &self.plan {
-            // While no entry waits, no dispatch looks whether a rule has ended.
+            // While no entry waited, no dispatch looked whether a rule had ended.
             if self.waiting.count() == 0 && entry.arrival_ns() >= self.next_end_ns {
                 self.next_end_ns = plan.next_end_ns(entry.arrival_ns());
             }
@@ -227,8 +227,8 @@ impl<E: HeldEntry> Held<E> {
         }
     }
 
-    /// Takes an entry that is judged, and held by some rule, and returns the place of its limit
-    /// queue if it waits in one.
+    /// Takes a judged entry that some rule holds, and returns the place of its limit queue if it
+    /// waits in one.
     fn hold(&mut self, entry: E) -> Option<usize> {
         self.published.outdate();
         let plan = self.plan.as_ref();
@@ -236,14 +236,14 @@ impl<E: HeldEntry> Held<E> {
         self.waiting.push(entry, limits)
     }
 
-    /// Has all entries of a limit queue that are due queue up.
+    /// Has all due entries of a limit queue queue up.
     fn queue_up(&mut self, place: usize, now_ns: u64) {
         let draw = draw(self.plan.as_deref());
         let queues = self.waiting.limit_queues_mut();
         let _ = queues.queue_up(place, now_ns, usize::MAX, draw);
     }
 
-    /// Has entries that are due at this time queue up for their limits, at most so many of each
+    /// Has entries that are due at this time queue up for their limits, at most `most` of each
     /// limit queue, and returns whether these were all.
     pub(crate) fn queue_all_up(&mut self, now_ns: u64, most: usize) -> bool {
         let draw = draw(self.plan.as_deref());
@@ -251,14 +251,14 @@ impl<E: HeldEntry> Held<E> {
         queues.queue_all_up(now_ns, most, draw)
     }
 
-    /// Takes any entry that waits, and whether it has a ticket.
+    /// Takes any waiting entry, and returns it and whether it has a ticket.
     fn pop_waiting(&mut self) -> Option<(E, bool)> {
         let popped = self.waiting.pop_any()?;
         self.published.outdate();
         Some(popped)
     }
 
-    /// Has the ready entries that ask limits wait for these from now on.
+    /// Has the ready entries that have limits to ask wait for these limits from now on.
     fn hold_asking(&mut self, now_ns: u64) {
         if self.asking == 0 {
             return;
@@ -275,7 +275,7 @@ impl<E: HeldEntry> Held<E> {
     }
 }
 
-/// Gives tickets to entries that wait for limits of a plan.
+/// The function that gives tickets to entries that wait for limits of a plan.
 fn draw(plan: Option<&Plan>) -> impl FnMut(RuleSet) -> u32 + '_ {
     move |rules| plan.map_or(0, |plan| plan.turns().draw(plan.limits_of(rules)))
 }

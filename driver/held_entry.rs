@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The entries that can be held, requests and completions: ioem's data in each, and the answers to
-//! a filter's questions.
+//! The entries that ioem can hold, requests and completions: ioem's data in each, and their answers
+//! to filters.
 
 use crate::{
     elevator::{self, OpFlags, Sorted, REQUEST_WORDS},
@@ -10,7 +10,7 @@ use crate::{
     sys::clock::now_ns,
 };
 
-/// ioem's data in a request. Only `pid_namespace` is set before its insertion.
+/// ioem's data in a request. Until its insertion, only `pid_namespace` is set.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestData {
     /// When it arrived, in nanoseconds of [`now_ns`].
@@ -24,7 +24,7 @@ pub(crate) struct RequestData {
 }
 
 impl RequestData {
-    /// Those of a new request whose submitter is in this PID namespace.
+    /// The data of a new request whose submitter is in this PID namespace.
     pub(crate) fn of_submitter(pid_namespace: u64) -> Self {
         Self {
             arrival_ns: 0,
@@ -71,13 +71,13 @@ pub(crate) type Request = elevator::Request<RequestData>;
 pub(crate) struct CompletionData {
     /// When the block layer finished the request, in nanoseconds of [`now_ns`].
     arrival_ns: u64,
-    /// When it is due; before it arrives, for how long it is to be held.
+    /// When it is due; until it arrives, its delay.
     due_ns: u64,
     /// The rules that hold it.
     rules: RuleSet,
     /// The number of the plan that judged it.
     epoch: u64,
-    // What filters ask for: the request is gone when a rule changes.
+    // The answers to filters, kept because the request is gone when a rule changes.
     pid_namespace: u64,
     first_sector: u64,
     flags: OpFlags,
@@ -93,14 +93,14 @@ pub(crate) type Parked = elevator::Parked<CompletionData>;
 pub(crate) struct Parking {
     /// The rules that hold it.
     pub(crate) rules: RuleSet,
-    /// For how long, from when the request is finished.
+    /// Its delay, from the time when the block layer finishes the request.
     pub(crate) delay_ns: u64,
-    /// The number of the plan that says so.
+    /// The number of the plan that judged the request.
     pub(crate) epoch: u64,
 }
 
 impl Parking {
-    /// The same for the elevator, with what filters ask of the request.
+    /// The same in the form of the elevator, with the request's answers to filters.
     pub(crate) fn of<'a>(
         &self,
         request: &'a Request,
@@ -131,7 +131,7 @@ impl Parked {
         self.data().epoch
     }
 
-    /// Its request is finished now: from now on it waits.
+    /// Sets its arrival to now, when the block layer finishes its request, and its due time.
     pub(crate) fn begin_to_wait(&mut self) {
         let data = self.data_mut();
         data.arrival_ns = now_ns();
@@ -139,7 +139,7 @@ impl Parked {
     }
 }
 
-/// An entry that can be held.
+/// An entry that ioem can hold.
 pub(crate) trait HeldEntry: Sorted<Key = u64> + Io {
     /// Whether it is a completion.
     const IS_COMPLETION: bool;
@@ -162,12 +162,12 @@ pub(crate) trait HeldEntry: Sorted<Key = u64> + Io {
     /// Replaces these rules.
     fn set_rules(&mut self, rules: RuleSet);
 
-    /// Its ticket, while it waits for limits and for no delay.
+    /// Its ticket, once it has queued up for limits.
     fn ticket(&self) -> u32 {
         self.spare() as u32
     }
 
-    /// Gives it a ticket. A queue by time that takes it forgets that.
+    /// Gives it a ticket. A queue sorted by time overwrites the ticket.
     fn set_ticket(&mut self, ticket: u32) {
         self.set_spare(ticket as usize);
     }
@@ -255,7 +255,7 @@ impl HeldEntry for Parked {
     }
 }
 
-/// What a filter can ask about the flags of an operation.
+/// The conditions that flags fulfil.
 #[inline]
 fn conditions(flags: OpFlags) -> Conditions {
     [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! One injection: its settings, whose I/O it is about, and how long it lasts.
+//! One injection: its settings, the owner of the I/O that it affects, and its lease.
 
 use crate::{
     lease::Lease,
@@ -13,7 +13,7 @@ use crate::{
 };
 use kernel::{prelude::*, sync::Arc};
 
-/// The greatest number of a process (`PID_MAX_LIMIT`).
+/// The upper bound of process numbers (`PID_MAX_LIMIT`).
 const MOST_PID: u32 = 4_194_304;
 
 /// Where the hierarchy of cgroups is mounted on nearly all systems.
@@ -30,18 +30,18 @@ pub(crate) struct Injection {
     pub(crate) name: KVec<u8>,
     pub(crate) settings: Settings,
     pub(crate) owner: OwnerFiles,
-    /// Grows when the sequence of draws begins anew.
+    /// Grows when the sequence of draws has to begin again.
     pub(crate) sequence: u64,
     pub(crate) lease: Arc<Lease>,
-    /// What was counted on disks that have left the scheduler.
+    /// The counts on disks that have left the scheduler.
     pub(crate) past: Totals,
-    /// How many changes have found no memory.
+    /// How many changes have failed for lack of memory.
     pub(crate) errors: u64,
 }
 
 impl Injection {
-    /// An injection that does nothing yet. It is large, and nothing here can fail, so that the
-    /// compiler makes it where it is kept.
+    /// An injection that does nothing yet. It is large, so this function cannot fail: the compiler
+    /// then builds the value in place.
     pub(crate) fn new(id: InjectionId, name: KVec<u8>, lease: Arc<Lease>) -> Self {
         Self {
             id,
@@ -60,12 +60,12 @@ impl Injection {
         core::str::from_utf8(&self.name).unwrap_or("?")
     }
 
-    /// Whether it may do anything now.
+    /// Whether it may affect I/O now.
     pub(crate) fn is_active(&self) -> bool {
         self.settings.enabled() && self.lease.is_open(now_ns()) && !self.lease.is_used_up()
     }
 
-    /// What plans are made of, as it is.
+    /// The draft of this injection, unchanged.
     pub(crate) fn draft(&self) -> Draft<'_> {
         Draft {
             injection: self.id,
@@ -77,7 +77,7 @@ impl Injection {
         }
     }
 
-    /// Counts a change that has failed, if it has found no memory.
+    /// Counts a change that has failed, if it failed for lack of memory.
     pub(crate) fn count_error(&mut self, error: Error) {
         if error == ENOMEM {
             self.errors = self.errors.saturating_add(1);
@@ -85,7 +85,8 @@ impl Injection {
     }
 }
 
-/// What plans are made of: an injection as it is, or as it is about to be if there can be plans.
+/// The data of an injection from which plans are made, either its present data or those that it
+/// gets if the plans can be made.
 #[derive(Clone, Copy)]
 pub(crate) struct Draft<'a> {
     pub(crate) injection: InjectionId,
@@ -93,23 +94,24 @@ pub(crate) struct Draft<'a> {
     pub(crate) owner: Owner,
     pub(crate) sequence: u64,
     pub(crate) lease: &'a Arc<Lease>,
-    /// When the lease ends, or will.
+    /// When the lease ends, after the change.
     pub(crate) end_ns: u64,
 }
 
-/// The files that say whose I/O is meant, and the ids that they meant when they were written.
+/// The texts of the files `cgroup` and `pid_ns`, and the ids that the kernel had for them when a
+/// user wrote the files.
 #[derive(Default)]
 pub(crate) struct OwnerFiles {
-    /// Empty if any.
+    /// Empty for any cgroup.
     cgroup_path: KVec<u8>,
-    /// 0 if any.
+    /// 0 for any process.
     pid: u32,
     pub(crate) owner: Owner,
 }
 
 impl OwnerFiles {
-    /// The path and the id that the text of `cgroup` says: a path in the hierarchy, as in
-    /// `/proc/PID/cgroup`, or where that is mounted.
+    /// Reads the text of `cgroup`, and looks its id up. The text is a path in the hierarchy, as in
+    /// `/proc/PID/cgroup`, or one below the mount point.
     ///
     /// # Errors
     ///
@@ -120,7 +122,7 @@ impl OwnerFiles {
         if text.is_empty() {
             return Ok((path, 0));
         }
-        // A cgroup's path begins with a slash, and a control character could not be shown in one
+        // A cgroup's path begins with a slash, and a file cannot show a control character in one
         // line.
         if text.iter().any(u8::is_ascii_control) || text.first() != Some(&b'/') {
             return Err(EINVAL);
@@ -132,7 +134,7 @@ impl OwnerFiles {
         Ok((path, cgroup_id(below.unwrap_or(text))?))
     }
 
-    /// The process and the id that the text of `pid_ns` says.
+    /// Reads the text of `pid_ns`, and looks the id of the process's namespace up.
     ///
     /// # Errors
     ///
@@ -146,24 +148,24 @@ impl OwnerFiles {
         Ok((pid, pid_namespace_id(pid as i32)?))
     }
 
-    /// Sets the cgroup of this id, and the path that was written for it.
+    /// Sets the id of the cgroup, and the path that a user wrote for it.
     pub(crate) fn set_cgroup(&mut self, path: KVec<u8>, id: u64) {
         self.cgroup_path = path;
         self.owner.cgroup = id;
     }
 
-    /// Sets the PID namespace of this id, and the process that was written for it.
+    /// Sets the id of the PID namespace, and the process that a user wrote for it.
     pub(crate) fn set_pid_namespace(&mut self, pid: u32, id: u64) {
         self.pid = pid;
         self.owner.pid_namespace = id;
     }
 
-    /// The path of the cgroup, as it was written.
+    /// The path of the cgroup, as a user wrote it.
     pub(crate) fn cgroup_path(&self) -> &str {
         core::str::from_utf8(&self.cgroup_path).unwrap_or("")
     }
 
-    /// The process whose namespace is meant, as it was written.
+    /// The process that stands for its namespace, as a user wrote it.
     pub(crate) fn pid(&self) -> Option<u32> {
         (self.pid != 0).then_some(self.pid)
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The name of the scheduler for types: what the block layer's queues are generic over.
+//! The type that stands for the scheduler `ioem`, for the types of `elevator` that are generic over
+//! it.
 
 /// The scheduler `ioem`.
 pub(crate) enum Ioem {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How long an injection does anything, and how often.
+//! The lease of an injection: for how long it acts, and on how many I/Os.
 
 use crate::sys::{
     atomic::{AtomicU32, AtomicU64, Relaxed},
@@ -11,13 +11,13 @@ use kernel::{prelude::*, sync::Arc};
 /// The time of an end that never comes.
 const NEVER: u64 = u64::MAX;
 
-/// The time and the number of I/Os after which an injection is over. The I/O path reads it without
-/// a lock.
+/// The time and the number of I/Os after which an injection is over. The I/O path reads them
+/// without a lock.
 pub(crate) struct Lease {
     end_ns: AtomicU64,
-    /// How many I/Os are affected; 0 is no end.
+    /// How many I/Os the injection may affect; 0 is no end.
     times: AtomicU32,
-    /// How many were, if there is an end; some more than `times` once it has come.
+    /// How many I/Os it has affected, if `times` is not 0. It goes on growing past `times`.
     affected: AtomicU64,
 }
 
@@ -44,7 +44,7 @@ impl Lease {
     /// When the injection ends.
     #[inline]
     pub(crate) fn end_ns(&self) -> u64 {
-        // Relaxed: after each change, all hardware queues judge again.
+        // Relaxed: after each change, all hardware queues judge their entries again.
         self.end_ns.load(Relaxed)
     }
 
@@ -53,13 +53,13 @@ impl Lease {
         self.end_ns.store(end_ns, Relaxed);
     }
 
-    /// Whether the injection has not ended at this time.
+    /// Whether the injection has not ended by this time.
     #[inline]
     pub(crate) fn is_open(&self, now_ns: u64) -> bool {
         now_ns < self.end_ns()
     }
 
-    /// As [`Lease::is_open`] at the time of a clock, which is only read if there is an end.
+    /// As [`Lease::is_open`] at the time of a clock, which it only reads if there is an end.
     #[inline]
     pub(crate) fn is_open_by(&self, clock: &mut Clock) -> bool {
         let end_ns = self.end_ns();
@@ -71,30 +71,30 @@ impl Lease {
         self.set_end_ns(0);
     }
 
-    /// How long the injection lasts, in nanoseconds, if it has an end.
+    /// How long the injection still lasts, in nanoseconds, if it has an end.
     pub(crate) fn remaining_ns(&self, now_ns: u64) -> Option<u64> {
         let end_ns = self.end_ns();
         (end_ns != NEVER).then(|| end_ns.saturating_sub(now_ns))
     }
 
-    /// Whether the affected I/Os are counted.
+    /// Whether the number of affected I/Os has an end, so that they are counted.
     pub(crate) fn counts(&self) -> bool {
         self.times.load(Relaxed) > 0
     }
 
-    /// Sets how many I/Os are affected from now on; 0 is no end.
+    /// Sets how many I/Os the injection may affect from now on; 0 is no end.
     pub(crate) fn set_times(&self, times: u32) {
         self.affected.store(0, Relaxed);
         self.times.store(times, Relaxed);
     }
 
-    /// Whether all I/Os were affected that are to be.
+    /// Whether the injection has affected as many I/Os as it may.
     pub(crate) fn is_used_up(&self) -> bool {
         let times = u64::from(self.times.load(Relaxed));
         times > 0 && self.affected.load(Relaxed) >= times
     }
 
-    /// Whether one more I/O is affected, which counts it.
+    /// Counts one more I/O, and returns whether the injection may affect it.
     #[inline]
     pub(crate) fn take_one(&self) -> bool {
         let times = u64::from(self.times.load(Relaxed));

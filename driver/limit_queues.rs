@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Entries that wait for limits: a queue for each set of limits, so that no entry waits behind one
-//! that waits for another limit.
+//! Entries that wait for limits: a queue for each set of limits, so that no entry waits behind an
+//! entry that waits for another limit.
 //!
-//! An entry first waits in its queue for its delays to be over. Then it queues up for the limits:
-//! it draws a ticket, by which the plan knows how many came before it, on whatever hardware queue
-//! ([`crate::turns`]).
+//! An entry first waits in its queue until its delays are over. Then it queues up for the limits:
+//! it draws a ticket, by which the plan knows how many entries of all hardware queues came before
+//! it ([`crate::turns`]).
 
 use crate::{
     admission::Closed,
@@ -15,7 +15,8 @@ use crate::{
     sys::clock::Clock,
 };
 
-/// How many queues there are. More sets of limits than that at a time share the last one.
+/// How many queues there are. If entries wait for more sets of limits, further sets share the last
+/// queue.
 const QUEUES: usize = 16;
 
 /// All limit queues of a hardware queue.
@@ -26,19 +27,19 @@ const QUEUES: usize = 16;
 pub(crate) struct LimitQueues<E: HeldEntry> {
     queues: [LimitQueue<E>; QUEUES],
     waiting: u16,
-    /// Before this time some queue may be closed.
+    /// The time from which on no queue is closed.
     closed_until_ns: u64,
 }
 
-/// Entries that the same limits match.
+/// The queue of the entries that the same limits match.
 struct LimitQueue<E: HeldEntry> {
-    /// The limits; none if the queue was never used.
+    /// The limits; empty if the queue was never used.
     limits: RuleSet,
     /// Entries whose delays are over, in the order of their tickets.
     queued: Fifo<E>,
-    /// Entries whose delays are not known to be over, in the order of their due times.
+    /// Entries that have not queued up yet, in the order of their due times.
     delayed: SortedQueue<E>,
-    /// Until when some of the limits is known to admit nothing.
+    /// Until when one of the limits is known to admit nothing.
     closed: Closed,
 }
 
@@ -56,7 +57,7 @@ impl<E: HeldEntry> LimitQueue<E> {
         self.queued.is_empty() && self.delayed.is_empty()
     }
 
-    /// When the first entry is or was due.
+    /// When the first entry is due, or was.
     fn first_due_ns(&self) -> Option<u64> {
         let queued = self.queued.first(E::due_ns);
         queued.or_else(|| self.delayed.first_key())
@@ -68,7 +69,7 @@ impl<E: HeldEntry> LimitQueue<E> {
 }
 
 impl<E: HeldEntry> LimitQueues<E> {
-    /// All queues are empty.
+    /// Only empty queues.
     pub(crate) const fn new() -> Self {
         Self {
             queues: [const { LimitQueue::new() }; QUEUES],
@@ -77,7 +78,7 @@ impl<E: HeldEntry> LimitQueues<E> {
         }
     }
 
-    /// Forgets which limits are closed. All queues are empty.
+    /// Forgets which limits are closed. To call when all queues are empty.
     pub(crate) fn reset(&mut self) {
         for queue in &mut self.queues {
             queue.limits = RuleSet::EMPTY;
@@ -86,7 +87,7 @@ impl<E: HeldEntry> LimitQueues<E> {
         self.closed_until_ns = 0;
     }
 
-    /// Whether no entry waits, and none that comes at the time of this clock has to.
+    /// Whether no entry waits, and no queue is known to be closed at the time of this clock.
     #[inline]
     pub(crate) fn are_open(&mut self, clock: &mut Clock) -> bool {
         if self.waiting != 0 {
@@ -101,8 +102,8 @@ impl<E: HeldEntry> LimitQueues<E> {
         true
     }
 
-    /// As [`LimitQueues::are_open`] at any time: no entry waits, and no queue is known to be
-    /// closed.
+    /// As [`LimitQueues::are_open`], but without a look at the clock: a queue that
+    /// [`LimitQueues::close`] has closed counts as closed until `are_open` finds that it is not.
     #[inline]
     pub(crate) fn are_clear(&self) -> bool {
         u64::from(self.waiting) | self.closed_until_ns == 0
@@ -117,8 +118,8 @@ impl<E: HeldEntry> LimitQueues<E> {
         place
     }
 
-    /// Has entries of a queue that are due at this time queue up for its limits, with the tickets
-    /// that `draw` gives for their rules; at most so many. Returns whether these were all.
+    /// Has at most `most` entries of a queue that are due at this time queue up for its limits,
+    /// with the tickets that `draw` gives for their rules. Returns whether these were all.
     pub(crate) fn queue_up(
         &mut self,
         place: usize,
@@ -139,7 +140,7 @@ impl<E: HeldEntry> LimitQueues<E> {
         false
     }
 
-    /// [`LimitQueues::queue_up`] of all queues, at most so many entries of each.
+    /// [`LimitQueues::queue_up`] of all queues, with at most `most` entries of each.
     pub(crate) fn queue_all_up(
         &mut self,
         now_ns: u64,
@@ -156,8 +157,8 @@ impl<E: HeldEntry> LimitQueues<E> {
         were_all
     }
 
-    /// The place of the queue of these limits, which an empty one becomes if there is none; or of
-    /// the last.
+    /// The place of the queue of these limits. If there is none, an empty queue becomes it; if no
+    /// queue is empty either, it is the last one.
     pub(crate) fn place_for(&mut self, limits: RuleSet) -> usize {
         let find = |wanted: &dyn Fn(&LimitQueue<E>) -> bool| self.queues.iter().position(wanted);
         let place = find(&|queue| queue.limits == limits)
@@ -171,7 +172,7 @@ impl<E: HeldEntry> LimitQueues<E> {
         place
     }
 
-    /// The place of the queue whose first entry may go first, and when.
+    /// The place of the queue whose first entry may go first, and the time when it may.
     #[inline]
     pub(crate) fn first(&self) -> Option<(usize, u64)> {
         let mut waiting = self.waiting;
@@ -196,14 +197,14 @@ impl<E: HeldEntry> LimitQueues<E> {
             .max()
     }
 
-    /// The rules that hold the first entry of a queue that has queued up, and its ticket.
+    /// The rules and the ticket of the first entry that has queued up in a queue.
     pub(crate) fn first_queued(&self, place: usize) -> Option<(RuleSet, u32)> {
         self.queues[place]
             .queued
             .first(|entry| (entry.rules(), entry.ticket()))
     }
 
-    /// Until when a queue was last known to be closed, and by which rule.
+    /// Until when a queue is known to be closed, and by which rule.
     pub(crate) fn closed(&self, place: usize) -> Closed {
         self.queues[place].closed
     }
@@ -217,7 +218,7 @@ impl<E: HeldEntry> LimitQueues<E> {
         }
     }
 
-    /// Takes the first entry of a queue that has queued up.
+    /// Takes the first entry that has queued up in a queue.
     pub(crate) fn pop(&mut self, place: usize) -> Option<E> {
         let queue = &mut self.queues[place];
         let entry = queue.queued.pop_front();
@@ -228,7 +229,7 @@ impl<E: HeldEntry> LimitQueues<E> {
         entry
     }
 
-    /// Takes an entry of any queue, and whether it has a ticket.
+    /// Takes an entry of any queue, and returns it and whether it has a ticket.
     pub(crate) fn pop_any(&mut self) -> Option<(E, bool)> {
         if self.waiting == 0 {
             return None;
@@ -246,7 +247,7 @@ impl<E: HeldEntry> LimitQueues<E> {
         Some((entry, false))
     }
 
-    /// Looks at each entry, as long as `look` wants to see more, and returns whether it still does.
+    /// Looks at each entry, as long as `look` returns true, and returns whether it always did.
     pub(crate) fn look_at_all(&self, look: &mut impl FnMut(&E) -> bool) -> bool {
         let mut queues = self.queues.iter();
         queues.all(|queue| queue.queued.look_at_all(look) && queue.delayed.look_at_all(look))

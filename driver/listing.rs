@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Text about held I/O, for files in sysfs and debugfs.
+//! The text about held I/O in sysfs and debugfs.
 
 use crate::{
     config::{self, Config},
-    elevator::{Asked, Queue, ShowHwQueues, ShowQueue},
+    elevator::{Asked, Queue, ShowHctxs, ShowQueue},
     held_entry::HeldEntry,
     ioem::Ioem,
     plan::Plan,
@@ -19,8 +19,7 @@ use kernel::{
     seq_file::{seq_print, SeqFile},
 };
 
-/// How many held I/Os of a hardware queue are listed at most, since the list is made under its
-/// lock.
+/// How many held I/Os of a hardware queue the list has at most, since it is made under the lock.
 const MOST_LISTED: u32 = 256;
 
 /// A list of held I/Os.
@@ -32,7 +31,7 @@ struct Listed<'a> {
 }
 
 impl Listed<'_> {
-    /// Adds one; whether there is room for more.
+    /// Adds an I/O, if there is room, and returns whether there was.
     fn add(&mut self, kind: &str, held: &impl HeldEntry, plan: Option<&Plan>) -> bool {
         if self.shown >= MOST_LISTED {
             return false;
@@ -67,13 +66,13 @@ impl ShowQueue<Ioem> for Summary {
 /// The file `held` of hardware queues in debugfs.
 pub(crate) struct List;
 
-impl ShowHwQueues<Ioem> for List {
+impl ShowHctxs<Ioem> for List {
     const NAME: &'static CStr = c"held";
 
     fn show(asked: &Asked<Ioem>, out: &SeqFile) {
         let config = config::lock();
         config.disks().for_each_queue(|queue| {
-            queue.for_each_hw_queue(|hctx| {
+            queue.for_each_hctx(|hctx| {
                 if asked.includes(hctx) {
                     list(hctx.data(), hctx.number(), &config, out);
                 }
@@ -82,8 +81,8 @@ impl ShowHwQueues<Ioem> for List {
     }
 }
 
-/// Writes a line for each request and completion that the hardware queue of this number holds; not
-/// for all, if there are many.
+/// Writes a line for each request and completion that the hardware queue of this number holds, up
+/// to [`MOST_LISTED`], and how many it has left out.
 fn list(state: &HctxData, number: usize, config: &Config, out: &SeqFile) {
     seq_print!(
         out,
@@ -111,12 +110,12 @@ fn list(state: &HctxData, number: usize, config: &Config, out: &SeqFile) {
     }
 }
 
-/// Writes a line for each hardware queue: its number, how many it holds, and when the first and the
-/// last of them may go.
+/// Writes a line for each hardware queue: its number, how many I/Os it holds, and when the first
+/// and the last of these may go.
 fn summarize(queue: &Queue<Ioem>, page: &mut [u8; PAGE_SIZE]) -> usize {
     let mut lines = Lines::new(page);
-    queue.for_each_hw_queue(|hw_queue| {
-        let state = hw_queue.data();
+    queue.for_each_hctx(|hctx| {
+        let state = hctx.data();
         let requests = state.requests();
         let (mut held, of_requests) = (requests.count(), requests.first_and_last_ns());
         drop(requests);
@@ -130,7 +129,7 @@ fn summarize(queue: &Queue<Ioem>, page: &mut [u8; PAGE_SIZE]) -> usize {
         let now_ns = now_ns();
         let in_us = |time_ns: Option<u64>| time_ns.unwrap_or(0).saturating_sub(now_ns) / 1_000;
         let (first, last) = (in_us(first_ns), in_us(last_ns));
-        let number = hw_queue.number();
+        let number = hctx.number();
         lines.add(core::format_args!("{number} {held} {first} {last}"));
     });
     lines.finish()

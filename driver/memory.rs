@@ -1,37 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How much memory held completions may take, and how much they take.
+//! The memory that held completions may take, and the memory that they do take.
 
 use crate::sys::atomic::{AtomicU64, Relaxed};
 
-/// What a hardware queue sets aside at a time, in bytes, so that hardware queues seldom meet at one
-/// word.
+/// How many bytes a hardware queue sets aside at a time, so that hardware queues seldom contend for
+/// `TAKEN`.
 const STEP: u64 = 16 << 10;
 
-/// How many KiB may be taken before anybody has said so: some 300,000 held I/Os.
+/// How many KiB held completions may take by default: enough for some 300,000.
 pub(crate) const DEFAULT_KIB: u32 = 64 << 10;
 
 static MOST: AtomicU64 = AtomicU64::new((DEFAULT_KIB as u64) << 10);
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 
-/// How many KiB may be taken.
+/// How many KiB held completions may take.
 pub(crate) fn most_kib() -> u32 {
     u32::try_from(MOST.load(Relaxed) >> 10).unwrap_or(u32::MAX)
 }
 
-/// Changes how many KiB may be taken. What is taken stays.
+/// Changes how many KiB held completions may take. Completions that are held already stay.
 pub(crate) fn set_most_kib(kib: u32) {
-    // Relaxed: a reader that sees it late is as good as one that came before it.
+    // Relaxed: a reader that sees a change late acts as if it had come before it.
     MOST.store(u64::from(kib) << 10, Relaxed);
 }
 
-/// The part of the memory that one hardware queue has. It grows under the lock of its requests, and
-/// shrinks under that of its completions.
+/// The part of the memory that one hardware queue has. It grows under the lock of the hardware
+/// queue's requests, and shrinks under the lock of its completions.
 ///
 /// # Invariants
 ///
-/// `set_aside` is counted in [`TAKEN`]. What is `used` is more by what the last completion takes,
-/// or by a step for which the holders of both locks met; the next step mends that.
+/// [`TAKEN`] includes `set_aside`. `used` may exceed `set_aside` by the size of the last
+/// completion, or by one step if the holders of both locks have raced; the next step makes up for
+/// it.
 pub(crate) struct Allowance {
     set_aside: AtomicU64,
     used: AtomicU64,
@@ -39,7 +40,7 @@ pub(crate) struct Allowance {
 
 // Relaxed, everywhere: only the numbers count.
 impl Allowance {
-    /// Nothing.
+    /// No memory.
     pub(crate) const fn new() -> Self {
         Self {
             set_aside: AtomicU64::new(0),
@@ -47,7 +48,7 @@ impl Allowance {
         }
     }
 
-    /// Whether there is memory for one more.
+    /// Whether there is memory for one more completion.
     pub(crate) fn has_room(&self) -> bool {
         self.used.load(Relaxed) < self.set_aside.load(Relaxed) || self.set_aside_more()
     }
@@ -58,15 +59,15 @@ impl Allowance {
             TAKEN.fetch_sub(STEP, Relaxed);
             return false;
         }
-        // INVARIANT: It was just counted.
+        // INVARIANT: `TAKEN` has just grown by the step.
         self.set_aside.fetch_add(STEP, Relaxed);
         true
     }
 
     /// Counts the memory of one completion, for which there was room.
     pub(crate) fn take(&self, bytes: usize) {
-        // INVARIANT: The last one may take more than there was, of which the other lock's holder
-        // may just have given some back.
+        // INVARIANT: The completion may take more than was left, and the holder of the other lock
+        // may just have given a step back.
         self.used.fetch_add(bytes as u64, Relaxed);
     }
 
@@ -74,7 +75,7 @@ impl Allowance {
     pub(crate) fn give_back(&self, bytes: usize) {
         self.used.fetch_sub(bytes as u64, Relaxed);
         while self.has_a_step_too_many() {
-            // INVARIANT: This step was not used, and is not counted any more.
+            // INVARIANT: The step was unused, and leaves `TAKEN` and `set_aside`.
             TAKEN.fetch_sub(STEP, Relaxed);
             self.set_aside.fetch_sub(STEP, Relaxed);
         }
@@ -82,7 +83,8 @@ impl Allowance {
 }
 
 impl Allowance {
-    /// One step is kept for the next completion, unless nothing is used.
+    /// Whether a step can go: one unused step stays for the next completion, unless no memory is
+    /// used.
     fn has_a_step_too_many(&self) -> bool {
         let used = self.used.load(Relaxed);
         let keep = if used == 0 { 0 } else { STEP };
@@ -92,7 +94,7 @@ impl Allowance {
 
 impl Drop for Allowance {
     fn drop(&mut self) {
-        // What was set aside for one that then found no memory.
+        // A step may be left that was set aside for a completion that then found no memory.
         TAKEN.fetch_sub(self.set_aside.load(Relaxed), Relaxed);
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Whether the completion of a request is held, or the request in its place.
+//! The choice between holding the completion of a request and holding the request in its place.
 
 use crate::{
     held_entry::{Parking, Request},
@@ -11,16 +11,16 @@ use crate::{
     verdict::Verdict,
 };
 
-/// Has completions held.
+/// A hardware queue that can have completions held.
 pub(crate) trait Park {
     /// Whether the completion of a request can be held.
     fn can_park(&self, request: &Request) -> bool;
 
-    /// Has the completion of a request held that can be.
+    /// Has the completion of a request held. [`Park::can_park`] must be true of the request.
     fn park(&mut self, request: &mut Request, order: &Parking) -> Result<(), NotParked>;
 }
 
-/// Why the completion of a request is not held.
+/// The reason why the completion of a request is not held.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotParked {
     /// There is no memory at once.
@@ -38,8 +38,8 @@ impl NotParked {
     }
 }
 
-/// Has the completion of a request held by the rules that say so. Where that cannot be, they hold
-/// the request; but if there is no memory, it goes.
+/// Has the completion of a request held by the verdict's rules for that. Where it cannot be held,
+/// these rules hold the request instead; but if there is no memory, the request goes unheld.
 pub(crate) fn park_or_hold(
     plan: &Plan,
     request: &mut Request,
@@ -54,7 +54,7 @@ pub(crate) fn park_or_hold(
         && !plan.turns().any_waits_for(rules)
         && plan.admit_at_once(rules, RuleSet::EMPTY, hctx, now_ns())
     {
-        // All that they do is to limit, and there is room: its completion need not be held.
+        // The rules only limit, and their windows have room: the completion need not be held.
         return;
     } else {
         let order = Parking {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What the injections do to the I/O of one disk, worked out when a setting changes and not for
-//! each I/O.
+//! The plan of one disk: the effects of all injections on its I/O, worked out when a setting
+//! changes and not for each I/O.
 
 mod admit;
 mod judge;
@@ -18,28 +18,28 @@ use crate::{
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use kernel::{prelude::*, sync::Arc};
 
-/// More than the greatest number of an operation that a filter can name.
+/// How many operations a plan tells apart; a filter can name none with a greater number.
 const OPERATIONS: usize = 32;
 
-/// The number of the next plan. It orders nothing else.
+/// The number of the next plan. Relaxed: only the numbers count.
 static NEXT_EPOCH: AtomicU64 = AtomicU64::new(1);
 
-/// The rules for one disk. Immutable, but for the state of each rule, and the turns at limits.
+/// The rules for one disk. Only the state of each rule and the turns at limits change.
 ///
 /// # Invariants
 ///
-/// No two rules have the same `bit`, and `places` has the place of each by the number of its bit.
-/// No rule that is not in an entry of `by_operation` matches an operation of that number. `screens`
-/// has one for each of `rules`, in the same order.
+/// No two rules have the same `bit`, and `places` has the place of each rule by the number of its
+/// bit. An entry of `by_operation` has all rules that may match an operation of its number.
+/// `screens` has a screen for each of `rules`, in the same order.
 pub(crate) struct Plan {
     rules: KVec<Rule>,
     /// A few words of each rule, so that rules that do not match cost little.
     screens: KVec<Screen>,
     places: [u8; RuleSet::CAPACITY],
     /// The rules that may match an operation, by its number in `enum req_op`; the last entry is for
-    /// all numbers from there on.
+    /// its own and all greater numbers.
     by_operation: [RuleSet; OPERATIONS],
-    /// Its number among all plans: later ones have greater numbers.
+    /// The plan's number: later plans have greater numbers.
     epoch: u64,
     /// All rules.
     all: RuleSet,
@@ -53,19 +53,19 @@ pub(crate) struct Plan {
     pub(crate) asks_for_pid_namespace: bool,
 }
 
-/// The part of a rule that most I/Os fail at.
+/// The part of a rule that rules out most I/Os.
 struct Screen {
-    /// The rule's.
+    /// The bit of the rule.
     bit: RuleSet,
     bounds: Bounds,
 }
 
 impl Plan {
-    /// The plan that these specs make for a disk whose plan was `old`; `None` if there is no spec.
+    /// Makes the plan of these specs for a disk whose plan was `old`; `None` if there is no spec.
     ///
     /// # Errors
     ///
-    /// ENOSPC if there are too many, and ENOMEM.
+    /// ENOSPC if there are too many specs, and ENOMEM.
     pub(crate) fn new<'a>(
         specs: impl Iterator<Item = RuleSpec<'a>>,
         old: Option<&Self>,
@@ -83,7 +83,7 @@ impl Plan {
         }
     }
 
-    /// The plan of these rules; not inlined, as it takes much of the stack.
+    /// Makes the plan of these rules; not inlined, as it takes much of the stack.
     #[inline(never)]
     fn of(rules: KVec<Rule>, old: Option<&Self>, epoch: u64) -> Result<Arc<Self>> {
         let mut plan = Self {
@@ -100,15 +100,15 @@ impl Plan {
         };
         plan.give_bits(old);
         for rule in &plan.rules {
-            // INVARIANT: They are pushed in the order of the rules.
+            // INVARIANT: The loop pushes them in the order of the rules.
             let (bit, bounds) = (rule.bit, rule.bounds());
             plan.screens.push(Screen { bit, bounds }, GFP_KERNEL)?;
         }
         Ok(Arc::new(plan, GFP_KERNEL)?)
     }
 
-    /// Gives each rule a bit: its old one, so that held requests can keep their sets, or a free
-    /// one.
+    /// Gives each rule a bit: the bit of its injection's old rule, so that held requests can keep
+    /// their sets, or a free bit.
     fn give_bits(&mut self, old: Option<&Self>) {
         let mut used = RuleSet::EMPTY;
         for rule in self.rules.iter_mut() {
@@ -140,8 +140,8 @@ impl Plan {
         self.by_operation[(number as usize).min(OPERATIONS - 1)]
     }
 
-    /// The operations that some rule may be about: a bit for each number. The last one is of all
-    /// numbers from there on.
+    /// The operations that some rule may match: a bit for each number. The last bit is for its own
+    /// and all greater numbers.
     pub(crate) fn operations(&self) -> u32 {
         let concerned = self.by_operation.iter().enumerate();
         concerned.fold(0, |bits, (number, set)| {
@@ -154,13 +154,13 @@ impl Plan {
         self.rules.iter().find(|rule| rule.injection == injection)
     }
 
-    /// The rule of a number that is in the set of a request that this plan has judged.
+    /// The rule whose bit has this number. The number must be in a set of this plan's rules.
     fn rule(&self, number: u32) -> Option<&Rule> {
         let place = self.places.get(number as usize)?;
         self.rules.get(usize::from(*place))
     }
 
-    /// The rule that is all of a set, if it is one.
+    /// The only rule of a set, if the set has one rule.
     #[inline]
     fn sole_rule(&self, set: RuleSet) -> Option<&Rule> {
         set.is_single().then(|| self.rule(set.first())).flatten()
@@ -176,7 +176,7 @@ impl Plan {
         self.rules_of(set).map(|rule| rule.injection)
     }
 
-    /// Whether both do the same to every I/O.
+    /// Whether both plans do the same to every I/O.
     pub(crate) fn same(one: Option<&Self>, other: Option<&Self>) -> bool {
         match (one, other) {
             (None, None) => true,
@@ -192,7 +192,7 @@ impl Plan {
         }
     }
 
-    /// Whether the rules are of this injection, among others.
+    /// Whether the plan has a rule of this injection.
     pub(crate) fn has(&self, injection: InjectionId) -> bool {
         self.rule_of(injection).is_some()
     }
@@ -208,7 +208,7 @@ impl Plan {
         set & self.limiting
     }
 
-    /// When the first of the rules that do something now will have ended.
+    /// When the next rule ends that has not ended yet.
     pub(crate) fn next_end_ns(&self, now_ns: u64) -> u64 {
         let ends = self.rules.iter().map(|rule| rule.lease.end_ns());
         ends.filter(|end_ns| *end_ns > now_ns)
@@ -216,23 +216,23 @@ impl Plan {
             .unwrap_or(u64::MAX)
     }
 
-    /// The rules that have no end, as long as none gets one.
+    /// The rules without an end. The set is right until a rule gets an end.
     pub(crate) fn endless(&self) -> RuleSet {
         self.set_of(|rule| rule.lease.end_ns() == u64::MAX)
     }
 
-    /// Of rules without an end, those that take every I/O and only limit it.
+    /// The rules without an end that take every I/O and only limit it.
     pub(crate) fn limit_all(&self, endless: RuleSet) -> RuleSet {
         let all = self.set_of(|rule| rule.takes_all() && rule.holds_requests());
         (endless & self.limiting & all) - self.delaying
     }
 
-    /// Whether these are all of the rules.
+    /// Whether a set has all rules.
     pub(crate) fn is_all(&self, set: RuleSet) -> bool {
         set == self.all
     }
 
-    /// The rules that do something at this time.
+    /// The rules that have not ended at this time.
     fn active(&self, now_ns: u64) -> RuleSet {
         self.set_of(|rule| rule.lease.is_open(now_ns))
     }
@@ -242,7 +242,7 @@ impl Plan {
         rules.fold(RuleSet::EMPTY, |set, rule| set | rule.bit)
     }
 
-    /// Its number among all plans.
+    /// The plan's number.
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch
     }
@@ -265,7 +265,7 @@ impl Plan {
         }
     }
 
-    /// Counts an entry that these rules held, and that goes `added_ns` after its arrival.
+    /// Counts an entry that these rules have held, and that goes `added_ns` after its arrival.
     #[inline]
     pub(crate) fn count_left(&self, set: RuleSet, hctx: usize, added_ns: u64, early: bool) {
         for rule in self.rules_of(set) {
@@ -276,16 +276,17 @@ impl Plan {
         }
     }
 
-    /// Whether an entry that this plan holds, and that goes now whatever its limits say, goes
-    /// before its time. One that waits for limits may have waited for more than its delay; one that
-    /// has only asked limits until now has not waited.
+    /// Whether an entry that goes now without asking its limits goes before its time.
+    ///
+    /// An entry that waits for limits is early even after its delay, since they have not admitted
+    /// it. It is not early if it was ready until now, and so has not waited.
     pub(crate) fn is_early<E: HeldEntry>(&self, entry: &E, now_ns: u64) -> bool {
         let is_limited = !self.limits_of(entry.rules()).is_empty();
         entry.due_ns() > now_ns || (is_limited && entry.arrival_ns() < now_ns)
     }
 
-    /// Counts a request that these rules might have held, and that went at once; the rules in
-    /// `uncounted` have not counted that it matches.
+    /// Counts a request that these rules might have held, and that goes at once. The rules in
+    /// `uncounted` have not counted yet that it matches.
     #[inline]
     pub(crate) fn count_at_once(&self, set: RuleSet, uncounted: RuleSet, hctx: usize) {
         for rule in self.rules.iter().filter(|rule| set.contains(rule.bit)) {

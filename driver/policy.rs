@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The rules of Chaos Driver, without the kernel: what settings mean, and what they do to one I/O.
+//! The rules of Chaos Driver without the kernel: the meaning of settings, and their effect on one
+//! I/O.
 //!
-//! Nothing here allocates, locks, reads a clock or panics: callers bring time and memory, so that
-//! the very same files are compiled into the module and tested on the host. All arithmetic
-//! saturates, since the kernel may be built to panic on overflow.
+//! No code here allocates, locks, reads a clock or panics. Callers bring time and memory, so that
+//! the module and the host's tests compile the very same files. All arithmetic saturates, since a
+//! kernel may be built to panic on overflow.
 
 pub mod attributes;
 pub mod bounds;

@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What submitters and the timer were told about the entries of a hardware queue, and whether that
-//! is still so.
+//! The last published state of a hardware queue's entries, which submitters and the timer go by,
+//! and whether it is still right.
 
 use crate::waiting::NEVER;
 
-/// The state of held entries as it was last published.
+/// The last published state of waiting entries.
 pub(crate) struct Published {
     state: State,
-    /// When the first waiting entry might go then; [`NEVER`] if none waited.
+    /// When the first waiting entry may go by that state; [`NEVER`] if none waited.
     next_ns: u64,
 }
 
-/// The last three were so when they were published, and are so still.
+/// The state of waiting entries; all but `Stale` are still right.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
-    /// It has changed, or nothing was published yet.
+    /// The entries have changed since, or no state was published yet.
     Stale,
     /// Entries wait.
     Held,
     /// No entry waits.
     Quiet,
-    /// No entry waits, all that the plan does to any is to have it ask limits, and no limit queue
-    /// is known to be closed.
+    /// No entry waits, the plan only has each entry ask limits, and no limit queue is known to be
+    /// closed.
     Asking,
 }
 
 impl Published {
-    /// Nothing was published yet.
+    /// No state was published yet.
     pub(crate) const fn new() -> Self {
         Self {
             state: State::Stale,
@@ -35,24 +35,24 @@ impl Published {
         }
     }
 
-    /// Remembers what was just published.
+    /// Remembers the state that the caller publishes.
     pub(crate) fn renew(&mut self, state: State, next_ns: u64) {
         *self = Self { state, next_ns };
     }
 
-    /// The published state is not so any more.
+    /// Remembers that the published state is not right any more.
     #[inline]
     pub(crate) fn outdate(&mut self) {
         self.state = State::Stale;
     }
 
-    /// The state, if that is still so.
+    /// The published state, or [`State::Stale`].
     #[inline]
     pub(crate) fn state(&self) -> State {
         self.state
     }
 
-    /// When the first waiting entry may go, if that is still so.
+    /// When the first waiting entry may go, if the state is not stale.
     #[inline]
     pub(crate) fn next_ns(&self) -> Option<u64> {
         (self.state != State::Stale).then_some(self.next_ns)

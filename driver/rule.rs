@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What one injection does to the I/O of one disk.
+//! A rule of a plan: the effect of one injection on the I/O of one disk.
 
 use crate::{
     admission::Closed,
@@ -28,19 +28,19 @@ use crate::{
 };
 use kernel::{prelude::*, sync::Arc};
 
-/// Turns a sequence's seed into that of the sampler's draws.
+/// Turns the seed of delays into the seed of the sampler's draws.
 const SAMPLER_SEED: u64 = 0xa076_1d64_78bd_642f;
 
-/// What one injection does to the I/O of one disk.
+/// The effect of one injection on the I/O of one disk.
 pub(crate) struct Rule {
     pub(crate) injection: InjectionId,
     /// The set of this rule alone, by which requests remember that it holds them.
     pub(crate) bit: RuleSet,
-    /// The first of the plans that have had a rule of this injection without a break.
+    /// The number of the first plan since which all plans have had a rule of this injection.
     pub(crate) known_since: u64,
-    /// The first of these plans whose rule has chosen the same I/O.
+    /// The number of the first plan since which the rule has chosen the same I/O.
     pub(crate) choice_since: u64,
-    /// The first of these plans whose rule has delayed it in the same way.
+    /// The number of the first plan since which it has also delayed that I/O in the same way.
     pub(crate) delay_since: u64,
     filter: Filter,
     sampler: Sampler,
@@ -52,7 +52,7 @@ pub(crate) struct Rule {
     pub(crate) stats: Arc<Stats>,
 }
 
-/// What a rule is made of, besides what it takes over from the same injection's rule before.
+/// The specification of a rule, which also takes over state from the same injection's rule before.
 pub(crate) struct RuleSpec<'a> {
     pub(crate) injection: InjectionId,
     pub(crate) filter: Filter,
@@ -62,20 +62,20 @@ pub(crate) struct RuleSpec<'a> {
     pub(crate) limit: Option<Limit>,
     /// Where the sequence of draws begins.
     pub(crate) seed: Option<u64>,
-    /// Sequences with different ones have nothing to do with each other.
+    /// The number of the sequence, which grows when the sequence has to begin again.
     pub(crate) sequence: u64,
     pub(crate) lease: &'a Arc<Lease>,
     pub(crate) stats: &'a Arc<Stats>,
 }
 
-/// The state of a rule from one I/O to the next. All hardware queues of the disk share it, without
-/// a lock.
+/// The state that a rule keeps from one I/O to the next. All hardware queues of the disk share it,
+/// without a lock.
 struct State {
     /// As in [`RuleSpec`].
     sequence: u64,
     /// Counter of the random numbers for delays.
     draws: AtomicU64,
-    /// The random number of the last delay, which a correlated one may repeat.
+    /// The random number of the last delay, which a correlated delay may repeat.
     last: AtomicU64,
     /// Counter of the random numbers for the sampler.
     sampler_draws: AtomicU64,
@@ -86,8 +86,8 @@ struct State {
 }
 
 impl Rule {
-    /// Adds the rule of a spec for the plan of this number; `before` is the same injection's rule
-    /// in the plan before. Not inlined, as it takes much of the stack.
+    /// Adds the rule of a spec to `rules` for the plan of this number; `before` is the same
+    /// injection's rule in the plan before. Not inlined, as it takes much of the stack.
     ///
     /// # Errors
     ///
@@ -127,7 +127,7 @@ impl Rule {
         Ok(rules.push(rule, GFP_KERNEL)?)
     }
 
-    /// The state, unless its count is one of other windows, or its sequence another one.
+    /// The state, unless the spec has other windows or another sequence.
     fn state_to_keep(&self, spec: &RuleSpec<'_>) -> Option<Arc<State>> {
         let keeps = match (&self.limit, &spec.limit) {
             (_, None) => true,
@@ -137,13 +137,13 @@ impl Rule {
         (keeps && self.state.sequence == spec.sequence).then(|| self.state.clone())
     }
 
-    /// The number of the bit.
+    /// The number of the rule's bit.
     pub(crate) fn number(&self) -> usize {
-        // Below that in any case, since some bit is set; this tells the compiler.
+        // Some bit is set, so the number is below `CAPACITY` anyway; the modulo tells the compiler.
         self.bit.first() as usize % RuleSet::CAPACITY
     }
 
-    /// Whether both do the same to every I/O.
+    /// Whether both rules do the same to every I/O.
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.same_choice(other)
             && self.way == other.way
@@ -153,7 +153,7 @@ impl Rule {
             && Arc::ptr_eq(&self.stats, &other.stats)
     }
 
-    /// Whether both are of the same injection and choose the same requests.
+    /// Whether both rules belong to the same injection and choose the same I/O.
     pub(crate) fn same_choice(&self, other: &Self) -> bool {
         self.injection == other.injection
             && self.filter == other.filter
@@ -170,7 +170,7 @@ impl Rule {
         }
     }
 
-    /// Whether it is about every I/O, but for the few that none can hold.
+    /// Whether it takes every I/O, except for the few that no rule can hold.
     pub(crate) fn takes_all(&self) -> bool {
         self.filter.matches_all() && !self.chooses_among_matching()
     }
@@ -184,24 +184,24 @@ impl Rule {
         self.filter.pid_namespace != 0
     }
 
-    /// Whether a request may match whose operation has this number in `enum req_op`.
+    /// Whether a request with the operation of this number in `enum req_op` may match.
     pub(crate) fn may_match(&self, operation: u32) -> bool {
         self.filter.operations.may_match(operation)
     }
 
-    /// What bounds the I/O that this rule is about.
+    /// The bounds of the I/O that may match.
     pub(crate) fn bounds(&self) -> Bounds {
         self.filter.bounds()
     }
 
-    /// Whether this rule is about the I/O.
+    /// Whether the I/O matches.
     #[inline]
     pub(crate) fn matches(&self, io: &impl Io) -> bool {
         self.filter.matches(io)
     }
 
-    /// Adds this rule to the verdict on a request that arrives now. It is counted for a hardware
-    /// queue, if one is given.
+    /// Adds this rule to the verdict on a request that arrives now. `hctx` is the hardware queue
+    /// that counts the request, if it is to be counted.
     #[inline]
     pub(crate) fn add_to(
         &self,
@@ -225,8 +225,9 @@ impl Rule {
         *sum_ns = sum_ns.saturating_add(delay_ns);
     }
 
-    /// For how long this holds an I/O that matches it; `None` if it does not. It may be for no
-    /// time, until a limit has been asked. It is counted for a hardware queue, if one is given.
+    /// For how long this rule delays an I/O that matches; `None` if it does not hold the I/O. The
+    /// delay may be 0 if there is a limit to ask. `hctx` is the hardware queue that counts the I/O,
+    /// if it is to be counted.
     pub(crate) fn judge(&self, clock: &mut Clock, hctx: Option<usize>) -> Option<u64> {
         if !self.lease.is_open_by(clock) {
             return None;
@@ -264,7 +265,7 @@ impl Rule {
         self.lease.take_one()
     }
 
-    /// Draws the delay; `None` if that and the lack of a limit let the request go at once.
+    /// Draws the delay; `None` if it is 0 and there is no limit, so that the I/O goes at once.
     #[inline]
     pub(crate) fn hold_for(&self) -> Option<u64> {
         let delay_ns = self.delay.as_ref().map_or(0, |delay| self.draw(delay));
@@ -285,12 +286,11 @@ impl Rule {
         delay.at(self.state.last.load(Relaxed))
     }
 
-    /// Until when the limit refuses an I/O before which so many others wait, since it is not its
-    /// turn.
+    /// Until when the limit refuses an I/O because `before` I/Os have their turns before it.
     ///
-    /// In the first half of a window, an I/O has its turn if fewer wait before it than the window
-    /// has room for. In the second half every I/O has, or room that a late hardware queue has left
-    /// would be lost.
+    /// In the first half of a window, an I/O has its turn if fewer I/Os wait before it than the
+    /// window has room for. In the second half every I/O has its turn, or the window would end with
+    /// room that an idle hardware queue has not used.
     pub(crate) fn refuses_turn(&self, before: u32, now_ns: u64) -> Option<Closed> {
         let limit = self.limit.as_ref()?;
         let middle_ns = limit.middle_ns(now_ns);
@@ -301,7 +301,7 @@ impl Rule {
         }
     }
 
-    /// Until when the limit refuses an I/O, if it would now.
+    /// Until when the limit refuses an I/O, if it would refuse one now.
     pub(crate) fn refuses(&self, now_ns: &mut u64) -> Option<Closed> {
         let limit = self.limit.as_ref()?;
         let asked = limit.ask(&self.state.window, now_ns, clock::now_ns);
@@ -334,7 +334,7 @@ impl Rule {
         }
     }
 
-    /// Has the limit count one I/O, if it admits it. Without a limit nothing is counted.
+    /// Has the limit count one I/O, if it admits it. Without a limit, this admits it uncounted.
     #[inline]
     pub(crate) fn charge(&self, now_ns: &mut u64) -> Result<Charge, Refused> {
         match &self.limit {
@@ -343,7 +343,7 @@ impl Rule {
         }
     }
 
-    /// That this rule's limit admits nothing before a time.
+    /// The report that this rule's limit admits nothing before a time.
     #[inline]
     pub(crate) fn closed(&self, until_ns: u64) -> Closed {
         Closed {
@@ -377,7 +377,7 @@ impl State {
     fn new(spec: &RuleSpec<'_>, before: Option<&Rule>) -> Result<Arc<Self>> {
         let window = spec.limit.as_ref();
         let window = window.map_or(0, |limit| {
-            // What the present window has let through counts, whatever else is new.
+            // The new state goes on with the present window, if the limit keeps its windows.
             let old = before.filter(|before| {
                 let old = before.limit.as_ref();
                 old.is_some_and(|old| old.same_windows(limit))
@@ -391,7 +391,7 @@ impl State {
         let state = Self {
             sequence: spec.sequence,
             draws: AtomicU64::new(seed),
-            // Drawn by the first I/O, if that repeats.
+            // The number that the first I/O repeats, if it repeats one.
             last: AtomicU64::new(Draw::at(seed.wrapping_sub(STEP)).value()),
             sampler_draws: AtomicU64::new(seed ^ SAMPLER_SEED),
             matched: AtomicU64::new(0),

@@ -4,8 +4,8 @@
 
 use core::ops::{BitAnd, BitOr, BitOrAssign, Sub};
 
-/// Rules of one plan, a bit for each. A request keeps its set from plan to plan, as a rule keeps
-/// its bit.
+/// A set of rules of one plan, with a bit for each. A request keeps its set from plan to plan,
+/// since a rule keeps its bit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct RuleSet(u64);
@@ -17,37 +17,37 @@ impl RuleSet {
     /// How many rules a set can have.
     pub(crate) const CAPACITY: usize = u64::BITS as usize;
 
-    /// The set of this word, as in [`RuleSet::bits`].
+    /// The set of a word from [`RuleSet::bits`].
     #[inline]
     pub(crate) const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
-    /// The word, for places that keep no other types.
+    /// The set as a word, for places that only keep words.
     #[inline]
     pub(crate) const fn bits(self) -> u64 {
         self.0
     }
 
-    /// Whether no rule is in it.
+    /// Whether it has no rule.
     #[inline]
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether exactly one rule is in it.
+    /// Whether it has exactly one rule.
     #[inline]
     pub(crate) const fn is_single(self) -> bool {
         self.0.is_power_of_two()
     }
 
-    /// Whether a rule is in it, which is given as the set of that rule alone.
+    /// Whether it has a rule, given as the set of that rule alone.
     #[inline]
     pub(crate) const fn contains(self, rule: Self) -> bool {
         self.0 & rule.0 != 0
     }
 
-    /// This set if `condition` holds, else none.
+    /// This set if `condition` holds, else the empty set.
     #[inline]
     pub(crate) const fn when(self, condition: bool) -> Self {
         if condition {
@@ -57,13 +57,13 @@ impl RuleSet {
         }
     }
 
-    /// The number of the first rule, from 0; [`RuleSet::CAPACITY`] if there is none.
+    /// The number of the first rule, from 0 on; [`RuleSet::CAPACITY`] if the set is empty.
     #[inline]
     pub(crate) const fn first(self) -> u32 {
         self.0.trailing_zeros()
     }
 
-    /// The numbers of the rules, from 0.
+    /// The numbers of the rules, from 0 on.
     #[inline]
     pub(crate) fn iter(self) -> impl Iterator<Item = u32> {
         let mut rest = self.0;
@@ -76,7 +76,7 @@ impl RuleSet {
         })
     }
 
-    /// The set of one rule that is not in this set; empty if this has all.
+    /// The set of one rule that is not in this set; empty if this set has all rules.
     pub(crate) fn unused(self) -> Self {
         Self(1u64.checked_shl(self.0.trailing_ones()).unwrap_or(0))
     }

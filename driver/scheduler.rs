@@ -3,9 +3,9 @@
 //! The I/O scheduler `ioem`: a first-in, first-out queue in which injections hold requests back, or
 //! their completions.
 //!
-//! State is per hardware queue, in two locks of which nobody has both: requests are under one that
-//! no interrupt takes, as their timer only queues work, and completions under one that an interrupt
-//! only tries. `has_work` reads two words.
+//! State is per hardware queue, under two locks, and no task holds both at once. Requests are under
+//! a lock that no interrupt takes, as their timer only queues work. Completions are under a lock
+//! that an interrupt only tries to take. `has_work` takes no lock, and reads two words.
 
 use crate::{
     completions::Completions,
@@ -38,31 +38,31 @@ use kernel::{
     },
 };
 
-/// What the scheduler knows of one hardware queue.
+/// The scheduler's data for one hardware queue.
 #[pin_data]
 pub(crate) struct HctxData {
     #[pin]
     requests: SpinLock<Requests>,
     #[pin]
     pub(crate) completions: Completions,
-    /// When the first of the requests may go, for who may not lock: a copy of [`Held::next_ns`].
-    /// Written under the lock.
+    /// When the first request may go, for readers that must not lock: a copy of [`Held::next_ns`].
+    /// Written under the lock of `requests`.
     next_ns: AtomicU64,
-    /// The operations that some rule of the plan may be about, as [`Plan::operations`]. Written
-    /// under the lock.
+    /// The operations that some rule of the plan may match, as [`Plan::operations`]. Written under
+    /// the lock of `requests`.
     operations: AtomicU32,
-    /// Whether the plan asks for PID namespaces. Written under the lock.
+    /// Whether the plan asks for PID namespaces. Written under the lock of `requests`.
     asks_for_pid_namespace: AtomicBool,
 }
 
-/// The requests of a hardware queue, as its lock has them.
+/// The data under a hardware queue's lock of its requests.
 struct Requests {
     held: Held<Request>,
-    /// When the timer was last asked to run the queue.
+    /// The time at which the timer was last set to run the queue.
     alarm_ns: u64,
 }
 
-/// Has completions of a hardware queue's requests held.
+/// Has completions held of requests of this hardware queue.
 struct Parker<'a>(&'a Hctx<Ioem>);
 
 impl Park for Parker<'_> {
@@ -82,47 +82,45 @@ impl Park for Parker<'_> {
 }
 
 impl Requests {
-    /// Makes known when the next request may go. Everything that changes which requests are held
-    /// ends with this.
+    /// Publishes when the next request may go. To call after each change of the held requests.
     ///
-    /// `runs` tells that the hardware queue is run after this anyway, so that what may go already
-    /// needs no timer.
+    /// `runs` says that the hardware queue runs after this anyway, so that a request that may go
+    /// already needs no timer.
     #[inline]
-    fn publish(&mut self, hw_queue: &Hctx<Ioem>, runs: bool) {
+    fn publish(&mut self, hctx: &Hctx<Ioem>, runs: bool) {
         match self.held.published_next_ns() {
-            // Of what is held, the timer and others know.
+            // The state of the waiting requests is published already, and the timer is set.
             Some(next_ns) if next_ns == 0 || next_ns == NEVER || next_ns == self.alarm_ns => {
-                publish_next(hw_queue, next_ns);
+                publish_next(hctx, next_ns);
             }
-            _ => self.publish_all(hw_queue, runs),
+            _ => self.publish_all(hctx, runs),
         }
     }
 
-    /// The same after a change of what is followed, too.
-    fn publish_all(&mut self, hw_queue: &Hctx<Ioem>, runs: bool) {
+    /// [`Requests::publish`] after a change of the waiting requests.
+    fn publish_all(&mut self, hctx: &Hctx<Ioem>, runs: bool) {
         let next_ns = self.held.next_ns();
-        // Relaxed: who runs the queue after an insertion does so in the same task, and
+        // Relaxed: the task that inserts a request also runs the queue after it, and
         // `blk_mq_run_hw_queue` looks again under `queue_lock`, which orders it with all other
         // runs.
-        publish_next(hw_queue, next_ns);
+        publish_next(hctx, next_ns);
         self.held.set_published();
         let is_new = next_ns != 0 && next_ns != NEVER && next_ns != self.alarm_ns;
         if is_new && (!runs || next_ns > now_ns()) {
             self.alarm_ns = next_ns;
-            hw_queue.wake_at(next_ns);
+            hctx.wake_at(next_ns);
         }
     }
 
-    /// [`Requests::publish`] when no request is held, and none was: then no time is waited for.
+    /// [`Requests::publish`] when no request waits, and none did: then the timer has nothing to do.
     #[inline]
-    fn publish_ready(&self, hw_queue: &Hctx<Ioem>) {
-        publish_next(hw_queue, if self.held.has_ready() { 0 } else { NEVER });
+    fn publish_ready(&self, hctx: &Hctx<Ioem>) {
+        publish_next(hctx, if self.held.has_ready() { 0 } else { NEVER });
     }
 
-    /// The next request that may go, or any if the queue has to drain, by the rules that are
-    /// followed.
-    fn pop(&mut self, hw_queue: &Hctx<Ioem>) -> Option<Request> {
-        if hw_queue.must_drain() {
+    /// The next request that may go, or any request if the queue has to drain.
+    fn pop(&mut self, hctx: &Hctx<Ioem>) -> Option<Request> {
+        if hctx.must_drain() {
             self.held.pop_any()
         } else {
             self.held.pop()
@@ -130,13 +128,13 @@ impl Requests {
     }
 }
 
-/// Makes known when the next request may go.
+/// Publishes when the next request may go.
 #[inline]
-fn publish_next(hw_queue: &Hctx<Ioem>, next_ns: u64) {
-    hw_queue.data().next_ns.store(next_ns, Relaxed);
+fn publish_next(hctx: &Hctx<Ioem>, next_ns: u64) {
+    hctx.data().next_ns.store(next_ns, Relaxed);
 }
 
-/// The requests, as somebody looks at them.
+/// The locked requests, for a look at them.
 struct Looked<'a>(Guard<'a, Requests, SpinLockBackend>);
 
 impl Deref for Looked<'_> {
@@ -148,16 +146,17 @@ impl Deref for Looked<'_> {
 }
 
 impl HctxData {
-    /// Locks the requests, to look at those that are held.
+    /// Locks the requests, for a look at them.
     pub(crate) fn requests(&self) -> impl Deref<Target = Held<Request>> + '_ {
         Looked(self.requests.lock())
     }
 
-    /// Follows another plan, and judges all that is held again.
-    pub(crate) fn follow(hw_queue: &Hctx<Ioem>, plan: Option<Arc<Plan>>) {
-        let state = hw_queue.data();
-        // Completions first: of those that are held from now on, they must know the plan.
-        let completions = state.completions.follow(hw_queue, plan.clone());
+    /// Follows another plan, and judges all held requests and completions again.
+    pub(crate) fn follow(hctx: &Hctx<Ioem>, plan: Option<Arc<Plan>>) {
+        let state = hctx.data();
+        // Completions come first: a completion that the new plan parks must meet that plan when it
+        // arrives.
+        let completions = state.completions.follow(hctx, plan.clone());
         let mut requests = state.requests.lock();
         let asks = plan
             .as_ref()
@@ -166,24 +165,24 @@ impl HctxData {
         let operations = plan.as_ref().map_or(0, |plan| plan.operations());
         state.operations.store(operations, Relaxed);
         let old = requests.held.follow(plan);
-        requests.held.park_waiting(&mut Parker(hw_queue));
-        requests.publish_all(hw_queue, true);
+        requests.held.park_waiting(&mut Parker(hctx));
+        requests.publish_all(hctx, true);
         drop(requests);
-        // They may be the last references: memory is freed better without the lock.
+        // These may be the last references to a plan, and freeing it takes too long for a lock.
         drop((old, completions));
-        hw_queue.run();
+        hctx.run();
     }
 
-    /// Judges all that is held again by the plan that is followed, after one of its rules has ended
-    /// or got another end.
-    pub(crate) fn judge_again(hw_queue: &Hctx<Ioem>) {
-        let state = hw_queue.data();
-        state.completions.judge_again(hw_queue);
+    /// Judges all held requests and completions again by the same plan, after one of its rules has
+    /// ended or its end has changed.
+    pub(crate) fn judge_again(hctx: &Hctx<Ioem>) {
+        let state = hctx.data();
+        state.completions.judge_again(hctx);
         let mut requests = state.requests.lock();
         requests.held.judge_again(now_ns());
-        requests.publish_all(hw_queue, true);
+        requests.publish_all(hctx, true);
         drop(requests);
-        hw_queue.run();
+        hctx.run();
     }
 }
 
@@ -197,10 +196,10 @@ impl Elevator for Ioem {
     type RequestData = RequestData;
     type CompletionData = CompletionData;
 
-    fn new_hw_queue() -> impl PinInit<HctxData, Error> {
+    fn new_hctx() -> impl PinInit<HctxData, Error> {
         try_pin_init!(HctxData {
             requests <- new_spinlock!(
-                // Made where it stays: it is large for a stack.
+                // Initialized in place: it is large for a stack.
                 init!(Requests {
                     held: Held::new(),
                     alarm_ns: 0,
@@ -218,16 +217,16 @@ impl Elevator for Ioem {
         config::lock().attach(queue)
     }
 
-    fn start_hw_queue(queue: &Queue<Self>, hw_queue: &Hctx<Self>) {
-        let (state, number) = (hw_queue.data(), hw_queue.number());
+    fn start_hctx(queue: &Queue<Self>, hctx: &Hctx<Self>) {
+        let (state, number) = (hctx.data(), hctx.number());
         state.requests.lock().held.set_hctx(number);
         state.completions.lock().set_hctx(number);
         let config = config::lock();
-        HctxData::follow(hw_queue, config.plan_of(queue));
+        HctxData::follow(hctx, config.plan_of(queue));
     }
 
-    fn stop_hw_queue(hw_queue: &Hctx<Self>) {
-        hw_queue.data().completions.stop(hw_queue);
+    fn stop_hctx(hctx: &Hctx<Self>) {
+        hctx.data().completions.stop(hctx);
     }
 
     fn stop_queue(queue: &Queue<Self>) {
@@ -235,23 +234,23 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn bio_merge(hw_queue: &Hctx<Self>, bio: Bio<'_>) -> bool {
-        let state = hw_queue.data();
-        // Relaxed: who sees a change late merges less. Mostly nothing waits, which has to cost
-        // nothing.
+    fn bio_merge(hctx: &Hctx<Self>, bio: Bio<'_>) -> bool {
+        let state = hctx.data();
+        // Relaxed: a submitter that sees a change late merges less. Mostly no request is ready, and
+        // then this must cost next to nothing.
         state.next_ns.load(Relaxed) == 0 && state.requests.lock().held.merge(bio)
     }
 
     #[inline]
-    fn prepare_request(hw_queue: &Hctx<Self>, flags: OpFlags) -> Prepared<RequestData> {
-        let state = hw_queue.data();
+    fn prepare_request(hctx: &Hctx<Self>, flags: OpFlags) -> Prepared<RequestData> {
+        let state = hctx.data();
         let mut prepared = Prepared::default();
-        // Relaxed: a submitter that sees a change late is as good as one that came before.
+        // Relaxed: a submitter that sees a change late acts as if it had come before it.
         if state.asks_for_pid_namespace.load(Relaxed) {
             prepared.data = RequestData::of_submitter(current_pid_namespace_id());
         }
-        // Relaxed: as above. While requests wait for the disk, the request comes behind them, and
-        // may become part of one.
+        // Relaxed: as above. While requests are ready (`next_ns` is 0), the new one does not bypass
+        // them: it comes behind them, and may take bios that would else be requests of their own.
         let concerned = state
             .operations
             .load(Relaxed)
@@ -270,65 +269,66 @@ impl Elevator for Ioem {
     }
 
     #[inline]
-    fn insert_requests(hw_queue: &Hctx<Self>, requests: Fifo<Request>) {
-        let mut held = hw_queue.data().requests.lock();
-        held.held.insert(requests, &mut Parker(hw_queue));
+    fn insert_requests(hctx: &Hctx<Self>, requests: Fifo<Request>) {
+        let mut held = hctx.data().requests.lock();
+        held.held.insert(requests, &mut Parker(hctx));
         if held.held.plan().is_none() || held.held.is_quiet() {
-            held.publish_ready(hw_queue);
+            held.publish_ready(hctx);
         } else {
-            held.publish(hw_queue, true);
+            held.publish(hctx, true);
         }
     }
 
     #[inline]
-    fn dispatch_request(hw_queue: &Hctx<Self>) -> Option<Request> {
-        let mut requests = hw_queue.data().requests.lock();
+    fn dispatch_request(hctx: &Hctx<Self>) -> Option<Request> {
+        let mut requests = hctx.data().requests.lock();
         let request = match requests.held.pop_quickly() {
             Next::Entry(request) => Some(request),
             Next::Nothing => None,
-            Next::Unknown => return dispatch_held(hw_queue, requests),
+            Next::Unknown => return dispatch_held(hctx, requests),
         };
-        requests.publish_ready(hw_queue);
+        requests.publish_ready(hctx);
         request
     }
 
     #[inline]
-    fn has_work(hw_queue: &Hctx<Self>) -> bool {
-        let state = hw_queue.data();
+    fn has_work(hctx: &Hctx<Self>) -> bool {
+        let state = hctx.data();
         match state.next_ns.load(Relaxed) {
             0 => true,
             NEVER if !state.completions.any_waits() => false,
-            next_ns => is_due(hw_queue, next_ns),
+            next_ns => is_due(hctx, next_ns),
         }
     }
 
-    fn release(hw_queue: &Hctx<Self>, in_interrupt: bool) {
-        hw_queue.data().completions.release(hw_queue, in_interrupt);
+    fn release(hctx: &Hctx<Self>, in_interrupt: bool) {
+        hctx.data().completions.release(hctx, in_interrupt);
     }
 }
 
-/// Whether what is held until this time may go; not inlined, so that it costs nothing where nothing
-/// is.
+/// Whether requests that wait until this time may go; not inlined, so that it costs nothing where
+/// no request waits.
 #[inline(never)]
-fn is_due(hw_queue: &Hctx<Ioem>, next_ns: u64) -> bool {
-    if hw_queue.is_freezing() && hw_queue.data().completions.any_waits() {
+fn is_due(hctx: &Hctx<Ioem>, next_ns: u64) -> bool {
+    if hctx.is_freezing() && hctx.data().completions.any_waits() {
         // All completions go.
-        hw_queue.kick();
+        hctx.kick();
     }
-    next_ns != NEVER && (next_ns <= now_ns() || hw_queue.must_drain())
+    next_ns != NEVER && (next_ns <= now_ns() || hctx.must_drain())
 }
 
-/// The next request where something is held or asks limits; not inlined, so that it costs nothing
-/// where nothing is.
+/// The next request, where requests wait or have limits to ask; not inlined, so that it costs
+/// nothing elsewhere.
 #[inline(never)]
 fn dispatch_held(
-    hw_queue: &Hctx<Ioem>,
+    hctx: &Hctx<Ioem>,
     mut requests: Guard<'_, Requests, SpinLockBackend>,
 ) -> Option<Request> {
-    let request = requests.pop(hw_queue);
-    // After a request, the block layer asks for the next. After none, it would wait for 3 ms, also
-    // if the next request became due since the clock was read.
-    requests.publish(hw_queue, request.is_some());
+    let request = requests.pop(hctx);
+    // If this returns a request, the block layer asks for the next one. If it returns none, the
+    // block layer waits for 3 ms, even if a request has become due since the clock was read; so
+    // then the timer has to run the queue.
+    requests.publish(hctx, request.is_some());
     request
 }
 
@@ -338,7 +338,7 @@ impl Sleeper for Ioem {
     }
 }
 
-/// A disk, as filters see it.
+/// A disk in the form that filters take.
 pub(crate) fn as_disk(info: &DiskInfo) -> Disk<'_> {
     Disk {
         name: info.name(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What an injection did to the I/O of one disk, counted.
+//! The counters of an injection on one disk.
 
 use crate::{
     policy::histogram::{step, STEPS},
@@ -12,43 +12,45 @@ use core::{
 };
 use kernel::{prelude::*, sync::Arc};
 
-/// What is counted.
+/// The things that are counted.
 #[derive(Clone, Copy)]
 pub(crate) enum Count {
-    /// The filters matched.
+    /// I/Os that the filter matched.
     Matched,
-    /// A delay was drawn.
+    /// I/Os for which a delay was drawn.
     Delayed,
-    /// Had to wait for the limit.
+    /// I/Os that had to wait for the limit.
     Limited,
-    /// Is or was held.
+    /// I/Os that are or were held.
     Entered,
-    /// Is held no more.
+    /// I/Os that are not held any more.
     Left,
-    /// Was let go before its time.
+    /// I/Os that went before their time.
     Early,
-    /// Its completion was not held, since there was no memory at once.
+    /// I/Os that went unheld, since there was no memory at once to hold the completion.
     NoMemory,
-    /// Its request was held and not its completion, since held completions have all the memory that
-    /// they may take.
+    /// I/Os whose request was held instead of the completion, since held completions had all the
+    /// memory that they may take.
     OverMemory,
 }
 
 /// How many [`Count`]s there are.
 const COUNTS: usize = 8;
 
-/// Counters of one injection on one disk, for each hardware queue its own.
+/// The counters of one injection on one disk, separate for each hardware queue.
 pub(crate) struct Stats {
-    /// Not one block of pages: with many hardware queues, there may be none that is large enough.
+    /// A `KVVec`, since with many hardware queues the kernel may have no block of pages that is
+    /// large enough.
     per_hctx: KVVec<PerHctx>,
 }
 
-/// Counters of one hardware queue. Only the holder of this queue's lock writes, so that no addition
-/// is lost; on cache lines of their own, so that no other hardware queue waits for them.
+/// The counters of one hardware queue. Only the holder of the hardware queue's lock writes them, so
+/// that no addition is lost. They have cache lines of their own, so that no other hardware queue
+/// waits for them.
 #[repr(align(64))]
 struct PerHctx {
-    /// I/Os that went at once and were not counted as matched before: all that is counted where a
-    /// rule for all I/O only limits.
+    /// I/Os that went at once and were not counted as matched before. A rule that takes all I/O and
+    /// only limits it mostly counts nothing else.
     at_once: AtomicU64,
     counts: [AtomicU64; COUNTS],
     added: [AtomicU64; STEPS],
@@ -77,7 +79,7 @@ impl Stats {
         Ok(Arc::new(Self { per_hctx }, GFP_KERNEL)?)
     }
 
-    /// Counts one I/O of the hardware queue of this number, whose lock is held.
+    /// Counts one I/O of the hardware queue of this number, whose lock the caller holds.
     #[inline]
     pub(crate) fn count(&self, hctx: usize, what: Count) {
         if let Some(counters) = self.per_hctx.get(hctx) {
@@ -85,7 +87,7 @@ impl Stats {
         }
     }
 
-    /// Counts one I/O that is held no more, `added_ns` after its arrival.
+    /// Counts one I/O that stops being held, `added_ns` after its arrival.
     #[inline]
     pub(crate) fn count_left(&self, hctx: usize, added_ns: u64) {
         if let Some(counters) = self.per_hctx.get(hctx) {
@@ -94,8 +96,8 @@ impl Stats {
         }
     }
 
-    /// Counts one I/O that might have been held, and went at once; as matched too, unless it was
-    /// `counted` so before.
+    /// Counts one I/O that might have been held, and went at once. Counts it as matched too, unless
+    /// `counted` says that it was counted as matched before.
     #[inline]
     pub(crate) fn count_at_once(&self, hctx: usize, counted: bool) {
         if let Some(counters) = self.per_hctx.get(hctx) {
@@ -107,7 +109,7 @@ impl Stats {
         }
     }
 
-    /// The sums; while I/O goes on, each is right for some moment.
+    /// The sums. While I/O goes on, they do not all belong to the same moment.
     pub(crate) fn totals(&self) -> Totals {
         let mut totals = Totals::ZERO;
         for counters in &self.per_hctx {
@@ -135,24 +137,24 @@ fn add_one(count: &AtomicU64) {
 }
 
 impl Totals {
-    /// Nothing was counted.
+    /// All sums are 0.
     pub(crate) const ZERO: Self = Self {
         counts: [0; COUNTS],
         added: [0; STEPS],
     };
 
-    /// One of the sums.
+    /// The sum of one counter.
     pub(crate) fn of(&self, what: Count) -> u64 {
         self.counts[what as usize]
     }
 
-    /// How many are held now.
+    /// How many I/Os are held now.
     pub(crate) fn held(&self) -> u64 {
-        // An I/O that left between two loads may be missing in the first.
+        // An I/O that came and left between the two loads is only in the second.
         self.of(Count::Entered).saturating_sub(self.of(Count::Left))
     }
 
-    /// What to subtract later, so that counting begins anew; held I/Os stay held.
+    /// The base to subtract later, so that counting begins again now, while held I/Os stay held.
     pub(crate) fn base(&self) -> Self {
         let mut base = *self;
         let left = self.of(Count::Left);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Safe wrappers of the few services of the kernel that are not the block layer's.
+//! Safe wrappers of the few services of the kernel that do not belong to the block layer.
 
 pub(crate) mod atomic;
 pub(crate) mod cgroup;

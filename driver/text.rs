@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Text for people in a page: what does not fit is left out, line by line, and the last line says
-//! how much that was.
+//! Text for people in a page: lines that do not fit are left out, and the last line says how many.
 
 use core::fmt;
 use kernel::{fmt::Write, page::PAGE_SIZE, str::Formatter};
@@ -26,14 +25,14 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Adds a line, if it fits; once one did not, none does.
+    /// Adds a line, if it fits and no line before it was left out.
     pub(crate) fn add(&mut self, line: fmt::Arguments<'_>) {
         if self.left_out > 0 || !self.write(line, PAGE_SIZE - LAST) {
             self.left_out = self.left_out.saturating_add(1);
         }
     }
 
-    /// How long the text is, with the last line if some were left out.
+    /// Adds the last line, if lines were left out, and returns the length of the text.
     pub(crate) fn finish(mut self) -> usize {
         if self.left_out > 0 {
             let left_out = self.left_out;
@@ -55,8 +54,8 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Writes one value; how long the text is. A value is never left out: all that are shown were
-/// written as a text that fits.
+/// Writes one value, and returns the length of the text. Every value fits: a user wrote it as a
+/// text that does.
 pub(crate) fn value(page: &mut [u8; PAGE_SIZE], value: &dyn fmt::Display) -> usize {
     let mut text = Formatter::new(page);
     let fits = text.write_fmt(core::format_args!("{value}\n")).is_ok();

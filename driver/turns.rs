@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Whose turn it is at a limit: first come, first served, on whatever hardware queue.
+//! The turns of entries at limits: first come, first served, across hardware queues.
 //!
 //! An entry that waits for limits draws a ticket. All entries that wait for the same set of limits,
-//! on all hardware queues of the disk, have tickets of one sequence. So each knows how many came
-//! before it, and no hardware queue takes the turn of another.
+//! on all hardware queues of the disk, have tickets of one sequence. So the plan knows for each
+//! entry how many came before it, and no hardware queue takes the turn of another.
 
 use crate::{
     rule_set::RuleSet,
@@ -12,14 +12,14 @@ use crate::{
 };
 use core::array;
 
-/// How many sets of limits have sequences of their own. More than that share the last one.
+/// How many sequences there are. All sets of limits beyond the first 15 share the last sequence.
 const SEQUENCES: usize = 16;
 
 /// The tickets of all entries that wait for limits of one plan, shared by its hardware queues
 /// without a lock.
 ///
-/// A count that is seen late lets one entry go in another's place for once. The window alone
-/// decides how many go in it.
+/// A CPU that sees a count late may let an entry go before its turn. That is harmless: the window
+/// alone decides how many entries go in it.
 pub(crate) struct Turns {
     /// How many entries wait.
     waiting: AtomicU32,
@@ -28,15 +28,15 @@ pub(crate) struct Turns {
 
 /// The tickets of the entries that wait for one set of limits.
 struct Sequence {
-    /// Empty if no entry has waited yet.
+    /// The bits of the set; 0 if no entry has waited yet.
     limits: AtomicU64,
     drawn: AtomicU32,
-    /// How many of the entries that drew a ticket do not wait any more.
+    /// How many of the entries that drew a ticket have stopped waiting.
     gone: AtomicU32,
 }
 
 impl Turns {
-    /// No entry waits.
+    /// The turns of a new plan: no entry waits.
     pub(crate) fn new() -> Self {
         Self {
             waiting: AtomicU32::new(0),
@@ -48,20 +48,20 @@ impl Turns {
         }
     }
 
-    /// The sequence of a set of limits, which an unused one becomes if there is none.
+    /// The sequence of a set of limits. If there is none, an unused sequence becomes it.
     fn of(&self, limits: RuleSet) -> &Sequence {
         let [others @ .., last] = &self.sequences;
         let own = others.iter().find(|sequence| sequence.is_of(limits));
         own.unwrap_or(last)
     }
 
-    /// Gives a ticket to an entry that waits for these limits from now on.
+    /// Gives a ticket to an entry that begins to wait for these limits.
     pub(crate) fn draw(&self, limits: RuleSet) -> u32 {
         self.waiting.fetch_add(1, Relaxed);
         self.of(limits).drawn.fetch_add(1, Relaxed)
     }
 
-    /// An entry with a ticket does not wait for these limits any more.
+    /// Counts an entry with a ticket that stops waiting for these limits.
     pub(crate) fn leave(&self, limits: RuleSet) {
         self.of(limits).gone.fetch_add(1, Relaxed);
         self.waiting.fetch_sub(1, Relaxed);
@@ -82,15 +82,15 @@ impl Turns {
     #[inline(never)]
     fn some_wait_for(&self, limits: RuleSet) -> bool {
         self.sequences.iter().enumerate().any(|(place, sequence)| {
-            // The last one may be of any limits.
+            // The last sequence may have entries of any limits.
             let own = RuleSet::from_bits(sequence.limits.load(Relaxed));
             let concerns = place == SEQUENCES - 1 || !(own & limits).is_empty();
             concerns && sequence.drawn.load(Relaxed) != sequence.gone.load(Relaxed)
         })
     }
 
-    /// How many entries that wait for these limits come before the one with this ticket; none if
-    /// entries have left that came later.
+    /// How many entries that wait for these limits came before the entry with this ticket. It is
+    /// too small, but not below 0, while entries that came later have left.
     pub(crate) fn before(&self, limits: RuleSet, ticket: u32) -> u32 {
         let before = ticket.wrapping_sub(self.of(limits).gone.load(Relaxed));
         u32::try_from(before as i32).unwrap_or(0)
@@ -98,7 +98,7 @@ impl Turns {
 }
 
 impl Sequence {
-    /// Whether it is of these limits, or of none until now.
+    /// Whether this is the sequence of these limits, or becomes it because it was unused.
     fn is_of(&self, limits: RuleSet) -> bool {
         let limits = limits.bits();
         let own = self.limits.load(Acquire);

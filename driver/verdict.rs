@@ -4,7 +4,7 @@
 
 use crate::rule_set::RuleSet;
 
-/// Which rules hold a request or its completion, and for how long.
+/// The rules that hold a request or its completion, and for how long.
 pub(crate) struct Verdict {
     /// The rules that hold the request.
     pub(crate) held_by: RuleSet,

@@ -1,34 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Entries that wait: for their delays in the order of time, then for limits.
+//! The waiting entries of a hardware queue: they wait for delays in the order of time, then for
+//! limits.
 
 use crate::{
     elevator::SortedQueue, held_entry::HeldEntry, limit_queues::LimitQueues, rule_set::RuleSet,
 };
 
-/// The time at which an entry may go if there is none.
+/// The time at which the next entry may go if there is no entry.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// The entries of one hardware queue that wait.
+/// The waiting entries of one hardware queue.
 pub(crate) struct Waiting<E: HeldEntry> {
-    /// Entries that wait for their delays, and that no limit matches.
+    /// Entries that only wait for their delays.
     delayed: SortedQueue<E>,
     /// Entries that wait for their delays and then for limits.
     limited: LimitQueues<E>,
-    /// How many entries both have.
+    /// How many entries `delayed` and `limited` have together.
     count: u32,
 }
 
 /// The place of an entry that is due.
 pub(crate) enum Due {
-    /// The first among those that only wait for delays.
+    /// It is the first entry that only waits for delays.
     Delayed,
-    /// The first of the limit queue of this place.
+    /// It is the first entry of the limit queue of this place.
     Limited(usize),
 }
 
 impl<E: HeldEntry> Waiting<E> {
-    /// No entry waits.
+    /// No entry.
     pub(crate) const fn new() -> Self {
         Self {
             delayed: SortedQueue::new(),
@@ -49,7 +50,7 @@ impl<E: HeldEntry> Waiting<E> {
         &self.limited
     }
 
-    /// The limit queues, for all but taking entries out.
+    /// The limit queues. The caller must not take entries out, which `count` would miss.
     #[inline]
     pub(crate) fn limit_queues_mut(&mut self) -> &mut LimitQueues<E> {
         &mut self.limited
@@ -58,7 +59,7 @@ impl<E: HeldEntry> Waiting<E> {
     /// Adds an entry that these limits match, and returns the place of its limit queue if it waits
     /// in one.
     pub(crate) fn push(&mut self, mut entry: E, limits: RuleSet) -> Option<usize> {
-        // Below what would mean that nothing is held, or only completions.
+        // A due time must not look like `NEVER`.
         entry.set_due_ns(entry.due_ns().min(NEVER - 2));
         self.count = self.count.saturating_add(1);
         if !limits.is_empty() {
@@ -68,7 +69,7 @@ impl<E: HeldEntry> Waiting<E> {
         None
     }
 
-    /// Takes any entry, and whether it has a ticket.
+    /// Takes any entry, and returns it and whether it has a ticket.
     pub(crate) fn pop_any(&mut self) -> Option<(E, bool)> {
         let delayed = self.delayed.pop().map(|entry| (entry, false));
         let popped = delayed.or_else(|| self.limited.pop_any())?;
@@ -117,7 +118,7 @@ impl<E: HeldEntry> Waiting<E> {
         self.delayed.last_key().max(self.limited.last_ns())
     }
 
-    /// Looks at each entry, as long as `look` wants to see more.
+    /// Looks at each entry, as long as `look` returns true.
     pub(crate) fn look_at_all(&self, mut look: impl FnMut(&E) -> bool) {
         let _ = self.delayed.look_at_all(&mut look) && self.limited.look_at_all(&mut look);
     }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Bios: I/O as it is submitted.
+//! Bios: I/O in the form in which it is submitted.
 
 use super::layouts;
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::bindings;
 
-/// A bio that may become part of a request that is there already.
+/// A bio that the scheduler may merge into a request.
 ///
 /// # Invariants
 ///
-/// `bio` is valid and being submitted to `queue`, whose reference its submitter holds, and
-/// `segments` is the number of its segments. Nobody else uses it meanwhile.
+/// `bio` is valid and being submitted to `queue`, the submitter holds a reference of `queue`, and
+/// `segments` is the number of the bio's segments. This handle is the bio's only user.
 pub(crate) struct Bio<'a> {
     queue: NonNull<bindings::request_queue>,
     bio: NonNull<bindings::bio>,
@@ -37,33 +37,35 @@ impl Bio<'_> {
         }
     }
 
-    /// Has one of the last requests of a list take the bio, if one of them borders on it and may;
-    /// true if one has. Then the bio is that request's, and its submitter has nothing more to do.
+    /// Merges the bio into one of the last requests of a list, if it borders on one that may take
+    /// it, and returns whether it has. Then the bio belongs to that request, and its submitter has
+    /// nothing more to do.
     ///
-    /// The block layer looks at eight of them, from the last on, by `prev`, until that is `list`
-    /// itself; it changes their bios, place and size, and no list.
+    /// The block layer follows `prev` from `list` on, and looks at up to eight requests until it is
+    /// back at `list`. It changes the bios, the first sector and the size of a request, and no
+    /// list.
     ///
     /// # Safety
     ///
-    /// `list` must be valid. From it on, `prev` must lead through `queuelist` of valid requests of
-    /// the bio's queue, which nobody else uses, back to `list`.
+    /// `list` must be valid. From it on, `prev` must lead through the `queuelist` of valid requests
+    /// of the bio's queue back to `list`, and the caller must be the only user of these requests.
     pub(super) unsafe fn merge_into(self, list: *mut bindings::list_head) -> bool {
-        // SAFETY: By the type's invariants and this function's requirements. It is called as kyber
-        // calls it: by the submitter, under a lock that no interrupt takes.
+        // SAFETY: By the type's invariants and this function's requirements. The call is as
+        // kyber's: by the submitter, under a lock that no interrupt takes.
         unsafe {
             layouts::blk_bio_list_merge(self.queue.as_ptr(), list, self.bio.as_ptr(), self.segments)
         }
     }
 }
 
-/// Whether the block layer has split the bio off another one, which ends after it.
+/// Whether the block layer has split the bio off another bio, which ends after it.
 ///
 /// # Safety
 ///
 /// `bio` must be valid, and submitted to a disk.
 pub(super) unsafe fn is_split_off(bio: *mut bindings::bio) -> bool {
-    // SAFETY: By this function's requirements; a bio that has not ended keeps its disk.
-    // `bio_submit_split_bioset` takes the part that comes first from the disk's pool.
+    // SAFETY: By this function's requirements; a bio that has not ended keeps its disk valid.
+    // `bio_submit_split_bioset` takes the first part of a split bio from the disk's pool.
     unsafe {
         let pool = &raw mut (*(*(*bio).bi_bdev).bd_disk).bio_split;
         core::ptr::eq((*bio).bi_pool, pool)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! Processors that go offline: the block layer waits for all requests of a hardware queue when its
-//! last processor goes.
+//! last processor goes offline.
 //!
-//! It holds the lock of processor hotplug meanwhile (`blk_mq_hctx_notify_offline()`), and freezes
-//! nothing, so that what a scheduler holds would be waited for. Its callback comes after those that
-//! are registered here, in the order of states.
+//! It holds the lock of processor hotplug meanwhile (`blk_mq_hctx_notify_offline()`). It freezes
+//! nothing, so without this watch it would wait for requests that a scheduler holds. By the order
+//! of hotplug states, the kernel calls the block layer's callback after the ones that are
+//! registered here.
 //!
 //! C header: [`include/linux/cpuhotplug.h`](srctree/include/linux/cpuhotplug.h)
 
@@ -13,8 +14,8 @@ use super::Elevator;
 use core::marker::PhantomData;
 use kernel::{bindings, error::to_result, ffi, prelude::*};
 
-/// Tells the hardware queues of the scheduler `E` of processors that come and go, for as long as
-/// this lives.
+/// Keeps the hardware queues of the scheduler `E` informed of processors that come and go, for as
+/// long as it lives.
 ///
 /// # Invariants
 ///
@@ -25,14 +26,15 @@ pub(super) struct CpuWatch<E: Elevator> {
 }
 
 impl<E: Elevator> CpuWatch<E> {
-    /// Begins to tell. May sleep.
+    /// Registers the callbacks. May sleep.
     ///
     /// # Errors
     ///
     /// ENOSPC if the kernel has no state left, and ENOMEM.
     pub(super) fn new() -> Result<Self> {
-        // SAFETY: The name is static, and the callbacks are there until `drop` has unregistered
-        // them. They are not called now, as no disk is on the scheduler yet.
+        // SAFETY: The name is static, and the callbacks exist until `drop` has unregistered them.
+        // The function does not call them for processors that are online now, as no disk is on the
+        // scheduler yet.
         let state = unsafe {
             bindings::__cpuhp_setup_state(
                 bindings::cpuhp_state_CPUHP_AP_ONLINE_DYN,
@@ -43,9 +45,9 @@ impl<E: Elevator> CpuWatch<E> {
                 false,
             )
         };
-        // What is not negative is the state that was found.
+        // A number that is not negative is the state that the kernel has chosen.
         to_result(state.min(0))?;
-        // INVARIANT: It was registered.
+        // INVARIANT: The state was just registered.
         Ok(Self {
             state: state as bindings::cpuhp_state,
             _elevator: PhantomData,
@@ -57,7 +59,7 @@ impl<E: Elevator> CpuWatch<E> {
     /// Called by processor hotplug only: in process context, holding `cpus_write_lock`.
     unsafe extern "C" fn comes(cpu: ffi::c_uint) -> ffi::c_int {
         E::for_each_queue(|queue| {
-            queue.for_each_hw_queue(|hw_queue| {
+            queue.for_each_hctx(|hw_queue| {
                 if hw_queue.serves(cpu) {
                     hw_queue.set_leaving(false);
                 }
@@ -71,7 +73,7 @@ impl<E: Elevator> CpuWatch<E> {
     /// As for `comes`.
     unsafe extern "C" fn goes(cpu: ffi::c_uint) -> ffi::c_int {
         E::for_each_queue(|queue| {
-            queue.for_each_hw_queue(|hw_queue| {
+            queue.for_each_hctx(|hw_queue| {
                 if hw_queue.serves(cpu) && !hw_queue.serves_another(cpu) {
                     hw_queue.set_leaving(true);
                     hw_queue.run();
@@ -84,8 +86,8 @@ impl<E: Elevator> CpuWatch<E> {
 
 impl<E: Elevator> Drop for CpuWatch<E> {
     fn drop(&mut self) {
-        // SAFETY: By the invariants the state is registered. This waits for callbacks that are
-        // running; none is called for it.
+        // SAFETY: By the invariants the state is registered. The function waits for callbacks that
+        // are running, and calls none itself.
         unsafe { bindings::__cpuhp_remove_state(self.state, false) };
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Entries of lists and sorted queues: objects with the links in them.
+//! Entries of lists and sorted queues: objects that contain the nodes that link them.
 
 use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::bindings;
@@ -10,9 +10,9 @@ use kernel::bindings;
 ///
 /// # Safety
 ///
-/// `into_raw` gives up the handle, and `from_raw` makes it again. `list_node` and `tree_node` give
-/// the places of two nodes in the object that only its owner uses, and `of_list_node` and
-/// `of_tree_node` find the object by them.
+/// `into_raw` must give up the handle, and `from_raw` make it again. `list_node` and `tree_node`
+/// must return the addresses of two nodes in the object that only its owner uses, and
+/// `of_list_node` and `of_tree_node` must find the object by these addresses.
 pub(crate) unsafe trait Entry: Sized + Send {
     /// The object.
     type Raw;
@@ -24,7 +24,7 @@ pub(crate) unsafe trait Entry: Sized + Send {
     ///
     /// # Safety
     ///
-    /// `raw` must be valid, and this its only handle from now on.
+    /// `raw` must be valid, and the result must be its only handle from now on.
     unsafe fn from_raw(raw: NonNull<Self::Raw>) -> Self;
 
     /// The node for lists.
@@ -34,7 +34,7 @@ pub(crate) unsafe trait Entry: Sized + Send {
     /// `raw` must be valid.
     unsafe fn list_node(raw: NonNull<Self::Raw>) -> *mut bindings::list_head;
 
-    /// The object whose node for lists this is.
+    /// The object that contains a node for lists.
     ///
     /// # Safety
     ///
@@ -48,49 +48,51 @@ pub(crate) unsafe trait Entry: Sized + Send {
     /// `raw` must be valid.
     unsafe fn tree_node(raw: NonNull<Self::Raw>) -> *mut bindings::rb_node;
 
-    /// The object whose node for trees this is.
+    /// The object that contains a node for trees.
     ///
     /// # Safety
     ///
     /// `node` must be the node for trees of a valid object.
     unsafe fn of_tree_node(node: *mut bindings::rb_node) -> NonNull<Self::Raw>;
 
-    /// A word of the scheduler's that the entry keeps while no [`SortedQueue`](super::SortedQueue)
-    /// takes it.
+    /// A word of the scheduler that the entry keeps until a [`SortedQueue`](super::SortedQueue)
+    /// takes the entry.
     fn spare(&self) -> usize {
-        // SAFETY: The handle's object is valid, and its node for trees is the owner's.
+        // SAFETY: The handle's object is valid, and its node for trees belongs to the handle's
+        // owner.
         unsafe { (*Self::tree_node(self.raw())).rb_left.addr() }
     }
 
     /// Sets that word.
     fn set_spare(&mut self, spare: usize) {
-        // SAFETY: As in `spare`. No tree has the node, as the caller has the handle: nothing ever
+        // SAFETY: As in `spare`. The node is in no tree, as the caller has the handle, so no code
         // follows the pointer.
         unsafe {
             (*Self::tree_node(self.raw())).rb_left = core::ptr::without_provenance_mut(spare);
         }
     }
 
-    /// The object, which stays this handle's.
+    /// The object, which this handle goes on owning.
     fn raw(&self) -> NonNull<Self::Raw>;
 }
 
 /// An entry that a [`SortedQueue`](super::SortedQueue) sorts.
 pub(crate) trait Sorted: Entry {
-    /// By which it is sorted.
+    /// The type of its key.
     type Key: Copy + Ord;
 
-    /// The entry's own, which stays while a queue has the entry.
+    /// The entry's key, which must not change while a queue has the entry.
     fn key(&self) -> Self::Key;
 }
 
-/// Looks at an object that somebody else's handle owns.
+/// Looks at an object that another handle owns.
 ///
 /// # Safety
 ///
-/// `raw` must be valid, and its owner's handle borrowed by the caller.
+/// `raw` must be valid, and the caller must have borrowed the handle that owns it.
 #[inline]
 pub(super) unsafe fn look<E: Entry, T>(raw: NonNull<E::Raw>, look: impl FnOnce(&E) -> T) -> T {
-    // SAFETY: By this function's requirements; the handle only looks, and is not dropped.
+    // SAFETY: By this function's requirements; the temporary handle is only looked at, and not
+    // dropped.
     look(&ManuallyDrop::new(unsafe { E::from_raw(raw) }))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A first-in, first-out list of requests or completions, linked through these themselves.
+//! A first-in, first-out list of requests or completions, linked through nodes in the entries.
 
 use super::{
     entry::{look, Entry},
@@ -9,13 +9,14 @@ use super::{
 use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::{bindings, warn_on};
 
-/// Entries in the order they came; the list needs no memory and can be moved.
+/// Entries in the order in which they came; the list needs no memory and can be moved.
 ///
 /// # Invariants
 ///
-/// From `ends`' first entry, following `next`, come the list nodes of exactly the entries that this
-/// list owns, up to its last's, whose `next` means nothing; and from the last, following `prev`,
-/// the same, up to the first's, whose `prev` means nothing.
+/// `ends` has the first and the last entry. From the list node of the first, `next` leads through
+/// the list nodes of exactly the entries that this list owns, to the node of the last, whose `next`
+/// means nothing. From there, `prev` leads through the same nodes back to the node of the first,
+/// whose `prev` means nothing.
 pub(crate) struct Fifo<E: Entry> {
     ends: Option<Ends<E>>,
 }
@@ -26,7 +27,7 @@ unsafe impl<E: Entry> Send for Fifo<E> {}
 /// The first and the last entry of a list.
 type Ends<E> = (NonNull<<E as Entry>::Raw>, NonNull<<E as Entry>::Raw>);
 
-/// Links two entries, so that one follows the other.
+/// Links two entries, so that `after` follows `before`.
 ///
 /// # Safety
 ///
@@ -74,11 +75,13 @@ impl<E: Entry> Fifo<E> {
         let Some((others_first, others_last)) = other.ends.take() else {
             return;
         };
-        // INVARIANT: What followed each other still does, and the other's first follows our last.
+        // INVARIANT: The links within both lists stay, and the other list's first entry follows our
+        // last.
         self.ends = match self.ends {
             None => Some((others_first, others_last)),
             Some((first, last)) => {
-                // SAFETY: By the invariants `last` is ours, and so is what the other list owned.
+                // SAFETY: By the invariants `last` is ours, and so are the entries that the other
+                // list owned.
                 unsafe { link::<E>(last, others_first) };
                 Some((first, others_last))
             }
@@ -120,7 +123,7 @@ impl<E: Entry> Fifo<E> {
 
     /// Looks at each entry.
     pub(crate) fn for_each(&self, mut look: impl FnMut(&E)) {
-        // SAFETY: Nothing is changed, no handle either.
+        // SAFETY: The closure changes neither an entry nor its handle.
         unsafe {
             self.visit(|entry| {
                 look(entry);
@@ -129,14 +132,14 @@ impl<E: Entry> Fifo<E> {
         }
     }
 
-    /// Looks at each entry, as long as `look` wants to see more; whether it still does.
+    /// Looks at each entry, as long as `look` returns true, and returns whether it always did.
     pub(crate) fn look_at_all(&self, look: &mut impl FnMut(&E) -> bool) -> bool {
-        // SAFETY: Nothing is changed, no handle either.
+        // SAFETY: The closure changes neither an entry nor its handle.
         unsafe { self.visit(|entry| look(entry)) }
     }
 
-    /// Visits each entry, first to last, as long as `visit` wants to see more; whether it still
-    /// does.
+    /// Visits each entry, from the first to the last, as long as `visit` returns true, and returns
+    /// whether it always did.
     ///
     /// # Safety
     ///
@@ -160,14 +163,14 @@ impl<E: Entry> Fifo<E> {
         }
     }
 
-    /// What `what` says of the first entry.
+    /// The result of `what` for the first entry.
     #[inline]
     pub(crate) fn first<T>(&self, what: impl FnOnce(&E) -> T) -> Option<T> {
         // SAFETY: By the invariants the entry is ours.
         self.ends.map(|(first, _)| unsafe { look(first, what) })
     }
 
-    /// What `what` says of the last entry.
+    /// The result of `what` for the last entry.
     #[inline]
     pub(crate) fn last<T>(&self, what: impl FnOnce(&E) -> T) -> Option<T> {
         // SAFETY: By the invariants the entry is ours.
@@ -176,7 +179,7 @@ impl<E: Entry> Fifo<E> {
 }
 
 impl<D: RequestData> Fifo<Request<D>> {
-    /// Takes all requests of one of C's lists, and leaves that empty.
+    /// Takes all requests of a list of C, and leaves it empty.
     ///
     /// # Safety
     ///
@@ -203,14 +206,15 @@ impl<D: RequestData> Fifo<Request<D>> {
         }
     }
 
-    /// Has one of the last requests take a bio that borders on it, if one may; true if one has.
+    /// Merges a bio into one of the last requests, if it borders on one that may take it, and
+    /// returns whether it has.
     pub(crate) fn merge(&mut self, bio: Bio<'_>) -> bool {
         let Some((first, last)) = self.ends else {
             return false;
         };
         // SAFETY: By the invariants both are ours, and `prev` leads from the last to the first, and
-        // now to `list`. Nobody else uses requests of a list that is borrowed mutably. `next` does
-        // not matter, nor does `prev` of the first once the block layer has looked.
+        // now to `list`. This list is borrowed mutably, so it is the only user of its requests.
+        // `next` does not matter, nor does `prev` of the first after the call.
         unsafe {
             let mut list = bindings::list_head {
                 next: Request::<D>::list_node(first),
@@ -222,16 +226,17 @@ impl<D: RequestData> Fifo<Request<D>> {
         }
     }
 
-    /// Changes the scheduler's data of each request, by what `decide` says of it.
+    /// Changes the scheduler's data of each request by the result of `decide` for it.
     ///
-    /// Two functions, so that the compiler sees that `change` leaves most words as they are.
+    /// It takes two functions so that the compiler sees that `change` leaves most words as they
+    /// are.
     #[inline]
     pub(crate) fn update_all<T>(
         &mut self,
         mut decide: impl FnMut(&Request<D>) -> T,
         change: impl Fn(&mut D, T),
     ) {
-        // SAFETY: The list is borrowed mutably, and each handle stays what it is.
+        // SAFETY: The list is borrowed mutably, and the closure replaces no handle.
         unsafe {
             self.visit(|request| {
                 let decision = decide(request);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A scheduler's files: in sysfs, in `queue/iosched` of a disk, and in debugfs, in the folders
-//! `sched` of a disk's queue and of each of its hardware queues.
+//! A scheduler's files: in a disk's `queue/iosched` in sysfs, and in the directories `sched` of the
+//! disk's queue and of each of its hardware queues in debugfs.
 
 use super::{
     layouts::{BlkMqDebugfsAttr, ElevatorQueue, ElvFsEntry},
@@ -10,7 +10,7 @@ use super::{
 use core::marker::PhantomData;
 use kernel::{bindings, ffi, page::PAGE_SIZE, prelude::*, seq_file::SeqFile};
 
-/// How many files a scheduler can have in one folder.
+/// How many files a scheduler can have in one directory.
 const MOST_FILES: usize = 8;
 
 /// A file that a disk has in sysfs.
@@ -18,18 +18,18 @@ pub(crate) trait ShowQueue<E: Elevator> {
     /// The file's name.
     const NAME: &'static CStr;
 
-    /// Writes the file's text; how many bytes. Process context, may sleep; `eq->sysfs_lock` is
-    /// held.
+    /// Writes the file's text, and returns its length in bytes. Process context, may sleep;
+    /// `eq->sysfs_lock` is held.
     fn show(queue: &Queue<E>, page: &mut [u8; PAGE_SIZE]) -> usize;
 }
 
 /// A file that a disk and each of its hardware queues have in debugfs.
-pub(crate) trait ShowHwQueues<E: Elevator> {
+pub(crate) trait ShowHctxs<E: Elevator> {
     /// The file's name.
     const NAME: &'static CStr;
 
-    /// Writes the file's text about these hardware queues. Process context, may sleep; the disk may
-    /// have left the scheduler, so that a scheduler looks for them among its own.
+    /// Writes the file's text about these hardware queues. Process context, may sleep. The disk may
+    /// have left the scheduler, so a scheduler looks for the hardware queues among its own.
     fn show(hw_queues: &Asked<E>, out: &SeqFile);
 }
 
@@ -39,15 +39,15 @@ pub(crate) struct Asked<E: Elevator> {
     _elevator: PhantomData<E>,
 }
 
-// The file stays for some time after `exit_sched` (`elevator_change_done()`), so that nothing
-// follows these pointers.
+// Only for comparison: the file stays for some time after `exit_sched` (`elevator_change_done()`),
+// and the pointers may be dangling then.
 enum Of {
     Queue(*const bindings::request_queue),
     Hctx(*const bindings::blk_mq_hw_ctx),
 }
 
 impl<E: Elevator> Asked<E> {
-    /// Whether this hardware queue is one of them.
+    /// Whether the reader asks about this hardware queue.
     pub(crate) fn includes(&self, hw_queue: &Hctx<E>) -> bool {
         match self.of {
             Of::Queue(queue) => hw_queue.is_of(queue),
@@ -75,17 +75,17 @@ impl<E: Elevator> QueueFile<E> {
 
     /// # Safety
     ///
-    /// * `eq` must be valid, with the data that `alloc_sched_data` of `E`'s vtable gave.
+    /// * `eq` must be valid, with data from `alloc_sched_data` of `E`'s vtable.
     /// * `eq->sysfs_lock` must be held, which keeps `exit_sched` from being called meanwhile.
-    /// * `page` must be the address of a page that the caller lets this write.
+    /// * `page` must be the address of a page that this function may write.
     unsafe extern "C" fn show<S: ShowQueue<E>>(
         eq: *mut ElevatorQueue,
         page: *mut ffi::c_char,
     ) -> i64 {
-        // SAFETY: By this function's requirements the data are a `Queue` that is not stopped
+        // SAFETY: By this function's requirements the data are a `Queue` that does not stop
         // meanwhile.
         let queue = unsafe { &*(*eq).elevator_data.cast::<Queue<E>>() };
-        // SAFETY: By this function's requirements; what the page has is bytes.
+        // SAFETY: By this function's requirements; any bytes are a value of the array.
         let page = unsafe { &mut *page.cast::<[u8; PAGE_SIZE]>() };
         i64::try_from(S::show(queue, page)).unwrap_or(0)
     }
@@ -103,7 +103,7 @@ type ShowDebug = unsafe extern "C" fn(*mut ffi::c_void, *mut bindings::seq_file)
 
 impl<E: Elevator> DebugFile<E> {
     /// The file that `S` shows.
-    pub(crate) const fn of<S: ShowHwQueues<E>>() -> Self {
+    pub(crate) const fn of<S: ShowHctxs<E>>() -> Self {
         Self {
             name: S::NAME,
             show_queue: Self::show_queue::<S>,
@@ -114,8 +114,8 @@ impl<E: Elevator> DebugFile<E> {
 
     /// # Safety
     ///
-    /// `out` must be valid, and nobody else use it meanwhile. `queue` need not be valid.
-    unsafe extern "C" fn show_queue<S: ShowHwQueues<E>>(
+    /// `out` must be valid, and this call its only user. `queue` need not be valid.
+    unsafe extern "C" fn show_queue<S: ShowHctxs<E>>(
         queue: *mut ffi::c_void,
         out: *mut bindings::seq_file,
     ) -> ffi::c_int {
@@ -126,7 +126,7 @@ impl<E: Elevator> DebugFile<E> {
     /// # Safety
     ///
     /// As for `show_queue`, with a `blk_mq_hw_ctx`.
-    unsafe extern "C" fn show_hctx<S: ShowHwQueues<E>>(
+    unsafe extern "C" fn show_hctx<S: ShowHctxs<E>>(
         hctx: *mut ffi::c_void,
         out: *mut bindings::seq_file,
     ) -> ffi::c_int {
@@ -137,7 +137,7 @@ impl<E: Elevator> DebugFile<E> {
     /// # Safety
     ///
     /// As for `show_queue`.
-    unsafe fn show<S: ShowHwQueues<E>>(of: Of, out: *mut bindings::seq_file) -> ffi::c_int {
+    unsafe fn show<S: ShowHctxs<E>>(of: Of, out: *mut bindings::seq_file) -> ffi::c_int {
         let asked = Asked {
             of,
             _elevator: PhantomData,
@@ -148,13 +148,15 @@ impl<E: Elevator> DebugFile<E> {
     }
 }
 
-/// The files of a scheduler, as the lists that the block layer wants; an empty file ends each.
+/// The files of a scheduler, in the form of the block layer's lists, each of which an empty entry
+/// ends.
 pub(super) struct Files<E: Elevator>(PhantomData<E>);
 
 impl<E: Elevator> Files<E> {
     /// In sysfs.
     pub(super) const QUEUE: &'static [ElvFsEntry; MOST_FILES + 1] = &{
-        // SAFETY: Of integers, pointers and optional functions, for all of which zero is a value.
+        // SAFETY: The array consists of integers, pointers and optional functions, and zero is a
+        // value of each.
         let mut files: [ElvFsEntry; MOST_FILES + 1] = unsafe { core::mem::zeroed() };
         let mut place = 0;
         while place < E::QUEUE_FILES.len() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What a bio or request does, and how: `blk_opf_t`.
+//! The operation of a bio or request, and its flags: `blk_opf_t`.
 //!
 //! C header: [`include/linux/blk_types.h`](srctree/include/linux/blk_types.h)
 
@@ -11,7 +11,7 @@ use kernel::bindings;
 pub(crate) struct OpFlags(u32);
 
 impl OpFlags {
-    /// Those of a bio or request of C.
+    /// The operation and flags of a bio or request of C.
     #[inline]
     pub(super) fn from_raw(flags: u32) -> Self {
         Self(flags)
@@ -43,7 +43,7 @@ impl OpFlags {
             || self.has(bindings::req_flag_bits___REQ_PREFLUSH)
     }
 
-    /// Whether it has to reach the medium before it ends.
+    /// Whether its data have to reach the medium before it ends.
     pub(crate) fn is_fua(self) -> bool {
         self.has(bindings::req_flag_bits___REQ_FUA)
     }
@@ -65,7 +65,7 @@ impl OpFlags {
         self.has(bindings::req_flag_bits___REQ_POLLED)
     }
 
-    /// Whether its data are protected by integrity metadata.
+    /// Whether integrity metadata protect its data.
     pub(super) fn has_integrity(self) -> bool {
         self.has(bindings::req_flag_bits___REQ_INTEGRITY)
     }
@@ -76,7 +76,7 @@ impl OpFlags {
             .contains(&self.operation())
     }
 
-    /// The kind of I/O that it is in a disk's statistics: `op_stat_group()`.
+    /// The group in which a disk's statistics count it: `op_stat_group()`.
     pub(super) fn statistics_group(self) -> usize {
         let group = match self.operation() {
             bindings::req_op_REQ_OP_DISCARD => bindings::stat_group_STAT_DISCARD,

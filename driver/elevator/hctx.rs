@@ -26,19 +26,19 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `hctx` is valid while a [`Queue`] lists this, and while the block layer calls the scheduler for
-/// it. References to this are only given out in these times, and while its timer runs, which ends
-/// before `hctx` does.
+/// `hctx` is valid while a [`Queue`] lists this object, and while the block layer calls the
+/// scheduler for it. References to this object are only given out in these times, and while its
+/// timer runs, which ends before `hctx` does.
 #[pin_data]
 pub(crate) struct Hctx<E: Elevator> {
     hctx: NonNull<bindings::blk_mq_hw_ctx>,
     #[pin]
     timer: HrTimer<Self>,
-    /// Wakes for completions, in a soft interrupt: there they may be ended, which spares them the
-    /// way to another task.
+    /// Wakes for completions, in a soft interrupt: they may end there, which saves the switch to
+    /// another task.
     #[pin]
     pub(super) release_timer: Opaque<bindings::hrtimer>,
-    /// Completions that are to be held from now on.
+    /// Completions that have arrived, and that the scheduler has not taken yet.
     pub(super) arrivals: Batch<E::CompletionData>,
     /// Completions that `release_timer` is to end.
     pub(super) departures: Batch<E::CompletionData>,
@@ -50,10 +50,9 @@ pub(crate) struct Hctx<E: Elevator> {
     data: E::HctxData,
 }
 
-// SAFETY: The block layer's functions that are called on `hctx` may be called by any CPU, and
-// `data` is `Send`.
+// SAFETY: Any CPU may call the block layer's functions on `hctx`, and `data` is `Send`.
 unsafe impl<E: Elevator> Send for Hctx<E> {}
-// SAFETY: As above, and several at once; `data` is `Sync`.
+// SAFETY: As above, and several CPUs may do so at once; `data` is `Sync`.
 unsafe impl<E: Elevator> Sync for Hctx<E> {}
 
 impl<E: Elevator> Hctx<E> {
@@ -70,7 +69,7 @@ impl<E: Elevator> Hctx<E> {
             departures: Batch::new(),
             work <- new_work!("elevator_release"),
             is_leaving: AtomicBool::new(false),
-            data <- E::new_hw_queue(),
+            data <- E::new_hctx(),
         })
     }
 
@@ -80,12 +79,12 @@ impl<E: Elevator> Hctx<E> {
         &self.data
     }
 
-    /// Whether it is the block layer's hardware queue of this address.
+    /// Whether this is the block layer's hardware queue at this address.
     pub(super) fn is(&self, hctx: *const bindings::blk_mq_hw_ctx) -> bool {
         core::ptr::eq(self.hctx.as_ptr(), hctx)
     }
 
-    /// Whether it is one of the block layer's queue of this address.
+    /// Whether this is a hardware queue of the block layer's queue at this address.
     pub(super) fn is_of(&self, queue: *const bindings::request_queue) -> bool {
         // SAFETY: By the invariants `hctx` is valid; it keeps its queue.
         core::ptr::eq(unsafe { (*self.hctx.as_ptr()).queue }, queue)
@@ -97,15 +96,15 @@ impl<E: Elevator> Hctx<E> {
         unsafe { (*self.hctx.as_ptr()).queue_num as usize }
     }
 
-    /// Whether it only takes I/O whose submitters poll for its completion.
+    /// Whether it takes only I/O for whose completion the submitter polls.
     pub(super) fn is_polled(&self) -> bool {
         // SAFETY: By the invariants `hctx` is valid; it keeps its type.
         let kind = unsafe { (*self.hctx.as_ptr()).type_ };
         u32::from(kind) == bindings::hctx_type_HCTX_TYPE_POLL
     }
 
-    /// Has the block layer ask the scheduler for requests, soon and in another context. Any
-    /// context.
+    /// Has the block layer ask the scheduler for requests, soon and in another context. May be
+    /// called in any context.
     pub(crate) fn run(&self) {
         // SAFETY: By the invariants `hctx` is valid. When run asynchronously, the function only
         // queues work; it checks by itself whether the queue is quiesced.
@@ -123,11 +122,11 @@ impl<E: Elevator> Hctx<E> {
         flags & (1 << flag) != 0
     }
 
-    /// Whether what the processor `cpu` submits comes to this hardware queue.
+    /// Whether I/O that the processor `cpu` submits comes to this hardware queue.
     ///
-    /// By the map, as the block layer decides for which processors it has to wait
-    /// (`blk_mq_hctx_has_online_cpu`). The hardware queue's own mask lacks isolated processors,
-    /// whose tasks submit I/O all the same.
+    /// It looks at the map, as the block layer does to decide for which processors it has to wait
+    /// (`blk_mq_hctx_has_online_cpu`). The hardware queue's own mask lacks isolated processors, but
+    /// tasks on them submit I/O all the same.
     pub(super) fn serves(&self, cpu: u32) -> bool {
         // SAFETY: By the invariants `hctx` is valid, and keeps its number. While it has a
         // scheduler, its type has a map, with an entry for each possible processor, which changes
@@ -140,13 +139,13 @@ impl<E: Elevator> Hctx<E> {
         }
     }
 
-    /// Whether it serves another processor than `cpu` that is online. With processor hotplug
-    /// excluded.
+    /// Whether it serves another online processor than `cpu`. The caller excludes processor
+    /// hotplug.
     pub(super) fn serves_another(&self, cpu: u32) -> bool {
         let mut online = 0u32;
         loop {
-            // SAFETY: The mask has `nr_cpu_ids` bits at least; that number does not change any
-            // more.
+            // SAFETY: The mask has at least `nr_cpu_ids` bits, and that number does not change
+            // after boot.
             let next = unsafe {
                 let all = bindings::nr_cpu_ids;
                 let mask = &raw const bindings::__cpu_online_mask.bits;
@@ -161,41 +160,43 @@ impl<E: Elevator> Hctx<E> {
         }
     }
 
-    /// Tells whether its last processor is going offline.
+    /// Sets whether its last processor is going offline.
     pub(super) fn set_leaving(&self, is_leaving: bool) {
-        // Relaxed: the queue is run afterwards, which orders this as it does a freeze.
+        // Relaxed: the caller runs the queue afterwards, which orders this store as it orders a
+        // freeze (see `is_freezing`).
         self.is_leaving.store(is_leaving, Relaxed);
     }
 
-    /// Whether somebody waits until this hardware queue has no request any more.
+    /// Whether a task waits until this hardware queue has no request.
     #[inline]
     pub(crate) fn must_drain(&self) -> bool {
         self.is_freezing() || self.is_leaving.load(Relaxed)
     }
 
-    /// Whether the queue is frozen or about to be: then somebody waits until no request is left.
+    /// Whether the queue is frozen or about to be: then a task waits until it has no request.
     ///
     /// The block layer counts up before it runs all hardware queues (`__blk_freeze_queue_start`),
     /// and runs a hardware queue after each insertion. `blk_mq_run_hw_queue` evaluates `has_work`
-    /// under `queue_lock` before it decides that there is nothing to do, so that the later of the
-    /// two runs sees both the request and the freeze.
+    /// under `queue_lock` before it decides that there is nothing to do, so the later of the two
+    /// runs sees both the request and the freeze.
     #[inline]
     pub(crate) fn is_freezing(&self) -> bool {
-        // SAFETY: By the invariants `hctx` is valid, and it does not outlive its queue. The counter
-        // is written under a mutex that is not ours; a single aligned load of it cannot tear.
+        // SAFETY: By the invariants `hctx` is valid, and it does not outlive its queue. The block
+        // layer writes the counter under a mutex that we do not hold; a single aligned load of it
+        // cannot tear.
         unsafe {
             let queue = (*self.hctx.as_ptr()).queue;
             (&raw const (*queue).mq_freeze_depth).read_volatile() > 0
         }
     }
 
-    /// Runs this hardware queue at `time_ns` of [`super::now_ns`], instead of at the time asked for
-    /// before. Any context but the timer's own.
+    /// Runs this hardware queue at `time_ns` of [`super::now_ns`]; this replaces the time of an
+    /// earlier call. May be called in any context but the timer's own.
     pub(crate) fn wake_at(&self, time_ns: u64) {
         let time = i64::try_from(time_ns).unwrap_or(i64::MAX);
         // SAFETY: The timer is initialized, and may be started again whether or not it is pending.
         // It is cancelled before this object goes: references are only given out while a `Member`
-        // lives, whose handle cancels when dropped.
+        // lives, and the handle of a `Member` cancels the timer when dropped.
         unsafe {
             bindings::hrtimer_start_range_ns(
                 Self::c_timer_ptr(self).cast_mut(),
@@ -214,9 +215,10 @@ impl<E: Elevator> HrTimerCallback for Hctx<E> {
         this: ArcBorrow<'_, Self>,
         _context: HrTimerCallbackContext<'_, Self>,
     ) -> HrTimerRestart {
-        // Hard interrupt context: only the run is queued. No lock is taken here, so that schedulers
-        // may use plain ones. In a real-time kernel it is a thread, since the mode is not one of
-        // the hard ones, and must be: there, running takes locks that sleep.
+        // This runs in hard interrupt context, and only queues the run: it takes no lock, so that
+        // schedulers need not disable interrupts to take theirs. In a real-time kernel it runs in a
+        // thread, since the mode is not one of the hard ones. It has to: there,
+        // `blk_mq_run_hw_queue` takes locks that sleep.
         Hctx::run(&this);
         HrTimerRestart::NoRestart
     }

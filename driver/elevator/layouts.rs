@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The block layer's private structures, as the kernel that is built for lays them out.
+//! The block layer's private structures, as the target kernel lays them out.
 //!
 //! No header that a distribution installs has them. `make` generates them from the kernel's own
-//! type information (BTF), after comparing every field that is used, function prototypes included,
-//! with `layouts.contract`; a kernel that differs stops the build. Use them through the rest of
-//! this folder only.
+//! type information (BTF). It first compares every field and function that `layouts.contract` names
+//! with the kernel's; a difference stops the build. Only this folder uses them.
 //!
 //! C header: `block/elevator.h`.
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! Completions that a scheduler holds: the device has served the request, and its submitter does
-//! not know it yet. The module `record` tells how.
+//! not know it yet. The module `record` says how this works.
 //!
 //! C header: [`include/linux/bio.h`](srctree/include/linux/bio.h)
 
@@ -17,12 +17,12 @@ use kernel::{bindings, ffi, warn_on};
 
 /// A completion that is held, with the scheduler's data `C`.
 ///
-/// It must end by [`Parked::complete`]: dropping it loses somebody's I/O, so the kernel warns.
+/// It must end by [`Parked::complete`]: dropping it loses a submitter's I/O, so the kernel warns.
 ///
 /// # Invariants
 ///
 /// The pointer is valid, and this is the only handle of the record. Each of its bios is parked, or
-/// has a count that is the record's, unless it is over.
+/// has a count that belongs to the record, unless the record is over.
 #[must_use = "a completion that is dropped is somebody's lost I/O"]
 pub(crate) struct Parked<C: Copy + Send>(NonNull<Record<C>>);
 
@@ -32,13 +32,16 @@ unsafe impl<C: Copy + Send> Send for Parked<C> {}
 impl<D: RequestData> Request<D> {
     /// Whether its completion can be held.
     ///
-    /// Not of zone management: a second `bio_endio()` would move write pointers again, and a late
-    /// one would let the zones' users go by old ones. Not of reads with integrity, which another
-    /// task verifies after the first `bio_endio()`, by what the disk's format is then. Not if
-    /// `end_io` tells somebody else of the end, who frees the bios by himself (the paths of
-    /// dm-multipath); a flush sequence has one, too, and does not. Not of a part of a write to a
-    /// zone: the other part would end with it, and an error of that come to the zone's later
-    /// writes.
+    /// These completions cannot:
+    ///
+    /// * Zone management. A second `bio_endio()` would move write pointers again, and after a late
+    ///   one the zones' users would go by old write pointers.
+    /// * A read with integrity. A worker verifies it after the first `bio_endio()`, by the format
+    ///   that the disk has then.
+    /// * A request with an `end_io` that frees the bios by itself (the paths of dm-multipath). A
+    ///   flush sequence has an `end_io` that does not.
+    /// * A part of a zone write that was split. The other part would end with it, and an error of
+    ///   the other part would come to the zone's later writes.
     pub(crate) fn can_be_parked(&self) -> bool {
         const FLUSH_SEQUENCE: u32 = 1 << bindings::rqf_flags___RQF_FLUSH_SEQ;
         // SAFETY: By the type's invariants.
@@ -48,8 +51,8 @@ impl<D: RequestData> Request<D> {
         };
         let is_flushed = flags & FLUSH_SEQUENCE != 0 && {
             let bio = self.bio();
-            // SAFETY: A request's bios are valid. The machinery's requests are never merged, so
-            // that there is one.
+            // SAFETY: A request's bios are valid. The block layer merges no request of a flush
+            // sequence, so there is one bio.
             !bio.is_null() && unsafe { (*bio).bi_next.is_null() }
         };
         let is_verified = self.flags().is_read() && self.flags().has_integrity();
@@ -76,14 +79,14 @@ impl<D: RequestData> Request<D> {
         false
     }
 
-    /// Has the request's completion held; how many bytes of memory that takes, or `None` if there
-    /// is none.
+    /// Has the request's completion held. Returns how many bytes of memory that takes, or `None` if
+    /// there is no memory.
     ///
     /// # Safety
     ///
-    /// The request [can be parked](Self::can_be_parked). `queue` stands for the hardware queue,
-    /// which must live until the request is freed, and take its record as one with data of the type
-    /// `C`.
+    /// The request [can be parked](Self::can_be_parked). `queue` is the address of the hardware
+    /// queue, which must live until the request is freed, and must take the request's record as one
+    /// with data of the type `C`.
     pub(super) unsafe fn park<C: Copy + Send>(
         &self,
         queue: *const (),
@@ -92,7 +95,7 @@ impl<D: RequestData> Request<D> {
         // SAFETY: By this function's requirements.
         let record = unsafe { Record::begin(self, queue, parking) }?;
         self.set_record(record.cast());
-        // SAFETY: The record is valid until the request is finished, which is ours.
+        // SAFETY: The record is valid until the request is finished, and the request is ours.
         Some(unsafe { Record::size(record) })
     }
 }
@@ -130,7 +133,8 @@ impl<C: Copy + Send> Parked<C> {
         unsafe { Record::words(self.0) }
     }
 
-    /// Whether there is nothing to wait for, nor anybody to be told: only the memory is left.
+    /// Whether it has given its counts back: no submitter waits for it, and only the memory is
+    /// left.
     pub(crate) fn is_over(&self) -> bool {
         self.record().is_over
     }
@@ -141,15 +145,16 @@ impl<C: Copy + Send> Parked<C> {
         unsafe { Record::size(self.0) }
     }
 
-    /// Adds a time to the disk's statistics, in which the request took that much less. The caller
-    /// must not be moved to another processor meanwhile, as by a lock that it holds.
+    /// Adds the time of the hold to the disk's statistics, which have counted the request without
+    /// it. The caller must hold a spinlock, or the kernel might move it to another processor
+    /// meanwhile.
     pub(crate) fn count_time(&self, added_ns: u64) {
         let record = self.record();
         let mut device = record.counted;
         while !device.is_null() {
             // SAFETY: The device of a bio that has not ended is valid, and so is its disk. Its
-            // statistics are a variable of each processor. As `part_stat_add()`: other writers are
-            // on this processor, too, and come in between and not at once.
+            // statistics are a per-CPU variable. As `part_stat_add()`: other writers of this
+            // variable run on this processor, so they come in between and not at once.
             unsafe {
                 let cpu = bindings::raw_smp_processor_id() as usize;
                 let offset = (&raw const bindings::__per_cpu_offset)
@@ -167,7 +172,7 @@ impl<C: Copy + Send> Parked<C> {
         }
     }
 
-    /// Tells the submitter. The caller must hold no locks, as this calls the submitter's
+    /// Ends the completion. The caller must hold no locks, as this calls the submitter's
     /// `bi_end_io`.
     pub(crate) fn complete(self) {
         let record = ManuallyDrop::new(self).0;
@@ -225,23 +230,23 @@ impl<C: Copy + Send> Drop for Parked<C> {
     }
 }
 
-/// Completions that any context adds to, without a lock, and another context takes all at once.
+/// Completions that any context adds without a lock, and that another context takes all at once.
 pub(super) struct Batch<C>(AtomicPtr<Record<C>>);
 
 impl<C: Copy + Send> Batch<C> {
-    /// None.
+    /// No completion.
     pub(super) const fn new() -> Self {
         Self(AtomicPtr::new(null_mut()))
     }
 
-    /// Adds one; true if there was none.
+    /// Adds a completion, and returns whether it is the only one.
     pub(super) fn push(&self, parked: Parked<C>) -> bool {
         let record = parked.into_raw().as_ptr();
         let mut head = self.0.load(Ordering::Relaxed);
         loop {
             // SAFETY: The record is ours until the exchange.
             unsafe { (*record).list.next = head.cast() };
-            // Release: the context that takes it sees the record.
+            // Release: the context that takes the completion sees all of the record.
             match self
                 .0
                 .compare_exchange_weak(head, record, Ordering::Release, Ordering::Relaxed)
@@ -252,14 +257,14 @@ impl<C: Copy + Send> Batch<C> {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there is no completion.
     pub(super) fn is_empty(&self) -> bool {
         self.0.load(Ordering::Relaxed).is_null()
     }
 
-    /// Takes all of them, in the order in which they were added.
+    /// Takes all completions, in the order in which they were added.
     pub(super) fn take(&self, mut each: impl FnMut(Parked<C>)) {
-        // Most often there is none.
+        // Most often there is no completion.
         if self.is_empty() {
             return;
         }
@@ -276,7 +281,7 @@ impl<C: Copy + Send> Batch<C> {
             }
             while let Some(first) = NonNull::new(forward) {
                 forward = (*first.as_ptr()).list.next.cast();
-                // INVARIANT: The handle was given up by `push`.
+                // INVARIANT: `push` gave up the handle.
                 each(Parked(first));
             }
         }

@@ -37,12 +37,12 @@ struct Member<E: Elevator> {
     _timer: ArcHrTimerHandle<Hctx<E>>,
 }
 
-// SAFETY: Of `queue` only fields are read, which any CPU may.
+// SAFETY: This only reads fields of `queue`, which any CPU may.
 unsafe impl<E: Elevator> Send for Queue<E> {}
-// SAFETY: As above, and several at once.
+// SAFETY: As above, and several CPUs may do so at once.
 unsafe impl<E: Elevator> Sync for Queue<E> {}
 
-/// What a disk is called, and how it is built.
+/// A disk's name, its numbers, and how many hardware queues it has.
 #[derive(Clone, Copy)]
 pub(crate) struct DiskInfo {
     name: [u8; 32],
@@ -78,12 +78,12 @@ impl<E: Elevator> Queue<E> {
         })
     }
 
-    /// What the disk is called. It keeps these while it is registered, and a disk that is not has
-    /// no scheduler.
+    /// The disk's name and numbers. It keeps them while it is registered, and a disk that is not
+    /// registered has no scheduler.
     pub(crate) fn disk_info(&self) -> DiskInfo {
-        // SAFETY: By the invariants the queue is valid, and whoever has a scheduler has a disk
-        // (`elevator_change` is reached by a disk's attribute, and `del_gendisk` takes the
-        // scheduler away). `nr_hw_queues` changes without scheduler only.
+        // SAFETY: By the invariants the queue is valid. A queue with a scheduler has a disk (only a
+        // disk's attribute leads to `elevator_change`, and `del_gendisk` takes the scheduler away).
+        // `nr_hw_queues` only changes while the queue has no scheduler.
         unsafe {
             let disk = (*self.queue.as_ptr()).disk;
             DiskInfo {
@@ -96,18 +96,18 @@ impl<E: Elevator> Queue<E> {
         }
     }
 
-    /// How many requests all of the disk's hardware queues have together, but for those that are
-    /// polled.
+    /// The number of requests that the disk's hardware queues have together, without the polled
+    /// queues.
     pub(crate) fn tags(&self) -> u64 {
         // SAFETY: By the invariants the queue is valid. A single aligned load cannot tear; whether
-        // tags are shared does not change while there is a scheduler.
+        // hardware queues share tags does not change while the queue has a scheduler.
         let (each, shared) = unsafe {
             let queue = self.queue.as_ptr();
             let each = (&raw const (*queue).nr_requests).read_volatile();
             (u64::from(each), !(*queue).sched_shared_tags.is_null())
         };
         let mut sets = 0u64;
-        self.for_each_hw_queue(|hw_queue| {
+        self.for_each_hctx(|hw_queue| {
             if !hw_queue.is_polled() {
                 sets = sets.saturating_add(1);
             }
@@ -116,16 +116,16 @@ impl<E: Elevator> Queue<E> {
     }
 
     /// Visits all hardware queues. Process context.
-    pub(crate) fn for_each_hw_queue(&self, mut visit: impl FnMut(&Hctx<E>)) {
+    pub(crate) fn for_each_hctx(&self, mut visit: impl FnMut(&Hctx<E>)) {
         let members = self.hw_queues.lock();
         members.iter().for_each(|member| visit(&member.hw_queue));
     }
 
-    /// Adds a hardware queue, whose context is `init_hctx`.
+    /// Adds a hardware queue. `init_hctx` calls this.
     pub(super) fn add(&self, hw_queue: ArcBorrow<'_, Hctx<E>>) -> Result {
         let _no_io = NoIo::new();
-        // The handle of a timer exists from its first start on. An hour is as good as never:
-        // `wake_at` replaces it.
+        // Only a start gives the handle of a timer. The time hardly matters, as `wake_at` replaces
+        // it: an hour from now, the timer runs the queue once for nothing.
         let timer =
             Arc::from(hw_queue).start(Instant::<Monotonic>::now() + Delta::from_secs(3_600));
         self.hw_queues.lock().push(
@@ -138,14 +138,15 @@ impl<E: Elevator> Queue<E> {
         Ok(())
     }
 
-    /// Removes a hardware queue; after that, its timer does not run and nobody visits it.
+    /// Removes a hardware queue. After that its timer does not run, and the list does not lead to
+    /// it.
     pub(super) fn remove(&self, hw_queue: &Hctx<E>) {
         let mut members = self.hw_queues.lock();
         let index = members
             .iter()
             .position(|member| core::ptr::eq(&*member.hw_queue, hw_queue));
         let member = index.and_then(|index| members.remove(index).ok());
-        // Waiting for the timer's callback needs no lock.
+        // Dropping the member waits for the timer's callback, which needs no lock.
         drop(members);
         drop(member);
     }

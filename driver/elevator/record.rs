@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What is remembered of a request whose completion is held, and its counts on the request's bios.
+//! The record of a request whose completion is held, and its counts on the request's bios.
 //!
-//! While the scheduler owns a request, it may have the request's bios counted once more
+//! While the scheduler owns a request, it may count the request's bios once more
 //! (`bio_inc_remaining`), so that the device's `bio_endio()` does not end them. The device serves
-//! the request as any other. When the block layer finishes it, all of the block layer's own part of
-//! ending the bios is done (integrity, zone write plugs, rq_qos, cgroup), and only the call of
-//! `bi_end_io` is left: the bios are parked. A parked bio owns no tag, no reference of the queue,
-//! no place in the flush machinery or in writeback's share, and no zone. It ends by a second
-//! `bio_endio()`.
+//! the request as any other. When the block layer finishes the request, this module has the block
+//! layer do all of its own part of ending the bios (integrity, zone write plugs, rq_qos, cgroup),
+//! and only the call of `bi_end_io` is left: the bios are parked. A parked bio owns no tag, no
+//! reference of the queue, no place in the flush machinery or in writeback's share, and no zone. It
+//! ends by a second `bio_endio()`.
 //!
-//! `bi_end_io` is replaced only where the block layer calls it before this module returns, or
-//! before the request is freed. This module never calls it: the `bi_end_io` of a part that was
-//! split off must not be called so (`bio_chain_endio()`).
+//! This module replaces `bi_end_io` only where the block layer calls it before this module returns,
+//! or before the request is freed. It never calls `bi_end_io` itself, which the `bi_end_io` of a
+//! split-off part forbids (`bio_chain_endio()`).
 //!
-//! A bio that others still count on, as parts that were split off are under way, is not parked: the
-//! record keeps its count alone, until its time. A bio that was stolen for another path is that
-//! path's business: it gets its count back at once, since its disk may be gone before the time is
-//! over.
+//! A bio with further counts, because split-off parts are under way, is not parked: the record just
+//! keeps its own count until its time. A bio that a multipath device has stolen for another path is
+//! that path's business: the record gives its count back at once, since the bio's disk may be gone
+//! before the time is over.
 //!
 //! C header: [`include/linux/bio.h`](srctree/include/linux/bio.h)
 
@@ -34,31 +34,32 @@ use kernel::{
     prelude::*,
 };
 
-/// What is remembered of a request whose completion is held. Behind it in memory come the addresses
-/// of its bios, and words of the scheduler's.
+/// The record of a request whose completion is held. Behind it in memory come the addresses of its
+/// bios, and the scheduler's words.
 ///
 /// # Invariants
 ///
-/// Each of the bios has a count that is this record's, until it is parked, or the record is over.
+/// Each of the bios has a count that belongs to this record, until the bio is parked, or the record
+/// is over.
 #[repr(C)]
 pub(crate) struct Record<C> {
     pub(super) list: bindings::list_head,
     pub(super) tree: bindings::rb_node,
-    /// The hardware queue that gets it when it is finished.
+    /// The hardware queue that gets the record when the request is finished.
     queue: *const (),
-    /// What the request did. A bio's own iterator is consumed by its end.
+    /// The request's operation and flags, kept because the request may be gone.
     pub(super) flags: OpFlags,
     bios: u32,
     words: u32,
-    /// Whether the bios are not the record's any more.
+    /// Whether the record has given its counts back.
     pub(super) is_over: bool,
-    /// The device whose statistics the request is in; null if it is in none.
+    /// The device whose statistics count the request; null if none do.
     pub(super) counted: *mut bindings::block_device,
-    // Of the only bio of a request that is in the middle of a flush sequence, while `flushed` takes
-    // their place.
+    // The two fields of the only bio of a request in a flush sequence, while `flushed` replaces
+    // them.
     end_io: bindings::bio_end_io_t,
     private: *mut ffi::c_void,
-    /// The scheduler's.
+    /// The scheduler's data.
     pub(super) data: C,
 }
 
@@ -66,15 +67,15 @@ const WORD: usize = size_of::<u64>();
 
 /// A completion that is to be held, as the scheduler describes it.
 pub(crate) struct Parking<C, W> {
-    /// The data that are kept with it.
+    /// The data to keep with it.
     pub(crate) data: C,
-    /// How many words are kept with it, besides.
+    /// How many words to keep behind the data.
     pub(crate) word_count: u32,
-    /// These words; 0 where there are fewer.
+    /// These words; the record has 0 for each that is missing.
     pub(crate) words: W,
 }
 
-/// How often `bio_endio` has to be called.
+/// How many calls of `bio_endio` end the bio.
 ///
 /// # Safety
 ///
@@ -117,8 +118,8 @@ impl<C: Copy> Record<C> {
         unsafe { record.cast::<u64>().as_ptr().add(Self::OWN_WORDS) }
     }
 
-    /// Visits the bios. They may end meanwhile, and the last of them may take what is not the
-    /// record's with it.
+    /// Visits the bios. `visit` may end them, and the end of the last one may free everything that
+    /// the record does not own.
     ///
     /// # Safety
     ///
@@ -147,8 +148,7 @@ impl<C: Copy> Record<C> {
         }
     }
 
-    /// A record of a request, without any count of its bios yet. `None` if there is no memory at
-    /// once.
+    /// Makes a record that does not count the bios yet. `None` if there is no memory at once.
     fn new<D: RequestData>(
         request: &Request<D>,
         queue: *const (),
@@ -162,15 +162,15 @@ impl<C: Copy> Record<C> {
             bio = unsafe { (*bio).bi_next };
         }
         let words = parking.word_count;
-        // Without the reserves, also for tasks that free memory: the I/O goes without being held
-        // then.
+        // Even a task that frees memory gets none of the reserves: without memory, the I/O just
+        // goes without being held.
         let flags = GFP_NOWAIT | __GFP_NOWARN;
         let total = Self::total_words(bios, words);
         let memory = without_reserves(|| KVec::<u64>::with_capacity(total, flags).ok())?;
         let (memory, _, _) = memory.into_raw_parts();
         let record = NonNull::new(memory.cast::<Self>())?;
-        // SAFETY: The memory is as large as is written here, and aligned (see `OWN_WORDS`). It is
-        // ours.
+        // SAFETY: The memory has room for all that this writes, and is aligned (see `OWN_WORDS`).
+        // It is ours.
         unsafe {
             record.write(Self {
                 list: bindings::list_head {
@@ -214,13 +214,13 @@ impl<C: Copy> Record<C> {
         parking: Parking<C, impl Iterator<Item = u64>>,
     ) -> Option<NonNull<Self>> {
         let record = Self::new(request, queue, parking)?;
-        // SAFETY: The record is ours, and its bios are the request's, which is the scheduler's:
-        // nobody else changes the flags of a bio that no driver has. INVARIANT: Each of them gets a
+        // SAFETY: The record is ours. Its bios belong to the request, and that to the scheduler: no
+        // other code changes the flags of a bio that no driver has. INVARIANT: Each of them gets a
         // count.
         unsafe {
             Self::for_each_bio(record, |bio| {
-                // As `bio_inc_remaining()`. Without the flag, nobody else counts, and the last part
-                // that did may have left 0.
+                // As `bio_inc_remaining()`. Without the flag there is no other count, and the last
+                // split-off part may have left 0.
                 if (*bio).bi_flags & 1 << bindings::BIO_CHAIN == 0 {
                     remaining(bio).store(1, Ordering::Relaxed);
                     (*bio).bi_flags |= 1 << bindings::BIO_CHAIN;
@@ -231,13 +231,13 @@ impl<C: Copy> Record<C> {
         Some(record)
     }
 
-    /// Gives the memory back.
+    /// Frees the memory.
     ///
     /// # Safety
     ///
-    /// `record` must be valid, and this its last use.
+    /// `record` must be valid, and this must be its last use.
     pub(super) unsafe fn free(record: NonNull<Self>) {
-        // SAFETY: By this function's requirements; the memory is of a vector of this capacity.
+        // SAFETY: By this function's requirements; the memory comes from a vector of this capacity.
         unsafe {
             let words = Self::total_words(record.as_ref().bios, record.as_ref().words);
             drop(KVec::from_raw_parts(
@@ -253,27 +253,27 @@ impl<C: Copy> Record<C> {
 pub(super) type Flushed = unsafe extern "C" fn(*mut bindings::bio);
 
 impl<C: Copy> Record<C> {
-    /// The block layer has finished a request, whose record this is: parks its bios. False if a
-    /// flush sequence still counts on the bio: the block layer calls `flushed` at its end. Any
-    /// context.
+    /// Parks the bios of a request that the block layer has finished, and returns true. Returns
+    /// false if a flush sequence still has a count on the bio: then the block layer calls `flushed`
+    /// at the end of the sequence. May be called in any context.
     ///
     /// # Safety
     ///
-    /// `record` must be of the request, which does not have it any more, and which ends as `end`
-    /// says.
+    /// `record` must have been taken from the request, and the request must end as `end` says.
     pub(super) unsafe fn finish(record: NonNull<Self>, end: End, flushed: Flushed) -> bool {
         // SAFETY: By this function's requirements the record is ours.
         unsafe {
             match end {
                 End::Usual => Self::for_each_bio(record, |bio| park_bio(bio)),
-                // The path that has them now may end them before their time, and its disk be gone
-                // then.
+                // The path that has the bios now may end them before their time, and their disk may
+                // be gone then.
                 End::Stolen => Self::give_back(record),
                 End::Flush => {
                     let mut waits = false;
                     Self::for_each_bio(record, |bio| {
-                        // Only the sequence and we count on it. Our count goes, and the sequence's
-                        // `bio_endio()` calls `flushed`, before it frees the request.
+                        // The two counts are the sequence's and ours. We give ours back, so the
+                        // sequence's `bio_endio()` calls `flushed`, and it does so before the block
+                        // layer frees the request.
                         if remaining(bio).load(Ordering::Acquire) == 2 {
                             let record = record.as_ptr();
                             (*record).end_io = (*bio).bi_end_io;
@@ -291,13 +291,12 @@ impl<C: Copy> Record<C> {
         true
     }
 
-    /// A flush sequence has ended, whose bio this is: its record, and the hardware queue that wants
-    /// it.
+    /// The record of a bio whose flush sequence has ended, and the hardware queue that gets it.
     ///
     /// # Safety
     ///
-    /// Called as the `bi_end_io` that [`Record::finish`] has put into the bio, by the request that
-    /// had it then.
+    /// The block layer must have called the `bi_end_io` that [`Record::finish`] has put into the
+    /// bio, at the end of the same request's flush sequence.
     pub(super) unsafe fn flushed(bio: *mut bindings::bio) -> (*const (), NonNull<Self>) {
         // SAFETY: By this function's requirements `bi_private` is the record.
         unsafe {
@@ -307,45 +306,45 @@ impl<C: Copy> Record<C> {
         }
     }
 
-    /// Takes the record's counts from its bios: the record is over. The holder of the last count
-    /// ends a bio.
+    /// Gives the record's counts back, after which the record is over. A bio ends with its last
+    /// count.
     ///
     /// # Safety
     ///
     /// `record` must be valid, finished and not over, and the caller its only user. The caller must
     /// hold no locks, as this may call the submitter's `bi_end_io`.
     pub(super) unsafe fn give_back(record: NonNull<Self>) {
-        // SAFETY: By this function's requirements each bio is parked, so that this is what is left
-        // of its end; or has our count.
+        // SAFETY: By this function's requirements each bio is parked, so that this call does the
+        // rest of its end; or it has our count.
         unsafe {
             Self::for_each_bio(record, |bio| {
                 if remaining(bio).load(Ordering::Acquire) == 1 {
-                    // Nobody else has it: as if nobody had counted.
+                    // There is no other count: this restores the state without counts.
                     (*bio).bi_flags &= !(1 << bindings::BIO_CHAIN);
                 }
                 bindings::bio_endio(bio);
             });
             (*record.as_ptr()).is_over = true;
-            // It is the bio that keeps the device.
+            // The bio kept the device valid, and may have ended.
             (*record.as_ptr()).counted = null_mut();
         }
     }
 }
 
-/// What takes the place of `bi_end_io` while a bio is parked.
+/// The fields of a bio that `parked` replaces, while `bio_endio()` runs.
 struct Place {
     end_io: bindings::bio_end_io_t,
     private: *mut ffi::c_void,
 }
 
-/// Has the block layer do all of its part in ending a bio, if nobody else has it.
+/// Has the block layer do all of its own part of ending a bio, if there is no other count.
 ///
 /// # Safety
 ///
-/// The bio must have a count that is the caller's.
+/// The bio must have a count that belongs to the caller.
 unsafe fn park_bio(bio: *mut bindings::bio) {
-    // SAFETY: The count keeps the bio. If it is the only one, the device has ended the bio, no part
-    // that was split off is under way, and the bio is ours alone.
+    // SAFETY: The count keeps the bio. If it is the only count, the device has ended the bio, no
+    // split-off part is under way, and the bio is ours alone.
     unsafe {
         if remaining(bio).load(Ordering::Acquire) != 1 {
             return;
@@ -356,31 +355,31 @@ unsafe fn park_bio(bio: *mut bindings::bio) {
         };
         (*bio).bi_end_io = Some(parked);
         (*bio).bi_private = (&raw mut place).cast();
-        // Calls `parked` before it returns: nobody else counts, and there is nothing to verify.
+        // Calls `parked` before it returns: there is no other count, and there is nothing to
+        // verify.
         bindings::bio_endio(bio);
     }
 }
 
-/// The block layer has nothing more to do with the bio.
+/// The block layer has done its part of ending the bio.
 ///
 /// # Safety
 ///
 /// Called by [`park_bio`] only, through `bio_endio()`.
 unsafe extern "C" fn parked(bio: *mut bindings::bio) {
     // SAFETY: By this function's requirements `bi_private` is a `Place` on the stack of `park_bio`,
-    // which waits.
+    // which waits for this call.
     unsafe {
         let place: *const Place = (*bio).bi_private.cast_const().cast();
         restore(bio, (*place).end_io, (*place).private);
     }
 }
 
-/// Makes a bio what it was before anybody counted on it, but for what the block layer has done with
-/// it.
+/// Restores a bio to its state before it had counts, except for the block layer's part of its end.
 ///
 /// # Safety
 ///
-/// The bio must be the caller's alone.
+/// The caller must be the bio's only user.
 unsafe fn restore(
     bio: *mut bindings::bio,
     end_io: bindings::bio_end_io_t,
@@ -391,7 +390,7 @@ unsafe fn restore(
     unsafe {
         (*bio).bi_end_io = end_io;
         (*bio).bi_private = private;
-        // rq_qos is done with it, and a second `bio_endio()` must not have it done again.
+        // rq_qos is done with the bio, and a second `bio_endio()` must not call it again.
         (*bio).bi_flags &= !DONE;
         remaining(bio).store(1, Ordering::Release);
     }

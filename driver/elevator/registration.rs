@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Makes a scheduler available, for as long as the registration lives.
+//! The registration of a scheduler, which makes it available to disks for as long as it lives.
 
 use super::{
     cpus::CpuWatch,
@@ -12,8 +12,8 @@ use kernel::{prelude::*, types::Opaque};
 
 /// A registered scheduler.
 ///
-/// A disk may be switched to it as soon as this exists, so whatever the scheduler uses must be
-/// there before. While a disk is on it, the block layer holds a reference of the module, so that a
+/// A disk may be switched to it as soon as this exists, so everything that the scheduler uses must
+/// exist before. While a disk is on it, the block layer holds a reference of the module, so a
 /// module's own registration is only dropped when no disk uses it.
 ///
 /// # Invariants
@@ -23,11 +23,11 @@ use kernel::{prelude::*, types::Opaque};
 pub(crate) struct Registration<E: Elevator> {
     #[pin]
     elevator_type: Opaque<ElevatorType>,
-    // It goes after the scheduler has.
+    // Dropped after `drop` has unregistered the scheduler.
     _cpus: CpuWatch<E>,
 }
 
-// SAFETY: There is nothing that can be done with a registration but dropping it.
+// SAFETY: A shared reference to a registration allows nothing.
 unsafe impl<E: Elevator> Sync for Registration<E> {}
 // SAFETY: A scheduler may be unregistered by any task.
 unsafe impl<E: Elevator> Send for Registration<E> {}
@@ -37,7 +37,7 @@ impl<E: Elevator> Registration<E> {
     ///
     /// # Errors
     ///
-    /// EBUSY if there is one of this name already; ENOSPC and ENOMEM.
+    /// EBUSY if there is a scheduler of this name already; ENOSPC and ENOMEM.
     pub(crate) fn new(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             _cpus: CpuWatch::new()?,
@@ -45,8 +45,7 @@ impl<E: Elevator> Registration<E> {
                 // SAFETY: The slot is valid for writing.
                 unsafe { slot.write(VTable::<E>::elevator_type(module)) };
                 // SAFETY: The structure is complete, pinned, and unregistered before it goes.
-                // INVARIANT: It is registered if this succeeds, and otherwise this object does not
-                // come to be.
+                // INVARIANT: It is registered if this succeeds, and otherwise there is no object.
                 kernel::error::to_result(unsafe { elv_register(slot) })
             }),
         })

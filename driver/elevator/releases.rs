@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How held completions of a hardware queue come to the scheduler, and how it gets to end them.
+//! The way of a hardware queue's held completions to the scheduler, and its chances to end them.
 
 use super::{record::Record, request::End, Elevator, Fifo, Hctx, Parked, Parking, Request};
 use core::ptr::NonNull;
@@ -31,16 +31,16 @@ impl<E: Elevator> Hctx<E> {
 
     /// Whether completions of a request of this hardware queue can be held.
     ///
-    /// Not while blk-iolatency is at work, which counts bios that are under way and is told of
-    /// their end by `bio_endio()`: parts that were split off, and what waits for them, would be
-    /// under way for as long as they are held. It alone sets the flag
+    /// They cannot while blk-iolatency is at work. It counts the bios that are under way, and
+    /// learns of their end from `bio_endio()`, so it would count split-off parts, and the bios that
+    /// wait for them, as under way for as long as they are held. Only blk-iolatency sets the flag
     /// (`blkiolatency_enable_work_fn`).
     pub(crate) fn can_park(&self, request: &Request<E::RequestData>) -> bool {
         !self.has_flag(bindings::QUEUE_FLAG_BIO_ISSUE_TIME) && request.can_be_parked()
     }
 
-    /// Has the completion of a request of this hardware queue held; how many bytes of memory that
-    /// takes, or `None` if it [cannot be held](Self::can_park) or there is no memory.
+    /// Has the completion of a request of this hardware queue held. Returns how many bytes of
+    /// memory that takes, or `None` if it [cannot be held](Self::can_park) or there is no memory.
     pub(crate) fn park(
         &self,
         request: &Request<E::RequestData>,
@@ -49,12 +49,13 @@ impl<E: Elevator> Hctx<E> {
         if !self.can_park(request) {
             return None;
         }
-        // SAFETY: It can be parked. This lives until `exit_hctx`, before which all requests are
-        // freed, and takes records with these data.
+        // SAFETY: It can be parked. This object lives until `exit_hctx`, before which all requests
+        // are freed, and takes records with these data.
         unsafe { request.park(core::ptr::from_ref(self).cast(), parking) }
     }
 
-    /// The block layer has finished a request of this hardware queue. Any context.
+    /// Takes the completion of a request of this hardware queue that the block layer finishes, if
+    /// it is held. May be called in any context.
     ///
     /// # Safety
     ///
@@ -64,21 +65,22 @@ impl<E: Elevator> Hctx<E> {
         // SAFETY: By this function's requirements.
         let taken = unsafe { Request::<E::RequestData>::take_record(request) };
         if let Some((record, end)) = taken {
-            // SAFETY: The record was the request's, which ends so. `park` made it, with these data.
+            // SAFETY: The record was taken from the request, which ends as `end` says. `park` made
+            // the record, with these data.
             unsafe { self.finish_record(record.cast(), end) };
         }
     }
 
-    /// Not inlined, so that it costs nothing where no completion is held.
+    /// Not inlined, so that it costs nothing where the scheduler holds no completion.
     ///
     /// # Safety
     ///
-    /// `record` must be of a request of this hardware queue that does not have it any more, and
-    /// that ends as `end` says.
+    /// `record` must have been taken from a request of this hardware queue, and the request must
+    /// end as `end` says.
     #[inline(never)]
     unsafe fn finish_record(&self, record: NonNull<Record<E::CompletionData>>, end: End) {
-        // SAFETY: By this function's requirements. The record is nobody's after `finish`, unless
-        // that says that a flush sequence has it.
+        // SAFETY: By this function's requirements. After `finish` the record is ours, unless it
+        // returns false: then a flush sequence has it.
         unsafe {
             if Record::finish(record, end, Self::flushed) {
                 self.arrive(Parked::from_record(record));
@@ -88,11 +90,12 @@ impl<E: Elevator> Hctx<E> {
 
     /// # Safety
     ///
-    /// Called by the block layer only, at the end of a flush sequence, as [`Record::finish`] has
-    /// asked for.
+    /// Only the block layer may call this, at the end of a flush sequence, as the `bi_end_io` that
+    /// [`Record::finish`] has put into the bio.
     unsafe extern "C" fn flushed(bio: *mut bindings::bio) {
         // SAFETY: By this function's requirements. The record has the address of the hardware queue
-        // of `park`, which lives as long as the bio's request, which is freed after this.
+        // of `park`. That lives as long as the bio's request, and the request is freed after this
+        // call.
         unsafe {
             let (hw_queue, record) = Record::flushed(bio);
             (*hw_queue.cast::<Self>()).arrive(Parked::from_record(record));
@@ -106,7 +109,7 @@ impl<E: Elevator> Hctx<E> {
         }
     }
 
-    /// Takes the completions that have arrived, in their order.
+    /// Takes the completions that have arrived, in the order of their arrival.
     pub(crate) fn take_arrivals(&self, each: impl FnMut(Parked<E::CompletionData>)) {
         self.arrivals.take(each);
     }
@@ -118,36 +121,36 @@ impl<E: Elevator> Hctx<E> {
         }
     }
 
-    /// Whether any completion waits for [`Hctx::take_departures`]. Any context.
+    /// Whether any completion waits for [`Hctx::take_departures`]. May be called in any context.
     pub(crate) fn has_departures(&self) -> bool {
         !self.departures.is_empty()
     }
 
-    /// Takes the completions that [`Hctx::depart`] has got, in their order.
+    /// Takes the completions that were given to [`Hctx::depart`], in the same order.
     pub(crate) fn take_departures(&self, each: impl FnMut(Parked<E::CompletionData>)) {
         self.departures.take(each);
     }
 
-    /// Has [`Elevator::release`] called, soon and in another context. Any context.
+    /// Has [`Elevator::release`] called, soon and in another context. May be called in any context.
     ///
-    /// By the block layer's own workers, which have a thread left when there is no memory for
-    /// another one: those who free memory may wait for what is released.
+    /// The block layer's own workqueue calls it, which has a thread left when there is no memory
+    /// for another one: a task that frees memory may wait for a held completion.
     pub(crate) fn kick(&self) {
-        // SAFETY: Every `Hctx` is in an `Arc`, and whoever has a reference of it keeps it.
+        // SAFETY: Every `Hctx` is in an `Arc`, and a reference to the `Hctx` keeps that.
         let this = Arc::from(unsafe { ArcBorrow::from_raw(core::ptr::from_ref(self)) });
         // SAFETY: The closure gets the initialized work of this object, and queues it as it has to;
-        // what is queued already is not queued again.
+        // the function does not queue a work that is queued already.
         let queued = unsafe { this.__enqueue(|work| bindings::kblockd_schedule_work(work) != 0) };
-        // If it was queued already, the reference comes back.
+        // If the work was queued already, this is the reference.
         drop(queued);
     }
 
-    /// Has [`Elevator::release`] called at `time_ns` of [`super::now_ns`], instead of at the time
-    /// asked for before. Any context.
+    /// Has [`Elevator::release`] called at `time_ns` of [`super::now_ns`]; this replaces the time
+    /// of an earlier call. May be called in any context.
     pub(crate) fn release_at(&self, time_ns: u64) {
         let time = i64::try_from(time_ns).unwrap_or(i64::MAX);
         // SAFETY: The timer is initialized, and may be started again whether or not it is pending,
-        // by its own callback, too. It is cancelled before this object goes: see `end_releases`.
+        // even by its own callback. It is cancelled before this object goes: see `end_releases`.
         unsafe {
             bindings::hrtimer_start_range_ns(
                 self.release_timer.get(),
@@ -160,7 +163,7 @@ impl<E: Elevator> Hctx<E> {
 
     /// # Safety
     ///
-    /// Called by the timer only: in a soft interrupt, or in a thread of a real-time kernel.
+    /// Only the timer may call this: in a soft interrupt, or in a thread of a real-time kernel.
     unsafe extern "C" fn release_time(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
         // SAFETY: By this function's requirements the timer is a field of a hardware queue, which
         // lives until `exit_hctx` has waited for this.
@@ -168,18 +171,18 @@ impl<E: Elevator> Hctx<E> {
             unsafe { &*kernel::container_of!(Opaque::cast_from(timer), Self, release_timer) };
         E::release(this, true);
         #[allow(clippy::useless_transmute)]
-        // SAFETY: The kernel crate's enumeration has C's values, whose type is a number, or from
-        // Linux 7.3 on one in a structure.
+        // SAFETY: The kernel crate's enumeration has C's values. The type of C's values is a
+        // number, or, from Linux 7.3 on, a structure of one number.
         unsafe {
             core::mem::transmute::<u32, bindings::hrtimer_restart>(HrTimerRestart::NoRestart as u32)
         }
     }
 
-    /// Waits until nobody is in [`Elevator::release`], nor will be. For `exit_hctx`, when no
-    /// completion is left: who comes then finds nothing, and asks for nothing.
+    /// Waits until no call of [`Elevator::release`] runs, and none will come. `exit_hctx` calls
+    /// this when no completion is left, so that a call finds nothing to do and asks for no other.
     pub(super) fn end_releases(&self) {
-        // Whoever was in it before may still ask for the timer once, whose callback may still ask
-        // for the work, which then finds nothing.
+        // A call that began before may still start the timer once. The callback of the timer may
+        // still queue the work, which then finds nothing.
         self.cancel_work();
         // SAFETY: The timer is initialized, and may be waited for, as this may sleep and holds no
         // lock that its callback wants.
@@ -187,13 +190,13 @@ impl<E: Elevator> Hctx<E> {
         self.cancel_work();
     }
 
-    /// Waits for the work, or takes it back.
+    /// Waits for the work, or cancels it.
     fn cancel_work(&self) {
-        // SAFETY: The work is initialized, and may be waited for, as this may sleep and holds no
-        // lock that it wants.
+        // SAFETY: The work is initialized, and this may wait for it, as it may sleep and holds no
+        // lock that the work wants.
         unsafe {
             if bindings::cancel_work_sync(Work::raw_get(&raw const self.work)) {
-                // The work that does not run any more had a reference.
+                // The cancelled work had a reference.
                 drop(Arc::from_raw(core::ptr::from_ref(self)));
             }
         }

@@ -9,31 +9,31 @@ use crate::sys::cgroup::Lineage;
 use core::{marker::PhantomData, mem::ManuallyDrop, ptr::NonNull};
 use kernel::{bindings, ffi, warn_on};
 
-/// In `rq_flags`: the scheduler is told when the request is inserted, and when it is finished.
+/// In `rq_flags`: the block layer calls the scheduler when it inserts and when it finishes the
+/// request.
 const USE_SCHED: u32 = 1 << bindings::rqf_flags___RQF_USE_SCHED;
 
-/// In `elv.priv[0]`: the request went to the driver.
+/// In `elv.priv[0]`: the scheduler has dispatched the request.
 const RELEASED: usize = 1;
 
 // Words are kept in pointer-sized fields.
 const _: () = assert!(usize::BITS == u64::BITS);
 
-/// How many words of a scheduler's a request can keep.
+/// How many of the scheduler's words a request can keep.
 pub(crate) const REQUEST_WORDS: usize = 4;
 
 /// A scheduler's data in a request.
 ///
-/// Any words must be a value: the data are what [`Elevator::prepare_request`] has made of them,
-/// until the request goes to the driver. When the driver gives the request back, they are anything.
-/// They are anything, too, in a request that the block layer has sent to the driver around the
-/// scheduler, and that comes to the scheduler after that.
+/// Any words must be valid data. The words are the ones that [`Elevator::prepare_request`] or the
+/// scheduler has set, until the request is dispatched. They are arbitrary in a request that comes
+/// back from the driver, even if the block layer had sent it there around the scheduler.
 ///
 /// [`Elevator::prepare_request`]: super::Elevator::prepare_request
 pub(crate) trait RequestData: Copy + Default + Send {
-    /// The data that these words are.
+    /// Makes the data of words.
     fn from_words(words: [u64; REQUEST_WORDS]) -> Self;
 
-    /// The words that these data are.
+    /// Makes the words of the data.
     fn into_words(self) -> [u64; REQUEST_WORDS];
 }
 
@@ -45,7 +45,7 @@ impl RequestData for () {
     }
 }
 
-/// What becomes of the bios of a request that is finished.
+/// The fate of the bios of a finished request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     /// The driver has ended them.
@@ -53,35 +53,35 @@ pub(super) enum End {
     /// The request is in the middle of a flush sequence, which ends its bio before the request is
     /// freed.
     Flush,
-    /// Somebody has taken them for another path (`blk_steal_bios`), which ends them.
+    /// A multipath device has stolen them for another path (`blk_steal_bios`), which ends them.
     Stolen,
 }
 
-/// What becomes of a new request.
+/// The scheduler's decision on a new request.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Prepared<D> {
     /// The scheduler's data.
     pub(crate) data: D,
-    /// Whether it may pass the scheduler by, as if there were none.
+    /// Whether the request may bypass the scheduler.
     pub(crate) passes_by: bool,
 }
 
 /// A request between its insertion and its dispatch.
 ///
 /// It must end in [`super::Elevator::dispatch_request`]: there is no other way to end it, and
-/// dropping it loses somebody's I/O, so the kernel warns.
+/// dropping it loses a submitter's I/O, so the kernel warns.
 ///
 /// # Invariants
 ///
-/// The pointer is valid, the request was inserted and not yet dispatched, and this is the only
-/// handle of it. Then its fields `queuelist`, `rb_node`, `hash`, `elv` and `fifo_time` are the
-/// scheduler's alone; `state`, `tag`, `ref` and `deadline` are never its business.
+/// The pointer is valid, the request was inserted and not yet dispatched, and this is its only
+/// handle. In this time only the scheduler uses its fields `queuelist`, `rb_node`, `hash`, `elv`
+/// and `fifo_time`. The scheduler never touches `state`, `tag`, `ref` and `deadline`.
 ///
-/// `elv.priv[0]` is the address of a record if the completion is to be held, else 0, and its
-/// lowest bit is set once the request went to the driver. `elv.priv[1]`, `fifo_time` and `hash` are
-/// the words of `D`. `hash` is mostly empty before (`blk_mq_rq_late_init`), and anything when the
-/// driver gives the request back, even if the driver did not get it from the scheduler (as the
-/// paths of dm-multipath do not): a completion may use the field, too (`ipi_list`).
+/// `elv.priv[0]` is the address of a record if the completion is to be held, else 0, and its lowest
+/// bit is set once the request was dispatched. `elv.priv[1]`, `fifo_time` and `hash` are the words
+/// of `D`. `hash` is mostly empty in a new request (`blk_mq_rq_late_init`). It is arbitrary in a
+/// request that comes back from the driver, since a completion may use the field (`ipi_list`), even
+/// if the driver did not get the request from the scheduler (as the paths of dm-multipath do not).
 #[must_use = "a request that is dropped is somebody's lost I/O"]
 pub(crate) struct Request<D: RequestData>(NonNull<bindings::request>, PhantomData<D>);
 
@@ -93,12 +93,12 @@ impl<D: RequestData> Request<D> {
         self.0
     }
 
-    /// Gives the request to the block layer, with the nodes in the state in which they came.
+    /// Gives the request to the block layer, with its nodes in the state in which they came.
     #[inline]
     pub(super) fn into_dispatched(self) -> *mut bindings::request {
         let request = Entry::into_raw(self).as_ptr();
-        // SAFETY: By the invariants the request is valid and these fields ours until the caller has
-        // it.
+        // SAFETY: By the invariants the request is valid, and these fields are ours until the
+        // caller has it.
         unsafe {
             let node = &raw mut (*request).__bindgen_anon_1.queuelist;
             (*node).next = node;
@@ -113,8 +113,8 @@ impl<D: RequestData> Request<D> {
         request
     }
 
-    /// Forgets what an earlier user of this request's memory left in the scheduler's fields, and
-    /// puts the scheduler's data there.
+    /// Writes the scheduler's data into its fields, which have values of an earlier request in the
+    /// same memory.
     ///
     /// # Safety
     ///
@@ -122,8 +122,8 @@ impl<D: RequestData> Request<D> {
     /// and not yet inserted.
     #[inline]
     pub(super) unsafe fn prepare(request: *mut bindings::request, data: D) {
-        // SAFETY: By this function's requirements; the fields belong to the scheduler since the
-        // allocation.
+        // SAFETY: By this function's requirements; the fields belong to the scheduler from the
+        // allocation on.
         unsafe {
             (*request).elv.priv_[0] = core::ptr::null_mut();
             put_words(request, data.into_words());
@@ -153,34 +153,34 @@ impl<D: RequestData> Request<D> {
         unsafe { put_words(self.0.as_ptr(), data.into_words()) };
     }
 
-    /// Has the block layer issue the request without the scheduler, as it does without any
-    /// (`blk_mq_submit_bio`). If the disk is busy, the request comes to the scheduler all the same.
+    /// Has the block layer issue the request as if there were no scheduler (`blk_mq_submit_bio`).
+    /// If the disk is busy, the request comes to the scheduler all the same.
     ///
     /// # Safety
     ///
     /// As for [`Request::prepare`].
     #[inline]
     pub(super) unsafe fn bypass(request: *mut bindings::request) {
-        // SAFETY: By this function's requirements; the flags are the submitter's until the request
-        // is inserted.
+        // SAFETY: By this function's requirements; only the submitter changes the flags until the
+        // request is inserted.
         unsafe { (*request).rq_flags &= !USE_SCHED };
     }
 
-    /// Whether there is a record of its completion.
+    /// Whether its completion has a record.
     #[inline]
     pub(super) fn has_record(&self) -> bool {
         // SAFETY: By the invariants the field is ours, and `prepare` has initialized it.
         unsafe { (*self.0.as_ptr()).elv.priv_[0].addr() & !RELEASED != 0 }
     }
 
-    /// Remembers a record of its completion, and has the block layer tell when it finishes the
-    /// request.
+    /// Remembers the record of its completion, and has the block layer call the scheduler when it
+    /// finishes the request.
     ///
-    /// The handle is not `Sync`, so that nobody looks at the field meanwhile.
+    /// The handle is not `Sync`, so no other CPU looks at the field meanwhile.
     pub(super) fn set_record(&self, record: NonNull<ffi::c_void>) {
-        // SAFETY: By the invariants the fields are ours. The block layer has a request with the
-        // flag finished by the scheduler that prepared it: this one, as a queue's scheduler does
-        // not change while the queue has a request.
+        // SAFETY: By the invariants the fields are ours. When the block layer finishes a request
+        // with the flag, it calls the queue's scheduler. That is the scheduler that prepared the
+        // request, since it does not change while the queue has a request.
         unsafe {
             let request = self.0.as_ptr();
             let released = (*request).elv.priv_[0].addr() & RELEASED;
@@ -189,9 +189,10 @@ impl<D: RequestData> Request<D> {
         }
     }
 
-    /// Takes the record of a finished request, if there is one, and how its bios end. Only
-    /// `blk_steal_bios` clears `biotail`. Where a driver takes bios by itself (xen-blkfront, after
-    /// a migration), they go to the same disk again, which outlives the record.
+    /// Takes the record of a finished request, if there is one, and finds out how its bios end.
+    ///
+    /// Only `blk_steal_bios` clears `biotail`. Where a driver takes bios by itself (xen-blkfront,
+    /// after a migration), it submits them to the same disk again, which outlives the record.
     ///
     /// # Safety
     ///
@@ -200,8 +201,8 @@ impl<D: RequestData> Request<D> {
     pub(super) unsafe fn take_record(
         request: *mut bindings::request,
     ) -> Option<(NonNull<ffi::c_void>, End)> {
-        // SAFETY: By this function's requirements; the field has what `prepare` or `set_record` has
-        // put there.
+        // SAFETY: By this function's requirements; the field has the value that `prepare` or
+        // `set_record` has put there.
         unsafe {
             let word = (*request).elv.priv_[0];
             let record = NonNull::new(word.map_addr(|at| at & !RELEASED))?;
@@ -216,7 +217,7 @@ impl<D: RequestData> Request<D> {
         }
     }
 
-    /// The device in whose statistics the request is counted; null if none.
+    /// The device whose statistics count the request; null if none do.
     pub(super) fn counted_for(&self) -> *mut bindings::block_device {
         const IO_STAT: u32 = 1 << bindings::rqf_flags___RQF_IO_STAT;
         // SAFETY: By the invariants the request is valid.
@@ -229,7 +230,7 @@ impl<D: RequestData> Request<D> {
         }
     }
 
-    /// Whether the request went to the driver before, which gave it back.
+    /// Whether the scheduler has dispatched the request before, so that it is a requeued request.
     #[inline]
     pub(crate) fn was_released(&self) -> bool {
         // SAFETY: By the invariants the field is ours, and `prepare` has initialized it.
@@ -244,9 +245,9 @@ impl<D: RequestData> Request<D> {
 
     /// Whether a request that reads does so for a page that was swapped out.
     ///
-    /// No flag of it tells, but the page does: `swap_read_folio` has it locked, not up to date, and
-    /// backed by swap. Pages of files are not backed by swap, and those that direct I/O reads into
-    /// were up to date before they could be mapped.
+    /// The request has no flag for that, but its page shows it: in `swap_read_folio` the page is
+    /// locked, not up to date, and backed by swap. Pages of files are not backed by swap, and pages
+    /// that direct I/O reads into were up to date before a task could map them.
     fn swaps_in(&self) -> bool {
         const LOCKED: usize = 1 << bindings::pageflags_PG_locked;
         const UPTODATE: usize = 1 << bindings::pageflags_PG_uptodate;
@@ -254,8 +255,8 @@ impl<D: RequestData> Request<D> {
         let Some(bio) = NonNull::new(self.bio()) else {
             return false;
         };
-        // SAFETY: A request's bios are valid while it is not ended. One that reads has vectors, of
-        // which the iterator tells the next, and their pages stay until it has ended. A single
+        // SAFETY: A request's bios are valid until it ends. A bio that reads has vectors, its
+        // iterator has the place of the next one, and their pages stay until it has ended. A single
         // aligned load of a page's flags cannot tear.
         let flags = unsafe {
             let iterator = (*bio.as_ptr()).bi_iter;
@@ -269,11 +270,11 @@ impl<D: RequestData> Request<D> {
         flags & (LOCKED | UPTODATE | SWAPBACKED) == LOCKED | SWAPBACKED
     }
 
-    /// What it does.
+    /// Its operation and flags.
     #[inline]
     pub(crate) fn flags(&self) -> OpFlags {
-        // SAFETY: By the invariants the request is valid, and this handle its only user: it only
-        // changes while a list has it (`Fifo::merge`).
+        // SAFETY: By the invariants the request is valid, and this handle is its only user: these
+        // fields only change while a list has the request (`Fifo::merge`).
         OpFlags::from_raw(unsafe { (*self.0.as_ptr()).cmd_flags })
     }
 
@@ -284,7 +285,7 @@ impl<D: RequestData> Request<D> {
         unsafe { (*self.0.as_ptr()).__sector }
     }
 
-    /// How many bytes it moves.
+    /// How many bytes it transfers.
     #[inline]
     pub(crate) fn bytes(&self) -> u32 {
         // SAFETY: As for `flags`.
@@ -295,7 +296,7 @@ impl<D: RequestData> Request<D> {
     pub(crate) fn partition(&self) -> u8 {
         self.block_device().map_or(0, |device| {
             // SAFETY: A bio's device is valid until the bio ends. The lowest byte of the flags is
-            // the number of the partition (`bdev_partno`), and is set once.
+            // the number of the partition (`bdev_partno`), which does not change.
             let flags =
                 unsafe { (&raw const (*device.as_ptr()).__bd_flags.counter).read_volatile() };
             (flags as u32 & bindings::BD_PARTNO) as u8
@@ -310,13 +311,13 @@ impl<D: RequestData> Request<D> {
         })
     }
 
-    /// The cgroups that it is accounted to.
+    /// The cgroups to which the kernel accounts it.
     pub(crate) fn cgroups(&self) -> Lineage<'_> {
         // SAFETY: A request's bios are valid and submitted.
         unsafe { Lineage::of(self.bio()) }
     }
 
-    /// The first of the bios, which are there until the request ends.
+    /// The first of its bios, which it keeps until it ends.
     #[inline]
     pub(super) fn bio(&self) -> *mut bindings::bio {
         // SAFETY: As for `flags`.
@@ -327,13 +328,13 @@ impl<D: RequestData> Request<D> {
     #[inline]
     fn block_device(&self) -> Option<NonNull<bindings::block_device>> {
         let bio = NonNull::new(self.bio())?;
-        // SAFETY: A request's bios are valid while it is not ended. Going from a partition to its
-        // disk leaves the device of a bio as it was (`blk_partition_remap`).
+        // SAFETY: A request's bios are valid until it ends. `blk_partition_remap` does not change a
+        // bio's device.
         NonNull::new(unsafe { (*bio.as_ptr()).bi_bdev })
     }
 }
 
-// SAFETY: By the type's invariants, the nodes and words are the scheduler's.
+// SAFETY: By the type's invariants, only the scheduler uses the nodes and words.
 unsafe impl<D: RequestData> Entry for Request<D> {
     type Raw = bindings::request;
 
@@ -387,12 +388,12 @@ unsafe impl<D: RequestData> Entry for Request<D> {
 ///
 /// # Safety
 ///
-/// `request` must be valid, and its scheduler's fields the caller's.
+/// `request` must be valid, and only the caller may use its scheduler's fields.
 #[inline]
 unsafe fn put_words(request: *mut bindings::request, words: [u64; REQUEST_WORDS]) {
     use core::ptr::without_provenance_mut as pointer;
     let [priv_1, fifo_time, next, pprev] = words;
-    // SAFETY: By this function's requirements. Nothing ever follows these pointers.
+    // SAFETY: By this function's requirements. No code follows these pointers.
     unsafe {
         (*request).elv.priv_[1] = pointer(priv_1 as usize);
         (*request).fifo_time = fifo_time;

@@ -2,8 +2,8 @@
 
 //! Entries in the order of a key, such as a time.
 //!
-//! Times mostly come in order, and then a list is all it takes. Entries out of order go into a
-//! red-black tree. The same idea as the `tfifo` of netem (`net/sched/sch_netem.c`).
+//! Times mostly come in order, and then a list is enough. Entries out of order go into a red-black
+//! tree, as in the `tfifo` of netem (`net/sched/sch_netem.c`).
 
 use super::{
     entry::{look, Sorted},
@@ -12,8 +12,8 @@ use super::{
 use core::ptr::NonNull;
 use kernel::{bindings, warn_on};
 
-/// Entries of which the one with the smallest key comes out first. Insertion and removal take O(log
-/// n) at worst.
+/// A queue from which the entry with the smallest key comes out first. Insertion and removal take
+/// O(log n) at worst.
 ///
 /// # Invariants
 ///
@@ -93,7 +93,7 @@ impl<E: Sorted> SortedQueue<E> {
             bindings::rb_insert_color(new, &mut self.tree);
         }
         if leftmost {
-            // INVARIANT: The way to it only went left.
+            // INVARIANT: The way to the new node only went left.
             self.first = new;
         }
     }
@@ -109,7 +109,7 @@ impl<E: Sorted> SortedQueue<E> {
 
     /// The key of the last entry.
     pub(crate) fn last_key(&self) -> Option<E::Key> {
-        // SAFETY: The nodes from the root on are of entries of ours, by the invariants; each way
+        // SAFETY: By the invariants, the nodes from the root on are nodes of our entries; each way
         // ends in null.
         let tree = unsafe {
             let mut last = self.tree.rb_node;
@@ -121,14 +121,14 @@ impl<E: Sorted> SortedQueue<E> {
         tree.max(self.tail.last(E::key))
     }
 
-    /// Looks at each entry, as long as `look` wants to see more; whether it still does.
+    /// Looks at each entry, as long as `look_at` returns true, and returns whether it always did.
     pub(crate) fn look_at_all(&self, mut look_at: &mut impl FnMut(&E) -> bool) -> bool {
         if !self.tail.look_at_all(look_at) {
             return false;
         }
         let mut node = self.first;
         while !node.is_null() {
-            // SAFETY: By the invariants the node is one of an entry of ours, and so is the next, if
+            // SAFETY: By the invariants the node is in an entry of ours, and so is the next, if
             // any.
             unsafe {
                 if !look(E::of_tree_node(node), &mut look_at) {
@@ -162,21 +162,21 @@ impl<E: Sorted> SortedQueue<E> {
     fn pop_tree(&mut self) -> E {
         let node = self.first;
         // SAFETY: By the invariants `node` is the leftmost node of our tree. INVARIANT: The next
-        // one is leftmost after it.
+        // node is leftmost after it.
         unsafe {
             self.first = bindings::rb_next(node);
             bindings::rb_erase(node, &mut self.tree);
-            // The state in which the block layer keeps nodes outside of trees: `RB_CLEAR_NODE`.
+            // The state of nodes outside of trees in the block layer: `RB_CLEAR_NODE`.
             (*node).__rb_parent_color = node.addr();
         }
-        // SAFETY: The entry was ours, and left the tree, so that this is its only handle.
+        // SAFETY: The entry was ours and has left the tree, so this is its only handle.
         unsafe { E::from_raw(E::of_tree_node(node)) }
     }
 }
 
 impl<E: Sorted> Drop for SortedQueue<E> {
     fn drop(&mut self) {
-        // As for `Fifo`, which speaks for `tail`.
+        // As for `Fifo`, whose own `drop` checks `tail`.
         warn_on!(!self.first.is_null());
     }
 }

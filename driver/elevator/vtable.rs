@@ -3,7 +3,7 @@
 //! The C functions by which the block layer calls a scheduler: the counterpart of
 //! `struct elevator_mq_ops`. Each turns pointers into references and calls [`Elevator`].
 //!
-//! The module [`super`] has the context of each.
+//! The module [`super`] states the context of each.
 //!
 //! # Life of a queue and its hardware queues
 //!
@@ -11,7 +11,7 @@
 //! `alloc_sched_data` to `free_sched_data`. It is *started* from `init_sched` to `exit_sched`, and
 //! a hardware queue from `init_hctx` to `exit_hctx`, within that time. The block layer calls these
 //! four with the queue frozen and quiesced, and with `q->elevator_lock` held (`elevator_switch`). A
-//! disk that changes its hardware queues leaves the scheduler before, and comes back after that
+//! disk leaves the scheduler before it changes its hardware queues, and comes back afterwards
 //! (`blk_mq_update_nr_hw_queues`).
 
 use super::{
@@ -31,10 +31,10 @@ use kernel::{
 pub(super) struct VTable<E: Elevator>(PhantomData<E>);
 
 impl<E: Elevator> VTable<E> {
-    /// The structure to register; `elv_register` makes it known.
+    /// The structure for `elv_register`.
     pub(super) fn elevator_type(module: &'static ThisModule) -> ElevatorType {
         // SAFETY: The structure consists of integers, pointers, optional functions and arrays of
-        // these, for all of which zero is a value, and means that an optional thing is absent.
+        // these. Zero is a value of all of them, and means that an optional member is absent.
         let mut elevator_type: ElevatorType = unsafe { core::mem::zeroed() };
         elevator_type.elevator_attrs = (&raw const *Files::<E>::QUEUE).cast();
         elevator_type.queue_debugfs_attrs = &raw const Files::<E>::DEBUG_QUEUE[0];
@@ -66,14 +66,14 @@ impl<E: Elevator> VTable<E> {
 
     /// # Safety
     ///
-    /// * `queue` must be valid until `free_sched_data` was called for the result, if that is not
-    ///   null.
-    /// * The queue must have a disk with a name (`elevator_change` is reached by a disk's
-    ///   attribute, and `del_gendisk` takes the scheduler away) from `init_sched` to `exit_sched`.
+    /// * `queue` must be valid until `free_sched_data` is called for the result, if the result is
+    ///   not null.
+    /// * The queue must have a disk with a name from `init_sched` to `exit_sched` (only a disk's
+    ///   attribute leads to `elevator_change`, and `del_gendisk` takes the scheduler away).
     unsafe extern "C" fn alloc_sched_data(queue: *mut bindings::request_queue) -> *mut ffi::c_void {
         // SAFETY: By this function's requirements.
         let queue = unsafe { Queue::<E>::new(NonNull::new_unchecked(queue)) };
-        // Null is the only error that the block layer understands here; it takes it for ENOMEM.
+        // The block layer understands no other error than null here, and takes it for ENOMEM.
         Arc::pin_init(queue, GFP_KERNEL).map_or(core::ptr::null_mut(), |queue| {
             queue.into_raw().cast_mut().cast()
         })
@@ -81,13 +81,13 @@ impl<E: Elevator> VTable<E> {
 
     /// # Safety
     ///
-    /// * `data` must be null, or the result of an `alloc_sched_data` for which this was not called
-    ///   yet.
-    /// * The queue must not be started, nor be started after this.
+    /// * `data` must be null, or a result of `alloc_sched_data` for which this function was not
+    ///   called yet.
+    /// * The queue must not be started, and must not start later.
     unsafe extern "C" fn free_sched_data(data: *mut ffi::c_void) {
         if !data.is_null() {
-            // SAFETY: By this function's requirements the pointer is of `into_raw`, and nobody
-            // borrows from the data while the queue is not started.
+            // SAFETY: By this function's requirements the pointer comes from `into_raw`, and no
+            // code borrows from the data while the queue is not started.
             drop(unsafe { Arc::from_raw(data.cast_const().cast::<Queue<E>>()) });
         }
     }
@@ -95,8 +95,8 @@ impl<E: Elevator> VTable<E> {
     /// # Safety
     ///
     /// * `queue` and `eq` must be valid, and `eq` have our data of this queue.
-    /// * The queue must be frozen, `q->elevator_lock` held, and the queue not be started.
-    /// * `eq` must stay until `exit_sched` if this succeeds.
+    /// * The queue must be frozen and not started, and `q->elevator_lock` must be held.
+    /// * If this succeeds, `eq` must stay valid until `exit_sched`.
     unsafe extern "C" fn init_sched(
         queue: *mut bindings::request_queue,
         eq: *mut ElevatorQueue,
@@ -108,8 +108,8 @@ impl<E: Elevator> VTable<E> {
             return error.to_errno();
         }
         // SAFETY: By this function's requirements the queue is valid. Since it is frozen and its
-        // `elevator_lock` held, these fields are ours to set, as each scheduler does: the block
-        // layer runs each hardware queue for itself, asynchronous I/O may use all tags, and the
+        // `elevator_lock` held, we may set these fields, as each scheduler does here: the block
+        // layer runs each hardware queue by itself, asynchronous I/O may use all tags, and the
         // queue belongs to this elevator.
         unsafe {
             bindings::blk_queue_flag_clear(bindings::QUEUE_FLAG_SQ_SCHED, queue);
@@ -121,8 +121,8 @@ impl<E: Elevator> VTable<E> {
 
     /// # Safety
     ///
-    /// * `eq` must be valid, with our data of a queue that is started.
-    /// * No hardware queue of it may be started, and the queue must be frozen.
+    /// * `eq` must be valid, with our data of a started queue.
+    /// * The queue must be frozen, and none of its hardware queues started.
     unsafe extern "C" fn exit_sched(eq: *mut ElevatorQueue) {
         // SAFETY: By this function's requirements.
         let queue = unsafe { &*(*eq).elevator_data.cast::<Queue<E>>() };
@@ -131,7 +131,7 @@ impl<E: Elevator> VTable<E> {
 
     /// # Safety
     ///
-    /// * `hctx` must be valid, and not be started. If this succeeds, it must stay until
+    /// * `hctx` must be valid and not started. If this succeeds, it must stay valid until
     ///   `exit_hctx`.
     /// * Its queue must be started, frozen and quiesced.
     unsafe extern "C" fn init_hctx(
@@ -140,7 +140,7 @@ impl<E: Elevator> VTable<E> {
     ) -> ffi::c_int {
         // SAFETY: By this function's requirements `hctx` is valid, and its queue started.
         let result =
-            unsafe { Self::start_hw_queue(NonNull::new_unchecked(hctx), Self::queue_of(hctx)) };
+            unsafe { Self::start_hctx(NonNull::new_unchecked(hctx), Self::queue_of(hctx)) };
         match result {
             Ok(()) => 0,
             Err(error) => error.to_errno(),
@@ -150,13 +150,13 @@ impl<E: Elevator> VTable<E> {
     /// # Safety
     ///
     /// As for `init_hctx`.
-    unsafe fn start_hw_queue(hctx: NonNull<bindings::blk_mq_hw_ctx>, queue: &Queue<E>) -> Result {
-        // SAFETY: `hctx` is valid until `exit_hctx`, which removes this from the queue's list, and
-        // from `sched_data`, before it returns. In between, `hctx` is started.
+    unsafe fn start_hctx(hctx: NonNull<bindings::blk_mq_hw_ctx>, queue: &Queue<E>) -> Result {
+        // SAFETY: `hctx` is valid until `exit_hctx`, which removes this object from the queue's
+        // list and from `sched_data` before it returns. In between, `hctx` is started.
         let hw_queue = Arc::pin_init(unsafe { Hctx::<E>::new(hctx) }, GFP_KERNEL)?;
         queue.add(hw_queue.as_arc_borrow())?;
-        E::start_hw_queue(queue, &hw_queue);
-        // SAFETY: The queue is frozen and quiesced, so that nobody looks at the field. `exit_hctx`
+        E::start_hctx(queue, &hw_queue);
+        // SAFETY: The queue is frozen and quiesced, so no other CPU looks at the field. `exit_hctx`
         // takes the pointer back.
         unsafe { (*hctx.as_ptr()).sched_data = hw_queue.into_raw().cast_mut().cast() };
         Ok(())
@@ -165,25 +165,25 @@ impl<E: Elevator> VTable<E> {
     /// # Safety
     ///
     /// * `hctx` must be valid and started, and its queue started and frozen.
-    /// * No other function of this vtable may be called for it meanwhile, nor after this.
+    /// * No other function of this vtable may run for it meanwhile, or be called for it afterwards.
     unsafe extern "C" fn exit_hctx(hctx: *mut bindings::blk_mq_hw_ctx, _index: ffi::c_uint) {
-        // SAFETY: By this function's requirements the pointer is of `init_hctx`, and no other
-        // function uses it.
+        // SAFETY: By this function's requirements the pointer is the one that `init_hctx` stored,
+        // and no other function uses it.
         let hw_queue = unsafe { Arc::from_raw((*hctx).sched_data.cast_const().cast::<Hctx<E>>()) };
         // SAFETY: By this function's requirements `hctx` is valid and its queue started.
         unsafe { Self::queue_of(hctx) }.remove(&hw_queue);
-        // No request is left, and nobody visits it: nothing arrives any more, and after this
-        // nothing is left to be released.
-        E::stop_hw_queue(&hw_queue);
+        // It has no request, and the queue's list does not lead to it: no completion arrives any
+        // more, and after this none is left to release.
+        E::stop_hctx(&hw_queue);
         hw_queue.end_releases();
     }
 
     /// # Safety
     ///
-    /// * `queue` and `bio` must be valid, and `bio` one that the caller submits to `queue` and that
-    ///   nobody else uses; `segments` must be the number of its segments.
+    /// * `queue` and `bio` must be valid. The caller must be submitting `bio` to `queue`, and be
+    ///   its only user. `segments` must be the number of its segments.
     /// * The caller must hold a reference of the queue (`q_usage_counter`), so that the queue and
-    ///   all of its hardware queues are started and stay so.
+    ///   all of its hardware queues are started and stay started.
     unsafe extern "C" fn bio_merge(
         queue: *mut bindings::request_queue,
         bio: *mut bindings::bio,
@@ -224,14 +224,16 @@ impl<E: Elevator> VTable<E> {
         }
     }
 
-    /// The driver has done with the request, and has ended its bios, unless somebody else counts on
-    /// them.
+    /// Called when the driver is done with the request and has ended its bios, as far as no other
+    /// count keeps them.
     ///
     /// # Safety
     ///
-    /// * `request` must be valid, and `prepare_request` of this vtable have been called for it.
-    /// * This must be its only call since then, and the block layer about to free the request.
-    /// * The request must still have its reference of the queue, so that its hardware queue is
+    /// * `request` must be valid, and `prepare_request` of this vtable must have been called for
+    ///   it.
+    /// * This must be the only call for it since then, and the block layer must be about to free
+    ///   it.
+    /// * The request must still hold its reference of the queue, so that its hardware queue is
     ///   started.
     unsafe extern "C" fn finish_request(request: *mut bindings::request) {
         // SAFETY: By this function's requirements.
@@ -241,8 +243,8 @@ impl<E: Elevator> VTable<E> {
     /// # Safety
     ///
     /// * `hctx` must be valid and started, and stay so during the call.
-    /// * `list` must be a valid list of requests of this hardware queue that `prepare_request` was
-    ///   called for, which the caller gives away.
+    /// * `list` must be a valid list of requests of this hardware queue, for which
+    ///   `prepare_request` was called and which the caller gives away.
     unsafe extern "C" fn insert_requests(
         hctx: *mut bindings::blk_mq_hw_ctx,
         list: *mut bindings::list_head,
@@ -297,13 +299,14 @@ impl<E: Elevator> VTable<E> {
     }
 }
 
-/// The hardware queue for which this processor would make a request for this bio:
-/// `blk_mq_map_queue()`, whose table is in structures that no header has, by what that table is
-/// made from (`blk_mq_map_swqueue`).
+/// The hardware queue to which a request of this processor for this bio would belong.
+///
+/// As `blk_mq_map_queue()`, but the table of that function is in structures that no header has:
+/// this reads the map from which the block layer makes the table (`blk_mq_map_swqueue`).
 ///
 /// # Safety
 ///
-/// `queue` and `bio` must be valid, and the caller hold a reference of the queue
+/// `queue` and `bio` must be valid, and the caller must hold a reference of the queue
 /// (`q_usage_counter`), so that the hardware queues and the map do not change.
 #[inline]
 unsafe fn hctx_for(
@@ -311,9 +314,9 @@ unsafe fn hctx_for(
     bio: *mut bindings::bio,
 ) -> *mut bindings::blk_mq_hw_ctx {
     // SAFETY: By this function's requirements all of these are valid. The map has an entry for each
-    // possible processor, and each is the number of a hardware queue, also while another disk that
-    // shares the map is added, for which an entry may become 0. The task may go to another
-    // processor meanwhile: any of the hardware queues would do.
+    // possible processor, and each entry is the number of a hardware queue. It stays one while
+    // another disk that shares the map is added: an entry may then become 0. The task may move to
+    // another processor meanwhile, but any of the hardware queues would do.
     unsafe {
         let flags = OpFlags::from_raw((*bio).bi_opf);
         let kind = if flags.is_polled() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How held entries are judged again, when another plan is followed or a rule has ended.
+//! The second judgement of held entries, when the hardware queue follows another plan or a rule has
+//! ended.
 
 use super::Held;
 use crate::{
@@ -10,12 +11,12 @@ use crate::{
 use kernel::sync::Arc;
 
 impl<E: HeldEntry> Held<E> {
-    /// Follows another plan, judges all waiting entries again, and gives back the old plan.
+    /// Follows another plan, judges all waiting entries again, and returns the old plan.
     pub(crate) fn follow(&mut self, plan: Option<Arc<Plan>>) -> Option<Arc<Plan>> {
         let now_ns = now_ns();
         self.hold_asking(now_ns);
         if self.plan.is_none() {
-            // INVARIANT: Without a plan, nothing has set the rules of ready entries.
+            // INVARIANT: Without a plan, no code has set the rules of ready entries.
             let mut ready = core::mem::replace(&mut self.ready, Fifo::new());
             while let Some(mut entry) = ready.pop_front() {
                 entry.set_rules(RuleSet::EMPTY);
@@ -27,15 +28,15 @@ impl<E: HeldEntry> Held<E> {
         old
     }
 
-    /// Judges all waiting entries again, after a rule has ended or got another end.
+    /// Judges all waiting entries again, after a rule has ended or its end has changed.
     pub(crate) fn judge_again(&mut self, now_ns: u64) {
         self.hold_asking(now_ns);
         let plan = self.plan.clone();
         self.judge_again_after(plan.as_deref(), now_ns);
     }
 
-    /// Judges all waiting entries again, each from its own arrival; an entry that has only asked
-    /// limits until now arrives now. The plan `old` has judged them before.
+    /// Judges all waiting entries again, each from its own arrival. An entry that only had limits
+    /// to ask until now arrives now. The plan `old` has judged them before.
     fn judge_again_after(&mut self, old: Option<&Plan>, now_ns: u64) {
         let mut waiting = Fifo::new();
         while let Some((entry, has_ticket)) = self.pop_waiting() {
@@ -44,7 +45,7 @@ impl<E: HeldEntry> Held<E> {
             }
             waiting.push_back(entry);
         }
-        // The new plan's limits may be others.
+        // The new plan may have other limits.
         self.waiting.limit_queues_mut().reset();
         self.published.outdate();
         let plan = self.plan.clone();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How entries come: requests that are inserted, and completions that arrive.
+//! The arrival of entries: requests that are inserted, and completions that arrive.
 
 use super::Held;
 use crate::{
@@ -14,16 +14,17 @@ use crate::{
 };
 
 impl Held<Request> {
-    /// Has a request that waits for the disk take I/O that borders on it; true if one has.
+    /// Merges a bio into a ready request that it borders on, if one may take it, and returns
+    /// whether it has.
     ///
-    /// Not while a plan is followed: its rules are asked about each request, and once.
+    /// It merges nothing while there is a plan, whose rules judge each request, and only once.
     pub(crate) fn merge(&mut self, bio: Bio<'_>) -> bool {
         self.plan.is_none() && self.ready.merge(bio)
     }
 
-    /// Takes requests that arrive now. If the driver gave one back, it is alone, and neither
-    /// delayed nor charged twice. A request that comes at the head for the first time, the data of
-    /// a flush, is as any other.
+    /// Takes requests that arrive now. A requeued request comes alone, and is neither delayed nor
+    /// charged twice. The data request of a flush comes at the head for the first time, and is like
+    /// any other.
     #[inline]
     pub(crate) fn insert(&mut self, requests: Fifo<Request>, park: &mut impl Park) {
         if requests.first(Request::was_released).unwrap_or(false) {
@@ -32,22 +33,21 @@ impl Held<Request> {
         if self.plan.is_none() {
             return self.ready.append(requests);
         }
-        // Entries that wait on other hardware queues came before these.
+        // Entries that wait on other hardware queues came before these requests.
         if self.published.state() == State::Asking && !self.others_wait() {
             return self.ask_in_turn(requests);
         }
         self.judge_all(requests, park);
     }
 
-    /// Whether any entry waits for a limit, on whatever hardware queue.
+    /// Whether any entry waits for a limit, on any hardware queue.
     #[inline]
     fn others_wait(&self) -> bool {
         let plan = self.plan.as_ref();
         plan.is_some_and(|plan| plan.turns().any_waits())
     }
 
-    /// [`Held::insert`] where rules have to be asked; not inlined, so that it costs nothing where
-    /// none have.
+    /// [`Held::insert`] where rules have to judge; not inlined, so that it costs nothing elsewhere.
     #[inline(never)]
     fn judge_all(&mut self, mut requests: Fifo<Request>, park: &mut impl Park) {
         while let Some(request) = requests.pop_front() {
@@ -55,8 +55,7 @@ impl Held<Request> {
         }
     }
 
-    /// Takes a request that the driver gave back. It went before, so it is first; and it asks no
-    /// limits.
+    /// Takes a requeued request. It went before, so it is first, and it asks no limits.
     #[cold]
     fn insert_again(&mut self, mut requests: Fifo<Request>) {
         while let Some(mut request) = requests.pop_front() {
@@ -87,7 +86,7 @@ impl Held<Request> {
             && self.waiting.limit_queues_mut().are_open(&mut clock)
         {
             if self.only_limits {
-                // The requests that come next need not be judged.
+                // The plan need not judge the requests that come next.
                 self.published.outdate();
             }
             self.asking = self.asking.wrapping_add(1);
@@ -95,15 +94,15 @@ impl Held<Request> {
         }
         let now_ns = clock.now_ns();
         if is_limited {
-            // INVARIANT: No request asks while an entry waits in a limit queue, or it might go
-            // before those that came earlier.
+            // INVARIANT: No ready request has limits to ask while an entry waits in a limit queue,
+            // or it might go before entries that came earlier.
             self.hold_asking(now_ns);
         }
         self.enter(request, verdict.delay_ns, now_ns);
     }
 
-    /// Takes requests that arrive now, when all that the plan does to any is to have it ask limits,
-    /// and no request waits for one.
+    /// Takes requests that arrive now, when the plan only has each of them ask the limits of
+    /// `limit_all`, and no entry waits for a limit.
     #[inline]
     fn ask_in_turn(&mut self, mut requests: Fifo<Request>) {
         requests.update_all(
@@ -119,8 +118,8 @@ impl Held<Request> {
         self.ready.append(requests);
     }
 
-    /// Has the completions of waiting requests held, too, where a new rule of the plan says so.
-    /// Those whose completion is held already are judged again when they arrive.
+    /// Has the completions of waiting requests held too, where a new rule of the plan says so. A
+    /// completion that is to be held already is judged again when it arrives.
     pub(crate) fn park_waiting(&mut self, park: &mut impl Park) {
         let Some(plan) = self.plan.clone() else {
             return;
@@ -129,7 +128,7 @@ impl Held<Request> {
             return;
         }
         let mut waiting = Fifo::new();
-        // None has a ticket: all were just judged again.
+        // No request has a ticket, since all were just judged again.
         while let Some((request, _)) = self.pop_waiting() {
             waiting.push_back(request);
         }
@@ -152,14 +151,14 @@ impl Held<Request> {
 }
 
 impl Held<Parked> {
-    /// Takes a completion that has arrived, and was judged when its request was inserted.
+    /// Takes a completion that has arrived, and that a plan judged when its request was inserted.
     pub(crate) fn arrive(&mut self, mut parked: Parked) {
         let plan = self.plan.as_ref().filter(|_| !parked.is_over());
         let Some(plan) = plan else {
             return self.ready.push_back(parked);
         };
         let may_end = parked.rules() - self.endless;
-        // It may have arrived some time ago, and a rule have ended since.
+        // It may have arrived some time ago, and a rule may have ended since.
         let is_stale = parked.epoch() != plan.epoch();
         let now_ns = if !may_end.is_empty() || is_stale {
             now_ns()

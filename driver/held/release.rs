@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How entries go: by their time and their limits, or all at once.
+//! The release of entries: by their time and their limits, or all at once.
 
 use super::{Held, Next};
 use crate::{
@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl<E: HeldEntry> Held<E> {
-    /// The next entry, where that is found at once and changes nothing that others know: where no
-    /// entry waits and none did ([`Held::is_quiet`]).
+    /// The next entry, if no entry waits and none did ([`Held::is_quiet`]): then it is found at
+    /// once, and taking it does not change the published state.
     #[inline]
     pub(crate) fn pop_quickly(&mut self) -> Next<E> {
         if self.plan.is_some() {
@@ -27,8 +27,8 @@ impl<E: HeldEntry> Held<E> {
         self.ready.pop_front().map_or(Next::Nothing, Next::Entry)
     }
 
-    /// The first ready entry, if it has no limits to ask, or they clearly admit it. While no entry
-    /// waits.
+    /// The first ready entry, if it has no limits to ask, or they clearly admit it. To call while
+    /// no entry waits.
     #[inline]
     fn pop_admitted(&mut self) -> Next<E> {
         let Some(rules) = self.ready.first(E::rules) else {
@@ -50,7 +50,7 @@ impl<E: HeldEntry> Held<E> {
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<E> {
         if self.waiting.count() > 0 {
-            // Entries that waited are older than those that need not.
+            // Waiting entries are older than ready ones.
             if let Some(entry) = self.pop_due(now_ns()) {
                 return Some(entry);
             }
@@ -61,7 +61,7 @@ impl<E: HeldEntry> Held<E> {
         self.ready.pop_front()
     }
 
-    /// The next entry that may go now, when some have to ask limits.
+    /// The next entry that may go now, when some ready entries have limits to ask.
     #[inline]
     fn pop_asking(&mut self) -> Option<E> {
         let entry = self.ready.pop_front()?;
@@ -72,7 +72,7 @@ impl<E: HeldEntry> Held<E> {
         self.asking = self.asking.wrapping_sub(1);
         let limits = plan.limits_of(entry.rules());
         let mut now_ns = now_ns();
-        // Entries that wait on other hardware queues came before it.
+        // Entries that wait on other hardware queues came before this one.
         let admission = if plan.turns().any_waits_for(limits) {
             Admission::Refused(Closed::NOT)
         } else {
@@ -89,14 +89,14 @@ impl<E: HeldEntry> Held<E> {
             Admission::Refused(closed) => {
                 self.enter(entry, 0, now_ns);
                 self.close(limits, closed, now_ns);
-                // No entry asks any more. Of those that did, some may have other limits, which
-                // admit them, or be found to have no rules.
+                // No ready entry has limits to ask any more. Other limits may admit some of these
+                // entries, or they turn out to have no rules.
                 self.pop_due(now_ns).or_else(|| self.ready.pop_front())
             }
         }
     }
 
-    /// Some of these limits admit nothing for now, so that no entry need ask them.
+    /// Remembers that some of these limits admit nothing for now, so that no entry need ask them.
     fn close(&mut self, limits: RuleSet, closed: Closed, now_ns: u64) {
         let queues = self.waiting.limit_queues_mut();
         let place = queues.place_for(limits);
@@ -126,7 +126,7 @@ impl<E: HeldEntry> Held<E> {
         Some(self.let_go(entry, now_ns, early))
     }
 
-    /// Counts an entry that has waited and goes.
+    /// Counts an entry that has waited and goes now.
     fn let_go(&mut self, entry: E, now_ns: u64, early: bool) -> E {
         if let Some(plan) = &self.plan {
             let added_ns = now_ns.saturating_sub(entry.arrival_ns());
@@ -146,7 +146,7 @@ impl<E: HeldEntry> Held<E> {
                     self.published.outdate();
                     Some(self.waiting.pop_delayed()?)
                 }
-                // Each refusal closes a limit queue for some time, so this comes to an end.
+                // Each refusal closes a limit queue for some time, so the loop ends.
                 Due::Limited(place) => self.ask_limits(place, &mut now_ns),
             };
             if let Some(entry) = entry {
@@ -155,7 +155,7 @@ impl<E: HeldEntry> Held<E> {
         }
     }
 
-    /// The first entry of a limit queue, if it is its turn and the limits admit it.
+    /// The first entry of a limit queue, if it has its turn and the limits admit it.
     fn ask_limits(&mut self, place: usize, now_ns: &mut u64) -> Option<E> {
         self.queue_up(place, *now_ns);
         let plan = self.plan.as_ref()?;
@@ -180,8 +180,8 @@ impl<E: HeldEntry> Held<E> {
 }
 
 impl Held<Parked> {
-    /// The next completion that may go at this time. Unless [`Held::has_expired`] at this time,
-    /// none is judged again.
+    /// The next completion that may go at this time. This judges completions again only if
+    /// [`Held::has_expired`] at this time.
     pub(crate) fn pop_at(&mut self, now_ns: u64) -> Option<Parked> {
         let due = if self.waiting.count() > 0 {
             self.pop_due(now_ns)

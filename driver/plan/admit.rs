@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How a plan's limits admit an I/O: all of them count it, or none.
+//! The admission of I/Os by a plan's limits: all limits of a set count an I/O, or none.
 
 use super::Plan;
 use crate::{
@@ -11,10 +11,11 @@ use crate::{
 };
 
 impl Plan {
-    /// Asks these limits to admit one I/O with a ticket at `now_ns`, which is brought up to date
-    /// where a limit has seen a later time.
+    /// Asks these limits to admit one I/O with a ticket at `now_ns`. This updates `now_ns` where a
+    /// limit has seen a later time.
     ///
-    /// As [`Plan::charge`], for an I/O that was refused before and may well be again.
+    /// It does the work of [`Plan::charge`] for an I/O that was refused before and may well be
+    /// refused again.
     pub(crate) fn admit(&self, set: RuleSet, ticket: u32, now_ns: &mut u64) -> Admission {
         match self.refuses(set, ticket, now_ns) {
             Some(closed) => Admission::Refused(closed),
@@ -22,7 +23,7 @@ impl Plan {
         }
     }
 
-    /// The first refusal that shows without counting anything.
+    /// The first refusal that shows before any limit counts the I/O.
     fn refuses(&self, set: RuleSet, ticket: u32, now_ns: &mut u64) -> Option<Closed> {
         let before = self.turns.before(set, ticket);
         if before > 0 {
@@ -36,16 +37,17 @@ impl Plan {
         if set.is_single() {
             return None;
         }
-        // Most refusals need no counting and taking back: ask before.
+        // Ask all limits before any of them counts: most refusals then need no taking back.
         self.rules_of(set).find_map(|rule| rule.refuses(now_ns))
     }
 
     /// Has the limits of this set admit one I/O that goes at once, and counts it as
-    /// [`Plan::count_at_once`], if all have room for more than that in the windows of this time;
-    /// else nothing is counted, and the caller goes on to [`Plan::charge`].
+    /// [`Plan::count_at_once`], if all limits have room for more than one I/O in the windows of
+    /// this time. Otherwise this counts nothing, and the caller goes on to [`Plan::charge`].
     ///
-    /// The set is not empty, and of a request that this plan has judged: if there is one rule, it
-    /// is that. The caller has seen that no entry waits for these limits.
+    /// The set must be that of a request that this plan has judged, and not empty: if the plan has
+    /// only one rule, it is that rule. The caller must have seen that no entry waits for these
+    /// limits.
     #[inline]
     pub(crate) fn admit_at_once(
         &self,
@@ -55,14 +57,15 @@ impl Plan {
         now_ns: u64,
     ) -> bool {
         match &self.rules[..] {
-            // Most often there is one, and this is what a limit that does not bind costs.
+            // Most often there is one rule, and this path is the cost of a limit that is not
+            // reached.
             [rule] => rule.admits_at_once(uncounted, hctx, now_ns),
             _ => self.all_admit_at_once(set, uncounted, hctx, now_ns),
         }
     }
 
     /// [`Plan::admit_at_once`] of any number of rules; not inlined, so that it costs nothing where
-    /// there is one or none.
+    /// the plan has one rule.
     #[inline(never)]
     fn all_admit_at_once(
         &self,
@@ -81,7 +84,7 @@ impl Plan {
         admits
     }
 
-    /// Has each of these limits count one I/O as [`Rule::charge_quickly`], or none of them.
+    /// Has all of these limits count one I/O as [`Rule::charge_quickly`], or none of them.
     #[inline]
     fn charge_quickly(&self, set: RuleSet, now_ns: u64) -> bool {
         let refuses = |rule: &Rule| set.contains(rule.bit) && !rule.charge_quickly(now_ns);
@@ -94,7 +97,7 @@ impl Plan {
         false
     }
 
-    /// Has each of these limits count one I/O, or none of them.
+    /// Has all of these limits count one I/O, or none of them.
     #[inline]
     pub(crate) fn charge(&self, set: RuleSet, now_ns: &mut u64) -> Admission {
         let Some(rule) = self.sole_rule(set) else {

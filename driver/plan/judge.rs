@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How a plan judges I/Os: those that arrive, and those that an earlier plan has judged.
+//! The judgement of a plan on I/Os that arrive, and on entries that an earlier plan has judged.
 
 use super::Plan;
 use crate::{
@@ -12,30 +12,30 @@ use crate::{
     verdict::Verdict,
 };
 
-/// What a plan has in common with an earlier one for the same disk.
+/// The rules that a plan has in common with an earlier plan for the same disk.
 #[derive(Clone, Copy)]
 struct Common {
-    /// The rules of the same injections.
+    /// The rules whose injections have a rule in both plans.
     injection: RuleSet,
-    /// Of these, those that choose the same requests.
+    /// The rules of `injection` that choose the same requests.
     choice: RuleSet,
-    /// Of these, those that delay them in the same way.
+    /// The rules of `choice` that delay them in the same way.
     delay: RuleSet,
 }
 
-/// A plan that is about to judge again, and what is the same for all entries.
+/// A plan that judges held entries again, and the data that are the same for all entries.
 pub(crate) struct Again<'a> {
     plan: &'a Plan,
     old: &'a Plan,
     common: Common,
-    /// The rules that do something now.
+    /// The rules of `plan` that have not ended.
     active: RuleSet,
     now_ns: u64,
 }
 
 impl Again<'_> {
-    /// Judges a held entry again, whose rules and due time come from the old plan, and gives it new
-    /// ones.
+    /// Judges a held entry again, and replaces its rules and its due time, which come from the old
+    /// plan.
     pub(crate) fn judge<E: HeldEntry>(&self, entry: &mut E, hctx: usize) {
         let (before, now_ns) = (entry.rules(), self.now_ns);
         let early = self.old.is_early(entry, now_ns);
@@ -52,9 +52,9 @@ impl Again<'_> {
 }
 
 impl Plan {
-    /// Judges a request that arrives now at the hardware queue of this number, whose lock is held.
-    /// The rules in `limit_all` hold it in any case ([`Plan::limit_all`]); they do not count it as
-    /// matched.
+    /// Judges a request that arrives now at the hardware queue of this number, whose lock the
+    /// caller holds. The rules in `limit_all` ([`Plan::limit_all`]) hold it in any case, and do not
+    /// count it as matched.
     #[inline]
     pub(crate) fn judge(
         &self,
@@ -64,7 +64,7 @@ impl Plan {
         limit_all: RuleSet,
     ) -> Verdict {
         let mut verdict = Verdict::NONE;
-        // Tasks that need memory wait for this: as in blk-throttle, it is never held.
+        // As in blk-throttle, swap I/O is never held: tasks that need memory wait for it.
         if request.is_swap() {
             return verdict;
         }
@@ -82,7 +82,7 @@ impl Plan {
         verdict
     }
 
-    /// Whether no rule of this plan that holds completions is newer than all earlier plans.
+    /// Whether the plan has no rule that holds completions and that no earlier plan had.
     pub(crate) fn parks_nothing_new(&self) -> bool {
         self.newly_parking().is_empty()
     }
@@ -91,7 +91,7 @@ impl Plan {
         self.set_of(|rule| rule.choice_since == self.epoch && !rule.holds_requests())
     }
 
-    /// The verdict of the new rules that hold completions on a request that is held already.
+    /// The verdict of the new rules that hold completions, on a request that is held already.
     pub(crate) fn judge_new(&self, request: &Request, hctx: usize) -> Verdict {
         let mut verdict = Verdict::NONE;
         for rule in self.rules_of(self.newly_parking() - request.rules()) {
@@ -103,13 +103,13 @@ impl Plan {
         verdict
     }
 
-    /// Judges an entry again, whose rules and due time come from another plan, and gives it new
-    /// ones. The rules of `delayed` have delayed it.
+    /// Judges an entry again, and replaces its rules and its due time, which come from another
+    /// plan. The rules of `delayed` have delayed it.
     ///
-    /// A rule that is as before is not asked again: an entry that draws often enough draws a short
-    /// delay at last. Only where a delay is taken away from a sum, all of the sum's draws are made
-    /// anew. A rule that knew the entry goes on holding it as it is; a new one takes requests, or
-    /// completions, as it would have.
+    /// A rule that has not changed does not draw again, or an entry that draws often enough would
+    /// get a short delay in the end. Only if the delay of some rule has to go from the sum, all
+    /// rules draw again. A rule that held the entry goes on holding it in the same way. A new rule
+    /// takes only the kind of entry that it holds, requests or completions.
     fn judge_again<E: HeldEntry>(
         &self,
         entry: &mut E,
@@ -125,7 +125,7 @@ impl Plan {
         let mut delay_ns = 0u64;
         for rule in self.rules.iter().filter(|rule| active.contains(rule.bit)) {
             let added_ns = if !common.choice.contains(rule.bit) {
-                // An injection that knew it before has counted it.
+                // An injection that knew the entry before has counted it.
                 let knows = common.injection.contains(rule.bit);
                 let takes =
                     knows && before.contains(rule.bit) || rule.holds_requests() != E::IS_COMPLETION;
@@ -156,20 +156,20 @@ impl Plan {
         entry.set_rules(held_by);
     }
 
-    /// Judges a completion that arrives now, and that an earlier plan has judged when its request
-    /// was inserted.
+    /// Judges a completion that arrives now, and that an earlier plan judged when its request was
+    /// inserted.
     #[cold]
     pub(crate) fn judge_arrival(&self, parked: &mut Parked, now_ns: u64, hctx: usize) {
         let common = self.since(parked.epoch());
         let delay_ns = parked.due_ns().saturating_sub(parked.arrival_ns());
-        // It is not known any more which of the earlier plan's rules have delayed it, but only how
-        // long all of them together.
+        // The record does not say which of the earlier plan's rules have delayed the completion,
+        // only for how long they did together.
         let delayed = parked.rules().when(delay_ns > 0);
         let active = self.active(now_ns);
         self.judge_again(parked, common, active, delayed, now_ns, hctx);
     }
 
-    /// Prepares to judge entries again that `old` has judged before, at this time.
+    /// Prepares to judge entries again, at this time, that `old` has judged before.
     pub(crate) fn again<'a>(&'a self, old: &'a Self, now_ns: u64) -> Again<'a> {
         Again {
             plan: self,
@@ -180,7 +180,7 @@ impl Plan {
         }
     }
 
-    /// What this has in common with the plan of that number.
+    /// The rules that this plan has in common with the plan of that number.
     fn since(&self, epoch: u64) -> Common {
         Common {
             injection: self.set_of(|rule| rule.known_since <= epoch),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The attributes of an injection: the one table of their names, values, defaults and meanings.
+//! The table of an injection's attributes: their names, values, defaults and meanings.
 //!
-//! The settings, the files in configfs, the flags of kchaos and the values that tests write are
-//! made from it, and `interface.md` and the README are compared with it. A number needs a row here
-//! and nothing else to be read, kept and shown.
+//! The settings, the files in configfs, the flags of kchaos and the values that tests write come
+//! from this table, and tests compare `interface.md` and the README with it. To be read, kept and
+//! shown, a number needs a row here and nothing else.
 
 use super::parse::{power_of_ten, scaled, ParseError};
 use core::ops::RangeInclusive;
@@ -17,12 +17,12 @@ const HOUR_US: u64 = MAX_TIME_US as u64;
 /// The largest number that most attributes accept.
 const MOST: u64 = u32::MAX as u64;
 
-/// Gives the table to a macro.
+/// Passes the table to a macro.
 macro_rules! attributes {
     ($user:ident) => {
         $user! {
-            // Its place and its names, here and as a file; what it can be, and is at first; what it
-            // is about, and the sentence in the help.
+            // The columns: place; names, in Rust and of the file; kind of value, with the default;
+            // section of the help; sentence in the help.
             0 Enabled enabled: number(0..=1, 1), Time, "0 prepares the injection without starting it";
             1 DelayUs delay_us: number(0..=HOUR_US, 0), Effect, "Mean delay of each I/O";
             2 JitterUs jitter_us: number(0..=HOUR_US, 0), Effect, "How far a delay may be from the mean, either way; the standard deviation unless the distribution is uniform";
@@ -48,7 +48,7 @@ macro_rules! attributes {
     };
 }
 
-// On the host, there is no configfs.
+// The host has no configfs, which is the other user.
 #[allow(unused_imports)]
 pub(crate) use attributes;
 
@@ -60,16 +60,16 @@ macro_rules! declare {
             $(#[doc = $help] $attribute = $place,)*
         }
 
-        // The module has no use for what the help says.
+        // The module does not use the help.
         #[allow(dead_code)]
         impl Attribute {
             /// Every attribute, in the order of the table.
             pub const ALL: [Self; Self::COUNT] = [$(Self::$attribute),*];
 
-            /// How many there are.
+            /// How many attributes there are.
             pub const COUNT: usize = [$($place),*].len();
 
-            /// What the numbers are in a new injection; 0 is where there is none.
+            /// The numbers of a new injection; 0 for attributes that are no numbers.
             pub(super) const DEFAULTS: [u64; Self::COUNT] = [$($kind.number_at_first()),*];
 
             /// The name of the file.
@@ -84,14 +84,14 @@ macro_rules! declare {
                 Self::ALL.into_iter().find(|attribute| attribute.file() == file)
             }
 
-            /// What it can be, and is in a new injection.
+            /// The values that it accepts, and its default.
             pub const fn kind(self) -> Kind {
                 match self {
                     $(Self::$attribute => $kind,)*
                 }
             }
 
-            /// Where the help has it.
+            /// The section of the help that has it.
             pub const fn section(self) -> Section {
                 match self {
                     $(Self::$attribute => Section::$section,)*
@@ -121,23 +121,23 @@ const _: () = {
     }
 };
 
-/// What an attribute is about.
+/// The sections of the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
-    /// Which I/O is affected.
+    /// The choice of the affected I/O.
     Filter,
-    /// What happens to that I/O.
+    /// The effect on that I/O.
     Effect,
-    /// When it happens.
+    /// The time of the effect.
     Time,
 }
 
-/// What an attribute can be.
+/// The kind of an attribute's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A number.
     Number(Number),
-    /// A text, and which one it is in a new injection.
+    /// A text, with its default.
     Text(&'static str),
 }
 
@@ -153,18 +153,18 @@ impl Kind {
 /// The numbers that an attribute accepts, in units of the last decimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number {
-    /// How many decimals it can have, which are at most 4.
+    /// How many decimals it may have, at most 4.
     pub decimals: usize,
-    /// The smallest that is accepted.
+    /// The smallest accepted number.
     pub least: u64,
-    /// The greatest that is accepted.
+    /// The greatest accepted number.
     pub most: u64,
-    /// What it is in a new injection.
+    /// The number of a new injection.
     pub default: u64,
 }
 
 impl Number {
-    /// Reads one.
+    /// Reads a number.
     ///
     /// # Errors
     ///
@@ -213,8 +213,8 @@ mod tests {
     };
     use std::{format, string::String, string::ToString, vec::Vec};
 
-    /// The names, the default and the values in each row of the interface's description that is
-    /// about files in injections.
+    /// The names, the default and the values in each row of `interface.md` about files of
+    /// injections.
     fn described() -> Vec<[&'static str; 3]> {
         let text = include_str!("../interface.md");
         let text = text.split_once("## What happens").unwrap().1;
@@ -227,7 +227,7 @@ mod tests {
         .collect()
     }
 
-    /// A default in the words of the description.
+    /// A default in the words of `interface.md`.
     fn default(attribute: Attribute) -> String {
         match attribute.kind() {
             Kind::Text("") => "empty".to_string(),
@@ -236,7 +236,7 @@ mod tests {
         }
     }
 
-    /// The values of a number in the words of the description.
+    /// The values of a number in the words of `interface.md`.
     fn values(number: Number) -> String {
         let one = power_of_ten(number.decimals);
         let (least, most) = (number.least / one, number.most / one);
@@ -248,7 +248,7 @@ mod tests {
         }
     }
 
-    /// All words that a text can have, if they are known beforehand, or how many it can have.
+    /// All words that a text accepts, if they are fixed, or the words that say how many it accepts.
     fn words(attribute: Attribute) -> Vec<String> {
         let quoted = |word: &str| format!("`{word}`");
         let up_to = |most: usize| Vec::from([format!("up to {most} ")]);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The partition, the place and the size that a filter asks for, coarsely: a look that costs little
-//! and rules most I/O out.
+//! The bounds of a filter's partition, place and size: a coarse check that costs little and rules
+//! most I/O out.
 
 use super::io::Io;
 
-/// A partition's number that means any.
+/// The number that stands for any partition.
 const ANY_PARTITION: u16 = 256;
 
-/// What bounds the I/O that a filter may match.
+/// The bounds of the I/O that a filter may match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The first and the last sector of all ranges.
@@ -20,7 +20,7 @@ pub struct Bounds {
     partition: u16,
 }
 
-/// Where one I/O is, and how large.
+/// The place of one I/O, and its size.
 #[derive(Clone, Copy)]
 pub struct Place {
     first: u64,
@@ -30,8 +30,8 @@ pub struct Place {
 }
 
 impl Bounds {
-    /// The bounds of sectors from `first` to `last`, of sizes, and of the only partition, if it is
-    /// one.
+    /// The bounds of sectors from `first` to `last`, of sizes, and of the only partition, if there
+    /// is only one.
     pub(super) fn new((first, last): (u64, u64), bytes: (u32, u32), partition: Option<u8>) -> Self {
         Self {
             first,
@@ -42,7 +42,7 @@ impl Bounds {
         }
     }
 
-    /// Whether I/O of this place may match; if not, it does not.
+    /// Whether I/O at this place may match. If this is false, it does not match.
     #[inline]
     pub fn may_match(&self, place: &Place) -> bool {
         place.first <= self.last
@@ -58,7 +58,7 @@ impl Place {
     #[inline]
     pub fn of(io: &impl Io) -> Self {
         let (first, bytes) = (io.first_sector(), io.bytes());
-        // Also an I/O without data is somewhere.
+        // An I/O without data counts as one sector.
         let more = u64::from(bytes.div_ceil(512).max(1)).saturating_sub(1);
         Self {
             first,

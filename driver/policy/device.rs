@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Which disks and partitions an injection is about.
+//! The disks and partitions that an injection affects.
 //!
-//! A disk's name means all I/O of the disk, a partition's only what comes through that partition.
+//! A disk's name means all I/O of the disk, a partition's name only I/O that comes through the
+//! partition.
 
 use super::{
     io::Io,
@@ -23,7 +24,7 @@ const EXTENDED_MAJOR: u32 = 259;
 /// Bits of a minor number in the kernel's number of a device (`MINORBITS`).
 const MINOR_BITS: u32 = 20;
 
-/// Devices; none is any.
+/// Devices; no device means any.
 ///
 /// # Invariants
 ///
@@ -56,7 +57,7 @@ impl Device {
                 minor: number(&word[colon.saturating_add(1)..], 0, (1 << MINOR_BITS) - 1)?,
             });
         }
-        // No driver has a comma in a name, and people may take it for what goes between two.
+        // No driver has a comma in a name, but people may take it for a separator.
         let sound = |&byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b',');
         let is_directory = word == b"." || word == b"..";
         if word.is_empty() || word.len() >= MOST_BYTES || is_directory || !word.iter().all(sound) {
@@ -93,8 +94,8 @@ impl Devices {
     ///
     /// # Errors
     ///
-    /// [`ParseError::OutOfRange`] for too many and for numbers that no device can have,
-    /// [`ParseError::Invalid`] for what is no name.
+    /// [`ParseError::OutOfRange`] for too many devices and for numbers that no device can have,
+    /// [`ParseError::Invalid`] for words that are no names.
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         let mut new = Self::ANY;
         for word in words(text) {
@@ -106,7 +107,7 @@ impl Devices {
         Ok(new)
     }
 
-    /// What these are of one disk; `None` if they have nothing to do with it.
+    /// The part of a disk that these devices are; `None` if none of them can be in the disk.
     pub fn on(&self, disk: &Disk<'_>) -> Option<Part> {
         if self.count == 0 {
             return Some(Part::ALL);
@@ -132,7 +133,7 @@ impl fmt::Display for Devices {
     }
 }
 
-/// What a disk is called.
+/// The name and the numbers of a disk.
 #[derive(Clone, Copy, Debug)]
 pub struct Disk<'a> {
     /// Its name.
@@ -141,15 +142,16 @@ pub struct Disk<'a> {
     pub major: u32,
     /// Its own minor number.
     pub first_minor: u32,
-    /// How many minor numbers it has for itself and its partitions; 0 if these get extended ones.
+    /// How many minor numbers it has for itself and its partitions; 0 if these get extended
+    /// numbers.
     pub minors: u32,
 }
 
 impl Disk<'_> {
-    /// The number of the partition of this name, which need not exist; 0 is the disk. `None` for
-    /// names of other disks.
+    /// The number of the partition of this name, which need not exist; 0 is the disk. `None` if the
+    /// name is of another disk.
     ///
-    /// Partitions are named as by the kernel's `disk_name()`: a `p` comes between if the disk's
+    /// The names are those of the kernel's `disk_name()`: a `p` precedes the number if the disk's
     /// name ends in a digit.
     fn partition_named(&self, name: &[u8]) -> Option<u8> {
         let rest = name.strip_prefix(self.name)?;
@@ -169,13 +171,13 @@ impl Disk<'_> {
     }
 }
 
-/// A part of one disk: partitions by their numbers, 0 being the disk as a whole, and devices by
-/// theirs.
+/// A part of one disk: partitions by their numbers, where 0 is the whole disk, and devices by their
+/// device numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// A bit for each partition; bit 0 is everything.
+    /// A bit for each partition; bit 0 is the whole disk.
     partitions: [u64; 4],
-    /// Extended numbers, which a partition of any disk may get. 0 is unused.
+    /// Extended device numbers, which a partition of any disk may have; 0 is an unused place.
     numbers: [u32; MOST_DEVICES],
 }
 
@@ -217,7 +219,7 @@ impl Part {
         }
     }
 
-    /// The only partition that I/O can come through, if it is one.
+    /// The only partition that I/O can come through, if there is only one.
     pub(super) fn sole_partition(&self) -> Option<u8> {
         let count: u32 = self.partitions.iter().map(|word| word.count_ones()).sum();
         if self.is_all() || count != 1 || self.numbers != [0; MOST_DEVICES] {
@@ -293,7 +295,7 @@ mod tests {
         assert_eq!(on("259:3", &NVME), Some(Part::ALL));
         let extended = on("259:9", &NVME).unwrap();
         assert!(!extended.is_all() && extended.numbers[0] == (259 << 20) | 9);
-        // A partition of a disk with few numbers may get an extended one.
+        // A partition of a disk with few minor numbers may get an extended number.
         assert!(on("259:9", &SDA).is_some());
     }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! How delays are distributed: the inverse distribution functions, as tables and lines between
-//! their points.
+//! The distributions of delays: inverse distribution functions, as tables and lines between their
+//! points.
 //!
-//! A uniform number goes in and a delay comes out, so that whatever makes the numbers (correlation
-//! included) leaves the distribution exact. The shapes are those of netem (`net/sched/sch_netem.c`,
-//! and the generators of its tables in iproute2's `netem/`), which are scaled by the jitter and
-//! moved by the delay.
+//! They turn a uniform number into a delay. The distribution is exact as long as each number is
+//! uniform, even if the numbers are correlated. The shapes are those of netem
+//! (`net/sched/sch_netem.c`, and the generators of its tables in iproute2's `netem/`), scaled by
+//! the jitter and moved by the delay.
 
 use super::{
     attributes::MAX_TIME_US,
@@ -15,12 +15,12 @@ use super::{
 };
 use core::fmt;
 
-/// How delays are distributed around their mean.
+/// The shape of the distribution of delays around their mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// Evenly; the jitter is half of the width.
     Uniform,
-    /// Gauss; the jitter is the standard deviation. Cut off at four of them.
+    /// Gauss; the jitter is the standard deviation. Cut off at four standard deviations.
     Normal,
     /// Pareto with exponent 3, moved to mean 0 and stretched by 4/3 as in netem; cut off at four
     /// times the jitter.
@@ -71,17 +71,17 @@ impl fmt::Display for Shape {
     }
 }
 
-/// What the quantiles of [`Shape`] are multiplied with, as a power of two.
+/// The quantiles of [`Shape`] are in units of 2^-`SCALE_BITS`.
 pub const SCALE_BITS: u32 = TABLE_BITS + FRACTION_BITS;
 
-/// The tables are in steps of 2^-13, as those of netem.
+/// The tables are in units of 2^-13, as netem's.
 const TABLE_BITS: u32 = 13;
 const FRACTION_BITS: u32 = 16;
 
-/// Points of a table, at equal distances of probability from 0 to 1.
+/// How many points a table has, at equal distances of probability from 0 to 1.
 const POINTS: usize = 1025;
 
-/// The line between the two points of the table that are next to the number.
+/// The value at a uniform number, on the line between the two nearest points of the table.
 fn between(table: &[i16; POINTS], uniform: u64) -> i64 {
     let place = (uniform >> 54) as usize;
     let fraction = ((uniform >> 38) & 0xffff) as i64;
@@ -93,14 +93,14 @@ fn between(table: &[i16; POINTS], uniform: u64) -> i64 {
 
 include!("distribution/tables.rs");
 
-/// The most points that percentiles have.
+/// The most points that [`Percentiles`] can have.
 pub const MOST_POINTS: usize = 16;
 
 /// A hundred per cent in the unit of [`Point::share`].
 const WHOLE: u32 = 1_000_000;
 
-/// A distribution that is given by some of its percentiles, with straight lines between them: from
-/// 0 at 0 per cent, unless that is given too, and constant after the last.
+/// A distribution by some of its percentiles. Between them are straight lines, the first from 0 at
+/// 0 per cent, unless that is given too; after the last percentile the delay is constant.
 ///
 /// # Invariants
 ///
@@ -114,9 +114,9 @@ pub struct Percentiles {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Point {
-    /// Of all draws, in millionths.
+    /// The share, in millionths, of draws with a delay of at most `delay_us`.
     share: u32,
-    /// Is not above this.
+    /// The delay, in microseconds.
     delay_us: u32,
 }
 
@@ -133,7 +133,7 @@ impl Percentiles {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there is no percentile.
     pub const fn is_none(&self) -> bool {
         self.count == 0
     }
@@ -143,7 +143,7 @@ impl Percentiles {
     /// # Errors
     ///
     /// [`ParseError::OutOfRange`] for too many points and too large numbers,
-    /// [`ParseError::Invalid`] for what is not in order or no such word.
+    /// [`ParseError::Invalid`] for points that are not in order, and for other words.
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         let mut new = Self::none();
         for word in words(text) {
@@ -164,7 +164,7 @@ impl Percentiles {
             return Err(ParseError::Invalid);
         }
         let slot = self.points.get_mut(self.count);
-        // INVARIANT: The point is behind the last, and its parser has checked its range.
+        // INVARIANT: The point is behind the last point, and the parser has checked its range.
         *slot.ok_or(ParseError::OutOfRange)? = point;
         self.count = self.count.saturating_add(1);
         Ok(())
@@ -176,7 +176,7 @@ impl Percentiles {
 
     /// The delay in nanoseconds for a uniform number.
     pub fn at(&self, uniform: u64) -> u64 {
-        /// Bits of a millionth that are kept.
+        /// How many bits of the fraction of a millionth the computation keeps.
         const BITS: u32 = 16;
         let place = ((u128::from(uniform) * u128::from(WHOLE)) >> (64 - BITS)) as u64;
         let mut before = Point {
@@ -187,8 +187,8 @@ impl Percentiles {
             let end = u64::from(point.share) << BITS;
             if place < end {
                 let start = u64::from(before.share) << BITS;
-                // 36 bits moved by 27; the end is behind the start, since the place is between
-                // them.
+                // No overflow: 36 bits moved by 27. The end is behind the start, since the place is
+                // between them.
                 let fraction = (place.saturating_sub(start) << 27)
                     .checked_div(end.saturating_sub(start))
                     .unwrap_or(0);
@@ -212,13 +212,13 @@ impl Percentiles {
         for &point in self.points() {
             let width = u64::from(point.share.saturating_sub(before.share));
             let both = u64::from(before.delay_us).saturating_add(u64::from(point.delay_us));
-            // 20 bits by 33 bits.
+            // No overflow: 20 bits by 33 bits.
             sum = sum.saturating_add(width.saturating_mul(both));
             before = point;
         }
         let rest = u64::from(WHOLE.saturating_sub(before.share));
         sum = sum.saturating_add(rest.saturating_mul(u64::from(before.delay_us).saturating_mul(2)));
-        // Half of it, from millionths of a microsecond.
+        // Half of the sum, which is in millionths of a microsecond.
         sum / 2_000
     }
 }
@@ -273,8 +273,7 @@ mod tests {
         (((1.0 - p).powf(-1.0 / 3.0) - 1.5) * 4.0 / 3.0).min(4.0)
     }
 
-    /// Makes the tables, or shows that they are what the formulas say: `cargo test -- --nocapture
-    /// tables`.
+    /// Checks the tables against the formulas.
     #[test]
     fn the_tables_are_the_formulas() {
         for (table, formula) in [
@@ -296,7 +295,7 @@ mod tests {
             let p = step as f64 / 100_000.0;
             let scale = (1u64 << SCALE_BITS) as f64;
             let normal = Shape::Normal.quantile(uniform) as f64 / scale;
-            // A difference in the quantile counts as far as it moves probability.
+            // A difference in the quantile matters as much as it moves probability.
             assert!((normal_below(normal) - p).abs() < 5e-4, "{p}");
             let pareto = Shape::Pareto.quantile(uniform) as f64 / scale;
             assert!((pareto - pareto_quantile(p)).abs() < 5e-2, "{p}");

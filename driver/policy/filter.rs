@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Which I/O an injection is about: every condition must hold, and one that is empty always does.
+//! The filter of an injection: an I/O matches if every condition holds; an empty condition always
+//! holds.
 
 use super::{
     bounds::Bounds,
@@ -13,19 +14,19 @@ use super::{
 /// All conditions of an injection on one disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Filter {
-    /// Of the disk that this is for.
+    /// The part of the disk.
     pub part: Part,
-    /// Which operations.
+    /// The operations, and conditions on them.
     pub operations: Operations,
-    /// Which place.
+    /// The ranges of sectors.
     pub sectors: Sectors,
     /// At least this many bytes.
     pub min_bytes: u32,
-    /// At most this many bytes; 0 is any.
+    /// At most this many bytes; 0 is any number.
     pub max_bytes: u32,
-    /// The id of a cgroup; 0 is any.
+    /// The id of a cgroup; 0 is any cgroup.
     pub cgroup: u64,
-    /// The id of a PID namespace; 0 is any.
+    /// The id of a PID namespace; 0 is any namespace.
     pub pid_namespace: u64,
 }
 
@@ -38,7 +39,7 @@ impl Filter {
             && !self.has_place_or_size()
     }
 
-    /// Whether this is about who submits.
+    /// Whether the filter asks for a cgroup or a PID namespace.
     pub const fn has_owner(&self) -> bool {
         self.cgroup != 0 || self.pid_namespace != 0
     }
@@ -47,7 +48,7 @@ impl Filter {
         !self.sectors.are_all() || self.min_bytes > 0 || self.max_bytes > 0
     }
 
-    /// What bounds the I/O that matches.
+    /// The bounds of the I/O that may match.
     pub fn bounds(&self) -> Bounds {
         let max_bytes = match self.max_bytes {
             0 => u32::MAX,
@@ -63,8 +64,8 @@ impl Filter {
 
     /// Whether the I/O matches.
     ///
-    /// Metadata never belongs to somebody, as in blk-throttle: who else needs it would wait for the
-    /// one who wrote it.
+    /// As in blk-throttle, metadata belongs to no cgroup and no namespace: other tasks that need it
+    /// would wait because of the task that wrote it.
     #[inline]
     pub fn matches(&self, io: &impl Io) -> bool {
         self.operations
@@ -87,7 +88,7 @@ impl Filter {
             return true;
         }
         let start = io.first_sector();
-        // Also an I/O without data is somewhere.
+        // An I/O without data counts as one sector.
         let length = u64::from(io.bytes().div_ceil(512).max(1));
         self.sectors.touch(start, start.saturating_add(length))
     }
@@ -294,7 +295,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    /// Few numbers, so that what is asked for and what there is are often next to each other.
+    /// Few different numbers, so that bounds and I/Os are often next to each other.
     fn filters() -> impl Strategy<Value = Filter> {
         let range = (0u64..40, 1u64..20).prop_map(|(start, length)| {
             let text = std::format!("{start}+{length}");

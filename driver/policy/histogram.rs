@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Steps of a histogram of times, each twice as long as the one before.
+//! The steps of a histogram of times; each step is twice as long as the step before.
 
-/// How many steps there are. The last one takes all that is longer, from 2^38 µs (three days) on.
+/// How many steps there are. The last step has all times from 2^38 µs (three days) on.
 pub const STEPS: usize = 40;
 
-/// The step for a time: the first one is below 1 µs, the n-th from 2^(n-2) to below 2^(n-1) µs.
+/// The step of a time: the first step is below 1 µs, the n-th from 2^(n-2) to below 2^(n-1) µs.
 pub const fn step(time_ns: u64) -> usize {
     let us = time_ns / 1_000;
     let bits = (u64::BITS - us.leading_zeros()) as usize;
@@ -16,7 +16,7 @@ pub const fn step(time_ns: u64) -> usize {
     }
 }
 
-/// Where a step ends, in µs.
+/// The end of a step, in µs.
 pub const fn end_us(step: usize) -> u64 {
     1 << step
 }

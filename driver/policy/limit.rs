@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! How many I/Os a window of time lets through.
+//! Limits: how many I/Os a window of time admits.
 //!
-//! A window starts at a fixed multiple of its period and admits exactly its quota, whoever asks.
-//! Its state is one word, so that hardware queues can share it by compare-and-exchange alone; the
-//! caller brings the atomic word ([`Shared`]).
+//! A window starts at a multiple of the period, and admits exactly the quota, from all hardware
+//! queues together. Its state is one word, so that hardware queues can share it by
+//! compare-and-exchange alone; the caller brings the atomic word ([`Shared`]).
 
 use super::{
     units::NS_PER_US,
@@ -12,40 +12,40 @@ use super::{
 };
 use core::num::NonZero;
 
-/// At most a quota of I/Os in each window of a period.
+/// A limit: at most a quota of I/Os in each window of a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     period_ns: NonZero<u64>,
     quota: NonZero<u32>,
 }
 
-/// What a limit says to one I/O.
+/// The answer of a limit to one I/O.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It may go, if this word can take the place of the one that was judged.
+    /// It may go, if the caller can replace the judged word by this one.
     Admit(Window),
     /// It may not go before this time in nanoseconds.
     Wait(u64),
 }
 
-/// An I/O that a limit has not admitted, or would not.
+/// The refusal of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// When to ask again, in nanoseconds.
     pub until_ns: u64,
 }
 
-/// An I/O that a limit has counted.
+/// The record of an I/O that a limit has counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charge {
-    /// Before this time no other is admitted; 0 if one may be at once.
+    /// Before this time the limit admits no other I/O; 0 if it may admit one at once.
     pub until_ns: u64,
     /// The window in which it was counted.
     pub window: Window,
 }
 
 impl Charge {
-    /// Stands for a charge where there is no limit.
+    /// A placeholder for a charge where there is no limit.
     pub const NONE: Self = Self {
         until_ns: 0,
         window: Window::NONE,
@@ -53,7 +53,7 @@ impl Charge {
 }
 
 impl Limit {
-    /// `quota` I/Os in each window of `period_us`; none if either is zero.
+    /// `quota` I/Os in each window of `period_us`; `None` if either is zero.
     pub const fn new(period_us: u32, quota: u32) -> Option<Self> {
         match (
             NonZero::new((period_us as u64).saturating_mul(NS_PER_US)),
@@ -64,8 +64,8 @@ impl Limit {
         }
     }
 
-    /// Whether windows of both limits begin and end at the same times, so that a count of one is
-    /// good for the other.
+    /// Whether windows of both limits begin and end at the same times, so that the count of one is
+    /// right for the other.
     pub fn same_windows(&self, other: &Self) -> bool {
         self.period_ns == other.period_ns
     }
@@ -75,8 +75,8 @@ impl Limit {
         Window::new(self.number(now_ns), 0)
     }
 
-    /// Asks for one I/O in the window of this number, which is the one of a time read after
-    /// `window` or the same window.
+    /// Answers one I/O in the window of this number. The number must be that of `window`, or that
+    /// of a time read after `window`.
     pub const fn answer(&self, window: Window, number: u64) -> Answer {
         if !window.same_number(number) {
             return Answer::Admit(Window::new(number, 1));
@@ -103,7 +103,7 @@ impl Limit {
         start_ns.saturating_add(self.period_ns.get() / 2)
     }
 
-    /// When the window of this number is over.
+    /// The end of the window of this number.
     const fn end_ns(&self, number: u64) -> u64 {
         number
             .saturating_add(1)
@@ -114,9 +114,9 @@ impl Limit {
         now_ns / self.period_ns.get()
     }
 
-    /// Whether one I/O would be admitted now.
+    /// Whether the limit would admit one I/O now.
     ///
-    /// `now_ns` is brought up to date by `read_clock` where the word may be newer.
+    /// This updates `now_ns` by `read_clock` where the word may be newer.
     #[inline]
     pub fn ask(
         &self,
@@ -127,8 +127,9 @@ impl Limit {
         self.look(shared, now_ns, &read_clock).map(|_| ())
     }
 
-    /// Counts one I/O if the window of this time is the present one and has room for more than
-    /// that; false if it was not counted, and [`Limit::charge`] knows what to do.
+    /// Counts one I/O, and returns true, if the word is of the window of this time and has room for
+    /// more than one I/O. Otherwise this counts nothing, and the caller goes on to
+    /// [`Limit::charge`].
     #[inline]
     pub fn charge_quickly(&self, shared: &impl Shared, now_ns: u64) -> bool {
         let number = self.number(now_ns);
@@ -139,7 +140,7 @@ impl Limit {
             if !window.same_number(number) || !has_room {
                 return false;
             }
-            // What is used is below the quota, so that the number stays.
+            // The count is below the quota, so it does not overflow into the number.
             let charged = window.with_one_more();
             if shared.exchange(window.to_word(), charged.to_word()) {
                 return true;
@@ -147,12 +148,12 @@ impl Limit {
         }
     }
 
-    /// Takes back what [`Limit::charge_quickly`] has counted at this time.
+    /// Takes the I/O back that [`Limit::charge_quickly`] has counted at this time.
     pub fn give_back_quickly(&self, shared: &impl Shared, now_ns: u64) {
         self.fresh(now_ns).give_back_to(shared);
     }
 
-    /// Counts one I/O if it is admitted now. The clock is as for [`Limit::ask`].
+    /// Counts one I/O, if the limit admits it now. The clock is as for [`Limit::ask`].
     #[inline]
     pub fn charge(
         &self,
@@ -170,7 +171,7 @@ impl Limit {
         }
     }
 
-    /// The present window, the one that an admission would leave, and its number.
+    /// The present word, the window after an admission, and the number of that window.
     #[inline]
     fn look(
         &self,
@@ -181,12 +182,12 @@ impl Limit {
         let window = Window::from_word(shared.load());
         let mut number = self.number(*now_ns);
         if !window.same_number(number) {
-            // Never back: the same task has read the earlier time.
+            // Not below `now_ns`: time must not run back for this task.
             *now_ns = read_clock().max(*now_ns);
             number = self.number(*now_ns);
         }
         // A word may be newer than the caller's time, but a time read after the word is never in a
-        // window before it.
+        // window before the word's.
         match self.answer(window, number) {
             Answer::Admit(next) => Ok((window, next, number)),
             Answer::Wait(until_ns) => Err(Refused { until_ns }),
@@ -203,7 +204,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::vec::Vec;
 
-    /// A word that nobody else uses.
+    /// A word that only one thread uses.
     struct Word(Cell<u64>);
 
     impl Shared for Word {
@@ -277,7 +278,7 @@ mod tests {
             Answer::Admit(_)
         ));
         assert_eq!(limit.fresh(0).give_back(full), None);
-        // Another window has nothing of this one's to give back.
+        // Another window has not counted this I/O, so it gives nothing back.
         let Answer::Admit(next) = limit.answer(full, limit.number(10_000)) else {
             panic!()
         };
@@ -285,7 +286,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a plain count of who went in which window.
+        /// Compares with a plain count of the I/Os of each window.
         #[test]
         fn same_as_counting(
             period_us in 1u32..50, quota in 1u32..5,
@@ -314,8 +315,8 @@ mod tests {
             }
         }
 
-        /// Charging quickly, and in full where that refuses, is charging in full; and what is taken
-        /// back was never there.
+        /// [`Limit::charge_quickly`], with [`Limit::charge`] where it refuses, does the same as
+        /// `charge` alone; and taking an I/O back leaves no trace.
         #[test]
         fn charging_quickly_is_charging(
             period_us in 1u32..50, quota in 1u32..6,
@@ -344,7 +345,7 @@ mod tests {
             }
         }
 
-        /// Several queues that share a word by compare-and-exchange, in any order of loads and
+        /// Several queues share a word by compare-and-exchange, in any order of loads and
         /// exchanges.
         #[test]
         fn shared_windows_never_exceed_their_quota(
@@ -355,13 +356,13 @@ mod tests {
             let mut clock = 0u64;
             let mut pending: Vec<Option<(Window, Window, u64)>> = std::vec![None; 3];
             let mut counts: BTreeMap<u64, u32> = BTreeMap::new();
-            // When each queue has charged quickly what it may take back.
+            // The time at which each queue has charged the I/O that it may take back.
             let mut quick: Vec<Option<u64>> = std::vec![None; 3];
             for (queue, action, step) in schedule {
                 clock += step;
                 match action {
                     0 => {
-                        // The word first, the clock after it.
+                        // A queue reads the word first, and the clock after it.
                         let old = shared;
                         if let Answer::Admit(new) = limit.answer(old, limit.number(clock)) {
                             pending[queue] = Some((old, new, clock / 1_000));
@@ -377,7 +378,7 @@ mod tests {
                     }
                     2 => {
                         let word = Word(Cell::new(shared.to_word()));
-                        // By a clock that was read before the word.
+                        // This queue has read the clock before the word.
                         let read = clock.saturating_sub(step);
                         if limit.charge_quickly(&word, read) {
                             *counts.entry(read / 1_000).or_default() += 1;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! What is done to a disk: operations, and conditions on them.
+//! Operations on a disk, and conditions on them.
 
 use super::parse::{words, ParseError};
 use core::fmt;
 
-/// What an operation can be besides, as bits.
+/// Conditions of an operation, as bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conditions(u8);
 
 impl Conditions {
-    /// Nothing.
+    /// No condition.
     pub const NONE: Self = Self(0);
-    /// Somebody waits for it: reads, and writes that are synchronous or force something to the
+    /// A submitter waits for it: reads, and writes that are synchronous or force data to the
     /// medium.
     pub const SYNC: Self = Self(1);
     /// It forces its data to the medium.
@@ -20,7 +20,7 @@ impl Conditions {
     /// It is metadata of a file system.
     pub const META: Self = Self(4);
 
-    /// Both.
+    /// All conditions of both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -34,11 +34,11 @@ impl Conditions {
 
 /// Operations, and conditions on them.
 ///
-/// The words are those of the kernel's block error injection, which has `XYZ` for each
-/// `REQ_OP_XYZ`; lower case is shown.
+/// The words are those of the kernel's block error injection, `XYZ` for each `REQ_OP_XYZ`, but
+/// shown in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operations {
-    /// A bit for each number of `enum req_op`; none is any.
+    /// A bit for each number of `enum req_op`; no bit means any operation.
     numbers: u32,
     conditions: Conditions,
 }
@@ -98,20 +98,20 @@ impl Operations {
         Ok(new)
     }
 
-    /// Whether an operation of this number, of which these conditions hold, is meant.
+    /// Whether an operation of this number under these conditions matches.
     #[inline]
     pub fn match_operation(&self, number: u32, conditions: impl Fn() -> Conditions) -> bool {
-        // Conditions are looked at only where some are asked for.
+        // `conditions` costs something, so this calls it only if it asks for any.
         self.may_match(number) && (self.conditions.0 == 0 || conditions().include(self.conditions))
     }
 
-    /// Whether an operation of this number is meant, if the conditions are as asked.
+    /// Whether an operation of this number matches, if the conditions hold.
     #[inline]
     pub const fn may_match(&self, number: u32) -> bool {
         self.numbers == 0 || (number < u32::BITS && self.numbers & (1 << number) != 0)
     }
 
-    /// Whether any operation is meant, under any conditions.
+    /// Whether every operation matches, under any conditions.
     pub const fn is_any(&self) -> bool {
         self.numbers == 0 && self.conditions.0 == 0
     }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Reads the values that people write into files: decimal text with one optional newline, or words
-//! between single spaces.
+//! The parsers of the values that people write into files: a decimal number, or words with single
+//! spaces between them, and one optional newline.
 //!
-//! What is not of the expected form is [`ParseError::Invalid`]; a number that is and is not
-//! accepted is [`ParseError::OutOfRange`], a negative number and one of a thousand digits included.
+//! A text of another form is [`ParseError::Invalid`]. A number that is well formed and not accepted
+//! is [`ParseError::OutOfRange`], even if it is negative or has a thousand digits.
 
 use core::fmt;
 
-/// Why a text was refused.
+/// The reason why a text was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseError {
-    /// It is not of the form that the setting has, or contradicts another setting.
+    /// The text is not of the setting's form, or contradicts another setting.
     Invalid,
-    /// It is of that form, but beyond what the setting accepts.
+    /// The text is of that form, but its value is out of the setting's range.
     OutOfRange,
 }
 
@@ -22,7 +22,7 @@ pub fn line(text: &[u8]) -> &[u8] {
     text.strip_suffix(b"\n").unwrap_or(text)
 }
 
-/// The words of a line, between single spaces. None for an empty one.
+/// The words of a line, with single spaces between them. An empty line has no word.
 pub fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|&byte| byte == b' ')
         .take(if text.is_empty() { 0 } else { usize::MAX })
@@ -47,8 +47,8 @@ pub fn long(text: &[u8]) -> Result<u64, ParseError> {
     scaled(text, 0, 0, u64::MAX)
 }
 
-/// Per cent from 0 to 100, with at most `places` decimals, which is at most 4; the result is in
-/// units of the last of them.
+/// A percentage from 0 to 100, with at most `places` decimals (at most 4); the result is in units
+/// of the last decimal.
 ///
 /// # Errors
 ///
@@ -58,15 +58,15 @@ pub fn percent(text: &[u8], places: usize) -> Result<u32, ParseError> {
     u32::try_from(value).map_err(|_| ParseError::OutOfRange)
 }
 
-/// A number with at most `places` decimals, which is at most 4. The result and its bounds, `least`
-/// and `most`, are in units of the last of them.
+/// A number with at most `places` decimals (at most 4). The result and its bounds, `least` and
+/// `most`, are in units of the last decimal.
 ///
 /// # Errors
 ///
 /// See [`ParseError`].
 pub fn scaled(text: &[u8], places: usize, least: u64, most: u64) -> Result<u64, ParseError> {
     let value = match text.strip_prefix(b"-") {
-        // A negative number is one, but no setting accepts it.
+        // A negative number is well formed, but no setting accepts it.
         Some(rest) => decimal(rest, places).and(Err(ParseError::OutOfRange)),
         None => decimal(text, places),
     };
@@ -76,7 +76,7 @@ pub fn scaled(text: &[u8], places: usize, least: u64, most: u64) -> Result<u64, 
     }
 }
 
-/// A number with at most this many decimals, in units of the last of them.
+/// A number with at most this many decimals, in units of the last decimal.
 fn decimal(text: &[u8], places: usize) -> Result<u128, ParseError> {
     let Some(dot) = text.iter().position(|&byte| byte == b'.') else {
         return Ok(digits(text)?.saturating_mul(power_of_ten(places).into()));
@@ -89,7 +89,7 @@ fn decimal(text: &[u8], places: usize) -> Result<u128, ParseError> {
         .saturating_add(digits(decimals)?.saturating_mul(power_of_ten(missing).into())))
 }
 
-/// How many units of the last of so many decimals are one.
+/// How many units of the last of `places` decimals make 1.
 pub(super) const fn power_of_ten(places: usize) -> u64 {
     match places {
         0 => 1,
@@ -100,8 +100,8 @@ pub(super) const fn power_of_ten(places: usize) -> u64 {
     }
 }
 
-/// At least one decimal digit and nothing else; what is too large for the type is as good as its
-/// largest value.
+/// The value of at least one decimal digit and nothing else; a value too large for the type counts
+/// as its largest.
 fn digits(text: &[u8]) -> Result<u128, ParseError> {
     if text.is_empty() {
         return Err(ParseError::Invalid);
@@ -116,7 +116,7 @@ fn digits(text: &[u8]) -> Result<u128, ParseError> {
     })
 }
 
-/// Shows a number in units of the last of its decimals, in the shortest way: `25`, `25.5`.
+/// Shows a number, given in units of its last decimal, in the shortest form: `25`, `25.5`.
 pub(super) fn show_scaled(f: &mut fmt::Formatter<'_>, value: u64, places: usize) -> fmt::Result {
     let one = power_of_ten(places);
     let whole = value.checked_div(one).unwrap_or(value);
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(words(b"").count(), 0);
         assert_eq!(words(line(b"\n")).count(), 0);
         assert!(words(b"a bc").eq([&b"a"[..], b"bc"]));
-        // An empty word is one that no reader takes.
+        // An empty word is a word, which no parser accepts.
         assert!(words(b"a  b").eq([&b"a"[..], b"", b"b"]));
         assert!(words(b" ").eq([&b""[..], b""]));
     }

@@ -2,15 +2,15 @@
 
 //! Random numbers from a counter: the n-th draw of a sequence is a function of its seed and n.
 //!
-//! That needs no lock: whoever adds one to a shared counter owns that draw. The generator is
-//! SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA
-//! 2014), which passes BigCrush.
+//! That needs no lock: a CPU that adds [`STEP`] to a shared counter owns the draw of its value. The
+//! generator is SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number
+//! Generators", OOPSLA 2014), which passes BigCrush.
 
-/// What is added to a sequence's counter for each draw: 2^64 divided by the golden ratio, made odd.
+/// The step of a sequence's counter from draw to draw: 2^64 divided by the golden ratio, made odd.
 pub const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Derives whether a draw happens from its counter; any constant that is no small multiple of
-/// [`STEP`] would do.
+/// Turns a draw's counter into another one, for [`Draw::happens`]; any constant that is no small
+/// multiple of [`STEP`] would do.
 const CHANCE: u64 = 0xd1b5_4a32_d192_ed03;
 
 /// One draw of a sequence.
@@ -25,7 +25,7 @@ impl Draw {
         Self { counter }
     }
 
-    /// Uniform on all of `u64`.
+    /// A number that is uniform on all of `u64`.
     pub const fn value(self) -> u64 {
         mix(self.counter)
     }

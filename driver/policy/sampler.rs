@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Which of the matching I/Os an injection affects: each n-th, and of these a share by chance.
+//! The sampler, which chooses the matching I/Os that an injection affects: each n-th, and of these
+//! a random share.
 
 use super::random::Draw;
 use core::num::NonZero;
@@ -14,7 +15,8 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Each `every`-th, and of these a share of `probability` millionths. 0 is taken for each.
+    /// Chooses each `every`-th I/O (0 counts as 1), and of these a share of `probability`
+    /// millionths.
     pub const fn new(every: u32, probability: u32) -> Self {
         Self {
             every: match NonZero::new(every) {
@@ -31,7 +33,7 @@ impl Sampler {
         self.every.get() > 1
     }
 
-    /// Whether the one with this number, of which the first is 1, may pass.
+    /// Whether the I/O with this number may pass. The first I/O has the number 1.
     pub const fn passes_count(&self, number: u64) -> bool {
         matches!(number.checked_rem(self.every.get() as u64), Some(0))
     }
@@ -42,7 +44,7 @@ impl Sampler {
         self.probability < 1_000_000
     }
 
-    /// Whether the one with this draw may pass.
+    /// Whether the I/O with this draw may pass.
     pub const fn passes_draw(&self, draw: Draw) -> bool {
         draw.happens(self.probability)
     }
@@ -63,7 +65,7 @@ mod tests {
         assert!(!Sampler::new(1, 1).counts() && Sampler::new(1, 1).draws());
     }
 
-    /// Within five standard deviations of the binomial distribution.
+    /// The bound is five standard deviations of the binomial distribution.
     #[test]
     fn chance_is_as_asked() {
         const COUNT: u32 = 4_000_000;

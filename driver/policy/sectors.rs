@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Where on a disk: ranges of sectors.
+//! Ranges of sectors on a disk.
 
 use super::parse::{long, words, ParseError};
 use core::fmt;
@@ -8,7 +8,7 @@ use core::fmt;
 /// The most ranges of sectors.
 pub const MOST_RANGES: usize = 16;
 
-/// Ranges of sectors, of 512 bytes, of the disk; none is all.
+/// Ranges of sectors, of 512 bytes, of the disk; no range means all sectors.
 ///
 /// # Invariants
 ///
@@ -22,7 +22,7 @@ pub struct Sectors {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Range {
     start: u64,
-    /// The first sector behind it.
+    /// The first sector behind the range.
     end: u64,
 }
 
@@ -46,7 +46,7 @@ impl Sectors {
             let plus = word.iter().position(|&byte| byte == b'+');
             let plus = plus.ok_or(ParseError::Invalid)?;
             let (start, length) = (long(&word[..plus]), long(&word[plus.saturating_add(1)..]));
-            // What is no number at all counts first.
+            // A word that is no number is the graver error.
             if start == Err(ParseError::Invalid) || length == Err(ParseError::Invalid) {
                 return Err(ParseError::Invalid);
             }
@@ -65,7 +65,8 @@ impl Sectors {
             return Err(ParseError::Invalid);
         }
         let slot = self.ranges.get_mut(self.count);
-        // INVARIANT: The caller has checked the range for itself, and it touches no other.
+        // INVARIANT: The caller has checked that the range is not empty and ends, and it touches no
+        // other range.
         *slot.ok_or(ParseError::OutOfRange)? = range;
         self.count = self.count.saturating_add(1);
         Ok(())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! What the files of one injection say, and how their texts are read and shown.
+//! The settings of one injection, and the reading and showing of the texts of its files.
 
 use super::{
     attributes::{Attribute, Kind},
@@ -25,7 +25,7 @@ use core::fmt;
 /// other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// What each attribute is that is a number, in units of its last decimal.
+    /// The value of each attribute that is a number, in units of its last decimal.
     numbers: [u64; Attribute::COUNT],
     devices: Devices,
     operations: Operations,
@@ -35,7 +35,7 @@ pub struct Settings {
     way: Way,
 }
 
-/// Whose I/O an injection is about. Only the kernel knows these ids; 0 is anybody.
+/// The owner of the I/O that an injection affects. Only the kernel knows these ids; 0 is any owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
     /// The id of a cgroup.
@@ -45,10 +45,10 @@ pub struct Owner {
 }
 
 impl Settings {
-    /// What an injection is made with: it does nothing yet, but any effect that is set works at
+    /// The settings of a new injection. It has no effect yet, but any effect that is set counts at
     /// once.
     pub const fn new() -> Self {
-        // INVARIANT: the defaults are within their ranges.
+        // INVARIANT: The defaults are within their ranges.
         Self {
             numbers: Attribute::DEFAULTS,
             devices: Devices::ANY,
@@ -60,7 +60,7 @@ impl Settings {
         }
     }
 
-    /// Replaces one of the settings by what `text` says.
+    /// Sets one of the settings to the value of `text`.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl Settings {
     #[inline(never)]
     pub fn set(&mut self, attribute: Attribute, text: &[u8]) -> Result<(), ParseError> {
         let text = line(text);
-        // INVARIANT: the parsers refuse what is out of the given range.
+        // INVARIANT: The parsers refuse values out of range.
         match attribute {
             Attribute::Device => self.devices = Devices::parse(text)?,
             Attribute::Op => self.operations = Operations::parse(text)?,
@@ -79,7 +79,8 @@ impl Settings {
             Attribute::Hold => self.way = Way::parse(text)?,
             _ => match attribute.kind() {
                 Kind::Number(number) => self.set_number(attribute, number.parse(text)?)?,
-                // The kernel alone knows cgroups and processes: here, it is the I/O of anybody.
+                // Only the kernel knows cgroups and processes. Here, these settings can only stay
+                // empty.
                 Kind::Text(_) if text.is_empty() => {}
                 Kind::Text(_) => return Err(ParseError::Invalid),
             },
@@ -98,12 +99,12 @@ impl Settings {
         Ok(())
     }
 
-    /// What an attribute is that is a number.
+    /// The value of an attribute that is a number.
     fn number(&self, attribute: Attribute) -> u64 {
         self.numbers[attribute as usize]
     }
 
-    /// The same, of one whose range has at most 32 bits.
+    /// The value of an attribute whose range has at most 32 bits.
     fn short(&self, attribute: Attribute) -> u32 {
         u32::try_from(self.number(attribute)).unwrap_or(u32::MAX)
     }
@@ -129,23 +130,23 @@ impl Settings {
         self.number(Attribute::Enabled) != 0
     }
 
-    /// Where the sequence of draws begins, if that is set.
+    /// The seed of the sequence of draws, if it is set.
     pub fn seed(&self) -> Option<u64> {
         Some(self.number(Attribute::Seed)).filter(|seed| *seed != 0)
     }
 
-    /// How many I/Os are affected; 0 is no end.
+    /// How many I/Os the injection may affect; 0 is no end.
     pub fn times(&self) -> u32 {
         self.short(Attribute::Times)
     }
 
-    /// For how long the injection does anything, in nanoseconds, if there is an end.
+    /// For how long the injection acts, in nanoseconds, if it has an end.
     pub fn duration_ns(&self) -> Option<u64> {
         let duration_ms = self.number(Attribute::DurationMs);
         (duration_ms != 0).then_some(duration_ms.saturating_mul(1_000_000))
     }
 
-    /// How matching I/O is to be held.
+    /// The way in which matching I/O is to be held.
     pub fn way(&self) -> Way {
         self.way
     }
@@ -175,18 +176,18 @@ impl Settings {
         Limit::new(self.short(Attribute::PeriodUs), quota)
     }
 
-    /// Which of the matching I/Os are affected.
+    /// The sampler of these settings.
     pub fn sampler(&self) -> Sampler {
         let every = self.short(Attribute::Every);
         Sampler::new(every, self.short(Attribute::Probability))
     }
 
-    /// Whether any I/O of this disk is meant.
+    /// Whether the injection may affect any I/O of this disk.
     pub fn reaches(&self, disk: &Disk<'_>) -> bool {
         self.devices.on(disk).is_some()
     }
 
-    /// Which I/O of this disk is meant; `None` if none is.
+    /// The filter for this disk; `None` if the injection affects no I/O of the disk.
     pub fn filter(&self, disk: &Disk<'_>, owner: Owner) -> Option<Filter> {
         let (min_bytes, max_bytes) = self.sizes();
         Some(Filter {

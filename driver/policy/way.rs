@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! How matching I/O is held: before the disk has it, or after.
+//! The way in which matching I/O is held: before the disk has it, or after.
 
 use super::parse::ParseError;
 use core::fmt;
 
-/// Where I/O is held.
+/// The object that is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// As [`Way::Request`] if all I/O of a disk is meant, else as [`Way::Completion`].
+    /// As [`Way::Request`] if the injection affects all I/O of a disk, else as [`Way::Completion`].
     Auto,
     /// The request, before the disk has it: the disk is slow, and its tags run out.
     Request,
-    /// The completion, when the disk has served it: only this I/O is slow.
+    /// The completion, after the disk has served the request: only this I/O is slow.
     Completion,
 }
 

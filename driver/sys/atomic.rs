@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Words that several CPUs use where I/O passes.
+//! Atomic words for the I/O path.
 //!
-//! They are those of `core`: the kernel crate's call a C function for each load, ten instructions
-//! where one does. No C code uses these words. Where one has to be ordered with something else,
-//! that is said there.
+//! These are the types of `core`: the kernel crate's types call a C function for each load, which
+//! takes ten instructions instead of one. No C code uses the words. A use that needs an order says
+//! so.
 
 pub(crate) use core::sync::atomic::{
     fence, AtomicBool, AtomicU32, AtomicU64,

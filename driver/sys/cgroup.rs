@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The cgroups that I/O is accounted to, by ids that the kernel never gives twice.
+//! The cgroups to which the kernel accounts I/O, by ids that it never gives twice.
 //!
-//! An id needs no reference: the cgroup may go, and then its id names nothing any more.
+//! An id needs no reference: once the cgroup is gone, its id names nothing.
 //!
 //! C header: [`include/linux/cgroup.h`](srctree/include/linux/cgroup.h)
 
@@ -10,23 +10,23 @@ use super::layouts::{bio_blkcg_css, CgroupNamespace};
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{bindings, prelude::*, str::CString, sync::rcu};
 
-/// A file or directory of the file system of cgroups, held.
+/// A reference to a file or directory of the file system of cgroups.
 ///
 /// # Invariants
 ///
-/// The pointer is valid, and one reference of it is this object's.
+/// The pointer is valid, and this object owns one reference of it.
 struct Node(NonNull<bindings::kernfs_node>);
 
 impl Node {
-    /// What is called `name` in the directory `parent`. May sleep.
+    /// The file or directory `name` in the directory `parent`. May sleep.
     ///
     /// # Safety
     ///
-    /// `parent` must be valid, and a directory.
+    /// `parent` must be valid and a directory.
     unsafe fn find(parent: NonNull<bindings::kernfs_node>, name: &str) -> Result<Self> {
         let name = CString::try_from_fmt(fmt!("{name}"))?;
         // SAFETY: By this function's requirements; the name ends in NUL, and cgroups have no
-        // namespaces. It locks the tree of cgroups for reading, which nobody holds while he waits
+        // namespaces. It locks the tree of cgroups for reading, and no holder of that lock waits
         // for I/O.
         let node = unsafe {
             bindings::kernfs_find_and_get_ns(parent.as_ptr(), name.as_char_ptr(), core::ptr::null())
@@ -49,38 +49,39 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // SAFETY: By the invariants the reference is ours to give back.
+        // SAFETY: By the invariants this object owns the reference.
         unsafe { bindings::kernfs_put(self.0.as_ptr()) };
     }
 }
 
-/// The directory of the cgroup that is the root of all for the current task
+/// The directory of the cgroup that the current task sees as the root
 /// (`current_cgns_cgroup_dfl()`).
 fn visible_root() -> Result<NonNull<bindings::kernfs_node>> {
-    // SAFETY: The current task is valid while it runs. Only itself changes its namespaces, and they
-    // keep the set of cgroups in which the first of them was made, which holds its cgroups, and
-    // these their directories.
+    // SAFETY: The current task is valid while it runs. Only the task itself changes its namespaces.
+    // They hold their cgroup namespace, which holds its root's set of cgroups, which holds the
+    // cgroups, which hold their directories.
     unsafe {
         let namespaces = (*bindings::get_current()).nsproxy;
         if namespaces.is_null() {
             return Err(ESRCH);
         }
-        // The crate `bindings` does not know all of this structure.
+        // The crate `bindings` does not have all of this structure.
         let set = (*(*namespaces).cgroup_ns.cast::<CgroupNamespace>()).root_cset;
         NonNull::new((*(*set).dfl_cgrp).kn).ok_or(ENOENT)
     }
 }
 
-/// The id of the cgroup v2 of this path, in the hierarchy as the current task sees it. May sleep,
+/// The id of the cgroup v2 at this path, in the hierarchy that the current task sees. May sleep,
 /// but waits for no I/O.
 ///
-/// The path is walked here, and not by the file system: who writes a file of configfs holds a lock
-/// on its directory, which must not wait for a disk, nor for configfs itself.
+/// This function walks the path itself and does not ask the file system: a task that writes a file
+/// of configfs holds a lock on the file's directory, and must not wait for a disk under it, nor for
+/// configfs itself.
 ///
 /// # Errors
 ///
-/// ENOENT and ENOTDIR if there is none, and EOPNOTSUPP if I/O is not accounted to it because its
-/// `io` controller is not enabled.
+/// ENOENT and ENOTDIR if there is no such cgroup, and EOPNOTSUPP if the kernel accounts no I/O to
+/// it because its `io` controller is not enabled.
 pub(crate) fn cgroup_id(path: &str) -> Result<u64> {
     let root = visible_root()?;
     let mut found: Option<Node> = None;
@@ -89,14 +90,14 @@ pub(crate) fn cgroup_id(path: &str) -> Result<u64> {
         if found.as_ref().is_some_and(|node| !node.is_directory()) {
             return Err(ENOTDIR);
         }
-        // SAFETY: The parent is held by `found` or the current task's namespace, and a directory.
+        // SAFETY: The parent is a directory, and `found` or the current task's namespace holds it.
         found = Some(unsafe { Node::find(parent, name) }?);
     }
     let node = match found {
         Some(node) if !node.is_directory() => return Err(ENOTDIR),
         Some(node) => node,
         None => {
-            // SAFETY: The root is valid, and gets a reference for `Node`. INVARIANT: That is ours.
+            // SAFETY: The root is valid. INVARIANT: The new reference belongs to the `Node`.
             unsafe { bindings::kernfs_get(root.as_ptr()) };
             Node(root)
         }
@@ -108,7 +109,7 @@ pub(crate) fn cgroup_id(path: &str) -> Result<u64> {
     let cgroup = unsafe { (&raw const (*node.0.as_ptr()).priv_).read_volatile() };
     let cgroup = NonNull::new(cgroup.cast::<bindings::cgroup>()).ok_or(ENOENT)?;
     let io = bindings::cgroup_subsys_id_io_cgrp_id as usize;
-    // SAFETY: The guard keeps the cgroup. Only whether the pointer is null is looked at.
+    // SAFETY: The guard keeps the cgroup. This only looks whether the pointer is null.
     let state = unsafe { (&raw const (*cgroup.as_ptr()).subsys[io]).read_volatile() };
     if state.is_null() {
         return Err(Error::from_errno(-(bindings::EOPNOTSUPP as i32)));
@@ -116,21 +117,21 @@ pub(crate) fn cgroup_id(path: &str) -> Result<u64> {
     Ok(node.id())
 }
 
-/// Whether somebody has removed the cgroup: data that were written in it may still be on their way
-/// to the disk. As `cgroup_is_dead()`.
+/// Whether the cgroup was removed, as `cgroup_is_dead()`. Data that its tasks wrote may still be on
+/// their way to the disk.
 ///
 /// # Safety
 ///
 /// `cgroup` must be valid.
 unsafe fn is_removed(cgroup: NonNull<bindings::cgroup>) -> bool {
-    // SAFETY: By this function's requirements. The bit goes under a lock that is not ours. A single
-    // aligned load of it cannot tear, and a caller that sees the change late is as good as one that
-    // came before.
+    // SAFETY: By this function's requirements. The kernel clears the bit under a lock that we do
+    // not hold. A single aligned load of it cannot tear, and a caller that sees the change late
+    // acts as if it had come before it.
     let flags = unsafe { (&raw const (*cgroup.as_ptr()).self_.flags).read_volatile() };
     flags & bindings::CSS_ONLINE == 0
 }
 
-/// The id of a cgroup: that of its directory.
+/// The id of a cgroup, which is the id of its directory.
 ///
 /// # Safety
 ///
@@ -140,7 +141,8 @@ unsafe fn id_of(cgroup: NonNull<bindings::cgroup>) -> u64 {
     unsafe { (*(*cgroup.as_ptr()).kn).id }
 }
 
-/// The cgroup that a bio is accounted to, and those above it; none if the kernel accounts to none.
+/// The cgroup to which the kernel accounts a bio, and its ancestors; empty if it accounts the bio
+/// to none.
 ///
 /// # Invariants
 ///
@@ -160,9 +162,9 @@ impl<'a> Lineage<'a> {
         // SAFETY: By this function's requirements.
         let css =
             NonNull::new(bio).and_then(|bio| NonNull::new(unsafe { bio_blkcg_css(bio.as_ptr()) }));
-        // SAFETY: A submitted bio holds its `bi_blkg`, which holds its css, and this its cgroup.
+        // SAFETY: A submitted bio holds its `bi_blkg`, which holds its css, which holds its cgroup.
         let cgroup = css.and_then(|css| NonNull::new(unsafe { (*css.as_ptr()).cgroup }));
-        // INVARIANT: By this function's requirements the bio, and so the cgroup, stays.
+        // INVARIANT: By this function's requirements the bio stays valid, and so does the cgroup.
         Self {
             cgroup,
             _bio: PhantomData,
@@ -178,12 +180,12 @@ impl<'a> Lineage<'a> {
         })
     }
 
-    /// All of them, from the root on.
+    /// The cgroups, from the root on.
     fn members(&self) -> impl Iterator<Item = NonNull<bindings::cgroup>> + 'a {
         let of = self.cgroup;
         (0..self.len() as usize).filter_map(move |level| {
             // SAFETY: By the invariants the cgroup is valid. `ancestors` has `level + 1` entries,
-            // of which the last is itself; it holds all of them.
+            // of which the last is the cgroup itself; it holds all of them.
             unsafe {
                 let ancestors = (&raw const (*of?.as_ptr()).__bindgen_anon_1.__bindgen_anon_1)
                     .cast::<*mut bindings::cgroup>();
@@ -192,7 +194,8 @@ impl<'a> Lineage<'a> {
         })
     }
 
-    /// Their ids, from the root on. The id of a removed cgroup is 0 here, which names none.
+    /// The ids of the cgroups, from the root on. A removed cgroup has the id 0 here, which names
+    /// none.
     pub(crate) fn ids(&self) -> impl Iterator<Item = u64> + 'a {
         // SAFETY: By the invariants, the cgroups are valid.
         self.members().map(|cgroup| unsafe {
@@ -204,7 +207,7 @@ impl<'a> Lineage<'a> {
         })
     }
 
-    /// Whether one of them has this id, and has not been removed.
+    /// Whether one of the cgroups has this id and was not removed.
     pub(crate) fn contains(&self, id: u64) -> bool {
         // SAFETY: By the invariants, the cgroups are valid.
         let found = self

@@ -13,16 +13,16 @@ pub(crate) fn now_ns() -> u64 {
     now as u64
 }
 
-/// The time, read when it is asked for the first time.
+/// The time of one reading of the clock, which the first call of [`Clock::now_ns`] does.
 pub(crate) struct Clock(Option<u64>);
 
 impl Clock {
-    /// A clock that nobody has asked.
+    /// A clock that was not read yet.
     pub(crate) const fn new() -> Self {
         Self(None)
     }
 
-    /// As [`now_ns`], when this was first called.
+    /// The result of [`now_ns`] at the first call.
     #[inline]
     pub(crate) fn now_ns(&mut self) -> u64 {
         *self.0.get_or_insert_with(now_ns)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Structures of cgroups and namespaces, as the kernel that is built for lays them out.
+//! Structures of cgroups and namespaces, as the target kernel lays them out.
 //!
-//! `make` generates them from the kernel's own type information (BTF), after comparing every field
-//! that is used with `layouts.contract`; a kernel that differs stops the build.
+//! `make` generates them from the kernel's own type information (BTF). It first compares every
+//! field that `layouts.contract` names with the kernel's; a difference stops the build.
 
 #![allow(dead_code)]
 // The generated file imports names that other contracts need.

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Suspend and hibernation: when the machine begins to write its data out in order to sleep, and
-//! when it is awake again.
+//! Suspend and hibernation: when the kernel begins to sync in order to sleep, and when the machine
+//! is awake again.
 //!
-//! In between, tasks that are to be frozen, the sync, and the image of hibernation wait for I/O.
+//! In between, the kernel waits for I/O: for the sync, for tasks that it freezes, and for the image
+//! of hibernation.
 //!
 //! For hibernation, the kernel calls the notifier before all of that. For suspend, the sync comes
-//! before the notifier (`enter_state()`). Therefore a probe listens to the tracepoint of its start,
-//! which comes with `system_transition_mutex` held. A task that takes that mutex then knows that
-//! the machine is awake, or that it did not go to sleep.
+//! before the notifier (`enter_state()`). Therefore a probe listens to the tracepoint at the sync's
+//! start, which the kernel passes with `system_transition_mutex` held. A task that takes that mutex
+//! later knows that the machine is awake again, or did not go to sleep.
 //!
 //! C header: [`include/linux/suspend.h`](srctree/include/linux/suspend.h)
 
@@ -31,22 +32,22 @@ extern "C" {
     static mut __tracepoint_suspend_resume: bindings::tracepoint;
 }
 
-/// A module's part that has to know when the machine sleeps.
+/// The part of a module that has to know when the machine sleeps.
 pub(crate) trait Sleeper: 'static {
-    /// The machine is about to sleep, or it is awake again. Process context, may sleep;
-    /// `system_transition_mutex` may be held by a task that waits for this.
+    /// Called when the machine is about to sleep, and when it is awake again. Process context, may
+    /// sleep; a task that waits for this call may hold `system_transition_mutex`.
     fn set_asleep(is_asleep: bool);
 }
 
-/// Tells `T` when the machine sleeps, for as long as this lives.
+/// Calls `T` when the machine is about to sleep or awake again, for as long as it lives.
 ///
 /// # Invariants
 ///
-/// The notifier of what it has is registered, and the rest of that is the data of a probe of the
-/// tracepoint.
+/// The notifier of the [`Watched`] is registered, and the `Watched` is the data of a registered
+/// probe of the tracepoint.
 pub(crate) struct PowerWatch<T: Sleeper>(Arc<Watched<T>>);
 
-/// What is known of the machine's sleep.
+/// The data of a [`PowerWatch`].
 #[pin_data]
 struct Watched<T: Sleeper> {
     #[pin]
@@ -55,29 +56,29 @@ struct Watched<T: Sleeper> {
     reasons: Mutex<Reasons>,
     #[pin]
     work: Work<Self>,
-    /// The module that this is of.
+    /// The module that owns this.
     module: &'static ThisModule,
     _sleeper: PhantomData<T>,
 }
 
-/// Why nobody may wait.
+/// The reasons why no task may have to wait for held I/O.
 #[derive(Clone, Copy, Default)]
 struct Reasons {
-    /// The machine writes its data out, to sleep after that.
+    /// The kernel syncs, and will suspend after that.
     syncs: bool,
-    /// It is on its way to sleep, asleep, or on its way back.
+    /// The machine is on its way to sleep, asleep, or on its way back.
     sleeps: bool,
 }
 
-// SAFETY: The notifier is the kernel's once it is registered, and any task may register and
+// SAFETY: The notifier belongs to the kernel once it is registered, and any task may register and
 // unregister it.
 unsafe impl<T: Sleeper> Send for Watched<T> {}
-// SAFETY: As above; the rest is `Sync`.
+// SAFETY: As above; the other fields are `Sync`.
 unsafe impl<T: Sleeper> Sync for Watched<T> {}
 
 impl<T: Sleeper> Watched<T> {
-    /// Changes the reasons, and tells the scheduler if there is one now and was none, or the other
-    /// way round. May sleep.
+    /// Changes the reasons, and calls `T` if there is a reason now and was none before, or the
+    /// other way round. May sleep.
     fn change(&self, change: impl FnOnce(&mut Reasons)) {
         let mut reasons = self.reasons.lock();
         let sleeps = |reasons: &Reasons| reasons.syncs || reasons.sleeps;
@@ -95,12 +96,12 @@ impl<T: Sleeper> WorkItem for Watched<T> {
 
     fn run(this: Arc<Self>) {
         this.change(|reasons| reasons.syncs = true);
-        // SAFETY: A worker that cannot be frozen may wait for the mutex, which is free when the
-        // machine is awake again. It is held since before this work was queued, so that this does
-        // not keep the machine from going to sleep.
+        // SAFETY: A worker that the kernel does not freeze may wait for the mutex, which is free
+        // when the machine is awake again. The mutex was held before this work was queued, so the
+        // worker does not keep the machine from going to sleep.
         unsafe { bindings::unlock_system_sleep(bindings::lock_system_sleep()) };
         this.change(|reasons| reasons.syncs = false);
-        // SAFETY: The reference is of `traced`. After it, the module may be unloaded, which waits
+        // SAFETY: `traced` took the reference. Without it, the module may be unloaded, which waits
         // for the end of this work.
         unsafe { bindings::module_put(this.module.as_ptr()) };
     }
@@ -111,7 +112,7 @@ impl_has_work! {
 }
 
 impl<T: Sleeper> PowerWatch<T> {
-    /// Begins to tell. May sleep.
+    /// Registers the notifier and the probe. May sleep.
     ///
     /// # Errors
     ///
@@ -134,10 +135,10 @@ impl<T: Sleeper> PowerWatch<T> {
             GFP_KERNEL,
         )?;
         let notifier = watched.notifier.get();
-        // SAFETY: The notifier is complete, and stays where it is until `drop` has unregistered it.
+        // SAFETY: The notifier is complete, and does not move until `drop` has unregistered it.
         to_result(unsafe { bindings::register_pm_notifier(notifier) })?;
-        // SAFETY: The probe has the arguments of the tracepoint, and its data stay until `drop` has
-        // unregistered it.
+        // SAFETY: The probe has the arguments of the tracepoint, and its data stay valid until
+        // `drop` has unregistered it.
         let probed = to_result(unsafe {
             bindings::tracepoint_probe_register(
                 &raw mut __tracepoint_suspend_resume,
@@ -156,7 +157,7 @@ impl<T: Sleeper> PowerWatch<T> {
 
     /// # Safety
     ///
-    /// Called by the kernel's power management only, for the registered notifier: in process
+    /// Only the kernel's power management may call this, for the registered notifier: in process
     /// context, may sleep.
     unsafe extern "C" fn notified(
         notifier: *mut bindings::notifier_block,
@@ -170,11 +171,11 @@ impl<T: Sleeper> PowerWatch<T> {
             bindings::PM_POST_HIBERNATION
             | bindings::PM_POST_SUSPEND
             | bindings::PM_POST_RESTORE => false,
-            // `NOTIFY_DONE`: nothing that is known here.
+            // `NOTIFY_DONE`: another event.
             _ => return 0,
         };
-        // SAFETY: By this function's requirements the notifier is a field of what this has, which
-        // lives meanwhile.
+        // SAFETY: By this function's requirements the notifier is a field of a `Watched`, which
+        // lives as long as the notifier is registered.
         let watched =
             unsafe { &*kernel::container_of!(Opaque::cast_from(notifier), Watched<T>, notifier) };
         watched.change(|reasons| reasons.sleeps = sleeps);
@@ -183,27 +184,29 @@ impl<T: Sleeper> PowerWatch<T> {
 
     /// # Safety
     ///
-    /// Called by the tracepoint only, with its arguments, and the data that it was registered with.
+    /// Only the tracepoint may call this, with its arguments, and the data with which the probe was
+    /// registered.
     unsafe extern "C" fn traced(
         watched: *mut ffi::c_void,
         action: *const ffi::c_char,
         _value: ffi::c_int,
         start: bool,
     ) {
-        // SAFETY: By this function's requirements the text ends in NUL, and stays while this runs.
+        // SAFETY: By this function's requirements the text ends in NUL, and stays valid while this
+        // runs.
         let action = unsafe { CStr::from_char_ptr(action) };
         if start && action.to_bytes() == b"sync_filesystems" {
-            // SAFETY: By this function's requirements the data are of an `Arc` that lives
+            // SAFETY: By this function's requirements the data are those of an `Arc` that lives
             // meanwhile.
             let watched = unsafe { ArcBorrow::from_raw(watched.cast_const().cast::<Watched<T>>()) };
-            // Without it, who unloads the module would wait until the machine is awake, and could
-            // not be frozen.
+            // Without the reference, a task that unloads the module would wait for the work until
+            // the machine is awake, and so the kernel could not freeze the task.
             let module = watched.module.as_ptr();
             // SAFETY: This module is valid while a probe of it runs.
             if !unsafe { bindings::try_module_get(module) } {
                 return;
             }
-            // If it was queued before, that is as good.
+            // If the work is queued already, that serves as well.
             if workqueue::system_unbound()
                 .enqueue(Arc::from(watched))
                 .is_err()
@@ -217,9 +220,9 @@ impl<T: Sleeper> PowerWatch<T> {
 
 impl<T: Sleeper> Drop for PowerWatch<T> {
     fn drop(&mut self) {
-        // SAFETY: By the invariants both are registered. After the grace period no probe runs: it
-        // waits for those that are running, as `tracepoint_synchronize_unregister()` does. Then no
-        // work is queued any more. All of these may sleep.
+        // SAFETY: By the invariants both are registered. The two grace periods wait for probes that
+        // are running, as `tracepoint_synchronize_unregister()` does. After them no probe queues
+        // the work. All of these functions may sleep, and so may this one.
         unsafe {
             bindings::unregister_pm_notifier(self.0.notifier.get());
             bindings::tracepoint_probe_unregister(
@@ -230,7 +233,7 @@ impl<T: Sleeper> Drop for PowerWatch<T> {
             bindings::synchronize_srcu(&raw mut bindings::tracepoint_srcu);
             bindings::synchronize_rcu();
             if bindings::cancel_work_sync(Work::raw_get(&raw const self.0.work)) {
-                // The work that does not run any more had a reference.
+                // The cancelled work had a reference.
                 drop(Arc::from_raw(Arc::as_ptr(&self.0)));
             }
         }

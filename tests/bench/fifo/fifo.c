@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The plainest I/O scheduler: a list under a lock for each hardware queue. What it costs is what any scheduler costs.
+ * The plainest I/O scheduler: a list under a lock for each hardware queue. It costs what any
+ * scheduler costs.
  *
- * In C and not on the driver's own abstraction, so that what that costs is seen as well.
+ * It is in C and not on the driver's own abstraction, to show the cost of that abstraction as well.
  */
 #include <linux/module.h>
 #include <linux/slab.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The plainest I/O scheduler on the driver's own abstraction: a list under a lock for each hardware
-//! queue. `fifo.c` is the same in C. `build` puts the driver's two modules beside this file.
+//! The plainest I/O scheduler on the driver's own abstraction: one list under one lock for each
+//! hardware queue. `fifo.c` is the same in C. `build` puts the driver's two modules beside this
+//! file.
 
 #[allow(dead_code, unused_imports)]
 mod elevator;
@@ -26,7 +27,7 @@ enum PlainFifo {}
 struct Waiting {
     #[pin]
     requests: SpinLock<Fifo<Request<()>>>,
-    /// Whether there are any. Written under the lock.
+    /// Whether there is any request. Written under the lock.
     any: AtomicBool,
 }
 
@@ -37,32 +38,32 @@ impl Elevator for PlainFifo {
     type RequestData = ();
     type CompletionData = ();
 
-    fn new_hw_queue() -> impl PinInit<Waiting, Error> {
+    fn new_hctx() -> impl PinInit<Waiting, Error> {
         try_pin_init!(Waiting {
             requests <- new_spinlock!(Fifo::new()),
             any: AtomicBool::new(false),
         })
     }
 
-    fn insert_requests(hw_queue: &Hctx<Self>, mut new: Fifo<Request<()>>) {
-        let mut requests = hw_queue.data().requests.lock();
+    fn insert_requests(hctx: &Hctx<Self>, mut new: Fifo<Request<()>>) {
+        let mut requests = hctx.data().requests.lock();
         if new.first(Request::was_released) == Some(true) {
-            // The driver gave it back: it was first before.
+            // A requeued request went before all others, so it is first again.
             new.append(core::mem::replace(&mut *requests, Fifo::new()));
         }
         requests.append(new);
-        hw_queue.data().any.store(true, Relaxed);
+        hctx.data().any.store(true, Relaxed);
     }
 
-    fn dispatch_request(hw_queue: &Hctx<Self>) -> Option<Request<()>> {
-        let mut requests = hw_queue.data().requests.lock();
+    fn dispatch_request(hctx: &Hctx<Self>) -> Option<Request<()>> {
+        let mut requests = hctx.data().requests.lock();
         let request = requests.pop_front();
-        hw_queue.data().any.store(!requests.is_empty(), Relaxed);
+        hctx.data().any.store(!requests.is_empty(), Relaxed);
         request
     }
 
-    fn has_work(hw_queue: &Hctx<Self>) -> bool {
-        hw_queue.data().any.load(Relaxed)
+    fn has_work(hctx: &Hctx<Self>) -> bool {
+        hctx.data().any.load(Relaxed)
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! As much of the driver's elevator as holding requests takes: its own files, and what they want to
-//! know of others.
+//! The part of the driver's elevator that holds requests: its own files, and substitutes for the
+//! files on which these depend.
 
 #[path = "../../../driver/elevator/bio.rs"]
 mod bio;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Histories of one hardware queue: what the driver's code holds and lets go, against
-//! [`Reference`](crate::reference::Reference).
+//! Random histories of one hardware queue, in which the driver's code must hold and release the
+//! same entries as [`Reference`](crate::reference::Reference).
 
 use crate::{
     elevator::bios::Shape,
@@ -12,7 +12,7 @@ use crate::{
 };
 use proptest::prelude::*;
 
-/// What one injection does. Few and short times, so that many things happen at once.
+/// A rule of one injection. Few and short times, so that many things happen at once.
 fn rule(injection: usize) -> impl Strategy<Value = Rule> {
     let kind = prop_oneof![Just(None), Just(Some(Kind::Read)), Just(Some(Kind::Write))];
     let delay_ns = prop_oneof![
@@ -36,7 +36,7 @@ fn rule(injection: usize) -> impl Strategy<Value = Rule> {
     })
 }
 
-/// What some of the injections do; as in the configuration, none is there for nothing.
+/// Rules of some of the injections; as in the configuration, each rule has an effect.
 fn rules() -> impl Strategy<Value = Vec<Rule>> {
     let each: Vec<_> = (0..INJECTIONS)
         .map(|injection| prop::option::of(rule(injection)))
@@ -68,7 +68,7 @@ fn memory() -> impl Strategy<Value = Vec<Memory>> {
     prop::collection::vec(one, 1..8)
 }
 
-/// Of one kind, and perhaps a swap among them.
+/// Requests of one kind, perhaps with a swap among them.
 fn batch() -> impl Strategy<Value = Step> {
     let kind = prop_oneof![8 => Just(Kind::Read), 8 => Just(Kind::Write), 1 => Just(Kind::Swap)];
     let count = prop_oneof![3 => Just(1), 1 => 2u64..5];
@@ -103,14 +103,14 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Plays a history, and panics at what goes wrong.
+/// Plays a history, and panics at the first failure.
 fn happens(first: &[Rule], steps: &[Step], is_due: bool) {
     let mut pair = Pair::new();
     let mut done = pair.follow(first);
     done = done.and_then(|()| steps.iter().try_for_each(|step| pair.step(step)));
     done = done.and_then(|()| pair.finish(is_due));
     if let Err(error) = done {
-        // What is left in it would be another failure.
+        // The entries that are left in it would be another failure.
         std::mem::forget(pair);
         panic!("{error}");
     }
@@ -127,7 +127,7 @@ const fn limit(injection: usize, kind: Option<Kind>, period_ns: u64, quota: u32)
     }
 }
 
-/// A rule for all has ended, and what comes asks a limit.
+/// A rule for all I/O has ended, and the next request asks a limit.
 #[test]
 fn an_end_is_noticed_by_who_asks() {
     let all = Rule {
@@ -139,7 +139,7 @@ fn an_end_is_noticed_by_who_asks() {
     happens(&[limit(1, Some(Kind::Read), 2_000, 1), all], &steps, true);
 }
 
-/// One limit refuses, and others of those who asked it are refused by another one at the same time.
+/// One limit refuses a request, and another limit refuses other ready requests at the same time.
 #[test]
 fn a_refusal_is_of_all_who_cannot_go() {
     let rules = [
@@ -156,7 +156,7 @@ fn a_refusal_is_of_all_who_cannot_go() {
         Step::Pop,
         Step::Wait(2_000),
         Step::Pop,
-        // What is known of limits is forgotten.
+        // The driver forgets which limits are closed.
         Step::EndAfter(2, 0),
         write,
         read.clone(),
@@ -165,7 +165,7 @@ fn a_refusal_is_of_all_who_cannot_go() {
     happens(&rules, &steps, true);
 }
 
-/// How many match, and how many leave early, of two that are inserted and then released by `steps`.
+/// How many of two requests match, and how many leave early, if `steps` follow on their insertion.
 fn counts(rule: Rule, steps: &[Step]) -> [u64; 2] {
     let mut pair = Pair::new();
     pair.follow(&[rule]).unwrap();
@@ -177,8 +177,8 @@ fn counts(rule: Rule, steps: &[Step]) -> [u64; 2] {
     [Count::Matched, Count::Early].map(|count| totals.of(count))
 }
 
-/// Early is who is let go before his delay is over, or while he waits for a limit: not who only
-/// asks one, or could have gone.
+/// A request is early if it goes before its delay is over, or while it waits for a limit. It is not
+/// early if it only had limits to ask, or could have gone.
 #[test]
 fn early_is_before_the_time() {
     let asks = limit(0, None, 40_000, 100);
@@ -211,8 +211,8 @@ fn early_is_before_the_time() {
 }
 
 proptest! {
-    /// Never early, in the order of time, no more than each window's quota, and each exactly once,
-    /// whatever happens to the rules meanwhile.
+    /// Whatever happens to the rules, entries go in the order of time, never early, exactly once,
+    /// and no more in a window than its quota.
     #[test]
     fn a_hardware_queue_does_what_the_reference_does(
         first in rules(), steps in prop::collection::vec(step(), 0..250), is_due in any::<bool>(),

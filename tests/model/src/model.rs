@@ -3,32 +3,31 @@
 //! The driver's own files that hold requests and count limits, compiled on the host and checked
 //! against plain models.
 //!
-//! What is checked, and by which command:
+//! The checks, and the command for each:
 //!
-//! * [`order`]: lists, the queue by time and the limit queues release the same requests as a vector
-//!   that is sorted stably; [`history`]: under random arrivals, waits, dispatches, services,
-//!   releases, drains, lacks of memory, changes and ends of rules, a hardware queue ([`pair`]) does
-//!   what [`reference`] does, which looks at everything each time: never early, in order, no window
-//!   over its quota, each request and each completion once, each bio ended once and as its
-//!   submitter has made it, no sleep too long, no useless wake-up, all counts right. By `cargo test
-//!   --package chaos-model`.
-//! * The same with the address sanitizer, which sees each access to a request or a bio that has
-//!   ended, and each that was lost. By `tests/model/run address`. A few of them under Miri, which
-//!   also sees the rules of references and where each pointer came from. By `tests/model/run miri`;
-//!   that takes a nightly compiler, and no other command does.
-//! * [`races`]: no window that hardware queues share admits more than its quota, what several
-//!   limits give back neither loses nor makes room, no ticket is lost or given twice, and as many
-//!   I/Os are affected as were asked for; in all orders of the threads' steps, as far as three
-//!   interruptions make them, and with old values where nothing orders a load. By `tests/model/run
-//!   loom`.
+//! * [`order`]: lists, the queue by time and the limit queues release the same requests as a stably
+//!   sorted vector. [`history`]: under random arrivals, waits, dispatches, services, releases,
+//!   drains, lacks of memory, changes and ends of rules, a hardware queue ([`pair`]) does the same
+//!   as [`reference`], which looks at everything each time. No entry goes early or out of order, no
+//!   window exceeds its quota, each request and each completion goes once, each bio ends once and
+//!   as its submitter has made it, no sleep is too long, no wake-up useless, and all counts are
+//!   right. By `cargo test --package chaos-model`.
+//! * The same under the address sanitizer, which sees each access to a request or a bio that has
+//!   ended, and each one that was lost. By `tests/model/run address`. A few of the histories under
+//!   Miri, which also checks the rules of references and the provenance of pointers. By
+//!   `tests/model/run miri`, the only command that takes a nightly compiler.
+//! * [`races`]: no window that hardware queues share admits more than its quota, limits that take
+//!   an I/O back neither lose nor gain room, no ticket is lost or given twice, and a lease affects
+//!   exactly as many I/Os as it may. Loom runs the threads' steps in all orders that three
+//!   preemptions can make, and with all values that a load may see. By `tests/model/run loom`.
 //!
-//! `extern crate self as kernel` gives the driver's files what they want of the kernel crate, from
-//! [`shim`]: memory, atomic words, a clock that tests set, and search trees as the kernel's.
+//! By `extern crate self as kernel`, the driver's files get their part of the kernel crate from
+//! [`shim`]: memory, atomic words, a clock that tests set, and search trees like the kernel's.
 //! [`elevator::block_layer`] makes requests and takes them back; [`elevator::bios`] is the device
-//! that serves them. Not here are the scheduler, with its lock and its timer, and the
-//! configuration: guests test these.
+//! that serves them. The scheduler, with its lock and its timer, and the configuration are not
+//! here: guests test them.
 //!
-//! Unsafe code stands where the kernel's C would: in [`shim`], [`sys`] and [`elevator`].
+//! Unsafe code is in the places of the kernel's C: in [`shim`], [`sys`] and [`elevator`].
 
 #![cfg_attr(loom, allow(dead_code, reason = "only what is shared is explored"))]
 
@@ -86,11 +85,11 @@ mod driver {
 }
 
 use chaos_policy::policy;
-// Where the driver's files look for each other.
+// The paths by which the driver's files refer to each other.
 use driver::{
     admission, held, held_entry, injection, lease, limit_queues, parking, plan, published, rule,
     rule_set, stats, turns, verdict, waiting,
 };
-// Where the driver's files look for it: `kernel::bindings`, and so on.
+// The paths by which the driver's files refer to the kernel crate: `kernel::bindings`, and so on.
 use shim::{alloc, bindings, container_of, prelude, sync, warn_on};
 use std::ffi;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Lists of requests against vectors: the same requests in the same order.
+//! Tests that lists of requests release the same requests in the same order as vectors.
 
 use crate::{
     admission::Closed,
@@ -15,7 +15,7 @@ use crate::{
 use proptest::prelude::*;
 use std::collections::VecDeque;
 
-/// A request of this number, due at this time, with the number as its rules.
+/// A request of this number that is due at this time, with the number as its rules.
 fn request(number: u64, due_ns: u64) -> Request {
     let mut request = hand_over(Owned::new(number, 0));
     request.set_due_ns(due_ns);
@@ -33,7 +33,7 @@ enum Step {
     Pop,
 }
 
-/// Times that come in order, times that do not, and equal ones; half as many removals.
+/// Pushes of times in order, of times out of order and of equal times; half as many removals.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => (0u64..8).prop_map(Step::Push),
@@ -45,8 +45,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// What is due first comes first, and of those that are due at the same time the one that came
-    /// first.
+    /// The request with the earliest due time comes first, and of equal due times the request that
+    /// was pushed first.
     #[test]
     fn times_come_out_as_sorted(steps in steps()) {
         let mut queue = SortedQueue::new();
@@ -67,7 +67,7 @@ proptest! {
         }
     }
 
-    /// At either end of a list, and among its last eight.
+    /// Pushes and pops at either end of a list, and merges among its last eight.
     #[test]
     fn a_list_is_a_list(steps in prop::collection::vec(0u8..6, 0..100), places in prop::collection::vec(0u64..100, 100)) {
         let mut list = Fifo::new();
@@ -88,7 +88,7 @@ proptest! {
                     prop_assert_eq!(merged, plain.iter().rev().take(8).any(|number| *number == place));
                 }
                 3 => {
-                    // Several at once, or none, as the block layer hands them over.
+                    // Several requests at once, or none, as the block layer hands them over.
                     let numbers = 100 * count..100 * count + places[count as usize] % 4;
                     let others = numbers.clone().map(|number| Owned::dispatched(request(number, number)));
                     block_layer::insert(others, |others| list.append(others));
@@ -115,8 +115,8 @@ proptest! {
         prop_assert!(plain.is_empty());
     }
 
-    /// Also where more sets of limits come at a time than there are queues: no request is lost, and
-    /// each queue keeps the order.
+    /// Even with more sets of limits at a time than there are queues, no request is lost, and each
+    /// queue keeps the order.
     #[test]
     fn limit_queues_lose_nothing(requests in prop::collection::vec((1u64..40, 0u64..50), 0..200), closed_ns in 0u64..60) {
         let mut queues = LimitQueues::new();
@@ -130,7 +130,7 @@ proptest! {
             last_ns = time_ns;
             if queues.closed(place).until_ns < closed_ns {
                 queues.close(place, Closed { until_ns: closed_ns, by: 0 });
-                // Now it is not before that time, and perhaps no more the first.
+                // Now it may not go before that time, and perhaps it is not the first any more.
                 continue;
             }
             // Requests that are due queue up, in order.

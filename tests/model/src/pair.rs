@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! One hardware queue of the driver's, with its requests and completions, side by side with
+//! One hardware queue of the driver, with its requests and completions, side by side with
 //! [`Reference`].
 
 mod completions;
@@ -38,22 +38,22 @@ use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 pub(crate) struct Pair {
     pub(crate) requests: Held<Request>,
     pub(crate) completions: Held<Parked>,
-    hw_queue: Box<Hctx>,
+    hctx: Box<Hctx>,
     plan: Option<Arc<Plan>>,
     injections: Vec<Injection>,
     pub(crate) stats: Vec<Arc<Stats>>,
     pub(crate) reference: Reference,
-    /// Of each request.
+    /// The shape of each request.
     shapes: Vec<Shape>,
     ends: Rc<Ends>,
     late: Vec<Late>,
     disk: Disk,
     memory: VecDeque<Memory>,
-    /// How much memory completions take.
+    /// How many bytes held completions take.
     used: usize,
-    /// For how long completions were held, together.
+    /// For how long completions were held, summed up.
     held_ns: u64,
-    /// What the disk has got, and not yet served.
+    /// The requests that the device has and has not served yet.
     at_device: Vec<Owned>,
     served: u64,
 }
@@ -61,14 +61,14 @@ pub(crate) struct Pair {
 impl Pair {
     pub(crate) fn new() -> Self {
         set_now_ns(0);
-        // What an earlier history of this thread has left.
+        // An earlier history of this thread may have left some.
         take_qos_done();
         drop(take_verified());
         let ids = (0..INJECTIONS as u64).map(InjectionId);
         Self {
             requests: Held::new(),
             completions: Held::new(),
-            hw_queue: Hctx::new(),
+            hctx: Hctx::new(),
             plan: None,
             injections: ids
                 .map(|id| Injection::new(id, KVec::new(), Lease::new().unwrap()))
@@ -93,13 +93,14 @@ impl Pair {
         Ok(())
     }
 
-    /// Does something with the requests that may have completions held; what became of those.
+    /// Calls `act`, which may have completions held, and returns its result and the outcomes of
+    /// these.
     fn park<T>(
         &mut self,
         act: impl FnOnce(&mut Held<Request>, &mut Parker<'_>) -> T,
     ) -> (T, Asked) {
         let mut parker = Parker {
-            hw_queue: &self.hw_queue,
+            hctx: &self.hctx,
             memory: &mut self.memory,
             used: &mut self.used,
             asked: RefCell::default(),
@@ -139,10 +140,10 @@ impl Pair {
                 .insert(one, can_be_parked, outcome, asking > 0)?;
             more += u32::from(asks);
         }
-        // Those that asked have asked no more when the first came that waits, and its completion
-        // was looked at before.
+        // Ready requests have no limits to ask from the first request on that waits. The driver
+        // looked at the completion of that request before.
         self.compare_asking();
-        // While any asks, nobody has come who has to wait for limits.
+        // While a ready request has limits to ask, no request has come that has to wait for limits.
         if asking > 0 && asking != before + more {
             return Err(format!("{before} ask limits, then {asking}"));
         }
@@ -160,7 +161,8 @@ impl Pair {
         }
     }
 
-    /// Who asks its limits is known when it comes; that they ask no more, they do all at once.
+    /// Tells the reference when the ready requests have stopped having limits to ask, which they do
+    /// all at once.
     fn compare_asking(&mut self) {
         if self.requests.asking() == 0 {
             self.reference.nobody_asks();
@@ -185,7 +187,7 @@ impl Pair {
         }
     }
 
-    /// Nothing has gone: that must be right.
+    /// Checks that the driver was right to release no entry.
     fn nothing_goes(&self, side: Side, next_ns: u64) -> Result<(), String> {
         let now_ns = self.reference.now_ns;
         let latest_ns = self.reference.next_ns(side);
@@ -210,8 +212,8 @@ impl Pair {
         let request = Owned::dispatched(request);
         let number = request.number();
         self.at_device.push(request);
-        // Who asked and was admitted was not held; but who was refused by one limit, and had others
-        // that admitted it, was.
+        // A ready request that its limits admitted at once was not held. It was held if a limit had
+        // refused another request before, and its own limits then admitted it.
         let asked = self.reference.asks(number);
         let was_held = |by: u64| {
             let injection = by.trailing_zeros() as usize;
@@ -262,7 +264,7 @@ impl Pair {
         self.compare()
     }
 
-    /// What must be so at any time.
+    /// Checks what must hold after each step.
     fn compare(&self) -> Result<(), String> {
         let sides = [
             (Side::Requests, self.requests.next_ns()),
@@ -281,7 +283,7 @@ impl Pair {
                 _ => {}
             }
         }
-        // Who only asks limits is not held before one has refused him.
+        // A ready request that has limits to ask is not held before a limit has refused it.
         let requests = (self.requests.count() + self.requests.asking()) as usize;
         let completions = self.completions.count() as usize;
         let held = [Side::Requests, Side::Completions].map(|side| self.reference.held(side));
@@ -309,7 +311,7 @@ impl Pair {
         Ok(())
     }
 
-    /// All goes in the end, each once; by its time, or because all has to.
+    /// Plays on until every entry has gone once: by its time if `is_due`, else at once.
     pub(crate) fn finish(&mut self, is_due: bool) -> Result<(), String> {
         let (pop, release) = if is_due {
             (Step::Pop, Step::Release(64))
@@ -363,7 +365,7 @@ impl Pair {
     }
 }
 
-/// As the scheduler after each change.
+/// Publishes as the scheduler does after each change.
 fn publish<E: HeldEntry>(held: &mut Held<E>) -> Result<(), String> {
     if !held.is_published_rightly() {
         return Err("the published state is wrong, and not known to be stale".into());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What hardware queues share without a lock, in all orders of their steps and with all values that
-//! their loads may see.
+//! Tests of the state that hardware queues share without a lock, in all orders of their steps and
+//! with all values that their loads may see.
 
 use crate::{
     injection::{Injection, InjectionId},
@@ -20,10 +20,10 @@ use crate::{
 };
 use loom::thread;
 
-/// When the first window begins, and each of the others so much later.
+/// When the first window begins, and the length of each window.
 const PERIOD_NS: u64 = 1_000;
-/// How often a thread is interrupted that could go on; what loom then explores is complete, and
-/// takes less than a minute.
+/// How often loom preempts a thread that could go on. It explores all orders with so many
+/// preemptions, in less than a minute.
 const PREEMPTIONS: usize = 3;
 
 fn explore(test: impl Fn() + Sync + Send + 'static) {
@@ -32,11 +32,11 @@ fn explore(test: impl Fn() + Sync + Send + 'static) {
     model.check(test);
 }
 
-/// An I/O that limits have admitted: the time before they were asked, and the last that one of them
-/// has seen.
+/// An I/O that limits have admitted: the time before the first was asked, and the last time that
+/// one of them has seen.
 type Admitted = (u64, u64);
 
-/// Rules of which each only limits, to so many I/Os in a period.
+/// A plan of rules that each only limit, to these quotas.
 fn plan(quotas: &[u32]) -> Arc<Plan> {
     let ids = (0..quotas.len() as u64).map(InjectionId);
     let injections: Vec<_> = ids
@@ -56,15 +56,15 @@ fn plan(quotas: &[u32]) -> Arc<Plan> {
 fn admit(plan: &Plan, limits: u64) -> Option<Admitted> {
     let first_ns = now_ns();
     let mut last_ns = first_ns;
-    // Nobody draws a ticket, so that the first one comes before all: whose turn it is would be many
-    // more steps to explore.
+    // No thread draws a ticket, so the ticket 0 always has its turn: turns would be many more steps
+    // to explore.
     let admission = plan.admit(RuleSet::from_bits(limits), 0, &mut last_ns);
     admission.is_admitted().then_some((first_ns, last_ns))
 }
 
-/// Has each thread ask these sets of limits one after the other, while time goes on until each of
-/// `times_ns`. Then compares what each limit still admits in the last window with what it has
-/// admitted.
+/// Has each thread ask its sets of limits one after the other, while time goes on until each of
+/// `times_ns`. Then compares how many I/Os each limit has admitted in the last window with how many
+/// more it admits.
 fn check(quotas: &[u32], threads: &[&'static [u64]], times_ns: &[u64]) {
     let begin_ns = PERIOD_NS;
     set_now_ns(begin_ns);
@@ -94,8 +94,8 @@ fn check(quotas: &[u32], threads: &[&'static [u64]], times_ns: &[u64]) {
             let windows =
                 counted.map(|(_, (first_ns, last_ns))| (first_ns / PERIOD_NS, last_ns / PERIOD_NS));
             let windows: Vec<_> = windows.collect();
-            // Who has asked several limits while a window ended may be counted before or after
-            // that.
+            // A thread that asked several limits while a window ended may have been counted in
+            // either window.
             let certainly = windows
                 .iter()
                 .filter(|seen| **seen == (window, window))
@@ -158,14 +158,13 @@ fn as_many_are_affected_as_were_asked_for() {
     });
 }
 
-/// Whatever hardware queues do at once, each ticket is another, and when all have left, nobody
-/// waits: also where more sets of limits than one are waited for, of which each takes a sequence at
-/// that time.
+/// Whatever hardware queues do at once, no ticket is given twice, and no entry waits when all have
+/// left, even while two sets of limits take their sequences.
 #[test]
 fn tickets_lose_nothing() {
     explore(|| {
         let turns = Arc::new(Turns::new(), GFP_KERNEL).unwrap();
-        let hw_queues: Vec<_> = [[0b01, 0b11], [0b11, 0b01]]
+        let hctxs: Vec<_> = [[0b01, 0b11], [0b11, 0b01]]
             .into_iter()
             .map(|sets| {
                 let sets = sets.map(RuleSet::from_bits);
@@ -178,7 +177,7 @@ fn tickets_lose_nothing() {
                 })
             })
             .collect();
-        let [one, other] = <[_; 2]>::try_from(hw_queues).ok().unwrap();
+        let [one, other] = <[_; 2]>::try_from(hctxs).ok().unwrap();
         let ([one_first, one_second], [other_first, other_second]) =
             (one.join().unwrap(), other.join().unwrap());
         for (one, other) in [(one_first, other_second), (one_second, other_first)] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What one hardware queue has to do, told as plainly as possible: vectors, and a look at
-//! everything each time.
+//! The reference: what one hardware queue has to do, as plainly as possible, with vectors and a
+//! look at everything each time.
 
 mod parking;
 mod rule;
@@ -12,10 +12,10 @@ pub(crate) use self::rule::{Kind, Rule, Set, Side, INJECTIONS};
 use self::rule::{limits, members};
 use std::collections::BTreeMap;
 
-/// What became of the wish to hold a completion.
+/// The outcome of an attempt to hold a completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It is held for so long, once the request is finished.
+    /// The completion is held for so long, once the request is finished.
     Parked(u64),
     NoMemory,
     Full,
@@ -27,17 +27,15 @@ struct Held {
     side: Side,
     kind: Kind,
     arrival_ns: u64,
-    /// When it was taken among those that are held, which of completions may be later than their
-    /// arrival.
+    /// When the driver took it, which for a completion may be later than its arrival.
     taken_ns: u64,
     due_ns: u64,
     by: Set,
-    /// Whether it is among the ready, since it waits for nothing that is known; in its turn it asks
-    /// its limits.
+    /// Whether it is ready and has limits to ask in its turn.
     asks: bool,
-    /// Whether it certainly has a ticket: others may not go at once.
+    /// Whether it certainly has a ticket, so that no other entry may go at once.
     is_queued: bool,
-    /// Of those that are due at the same time, those of lower rank go first.
+    /// Of entries that are due at the same time, the one with the lowest rank goes first.
     rank: i64,
 }
 
@@ -45,7 +43,7 @@ struct Held {
 struct Ready {
     number: u64,
     side: Side,
-    /// Those of lower rank go first.
+    /// The entry with the lowest rank goes first.
     rank: i64,
 }
 
@@ -58,7 +56,7 @@ struct Parked {
     plan: usize,
 }
 
-/// What is counted of an injection.
+/// The counts of an injection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) entered: u64,
@@ -68,10 +66,10 @@ pub(crate) struct Counts {
     pub(crate) over_memory: u64,
 }
 
-/// The requests and completions that a hardware queue has, and what it knows.
+/// The requests and completions of a hardware queue, and its knowledge of the rules.
 pub(crate) struct Reference {
     pub(crate) now_ns: u64,
-    /// What was followed, the last of which is.
+    /// The plans that were followed; the last one is followed now.
     plans: Vec<Vec<Rule>>,
     /// When each injection ends.
     pub(crate) ends_ns: [Option<u64>; INJECTIONS],
@@ -79,17 +77,18 @@ pub(crate) struct Reference {
     ready: Vec<Ready>,
     /// By the number of the request.
     parked: BTreeMap<u64, Parked>,
-    /// What has arrived, when, and whether it is over already, in order.
+    /// The completions that have arrived, in order: the number, the time, and whether it is over
+    /// already.
     arrived: Vec<(u64, u64, bool)>,
-    /// Of each limit, the number of the last window, and how many I/Os went in it.
+    /// For each limit, the number of the last window, and how many I/Os went in it.
     used: BTreeMap<usize, (u64, u32)>,
-    /// Until when those of a side that wait for some limits may leave others, of the other side,
-    /// their turn.
+    /// Until when entries of a side that wait for some limits may give way to entries of the other
+    /// side.
     gives_way_ns: BTreeMap<(Side, Set), u64>,
     pub(crate) counts: [Counts; INJECTIONS],
     /// Grows with everything that happens.
     rank: i64,
-    /// Falls with each request that comes back.
+    /// Falls with each requeued request.
     returned: i64,
 }
 
@@ -138,17 +137,19 @@ impl Reference {
         })
     }
 
-    /// The injections that hold the request, or the completion, of I/O of this kind that is new.
+    /// The injections that hold the request, or the completion, of new I/O of this kind.
     fn judge(&self, kind: Kind, side: Side) -> Set {
         let rules = self.active(kind, self.now_ns);
         let rules = rules.filter(|rule| rule.holds() == side);
         rules.fold(0, |by, rule| by | 1 << rule.injection)
     }
 
-    /// The injections that hold what those in `before` were to hold, or did, by an earlier plan.
+    /// The injections that hold an entry that by an earlier plan the injections in `before` held,
+    /// or were to hold.
     ///
-    /// A rule that has not changed its choice goes on; one that has holds what it did, if that
-    /// still matches, and is else as a new one, which takes what it would have.
+    /// A rule that has not changed its choice goes on as before. A rule that has changed it goes on
+    /// holding an entry that still matches. Otherwise it is like a new rule, which takes the side
+    /// that it holds.
     fn judge_since(&self, plan: usize, kind: Kind, side: Side, before: Set, time_ns: u64) -> Set {
         let last = self.plans.len() - 1;
         let holds = |rule: &&Rule| {
@@ -180,7 +181,8 @@ impl Reference {
         members(set).for_each(|injection| what(&mut self.counts[injection]));
     }
 
-    /// A request comes; whether it asks its limits, as those may that come with it.
+    /// Takes a new request, and returns whether it has limits to ask. `may_ask` says whether
+    /// requests that come now may go to the ready ones and ask.
     pub(crate) fn insert(
         &mut self,
         (number, kind): (u64, Kind),
@@ -218,7 +220,8 @@ impl Reference {
         Ok(asks)
     }
 
-    /// Those who asked have been refused, or have to give way: they wait from now on.
+    /// Has all ready requests with limits to ask wait from now on: a limit has refused one of them,
+    /// or they have to give way.
     pub(crate) fn nobody_asks(&mut self) {
         let mut all = std::mem::take(&mut self.held);
         for held in all.iter_mut().filter(|held| held.asks) {
@@ -232,7 +235,7 @@ impl Reference {
         self.held = all;
     }
 
-    /// A request that the driver had comes back.
+    /// Takes a requeued request.
     pub(crate) fn insert_again(&mut self, number: u64) {
         self.returned -= 1;
         self.ready.push(Ready {
@@ -242,8 +245,8 @@ impl Reference {
         });
     }
 
-    /// Follows other rules. `asked` is what became of completions of held requests, which new rules
-    /// are to hold; `cannot` tells of which requests that cannot be.
+    /// Follows other rules. `asked` has the outcomes for held requests whose completions new rules
+    /// want to hold; `cannot` says for which requests that is impossible.
     pub(crate) fn follow(
         &mut self,
         rules: &[Rule],
@@ -266,14 +269,14 @@ impl Reference {
         self.park_held(asked, cannot)
     }
 
-    /// Judges all that is held again, after an injection has got an end.
+    /// Judges all held entries again, after an injection has got an end.
     pub(crate) fn judge_again(&mut self) {
         let plan = self.plans.len() - 1;
         self.judge_again_since(plan, Side::Completions);
         self.judge_again_since(plan, Side::Requests);
     }
 
-    /// Judges all of a side that is held again, each from its own arrival.
+    /// Judges all held entries of a side again, each from its own arrival.
     fn judge_again_since(&mut self, plan: usize, side: Side) {
         let rank = self.next_rank();
         self.gives_way_ns.retain(|(other, _), _| *other != side);
@@ -295,7 +298,7 @@ impl Reference {
                 held.due_ns = held.arrival_ns + self.delay_ns(by);
                 held.taken_ns = held.arrival_ns;
                 held.is_queued = false;
-                // Of those that will be due at the same time, any may be the first now.
+                // Any of the entries that are due at the same time may be the first now.
                 held.rank = rank;
                 self.held.push(held);
             }
@@ -309,19 +312,19 @@ impl Reference {
         });
     }
 
-    /// Whether it goes before its time if it goes now, whatever limits say.
+    /// Whether an entry that goes now without asking its limits goes before its time.
     fn is_early(&self, rules: &[Rule], held: &Held) -> bool {
         let is_limited = limits(rules, held.by) != 0;
         held.due_ns > self.now_ns || is_limited && held.arrival_ns < self.now_ns
     }
 
-    /// Time has passed: those of whose injections one has ended are judged again.
+    /// Judges the entries of a side again, if an injection that holds one of them has ended.
     pub(crate) fn expire(&mut self, side: Side) {
         let ended = members(Set::MAX).filter(|one| self.has_ended_at(*one, self.now_ns));
         let ended = ended.fold(0, |set, injection| set | 1 << injection);
         if self.of(side).any(|held| held.by & ended != 0) {
             self.judge_again_since(self.plans.len() - 1, side);
-            // They have lost their turns.
+            // The entries have lost their turns.
             self.give_way(side);
         }
     }
@@ -335,7 +338,7 @@ impl Reference {
         limits(self.rules(), by)
     }
 
-    /// The first among those that wait for the same limits, for each such set of limits.
+    /// For each set of limits, the first entry that waits for it.
     fn heads(&self, side: Side) -> BTreeMap<Set, &Held> {
         let mut heads: BTreeMap<Set, &Held> = BTreeMap::new();
         for held in self.of(side) {
@@ -347,7 +350,7 @@ impl Reference {
         heads
     }
 
-    /// When something may go at the latest: the driver must not sleep longer.
+    /// The latest time at which the next entry may go: the driver must not sleep longer.
     pub(crate) fn next_ns(&self, side: Side) -> Option<u64> {
         if self.ready.iter().any(|ready| ready.side == side) {
             return Some(self.now_ns);
@@ -364,14 +367,16 @@ impl Reference {
         next_ns.map(|next_ns| next_ns.min(end_ns.unwrap_or(next_ns)))
     }
 
-    /// Whether a request asks its limits, and by whom it is held if they refuse it.
+    /// The injections that hold a ready request if its limits refuse it; `None` if it has none to
+    /// ask.
     pub(crate) fn asks(&self, number: u64) -> Option<Set> {
         let mut held = self.of(Side::Requests);
         let held = held.find(|held| held.number == number && held.asks);
         held.map(|held| held.by)
     }
 
-    /// Takes what `is_due` now or need not be; says what is wrong with that.
+    /// Takes an entry out that the driver has released, and returns an error if that was wrong.
+    /// Only if `is_due` it must have been due.
     pub(crate) fn take(&mut self, side: Side, number: u64, is_due: bool) -> Result<(), String> {
         let is_it = |held: &Held| held.side == side && held.number == number;
         if let Some(place) = self.held.iter().position(is_it) {
@@ -380,7 +385,7 @@ impl Reference {
             let goes_before = |other: &&Held| {
                 self.limits(other.by) == limits
                     && (other.due_ns, other.rank) < (held.due_ns, held.rank)
-                    // Who is taken late may find that others have queued up.
+                    // An entry that is taken late may find that later ones have queued up.
                     && (other.taken_ns == other.arrival_ns || other.taken_ns < held.due_ns)
             };
             if let Some(other) = self.of(side).find(goes_before) {
@@ -413,7 +418,7 @@ impl Reference {
         Ok(())
     }
 
-    /// When the first may go of those that are not among the ready.
+    /// When the first entry may go that is not ready.
     fn first_waiting_ns(&self, side: Side) -> u64 {
         let heads = self.heads(side).into_iter();
         let waiting = heads.filter(|(_, head)| !head.asks);
@@ -423,7 +428,7 @@ impl Reference {
             .unwrap_or(u64::MAX)
     }
 
-    /// How many of a side wait for anything.
+    /// How many entries of a side wait or have limits to ask.
     pub(crate) fn held(&self, side: Side) -> usize {
         self.of(side).count()
     }

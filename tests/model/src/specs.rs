@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Rules as the configuration would ask for them.
+//! Specs of rules, as the configuration makes them.
 
 use crate::{
     injection::Injection,
@@ -14,7 +14,7 @@ use crate::{
     sync::Arc,
 };
 
-/// A rule of an injection that has only been made: of all I/O of a disk, and nothing is done to it.
+/// The spec of a new injection: it takes all I/O of a disk, and has no effect.
 pub(crate) fn spec<'a>(injection: &'a Injection, stats: &'a Arc<Stats>) -> RuleSpec<'a> {
     let disk = Disk {
         name: b"vda",
@@ -27,7 +27,7 @@ pub(crate) fn spec<'a>(injection: &'a Injection, stats: &'a Arc<Stats>) -> RuleS
         injection: injection.id,
         filter: settings.filter(&disk, Owner::default()).unwrap(),
         sampler: settings.sampler(),
-        // Of whatever I/O they are.
+        // Always requests, whatever I/O the rule takes.
         way: Way::Request,
         delay: None,
         limit: None,

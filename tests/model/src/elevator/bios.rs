@@ -2,8 +2,8 @@
 
 //! A request's bios, and the device that serves a request.
 //!
-//! Each bio's memory is its own, and its end frees it, so that the address sanitizer notices who
-//! uses a bio that has ended, or ends it twice; one that never ends is a leak.
+//! Each bio has memory of its own, which its end frees, so that the address sanitizer notices a use
+//! of a bio that has ended, and a second end; a bio that never ends is a leak.
 
 use super::{block_layer::Owned, hctx::Hctx, layouts::DiskStats};
 use crate::bindings::{self, bio_endio};
@@ -15,26 +15,26 @@ use std::{
     rc::Rc,
 };
 
-/// What the bios of a request are, and how they end.
+/// The bios of a request, and the way they end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// There is none.
+    /// The request has no bio.
     NoBio,
-    /// So many, which end when the request does.
+    /// The request has so many bios, which end when it does.
     Plain(u32),
     /// A part of the bio was split off, and ends by itself, before or after the request.
     Chained,
-    /// The request ends without its bios, which somebody has taken for another path.
+    /// The request ends without its bios, which a multipath device has stolen for another path.
     Stolen,
-    /// The request is in the middle of a flush sequence, whose end is its bio's end.
+    /// The request is in the middle of a flush sequence, and its bio ends with the sequence.
     Flush,
-    /// The same of a bio of which a part was split off.
+    /// As `Flush`, and a part of the bio was split off.
     FlushChained,
-    /// The same of a bio that somebody has taken for another path.
+    /// As `Flush`, and a multipath device has stolen the bio for another path.
     FlushStolen,
-    /// A task verifies what was read before the bio ends.
+    /// A task verifies the read data before the bio ends.
     Verified,
-    /// Somebody else is told of the request's end.
+    /// The request has an `end_io` that frees the bios by itself.
     Foreign,
 }
 
@@ -47,7 +47,7 @@ impl Shape {
         }
     }
 
-    /// How many bios it has.
+    /// How many bios the request has.
     pub(crate) fn bios(self) -> u32 {
         match self {
             Self::NoBio => 0,
@@ -61,7 +61,7 @@ impl Shape {
         matches!(self, Self::Flush | Self::FlushChained | Self::FlushStolen)
     }
 
-    /// Whether somebody takes the bios for another path.
+    /// Whether a multipath device steals the bios for another path.
     pub(crate) fn is_stolen(self) -> bool {
         matches!(self, Self::Stolen | Self::FlushStolen)
     }
@@ -71,12 +71,12 @@ impl Shape {
     }
 }
 
-/// What submitters have been told.
+/// The ends of bios that submitters have seen.
 #[derive(Default)]
 pub(crate) struct Ends {
     /// How many bios of each request have ended.
     ended: RefCell<BTreeMap<u64, u32>>,
-    /// What was wrong with one; C's functions cannot panic.
+    /// The complaint about an end, kept because C's functions cannot panic.
     wrong: RefCell<Option<String>>,
 }
 
@@ -96,10 +96,10 @@ struct OwnBio {
     bio: bindings::bio,
     number: u64,
     private: *mut c_void,
-    /// What was put into the bio; Miri gives a function several addresses.
+    /// The same pointer as in the bio, since Miri gives a function several addresses.
     end_io: unsafe extern "C" fn(*mut bindings::bio),
-    /// Whether others count on it than the request, who may leave 0 in the count as the last of
-    /// them, as a part that was split off does.
+    /// Whether the bio has other counts than the request's. The holder of the last count may leave
+    /// 0, as a split-off part does.
     is_shared: bool,
     ends: Rc<Ends>,
 }
@@ -119,14 +119,14 @@ impl Late {
 
     /// The number of the bio's request.
     pub(crate) fn number(&self) -> u64 {
-        // SAFETY: The bio has a count for this end, and all bios are of this module.
+        // SAFETY: The bio has a count for this end, and `new_bio` has made all bios.
         unsafe { (*self.0.cast::<OwnBio>()).number }
     }
 }
 
-/// What the submitter wants to have called.
+/// The `bi_end_io` of all submitters.
 unsafe extern "C" fn ended(bio: *mut bindings::bio) {
-    // SAFETY: The bio is of `new_bio`, and has ended.
+    // SAFETY: `new_bio` has made the bio, and it has ended.
     let own = unsafe { Box::from_raw(bio.cast::<OwnBio>()) };
     let bio = &own.bio;
     let remaining = bio.__bi_remaining.counter;
@@ -151,7 +151,7 @@ impl OwnBio {
     }
 }
 
-/// A bio of a request; in it, what rq_qos has done with it.
+/// Makes a bio of a request, with a flag of rq_qos.
 fn new_bio(
     number: u64,
     shape: Shape,
@@ -193,8 +193,8 @@ fn new_bio(
 unsafe extern "C" fn told_elsewhere() {}
 
 impl Owned {
-    /// Gives a request bios, and a device in whose statistics it is; the ends of parts that were
-    /// split off.
+    /// Gives a request bios, and a device whose statistics count it. Returns the ends of split-off
+    /// parts.
     pub(crate) fn submit(&mut self, shape: Shape, ends: &Rc<Ends>, disk: &Disk) -> Vec<Late> {
         let number = self.number();
         // SAFETY: The request is ours.
@@ -224,12 +224,12 @@ impl Owned {
         split.into_iter().collect()
     }
 
-    /// The device has served the request: ends its bios as `blk_update_request()`, has the
-    /// scheduler told, and frees it. What its bios still wait for.
-    pub(crate) fn finish(self, shape: Shape, hw_queue: &Hctx) -> Vec<Late> {
+    /// Finishes a request that the device has served: ends its bios as `blk_update_request()`,
+    /// calls the scheduler, and frees the request. Returns the ends for which its bios still wait.
+    pub(crate) fn finish(self, shape: Shape, hctx: &Hctx) -> Vec<Late> {
         let request = self.as_raw().as_ptr();
         let mut bios = Vec::new();
-        // SAFETY: The request is ours, and each of its bios has a count that is the device's.
+        // SAFETY: The request is ours, and each of its bios has a count that belongs to the device.
         unsafe {
             let mut bio = std::mem::replace(&mut (*request).bio, null_mut());
             while !bio.is_null() {
@@ -248,7 +248,7 @@ impl Owned {
             };
             // As `blk_mq_finish_request()`.
             if (*request).rq_flags & 1 << bindings::rqf_flags___RQF_USE_SCHED != 0 {
-                hw_queue.finish(request);
+                hctx.finish(request);
             }
             late
         }
@@ -262,7 +262,7 @@ pub(crate) struct Disk {
     disk: NonNull<bindings::gendisk>,
 }
 
-/// An object that is used by its address alone.
+/// Allocates an object that is used by its address alone.
 fn allocate<T>(value: T) -> NonNull<T> {
     NonNull::from(Box::leak(Box::new(value)))
 }
@@ -299,7 +299,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // SAFETY: All of these are of `allocate`, and nobody uses them any more.
+        // SAFETY: `allocate` has made all of these, and there is no other user.
         unsafe {
             for device in [self.part, self.whole] {
                 drop(Box::from_raw(device.as_ref().bd_stats.cast::<DiskStats>()));

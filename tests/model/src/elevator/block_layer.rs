@@ -12,14 +12,15 @@ use std::{
     ptr::{dangling_mut, null_mut, NonNull},
 };
 
-/// A request that the scheduler does not have, or has no more.
+/// A request that the scheduler does not have, or not any more.
 ///
-/// Its memory is its own, so that the address sanitizer notices who still uses a request that was
-/// dispatched and ended.
+/// It has memory of its own, so that the address sanitizer notices a use of a request that was
+/// dispatched and has ended.
 pub(crate) struct Owned(NonNull<bindings::request>);
 
 impl Owned {
-    /// A request of this number and operation, with what earlier users have left in it.
+    /// A request of this number and operation, with stale values of an earlier request in its
+    /// fields.
     pub(crate) fn new(number: u64, flags: u32) -> Self {
         let stale: *mut c_void = dangling_mut();
         let memory = Box::new(bindings::request {
@@ -37,7 +38,7 @@ impl Owned {
                     prev: stale.cast(),
                 },
             },
-            // These two are cleared for each user (`blk_mq_rq_late_init`).
+            // The block layer clears these two for each request (`blk_mq_rq_late_init`).
             __bindgen_anon_2: bindings::request__bindgen_ty_2 {
                 hash: bindings::hlist_node {
                     next: null_mut(),
@@ -51,7 +52,7 @@ impl Owned {
             fifo_time: u64::MAX,
         });
         let request = NonNull::from(Box::leak(memory));
-        // SAFETY: The request is valid, cleared as it has to be, and nobody else has it.
+        // SAFETY: The request is valid, cleared as it has to be, and ours alone.
         unsafe {
             let node = &raw mut (*request.as_ptr()).__bindgen_anon_3.rb_node;
             (*node).__rb_parent_color = node.addr();
@@ -60,7 +61,8 @@ impl Owned {
         Self(request)
     }
 
-    /// Takes a request from the scheduler, and sees that it is as the block layer must have it.
+    /// Takes a request from the scheduler, and checks that it is in the state that the block layer
+    /// wants.
     pub(crate) fn dispatched(request: Request) -> Self {
         let request = NonNull::new(request.into_dispatched()).unwrap();
         // SAFETY: The scheduler has given the request away.
@@ -75,14 +77,14 @@ impl Owned {
         Self(request)
     }
 
-    /// As it was made.
+    /// The number with which it was made.
     pub(crate) fn number(&self) -> u64 {
         // SAFETY: The request is valid, and ours.
         unsafe { self.0.as_ref().__sector }
     }
 
-    /// What a completion on another processor leaves in a request that the driver then gives back
-    /// (`blk_mq_raise_softirq`).
+    /// Writes the value that a completion on another processor leaves in a request that the driver
+    /// then requeues (`blk_mq_raise_softirq`).
     pub(crate) fn complete_elsewhere(&mut self) {
         let next = std::ptr::without_provenance_mut(0xffff_8880_1234_5690);
         // SAFETY: The request is valid, and ours.
@@ -101,7 +103,7 @@ impl Owned {
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        // SAFETY: The request is of `new`, and ours.
+        // SAFETY: `new` has made the request, and it is ours.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
@@ -115,15 +117,15 @@ fn cleared_node() -> bindings::rb_node {
     }
 }
 
-/// Hands requests over, in a list as the block layer's.
+/// Hands requests over, in a list like the block layer's.
 pub(crate) fn insert(requests: impl IntoIterator<Item = Owned>, take: impl FnOnce(Fifo<Request>)) {
     let mut head = bindings::list_head {
         next: null_mut(),
         prev: null_mut(),
     };
     let head = &raw mut head;
-    // SAFETY: The list's head outlives this function's use of it; each request is valid and given
-    // away here.
+    // SAFETY: The list's head outlives this function's use of it. Each request is valid, and this
+    // function gives it away.
     unsafe {
         (*head).next = head;
         (*head).prev = head;
@@ -143,7 +145,8 @@ pub(crate) fn insert(requests: impl IntoIterator<Item = Owned>, take: impl FnOnc
     }
 }
 
-/// Submits I/O for the place before that of the request of this number; what `merge` says of it.
+/// Submits a bio for the sector before the request of this number, and returns the result of
+/// `merge`.
 pub(crate) fn submit_before(number: u64, merge: impl FnOnce(Bio<'_>) -> bool) -> bool {
     let mut bio = bindings::bio {
         bi_iter: bindings::bvec_iter {
@@ -160,7 +163,7 @@ pub(crate) fn submit_before(number: u64, merge: impl FnOnce(Bio<'_>) -> bool) ->
         bi_private: null_mut(),
         bi_pool: null_mut(),
     };
-    // SAFETY: The bio outlives its use, and of the queue nothing is used.
+    // SAFETY: The bio outlives its use, and `merge` uses no field of the queue.
     merge(unsafe { Bio::from_raw(NonNull::dangling(), NonNull::from(&mut bio), 1) })
 }
 

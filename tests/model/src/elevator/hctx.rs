@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What a hardware queue does with completions: a few lines of the driver's `elevator/releases.rs`.
+//! The completions of a hardware queue: a few lines of the driver's `elevator/releases.rs`.
 
 use super::{parked::Batch, record::Record};
 use crate::{
@@ -10,10 +10,10 @@ use crate::{
 };
 use std::cell::RefCell;
 
-/// A hardware queue. Records have its address, so that it stays where it is.
+/// A hardware queue. It must not move, since records have its address.
 pub(crate) struct Hctx {
     arrivals: Batch<CompletionData>,
-    /// The numbers of those that have arrived and were not told yet, for the test.
+    /// The numbers of completions that have arrived since the last [`Hctx::take_arrived`].
     arrived: RefCell<Vec<u64>>,
 }
 
@@ -27,7 +27,8 @@ impl Hctx {
 
     /// As the driver's.
     pub(crate) fn park(&self, request: &Request, parking: &Parking) -> Option<usize> {
-        // SAFETY: This outlives all requests. The caller has seen that the request can be parked.
+        // SAFETY: This object outlives all requests. The caller has seen that the request can be
+        // parked.
         unsafe { request.park(std::ptr::from_ref(self).cast(), parking.of(request)) }
     }
 
@@ -40,7 +41,8 @@ impl Hctx {
         // SAFETY: By this function's requirements.
         if let Some((record, end)) = unsafe { Request::take_record(request) } {
             let record = record.cast();
-            // SAFETY: `park` made the record. It was the request's, and is nobody's after this.
+            // SAFETY: `park` made the record, it was taken from the request, and after `finish` it
+            // is ours.
             unsafe {
                 if Record::finish(record, end, Self::flushed) {
                     self.arrive(Parked::from_record(record));
@@ -63,7 +65,7 @@ impl Hctx {
     fn arrive(&self, mut parked: Parked) {
         parked.begin_to_wait();
         self.arrived.borrow_mut().push(parked.first_sector());
-        // A kick is the test's business: it releases when it wants to.
+        // There is no kick: the test decides when to release.
         self.arrivals.push(parked);
     }
 
@@ -72,7 +74,7 @@ impl Hctx {
         self.arrivals.take(each);
     }
 
-    /// The numbers of those that have arrived since this was last asked.
+    /// The numbers of completions that have arrived since the last call.
     pub(crate) fn take_arrived(&self) -> Vec<u64> {
         self.arrived.take()
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What is private to the block layer and wanted here.
+//! Substitutes for private parts of the block layer.
 
 use super::entry::Entry;
 use crate::{bindings, held_entry::Request};
@@ -10,8 +10,8 @@ pub(crate) struct DiskStats {
     pub(crate) nsecs: [u64; 4],
 }
 
-/// As the block layer's: looks at the last eight requests of a list, backwards. Of a bio only its
-/// place counts here, and the request before which it is takes it.
+/// As the block layer's function: looks at the last eight requests of a list, backwards. Here only
+/// a bio's sector matters, and a request takes a bio that is just before it.
 ///
 /// # Safety
 ///

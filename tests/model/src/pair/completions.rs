@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What becomes of requests that are dispatched: the device serves them, and their completions may
-//! be held.
+//! The way of dispatched requests: the device serves them, and their completions may be held.
 
 use super::{Memory, Pair};
 use crate::{
@@ -16,21 +15,21 @@ use std::{cell::RefCell, collections::VecDeque};
 
 /// Has completions held, as the scheduler's `Parker`.
 pub(super) struct Parker<'a> {
-    pub(super) hw_queue: &'a Hctx,
+    pub(super) hctx: &'a Hctx,
     pub(super) memory: &'a mut VecDeque<Memory>,
     pub(super) used: &'a mut usize,
     pub(super) asked: RefCell<Asked>,
 }
 
-/// Of which requests the completion was to be held, in this order, and what became of that; `None`
-/// if it need not be held.
+/// The requests whose completion was to be held, in the order in which the driver asked, and the
+/// outcome; `None` if the driver did not try to hold it.
 pub(super) type Asked = Vec<(u64, Option<Outcome>)>;
 
 impl Park for Parker<'_> {
     fn can_park(&self, request: &Request) -> bool {
         let number = request.first_sector();
         let mut asked = self.asked.borrow_mut();
-        // It is asked about a held request twice in a row.
+        // The driver asks about a held request twice in a row.
         if asked.last().is_none_or(|(last, _)| *last != number) {
             asked.push((number, None));
         }
@@ -43,11 +42,11 @@ impl Park for Parker<'_> {
         let (outcome, result) = match memory {
             Memory::Full => (Outcome::Full, Err(NotParked::Full)),
             Memory::None => {
-                assert!(without_memory(|| self.hw_queue.park(request, order)).is_none());
+                assert!(without_memory(|| self.hctx.park(request, order)).is_none());
                 (Outcome::NoMemory, Err(NotParked::NoMemory))
             }
             Memory::Some => {
-                *self.used += self.hw_queue.park(request, order).unwrap();
+                *self.used += self.hctx.park(request, order).unwrap();
                 (Outcome::Parked(order.delay_ns), Ok(()))
             }
         };
@@ -67,10 +66,11 @@ impl Pair {
         self.served += 1;
         let number = request.number();
         let shape = self.shapes[number as usize];
-        // A flush sequence that alone counts on the bio tells of its end.
+        // If only the flush sequence has a count on the bio, the completion arrives at the
+        // sequence's end.
         let is_alone = !self.late.iter().any(|late| late.number() == number);
         let is_told = shape.is_flush() && !shape.is_stolen() && is_alone;
-        let late = request.finish(shape, &self.hw_queue);
+        let late = request.finish(shape, &self.hctx);
         self.late.extend(late);
         let arrived = self.arrive()?;
         let is_parked = self.reference.is_parked(number);
@@ -80,10 +80,10 @@ impl Pair {
         self.compare_ends(number)
     }
 
-    /// Tells the reference what has arrived; whether any has.
+    /// Reports arrived completions to the reference, and returns whether there were any.
     pub(super) fn arrive(&mut self) -> Result<bool, String> {
         self.late.extend(take_verified().into_iter().map(Late::of));
-        let arrived = self.hw_queue.take_arrived();
+        let arrived = self.hctx.take_arrived();
         let any = !arrived.is_empty();
         for number in arrived {
             let is_over = self.shapes[number as usize].is_stolen();
@@ -103,7 +103,8 @@ impl Pair {
         self.compare_ends(number)
     }
 
-    /// The bios of a request have ended, unless their completion is held or they wait for others.
+    /// Checks that the bios of a request have ended, unless their completion is held or they wait
+    /// for other ends.
     pub(super) fn compare_ends(&self, number: u64) -> Result<(), String> {
         self.ends.check()?;
         let shape = self.shapes[number as usize];
@@ -118,7 +119,7 @@ impl Pair {
         } else {
             shape.bios().saturating_sub(late)
         };
-        // Two ends of one bio may be late.
+        // `late` may have two ends of one bio, hence `saturating_sub`.
         if ended != all {
             return Err(format!(
                 "{ended} bios of {number} have ended, and not {all}"
@@ -127,10 +128,10 @@ impl Pair {
         Ok(())
     }
 
-    /// As the scheduler's `pop_completions`.
+    /// As `Completions::release` of the driver.
     pub(super) fn release(&mut self, most: usize) -> Result<(), String> {
         self.take_arrivals()?;
-        // Those that are due here have tickets: the model has fewer than that.
+        // All due completions get tickets: the model has fewer than 256.
         assert!(self.completions.queue_all_up(self.reference.now_ns, 256));
         let mut done = Vec::new();
         for _ in 0..most {
@@ -158,7 +159,7 @@ impl Pair {
         }
     }
 
-    /// As the scheduler's.
+    /// As `Completions::pop` of the driver, for one completion.
     pub(super) fn leave(&mut self, parked: Parked, is_due: bool) -> Result<Parked, String> {
         let number = parked.first_sector();
         let now_ns = self.reference.now_ns;
@@ -192,8 +193,7 @@ impl Pair {
 
     pub(super) fn take_arrivals(&mut self) -> Result<(), String> {
         let completions = &mut self.completions;
-        self.hw_queue
-            .take_arrivals(|parked| completions.arrive(parked));
+        self.hctx.take_arrivals(|parked| completions.arrive(parked));
         self.reference.take_arrivals()
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Other rules, and other ends of rules.
+//! Changes of rules, and of their ends.
 
 use super::Pair;
 use crate::{
@@ -15,10 +15,9 @@ use crate::{
 };
 
 impl Pair {
-    /// As the scheduler's.
+    /// As the scheduler's `follow`.
     pub(crate) fn follow(&mut self, rules: &[Rule]) -> Result<(), String> {
-        // As `Disk::is_reached_by` of the configuration: an injection that has ended is in no new
-        // plan.
+        // As `Disk::is_reached_by`: an injection that has ended is in no new plan.
         let ends_ns = &self.reference.ends_ns;
         let now_ns = self.reference.now_ns;
         let is_open = |rule: &&Rule| ends_ns[rule.injection].is_none_or(|end_ns| end_ns > now_ns);
@@ -58,7 +57,7 @@ impl Pair {
     }
 
     pub(super) fn end_at(&mut self, injection: usize, end_ns: u64) -> Result<(), String> {
-        // An end that has come stays.
+        // An end that has come does not change any more.
         let before = self.reference.ends_ns[injection];
         if before.is_none_or(|before_ns| before_ns > self.reference.now_ns) {
             self.injections[injection].lease.set_end_ns(end_ns);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What happens to a hardware queue.
+//! The steps of a history of a hardware queue.
 
 use crate::{
     elevator::bios::Shape,
@@ -9,28 +9,28 @@ use crate::{
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// As requests that were plugged.
+    /// Requests come, as from a plug.
     Insert(Batch),
-    /// The driver gives the last request back.
+    /// The device's driver requeues the last request.
     InsertAgain,
     Wait(u64),
-    /// Waits for as long as the driver says that nothing may go.
+    /// Time passes until the hardware queue says that an entry may go.
     WaitForNext,
     Pop,
-    /// Whether or not it may go, as when the queue has to drain.
+    /// A request goes whether or not it may, as when the queue has to drain.
     PopAny,
     /// The device has served one of the requests that it has.
     Serve(usize),
-    /// One of the ends happens that bios still wait for.
+    /// One of the ends happens for which bios still wait.
     EndLate(usize),
-    /// The worker takes what has arrived, and ends so many that may go.
+    /// The worker takes the completions that have arrived, and ends at most so many that may go.
     Release(usize),
     /// A completion ends whether or not it may go, as when the scheduler leaves the disk.
     ReleaseAny,
-    /// What comes of the memory for the next completions.
+    /// The results of the next requests for memory.
     Memory(Vec<Memory>),
     Follow(Vec<Rule>),
-    /// An injection ends after so long.
+    /// An injection ends after this time.
     EndAfter(usize, u64),
     /// An injection ends now, and there is no memory for a plan without it.
     End(usize),
@@ -39,26 +39,26 @@ pub(crate) enum Step {
 /// Requests that come together.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
-    /// What all of them are, but the one after the first.
+    /// The kind of all requests but the second.
     pub(crate) kind: Kind,
     pub(crate) second: Kind,
     pub(crate) count: u64,
-    /// Whether they were at the driver before without having been here, as with dm-multipath.
+    /// Whether a driver had the requests before without this scheduler, as with dm-multipath.
     pub(crate) is_used: bool,
     pub(crate) shape: Shape,
 }
 
-/// What comes of memory for a completion.
+/// The result of a request for memory for a completion.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Memory {
     Some,
-    /// There is none at once.
+    /// There is no memory at once.
     None,
-    /// Completions have all that they may take.
+    /// Held completions have all the memory that they may take.
     Full,
 }
 
-/// One request.
+/// A step that inserts one request.
 pub(crate) fn one(kind: Kind) -> Step {
     Step::Insert(Batch {
         kind,

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Completions: who holds them, and what if that cannot be.
+//! The completions that rules hold, and the requests in their place where a completion cannot be
+//! held.
 
 use super::{Held, Kind, Outcome, Parked, Ready, Reference, Rule, Set, Side};
 
 impl Reference {
-    /// The block layer has finished a request whose completion is to be held, unless it is over, as
-    /// somebody else ends it.
+    /// The completion of a request arrives, which the block layer has finished. It may be over
+    /// already, if another path ends the bios.
     pub(crate) fn arrive(&mut self, number: u64, is_over: bool) -> Result<(), String> {
         if self.arrived.iter().any(|(other, ..)| *other == number) {
             return Err(format!("{number} arrives twice"));
@@ -15,7 +16,7 @@ impl Reference {
         Ok(())
     }
 
-    /// Takes what has arrived.
+    /// Takes the completions that have arrived.
     pub(crate) fn take_arrivals(&mut self) -> Result<(), String> {
         for (number, arrival_ns, is_over) in std::mem::take(&mut self.arrived) {
             let Some(Parked { kind, by, plan }) = self.parked.remove(&number) else {
@@ -46,8 +47,9 @@ impl Reference {
         Ok(())
     }
 
-    /// Judges the completion of a request: whether it can be held, and what became of it, if
-    /// anybody has tried. The injections that hold the request instead.
+    /// Checks whether the driver was right to hold the completion of a request, or not to.
+    /// `outcome` is the result, if the driver has tried. Returns the injections that hold the
+    /// request instead.
     pub(super) fn park(
         &mut self,
         (number, kind): (u64, Kind),
@@ -65,8 +67,8 @@ impl Reference {
         }
         let waits = |held: &&Held| self.limits(held.by) & limits != 0 && held.due_ns <= self.now_ns;
         if outcome.is_some() {
-            // The last place of a window is not given away at once, so that who takes it closes the
-            // window.
+            // The driver does not give the last place of a window away at once, so that the I/O
+            // that takes it closes the window.
             let is_free = delay_ns == 0 && self.room(limits).is_some_and(|room| room > 1);
             if is_free && !self.held.iter().any(|held| waits(&held)) {
                 return Err(format!("there was room, and {number} was held"));
@@ -100,9 +102,9 @@ impl Reference {
         Ok(0)
     }
 
-    /// New rules hold the completions of requests that are held, but not those of which an earlier
-    /// one does. The driver may ask about them in any order, which decides who goes at once if a
-    /// limit has no room for all.
+    /// Has new rules hold the completions of held requests, except for completions that are to be
+    /// held already. The driver may ask about the requests in any order, which decides which
+    /// completions need not be held if a limit has no room for all.
     pub(super) fn park_held(
         &mut self,
         asked: &[(u64, Option<Outcome>)],
@@ -137,7 +139,7 @@ impl Reference {
         Ok(())
     }
 
-    /// Whether the completion of a request is to be held, and has not gone.
+    /// Whether the completion of a request is to be held, and has not ended yet.
     pub(crate) fn is_parked(&self, number: u64) -> bool {
         let has = |side, other| side == Side::Completions && other == number;
         self.parked.contains_key(&number)

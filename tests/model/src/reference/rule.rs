@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What an injection does, and which I/O it is about.
+//! A rule of the reference: the effect of an injection, and the I/O that it affects.
 
 use crate::policy::way::Way;
 
 /// How many injections there may be.
 pub(crate) const INJECTIONS: usize = 4;
 
-/// What a request is.
+/// The kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Read,
     Write,
-    /// A write of memory pages, which nothing may hold.
+    /// A write of memory pages, which no rule may hold.
     Swap,
 }
 
-/// What is held.
+/// The two kinds of entries that are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Side {
     Requests,
     Completions,
 }
 
-/// What an injection does, in nanoseconds.
+/// The effect of an injection, in nanoseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
     pub(crate) injection: usize,
@@ -33,12 +33,12 @@ pub(crate) struct Rule {
     pub(crate) delay_ns: u64,
     /// The period and the quota.
     pub(crate) limit: Option<(u64, u32)>,
-    /// Which sequence of draws it is; a change of it makes the rule choose anew.
+    /// The sequence of draws; a change of it makes the rule choose again.
     pub(crate) sequence: u64,
 }
 
 impl Rule {
-    /// What it holds.
+    /// The entries that it holds.
     pub(super) fn holds(&self) -> Side {
         match (self.way, self.kind) {
             (Way::Request, _) | (Way::Auto, None) => Side::Requests,
@@ -46,12 +46,12 @@ impl Rule {
         }
     }
 
-    /// Whether both choose the same I/O.
+    /// Whether both rules choose the same I/O.
     pub(super) fn same_choice(&self, other: &Self) -> bool {
         self.kind == other.kind && self.sequence == other.sequence
     }
 
-    /// Whether I/O of this kind is what it is about.
+    /// Whether I/O of this kind matches.
     pub(super) fn matches(&self, kind: Kind) -> bool {
         kind != Kind::Swap && self.kind.is_none_or(|wanted| wanted == kind)
     }

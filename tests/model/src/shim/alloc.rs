@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The kernel crate's ways to ask for memory.
+//! The kernel crate's flags of allocations, and a lack of memory on demand.
 
 pub(crate) mod flags {
     use crate::shim::prelude::Flags;
@@ -13,7 +13,7 @@ thread_local! {
     static HAS_MEMORY: std::cell::Cell<bool> = const { std::cell::Cell::new(true) };
 }
 
-/// Does something while there is no memory.
+/// Calls `act` while there is no memory.
 pub(crate) fn without_memory<T>(act: impl FnOnce() -> T) -> T {
     HAS_MEMORY.set(false);
     let result = act();

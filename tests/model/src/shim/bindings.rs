@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The kernel's C types and functions, as far as held requests are concerned, under the names that
-//! bindgen gives them.
+//! The kernel's C types and functions for held requests, under the names that bindgen gives them.
 
 #![allow(
     non_camel_case_types,
@@ -44,7 +43,7 @@ pub(crate) const pageflags_PG_locked: u32 = 0;
 pub(crate) const pageflags_PG_uptodate: u32 = 3;
 pub(crate) const pageflags_PG_swapbacked: u32 = 17;
 
-/// Fields that the driver never touches are left out.
+/// A request, without the fields that the driver never touches.
 pub(crate) struct request {
     pub(crate) cmd_flags: u32,
     pub(crate) rq_flags: u32,

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How a bio ends, as `block/bio.c` has it: what counts on it, what is done once, and who is told.
+//! The end of a bio, as in `block/bio.c`: its counts, the block layer's own part, and `bi_end_io`.
 
 use super::bindings::{self, bio};
 use std::cell::{Cell, RefCell};
 
 thread_local! {
-    /// How often rq_qos was told that it is done with a bio.
+    /// How often the block layer has told rq_qos that a bio is done.
     static QOS_DONE: Cell<u64> = const { Cell::new(0) };
     /// Bios whose data a task verifies before they end.
     static VERIFIED: RefCell<Vec<*mut bio>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How often rq_qos was told that it is done with a bio, since this was last asked.
+/// How often the block layer has told rq_qos that a bio is done, since the last call.
 pub(crate) fn take_qos_done() -> u64 {
     QOS_DONE.take()
 }
@@ -26,7 +26,7 @@ pub(crate) fn take_verified() -> Vec<*mut bio> {
 ///
 /// # Safety
 ///
-/// `bio` must be valid, and the caller have a count of it.
+/// `bio` must be valid, and the caller must have a count on it.
 pub(crate) unsafe fn bio_endio(bio: *mut bio) {
     const INTEGRITY: u32 = 1 << bindings::req_flag_bits___REQ_INTEGRITY;
     const OPERATION: u32 = (1 << bindings::REQ_OP_BITS) - 1;
@@ -43,8 +43,8 @@ pub(crate) unsafe fn bio_endio(bio: *mut bio) {
             }
             (*bio).bi_flags &= !(1 << bindings::BIO_CHAIN);
         }
-        // `bio_integrity_endio()`, and what `bio_integrity_verify_fn()` does before it calls this
-        // again.
+        // `bio_integrity_endio()`, and the part of `bio_integrity_verify_fn()` before its own call
+        // of `bio_endio()`.
         if (*bio).bi_opf & INTEGRITY != 0
             && (*bio).bi_opf & OPERATION == bindings::req_op_REQ_OP_READ
         {

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! `lib/rbtree.c` by its contract: a search tree whose shape is its own business, linked through
-//! its nodes.
+//! A substitute for `lib/rbtree.c` with the same contract: a search tree, linked through its nodes,
+//! whose shape its users do not know.
 //!
-//! Where a red-black tree rotates to balance, this rotates nodes with higher addresses' hashes
-//! towards the root (a treap), so that nodes get other parents and children as in the kernel. Raw
-//! pointers like the original's, so that the sanitizer sees what the original would touch.
+//! A red-black tree rotates to balance. This tree rotates nodes whose addresses have higher hashes
+//! towards the root (a treap), so that nodes change their parents and children as in the kernel. It
+//! uses raw pointers like the original, so that the sanitizer sees the same accesses.
 
 #![allow(non_camel_case_types, reason = "the names are those of C")]
 
 use std::ptr::null_mut;
 
-/// A node; what the kernel's has in its lowest bits, this has not.
+/// A node, without the colour in the lowest bits of `__rb_parent_color`.
 #[derive(Clone, Copy)]
 pub(crate) struct rb_node {
     pub(crate) __rb_parent_color: usize,
-    /// The same as a pointer, as Miri does not follow an address.
+    /// The parent as a pointer, since Miri does not follow an address.
     pub(crate) parent: *mut rb_node,
     pub(crate) rb_right: *mut rb_node,
     pub(crate) rb_left: *mut rb_node,
@@ -25,7 +25,7 @@ pub(crate) struct rb_root {
     pub(crate) rb_node: *mut rb_node,
 }
 
-/// The greater is nearer to the root.
+/// The node with the greater rank is nearer to the root.
 fn rank(node: *mut rb_node) -> usize {
     node.addr().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
@@ -46,14 +46,14 @@ unsafe fn set_parent(node: *mut rb_node, parent: *mut rb_node) {
     }
 }
 
-/// Puts `new` where `old` is below `parent`, or as the root.
+/// Puts `new` in the place of `old` below `parent`, or of the root.
 unsafe fn change_child(
     old: *mut rb_node,
     new: *mut rb_node,
     parent: *mut rb_node,
     root: *mut rb_root,
 ) {
-    // SAFETY: By the caller, all of them are of one tree, or null.
+    // SAFETY: By the caller, all nodes are of one tree, or null.
     unsafe {
         if parent.is_null() {
             (*root).rb_node = new;

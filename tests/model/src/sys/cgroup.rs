@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Cgroups, to which no I/O is accounted here.
+//! A fake of cgroups, where no I/O belongs to any.
 
 use crate::{bindings, prelude::*};
 use std::marker::PhantomData;

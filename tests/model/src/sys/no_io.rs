@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Scopes of allocations; there are no reserves here.
+//! A fake of scopes of allocations, without reserves.
 
 pub(crate) fn without_reserves<T>(allocate: impl FnOnce() -> T) -> T {
     allocate()

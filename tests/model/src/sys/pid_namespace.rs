@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! PID namespaces, of which nobody asks here.
+//! A fake of PID namespaces, which no test uses.
 
 use crate::prelude::*;
 
