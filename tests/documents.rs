@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What documents tell of the tree, and whether it is so.
+//! Checks the statements of documents about the tree.
 
 use std::{collections::BTreeSet, fs};
 

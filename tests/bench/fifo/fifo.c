@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The plainest I/O scheduler: a list under a lock for each hardware queue. What it costs is what any scheduler costs.
+ * The plainest I/O scheduler: a list under a lock for each hardware queue. Its cost is the cost of
+ * any scheduler.
  *
- * In C and not on the driver's own abstraction, so that what that costs is seen as well.
+ * In C and not on the driver's own abstraction, so that the benchmark shows the abstraction's cost.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -39,7 +40,8 @@ static void fifo_exit_hctx(struct blk_mq_hw_ctx *hctx, unsigned int index)
 	kfree(hctx->sched_data);
 }
 
-static void fifo_insert_requests(struct blk_mq_hw_ctx *hctx, struct list_head *list, blk_insert_t flags)
+static void fifo_insert_requests(struct blk_mq_hw_ctx *hctx, struct list_head *list,
+				 blk_insert_t flags)
 {
 	struct fifo *fifo = hctx->sched_data;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The plainest I/O scheduler on the driver's own abstraction: a list under a lock for each hardware
-//! queue. `fifo.c` is the same in C. `build` puts the driver's two modules beside this file.
+//! The plainest I/O scheduler on the driver's own abstraction: a list under a lock for each
+//! hardware queue. `fifo.c` is the same in C. `build` puts the driver's two modules beside this
+//! file.
 
 #[allow(dead_code, unused_imports)]
 mod elevator;

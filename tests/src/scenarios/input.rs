@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What people and programs write into files.
+//! Good and bad values, as people and programs write them into files.
 
 use crate::{
     disk::{Disk, Kind},
@@ -59,7 +59,7 @@ fn not_numbers() -> Vec<Vec<u8>> {
     all.push("−1".into());
     all.push(b"$(reboot)".to_vec());
     all.push(vec![b'a'; 4095]);
-    // The first part of something longer, as far as is known.
+    // It may be the first part of a longer value.
     all.push([vec![b'0'; 4094], b"1".to_vec()].concat());
     all.push([vec![b'0'; 5000], b"1".to_vec()].concat());
     all.push([b"1".to_vec(), vec![b' '; 4000]].concat());
@@ -84,7 +84,7 @@ fn never_in_range() -> Vec<Vec<u8>> {
 
 struct Case {
     attribute: &'static str,
-    /// What the attribute is set to before.
+    /// The value of the attribute before.
     value: &'static str,
     not_numbers: &'static [&'static str],
     out_of_range: &'static [&'static str],
@@ -179,7 +179,7 @@ const EPERM: i32 = 1;
 /// A file whose value is a text.
 struct TextCase {
     attribute: &'static str,
-    /// What it is set to before, and keeps.
+    /// The value of the file before, which it keeps.
     value: &'static str,
     bad: &'static [(&'static str, i32)],
 }
@@ -334,7 +334,7 @@ const TEXT_CASES: [TextCase; 8] = [
     },
 ];
 
-/// Texts that no file takes, whatever it is about.
+/// Texts that no file accepts.
 fn never_a_text() -> Vec<Vec<u8>> {
     let texts: [&[u8]; 14] = [
         b"\n\n",
@@ -355,7 +355,7 @@ fn never_a_text() -> Vec<Vec<u8>> {
     let mut all: Vec<Vec<u8>> = texts.iter().map(|text| text.to_vec()).collect();
     all.push(vec![b' '; 4095]);
     all.push(vec![0xff; 4095]);
-    // A path, if it were complete.
+    // It would be a path if it were complete.
     all.push(vec![b'/'; 4095]);
     all
 }
@@ -412,7 +412,7 @@ fn bad_texts(report: &mut Report) -> Result<()> {
 }
 
 scenario!("input_too_many", too_many);
-/// One injection too many for the disk.
+/// One injection more than a disk can have.
 fn too_many(report: &mut Report) -> Result<()> {
     const ENOSPC: i32 = 28;
     let disk = Disk::on_ioem(&Kind::default())?;
@@ -451,7 +451,7 @@ fn refusal(result: Result<()>) -> Option<i32> {
 
 scenario!("input_bad_values", bad_values);
 fn bad_values(report: &mut Report) -> Result<()> {
-    // So that either of the sizes can contradict the other.
+    // Either size can contradict the other.
     let injection = Injection::new("input", &[("min_bytes", 4_096), ("max_bytes", 8_192)])?;
     for case in &CASES {
         injection.set(case.attribute, case.value)?;
@@ -529,7 +529,7 @@ fn bounds() -> Vec<(&'static str, String, String)> {
             continue;
         };
         let one = 10_u64.pow(number.decimals as u32);
-        // The smallest is last: a size then contradicts no other.
+        // The smallest bound is last, since a size of 0 contradicts no other.
         for bound in [number.most, number.least] {
             let text = (bound / one).to_string();
             bounds.push((attribute.file(), text.clone(), text));
@@ -590,10 +590,10 @@ fn good_values(report: &mut Report) -> Result<()> {
     for (attribute, text, expected) in bounds().into_iter().chain(values) {
         injection.set(attribute, &text)?;
         let shown = injection.get(attribute)?;
-        // What cat prints, echo accepts.
+        // `echo` accepts the text that `cat` prints.
         injection
             .set(attribute, format!("{shown}\n"))
-            .context("writing back what was shown")?;
+            .context("writing the shown value back")?;
         let again = injection.get(attribute)?;
         report.figure(
             &format!("{attribute} {}", text.trim_end()),
