@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Histories in which an earlier driver did not do what it should.
+//! Histories in which an earlier driver was wrong.
 
 use crate::{
     pair::{one, Pair, Step},
@@ -22,14 +22,14 @@ fn play(rules: &[Rule], steps: &[Step]) -> Pair {
     let mut done = pair.follow(rules);
     done = done.and_then(|()| steps.iter().try_for_each(|step| pair.step(step)));
     if let Err(error) = done {
-        // What is left in it would be another failure.
+        // Dropping the pair would only report the I/O that it still has.
         std::mem::forget(pair);
         panic!("{error}");
     }
     pair
 }
 
-/// The rules that limit everything, and are not asked for each request, hold requests.
+/// The rules that limit everything, and that no request asks, hold requests.
 #[test]
 fn a_limit_of_all_completions_holds_no_request() {
     let steps = [one(Kind::Read), one(Kind::Read), Step::Pop, Step::Pop];
@@ -37,7 +37,7 @@ fn a_limit_of_all_completions_holds_no_request() {
     pair.finish(true).unwrap();
 }
 
-/// One that is taken late, here because the worker came after the end and another injection was changed in between.
+/// The worker takes the completion after the end, because another injection was changed in between.
 #[test]
 fn no_completion_waits_for_an_injection_that_has_ended() {
     let rule = Rule {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! As much of the driver's elevator as holding requests takes: its own files, and what they want to know of others.
+//! The part of the driver's elevator that holding requests needs: its own files, and stand-ins for
+//! the others.
 
 #[path = "../../../driver/elevator/bio.rs"]
 mod bio;

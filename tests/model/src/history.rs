@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Histories of one hardware queue: what the driver's code holds and lets go, against [`Reference`](crate::reference::Reference).
+//! Histories of one hardware queue: the driver's code holds and releases the same I/O as
+//! [`Reference`](crate::reference::Reference).
 
 use crate::{
     elevator::bios::Shape,
@@ -11,7 +12,7 @@ use crate::{
 };
 use proptest::prelude::*;
 
-/// What one injection does. Few and short times, so that many things happen at once.
+/// The rule of one injection. Its times are few and short, so that many things happen at once.
 fn rule(injection: usize) -> impl Strategy<Value = Rule> {
     let kind = prop_oneof![Just(None), Just(Some(Kind::Read)), Just(Some(Kind::Write))];
     let delay_ns = prop_oneof![
@@ -35,7 +36,7 @@ fn rule(injection: usize) -> impl Strategy<Value = Rule> {
     })
 }
 
-/// What some of the injections do; as in the configuration, none is there for nothing.
+/// The rules of some injections; as in the configuration, each has an effect.
 fn rules() -> impl Strategy<Value = Vec<Rule>> {
     let each: Vec<_> = (0..INJECTIONS)
         .map(|injection| prop::option::of(rule(injection)))
@@ -67,7 +68,7 @@ fn memory() -> impl Strategy<Value = Vec<Memory>> {
     prop::collection::vec(one, 1..8)
 }
 
-/// Of one kind, and perhaps a swap among them.
+/// Requests of one kind, perhaps with a swap among them.
 fn batch() -> impl Strategy<Value = Step> {
     let kind = prop_oneof![8 => Just(Kind::Read), 8 => Just(Kind::Write), 1 => Just(Kind::Swap)];
     let count = prop_oneof![3 => Just(1), 1 => 2u64..5];
@@ -102,14 +103,14 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Plays a history, and panics at what goes wrong.
+/// Plays a history, and panics at the first error.
 fn happens(first: &[Rule], steps: &[Step], is_due: bool) {
     let mut pair = Pair::new();
     let mut done = pair.follow(first);
     done = done.and_then(|()| steps.iter().try_for_each(|step| pair.step(step)));
     done = done.and_then(|()| pair.finish(is_due));
     if let Err(error) = done {
-        // What is left in it would be another failure.
+        // Dropping the pair would report a second failure, of the I/O that it still has.
         std::mem::forget(pair);
         panic!("{error}");
     }
@@ -126,7 +127,7 @@ const fn limit(injection: usize, kind: Option<Kind>, period_ns: u64, quota: u32)
     }
 }
 
-/// A rule for all has ended, and what comes asks a limit.
+/// A rule for all has ended when a request comes and asks a limit.
 #[test]
 fn an_end_is_noticed_by_who_asks() {
     let all = Rule {
@@ -138,7 +139,7 @@ fn an_end_is_noticed_by_who_asks() {
     happens(&[limit(1, Some(Kind::Read), 2_000, 1), all], &steps, true);
 }
 
-/// One limit refuses, and others of those who asked it are refused by another one at the same time.
+/// One limit refuses, and another limit refuses others that ask at the same time.
 #[test]
 fn a_refusal_is_of_all_who_cannot_go() {
     let rules = [
@@ -155,7 +156,7 @@ fn a_refusal_is_of_all_who_cannot_go() {
         Step::Pop,
         Step::Wait(2_000),
         Step::Pop,
-        // What is known of limits is forgotten.
+        // The queue forgets its knowledge of limits.
         Step::EndAfter(2, 0),
         write,
         read.clone(),
@@ -164,7 +165,8 @@ fn a_refusal_is_of_all_who_cannot_go() {
     happens(&rules, &steps, true);
 }
 
-/// How many match, and how many leave early, of two that are inserted and then released by `steps`.
+/// The numbers of matching and of early requests, of two that are inserted and then released by
+/// `steps`.
 fn counts(rule: Rule, steps: &[Step]) -> [u64; 2] {
     let mut pair = Pair::new();
     pair.follow(&[rule]).unwrap();
@@ -176,7 +178,8 @@ fn counts(rule: Rule, steps: &[Step]) -> [u64; 2] {
     [Count::Matched, Count::Early].map(|count| totals.of(count))
 }
 
-/// Early is who is let go before his delay is over, or while he waits for a limit: not who only asks one, or could have gone.
+/// A request is early if it goes before its delay is over, or while it waits for a limit; not if it
+/// only asks a limit, or could have gone.
 #[test]
 fn early_is_before_the_time() {
     let asks = limit(0, None, 40_000, 100);
@@ -209,8 +212,8 @@ fn early_is_before_the_time() {
 }
 
 proptest! {
-    /// Never early, in the order of time, no more than each window's quota, and each exactly once, whatever happens to the
-    /// rules meanwhile.
+    /// Never early, in the order of time, no more than each window's quota, and each exactly once,
+    /// however the rules change.
     #[test]
     fn a_hardware_queue_does_what_the_reference_does(
         first in rules(), steps in prop::collection::vec(step(), 0..250), is_due in any::<bool>(),

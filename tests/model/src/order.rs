@@ -44,7 +44,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// What is due first comes first, and of those that are due at the same time the one that came first.
+    /// The first that is due comes first; of several that are due at the same time, the one that
+    /// arrived first.
     #[test]
     fn times_come_out_as_sorted(steps in steps()) {
         let mut queue = SortedQueue::new();
@@ -113,7 +114,8 @@ proptest! {
         prop_assert!(plain.is_empty());
     }
 
-    /// Also where more sets of limits come at a time than there are lines: none is lost, and each line keeps the order.
+    /// Also if more sets of limits come at a time than there are lines: no request is lost, and
+    /// each line keeps the order.
     #[test]
     fn lines_lose_nobody(requests in prop::collection::vec((1u64..40, 0u64..50), 0..200), closed_ns in 0u64..60) {
         let mut lines = Lines::new();
@@ -127,10 +129,10 @@ proptest! {
             last_ns = time_ns;
             if lines.closed(place).until_ns < closed_ns {
                 lines.close(place, Closed { until_ns: closed_ns, by: 0 });
-                // Now it is not before that time, and perhaps no more the first.
+                // It does not go before that time, and perhaps is not the first any more.
                 continue;
             }
-            // Those that are due queue up, in order.
+            // Due requests queue up, in order.
             assert!(lines.queue_up(place, time_ns, usize::MAX, |_| 0));
             let first = lines.first_queued(place).map(|(set, _)| set);
             let popped = lines.pop(place).map(number);

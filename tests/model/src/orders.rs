@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Rules as the configuration would ask for them.
+//! Rules as the configuration would make them.
 
 use crate::{
     injection::Injection,
@@ -14,7 +14,7 @@ use crate::{
     sync::Arc,
 };
 
-/// A rule of an injection that has only been made: of all I/O of a disk, and nothing is done to it.
+/// A rule of a new injection: of all I/O of a disk, without any effect.
 pub(crate) fn order<'a>(injection: &'a Injection, ledger: &'a Arc<Ledger>) -> Order<'a> {
     let disk = Disk {
         name: b"vda",
@@ -27,7 +27,7 @@ pub(crate) fn order<'a>(injection: &'a Injection, ledger: &'a Arc<Ledger>) -> Or
         injection: injection.id,
         filter: settings.filter(&disk, Owner::default()).unwrap(),
         gate: settings.gate(),
-        // Of whatever I/O they are.
+        // The same for any I/O.
         way: Way::Request,
         delay: None,
         limit: None,

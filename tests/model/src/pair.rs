@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! One hardware queue of the driver's, with its requests and completions, side by side with [`Reference`].
+//! One hardware queue of the driver, with its requests and completions, beside [`Reference`].
 
 mod completions;
 mod step;
@@ -47,17 +47,17 @@ pub(crate) struct Pair {
     injections: Vec<Injection>,
     pub(crate) ledgers: Vec<Arc<Ledger>>,
     pub(crate) reference: Reference,
-    /// Of each request.
+    /// The shape of each request.
     shapes: Vec<Shape>,
     ends: Rc<Ends>,
     late: Vec<Late>,
     disk: Disk,
     memory: VecDeque<Memory>,
-    /// How much memory completions take.
+    /// The memory that completions take.
     used: usize,
-    /// For how long completions were held, together.
+    /// The time for which completions were held, together.
     held_ns: u64,
-    /// What the disk has got, and not yet served.
+    /// The requests that the disk has, and has not yet served.
     at_device: Vec<Owned>,
     served: u64,
 }
@@ -65,7 +65,7 @@ pub(crate) struct Pair {
 impl Pair {
     pub(crate) fn new() -> Self {
         set_now_ns(0);
-        // What an earlier history of this thread has left.
+        // An earlier history of this thread may have left some.
         take_qos_done();
         drop(take_verified());
         let ids = (0..INJECTIONS as u64).map(InjectionId);
@@ -97,7 +97,7 @@ impl Pair {
         Ok(())
     }
 
-    /// Does something with the requests that may have completions held; what became of those.
+    /// Does something with the requests that may have completions held; returns the outcomes.
     fn park<T>(
         &mut self,
         act: impl FnOnce(&mut Hold<Request>, &mut Parker<'_>) -> T,
@@ -143,9 +143,10 @@ impl Pair {
                 .insert(one, can_be_parked, outcome, asking > 0)?;
             more += u32::from(asks);
         }
-        // Those that asked have asked no more when the first came that waits, and its completion was looked at before.
+        // Asking requests stop to ask before the first request that waits comes, and the driver has
+        // looked at its completion before.
         self.compare_asking();
-        // While any asks, nobody has come who has to wait for limits.
+        // While any request asks, no request has come that has to wait for limits.
         if asking > 0 && asking != before + more {
             return Err(format!("{before} ask limits, then {asking}"));
         }
@@ -165,7 +166,8 @@ impl Pair {
 
     /// As the scheduler's.
     pub(crate) fn follow(&mut self, rules: &[Rule]) -> Result<(), String> {
-        // As `Queue::is_reached_by` of the configuration: an injection that has ended is in no new plan.
+        // As `Queue::is_reached_by` of the configuration: a new plan has no injection that has
+        // ended.
         let ends_ns = &self.reference.ends_ns;
         let now_ns = self.reference.now_ns;
         let is_open = |rule: &&Rule| ends_ns[rule.injection].is_none_or(|end_ns| end_ns > now_ns);
@@ -183,7 +185,8 @@ impl Pair {
         self.reference.follow(&rules, &asked, cannot)
     }
 
-    /// Who asks its limits is known when it comes; that they ask no more, they do all at once.
+    /// The driver knows at arrival whether a request asks its limits; asking requests stop to ask
+    /// all at once.
     fn compare_asking(&mut self) {
         if self.requests.asking() == 0 {
             self.reference.nobody_asks();
@@ -242,7 +245,7 @@ impl Pair {
         }
     }
 
-    /// Nothing has gone: that must be right.
+    /// Nothing goes: checks that this is right.
     fn nothing_goes(&self, side: Side, next_ns: u64) -> Result<(), String> {
         let now_ns = self.reference.now_ns;
         let latest_ns = self.reference.next_ns(side);
@@ -267,7 +270,8 @@ impl Pair {
         let request = Owned::dispatched(request);
         let number = request.number();
         self.at_device.push(request);
-        // Who asked and was admitted was not held; but who was refused by one limit, and had others that admitted it, was.
+        // A request that asked and was admitted was not held. A request that one limit refused, and
+        // other limits admitted, was held.
         let asked = self.reference.asks(number);
         let was_held = |by: u64| {
             let injection = by.trailing_zeros() as usize;
@@ -318,7 +322,7 @@ impl Pair {
         self.compare()
     }
 
-    /// What must be so at any time.
+    /// The conditions that hold at any time.
     fn compare(&self) -> Result<(), String> {
         let sides = [
             (Side::Requests, self.requests.next_ns()),
@@ -337,7 +341,7 @@ impl Pair {
                 _ => {}
             }
         }
-        // Who only asks limits is not held before one has refused him.
+        // A request that only asks limits is not held until one has refused it.
         let requests = (self.requests.held() + self.requests.asking()) as usize;
         let completions = self.completions.held() as usize;
         let held = [Side::Requests, Side::Completions].map(|side| self.reference.held(side));
@@ -365,7 +369,7 @@ impl Pair {
         Ok(())
     }
 
-    /// All goes in the end, each once; by its time, or because all has to.
+    /// All I/O goes in the end, each once: by its time, or because all has to go.
     pub(crate) fn finish(&mut self, is_due: bool) -> Result<(), String> {
         let (pop, release) = if is_due {
             (Step::Pop, Step::Release(64))
@@ -419,14 +423,14 @@ impl Pair {
     }
 }
 
-/// As whatever changes what is held.
+/// As the scheduler does after a change of the held I/O.
 fn settle<E: Held>(hold: &mut Hold<E>) -> Result<(), String> {
     if !hold.is_known_rightly() {
-        return Err("what is known of those that are held is not so".into());
+        return Err("the published state of held I/O is wrong".into());
     }
     match hold.settled_next_ns() {
         Some(next_ns) if next_ns != hold.next_ns() => {
-            return Err("what is held has changed, and nobody is told".into());
+            return Err("the held I/O has changed, and the change is not published".into());
         }
         Some(_) => {}
         None => hold.settle(),

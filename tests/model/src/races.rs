@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What hardware queues share without a lock, in all orders of their steps and with all values that their loads may see.
+//! The state that hardware queues share without a lock, in all orders of their steps and with all
+//! values that their loads may see.
 
 use crate::{
     injection::{Injection, InjectionId, Term},
@@ -17,10 +18,10 @@ use crate::{
 };
 use loom::thread;
 
-/// When the first window begins, and each of the others so much later.
+/// The begin of the first window, and the time between windows.
 const PERIOD_NS: u64 = 1_000;
-/// How often a thread is interrupted that could go on; what loom then explores is complete, and takes less than a
-/// minute.
+/// The most interruptions of a thread that could go on. With these, loom explores all orders, and
+/// takes less than a minute.
 const PREEMPTIONS: usize = 3;
 
 fn explore(test: impl Fn() + Sync + Send + 'static) {
@@ -29,10 +30,11 @@ fn explore(test: impl Fn() + Sync + Send + 'static) {
     model.check(test);
 }
 
-/// An I/O that limits have admitted: the time before they were asked, and the last that one of them has seen.
+/// An I/O that limits have admitted: the time before it asked them, and the last time that one of
+/// them has seen.
 type Admission = (u64, u64);
 
-/// Rules of which each only limits, to so many I/Os in a period.
+/// Rules that each only limit, to so many I/Os in a period.
 fn plan(quotas: &[u32]) -> Arc<Plan> {
     let ids = (0..quotas.len() as u64).map(InjectionId);
     let injections: Vec<_> = ids
@@ -52,13 +54,15 @@ fn plan(quotas: &[u32]) -> Arc<Plan> {
 fn admit(plan: &Plan, limits: u64) -> Option<Admission> {
     let first_ns = now_ns();
     let mut last_ns = first_ns;
-    // Nobody draws a ticket, so that the first one comes before all: whose turn it is would be many more steps to explore.
+    // No thread draws a ticket, so the first ticket comes before all: turns would be many more
+    // steps to explore.
     let admitted = plan.admit(limits, 0, &mut last_ns).is_ok();
     admitted.then_some((first_ns, last_ns))
 }
 
-/// Has each thread ask these sets of limits one after the other, while time goes on until each of `times_ns`. Then compares
-/// what each limit still admits in the last window with what it has admitted.
+/// Makes each thread ask these sets of limits one after the other, while time goes on until each of
+/// `times_ns`. Then compares the room that each limit still has in the last window with its
+/// admissions.
 fn check(quotas: &[u32], threads: &[&'static [u64]], times_ns: &[u64]) {
     let begin_ns = PERIOD_NS;
     set_now_ns(begin_ns);
@@ -88,7 +92,8 @@ fn check(quotas: &[u32], threads: &[&'static [u64]], times_ns: &[u64]) {
             let windows =
                 counted.map(|(_, (first_ns, last_ns))| (first_ns / PERIOD_NS, last_ns / PERIOD_NS));
             let windows: Vec<_> = windows.collect();
-            // Who has asked several limits while a window ended may be counted before or after that.
+            // A thread that asked several limits while a window ended may be counted before or
+            // after that.
             let certainly = windows
                 .iter()
                 .filter(|seen| **seen == (window, window))
@@ -151,8 +156,8 @@ fn as_many_are_affected_as_were_asked_for() {
     });
 }
 
-/// Whatever hardware queues do at once, each ticket is another, and when all have left, nobody waits: also where more sets of
-/// limits than one are waited for, of which each takes a sequence at that time.
+/// In all orders, each ticket is another, and when all have left, no request waits: also if
+/// requests wait for more than one set of limits, each of which takes a sequence at that time.
 #[test]
 fn tickets_lose_nothing() {
     explore(|| {

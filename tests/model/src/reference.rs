@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What one hardware queue has to do, told as plainly as possible: vectors, and a look at everything each time.
+//! The duty of one hardware queue, as plainly as possible: vectors, and a look at everything each
+//! time.
 
 mod parking;
 mod windows;
@@ -8,26 +9,26 @@ mod windows;
 use crate::policy::way::Way;
 use std::collections::BTreeMap;
 
-/// How many injections there may be.
+/// The most injections.
 pub(crate) const INJECTIONS: usize = 4;
 
-/// What a request is.
+/// The kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Read,
     Write,
-    /// A write of memory pages, which nothing may hold.
+    /// A write of memory pages, which the driver never holds.
     Swap,
 }
 
-/// What is held.
+/// The thing that is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Side {
     Requests,
     Completions,
 }
 
-/// What an injection does, in nanoseconds.
+/// The effect of an injection, in nanoseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
     pub(crate) injection: usize,
@@ -37,7 +38,7 @@ pub(crate) struct Rule {
     pub(crate) delay_ns: u64,
     /// The period and the quota.
     pub(crate) limit: Option<(u64, u32)>,
-    /// Which sequence of draws it is; a change of it makes the rule choose anew.
+    /// The number of its sequence of draws; a change makes the rule choose again.
     pub(crate) sequence: u64,
 }
 
@@ -58,7 +59,7 @@ impl Rule {
     }
 }
 
-/// What became of the wish to hold a completion.
+/// The outcome of an attempt to hold a completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It is held for so long, once the request is finished.
@@ -76,15 +77,17 @@ struct Held {
     side: Side,
     kind: Kind,
     arrival_ns: u64,
-    /// When it was taken among those that are held, which of completions may be later than their arrival.
+    /// The time when the queue took it among its held I/O, which for a completion may be later than
+    /// its arrival.
     taken_ns: u64,
     due_ns: u64,
     by: Set,
-    /// Whether it is among the ready, since it waits for nothing that is known; in its turn it asks its limits.
+    /// Whether it is among the ready, since it waits for no limit that is known to refuse; in its
+    /// turn it asks its limits.
     asks: bool,
-    /// Whether it certainly has a ticket: others may not go at once.
+    /// Whether it certainly has a ticket, so that others may not go at once.
     is_queued: bool,
-    /// Of those that are due at the same time, those of lower rank go first.
+    /// Of several that are due at the same time, the one of the lowest rank goes first.
     rank: i64,
 }
 
@@ -92,20 +95,20 @@ struct Held {
 struct Ready {
     number: u64,
     side: Side,
-    /// Those of lower rank go first.
+    /// The one of the lowest rank goes first.
     rank: i64,
 }
 
-/// A completion that is to be held, and has not been taken yet.
+/// A completion that will be held, and that the queue has not taken yet.
 #[derive(Debug)]
 struct Parked {
     kind: Kind,
     by: Set,
-    /// Which of the plans has judged it.
+    /// The plan that has judged it.
     plan: usize,
 }
 
-/// What is counted of an injection.
+/// The counts of an injection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) entered: u64,
@@ -115,25 +118,26 @@ pub(crate) struct Counts {
     pub(crate) over_memory: u64,
 }
 
-/// The requests and completions that a hardware queue has, and what it knows.
+/// The requests and completions of a hardware queue, and its knowledge.
 pub(crate) struct Reference {
     pub(crate) now_ns: u64,
-    /// What was followed, the last of which is.
+    /// All plans that the queue has followed; it follows the last one now.
     plans: Vec<Vec<Rule>>,
-    /// When each injection ends.
+    /// The end of each injection.
     pub(crate) ends_ns: [Option<u64>; INJECTIONS],
     held: Vec<Held>,
     ready: Vec<Ready>,
     /// By the number of the request.
     parked: BTreeMap<u64, Parked>,
-    /// What has arrived, when, and whether it is over already, in order.
+    /// The arrivals in order: number, time, and whether the completion is over already.
     arrived: Vec<(u64, u64, bool)>,
     /// Of each limit, the number of the last window, and how many I/Os went in it.
     used: BTreeMap<usize, (u64, u32)>,
-    /// Until when those of a side that wait for some limits may leave others, of the other side, their turn.
+    /// The time until which I/O of a side that waits for some limits may leave the turn to I/O of
+    /// the other side.
     gives_way_ns: BTreeMap<(Side, Set), u64>,
     pub(crate) counts: [Counts; INJECTIONS],
-    /// Grows with everything that happens.
+    /// Grows with every step.
     rank: i64,
     /// Falls with each request that comes back.
     returned: i64,
@@ -188,17 +192,18 @@ impl Reference {
         })
     }
 
-    /// The injections that hold the request, or the completion, of I/O of this kind that is new.
+    /// The injections that hold the request, or the completion, of new I/O of this kind.
     fn judge(&self, kind: Kind, side: Side) -> Set {
         let rules = self.active(kind, self.now_ns);
         let rules = rules.filter(|rule| rule.holds() == side);
         rules.fold(0, |by, rule| by | 1 << rule.injection)
     }
 
-    /// The injections that hold what those in `before` were to hold, or did, by an earlier plan.
+    /// The injections that hold a request or completion which those in `before` held, or would
+    /// hold, by an earlier plan.
     ///
-    /// A rule that has not changed its choice goes on; one that has holds what it did, if that still matches, and is else as a
-    /// new one, which takes what it would have.
+    /// A rule that has not changed its choice goes on. A rule with a new choice that held the I/O
+    /// holds it still if it matches; otherwise it is like a new rule, which takes all matching I/O.
     fn judge_since(&self, plan: usize, kind: Kind, side: Side, before: Set, time_ns: u64) -> Set {
         let last = self.plans.len() - 1;
         let holds = |rule: &&Rule| {
@@ -230,7 +235,7 @@ impl Reference {
         members(set).for_each(|injection| what(&mut self.counts[injection]));
     }
 
-    /// A request comes; whether it asks its limits, as those may that come with it.
+    /// A request comes; returns whether it asks its limits, as requests that come with it may.
     pub(crate) fn insert(
         &mut self,
         (number, kind): (u64, Kind),
@@ -268,7 +273,7 @@ impl Reference {
         Ok(asks)
     }
 
-    /// Those who asked have been refused, or have to give way: they wait from now on.
+    /// A limit has refused the asking requests, or they have to give way: they wait from now on.
     pub(crate) fn nobody_asks(&mut self) {
         let mut all = std::mem::take(&mut self.held);
         for held in all.iter_mut().filter(|held| held.asks) {
@@ -292,8 +297,8 @@ impl Reference {
         });
     }
 
-    /// Follows other rules. `asked` is what became of completions of held requests, which new rules are to hold; `cannot` tells
-    /// of which requests that cannot be.
+    /// Follows other rules. `asked` has the outcomes of completions of held requests that new rules
+    /// hold; `cannot` says for each request whether its completion cannot be held.
     pub(crate) fn follow(
         &mut self,
         rules: &[Rule],
@@ -316,14 +321,14 @@ impl Reference {
         self.park_held(asked, cannot)
     }
 
-    /// Judges all that is held again, after an injection has got an end.
+    /// Judges all held I/O again, after an injection has got an end.
     pub(crate) fn judge_again(&mut self) {
         let plan = self.plans.len() - 1;
         self.judge_again_since(plan, Side::Completions);
         self.judge_again_since(plan, Side::Requests);
     }
 
-    /// Judges all of a side that is held again, each from its own arrival.
+    /// Judges all held I/O of a side again, each from its own arrival.
     fn judge_again_since(&mut self, plan: usize, side: Side) {
         let rank = self.next_rank();
         self.gives_way_ns.retain(|(other, _), _| *other != side);
@@ -345,7 +350,7 @@ impl Reference {
                 held.due_ns = held.arrival_ns + self.delay_ns(by);
                 held.taken_ns = held.arrival_ns;
                 held.is_queued = false;
-                // Of those that will be due at the same time, any may be the first now.
+                // Of several that will be due at the same time, any may be the first now.
                 held.rank = rank;
                 self.held.push(held);
             }
@@ -359,19 +364,19 @@ impl Reference {
         });
     }
 
-    /// Whether it goes before its time if it goes now, whatever limits say.
+    /// Whether it is early if it goes now, whatever limits say.
     fn is_early(&self, rules: &[Rule], held: &Held) -> bool {
         let is_limited = limits(rules, held.by) != 0;
         held.due_ns > self.now_ns || is_limited && held.arrival_ns < self.now_ns
     }
 
-    /// Time has passed: those of whose injections one has ended are judged again.
+    /// Time has passed: I/O of an injection that has ended is judged again.
     pub(crate) fn expire(&mut self, side: Side) {
         let ended = members(Set::MAX).filter(|one| self.has_ended_at(*one, self.now_ns));
         let ended = ended.fold(0, |set, injection| set | 1 << injection);
         if self.of(side).any(|held| held.by & ended != 0) {
             self.judge_again_since(self.plans.len() - 1, side);
-            // They have lost their turns.
+            // It has lost its turn.
             self.give_way(side);
         }
     }
@@ -385,7 +390,7 @@ impl Reference {
         limits(self.rules(), by)
     }
 
-    /// The first among those that wait for the same limits, for each such set of limits.
+    /// The first I/O of each set of limits, among all that wait for that set.
     fn heads(&self, side: Side) -> BTreeMap<Set, &Held> {
         let mut heads: BTreeMap<Set, &Held> = BTreeMap::new();
         for held in self.of(side) {
@@ -397,7 +402,7 @@ impl Reference {
         heads
     }
 
-    /// When something may go at the latest: the driver must not sleep longer.
+    /// The latest time when something may go: the driver must not sleep longer.
     pub(crate) fn next_ns(&self, side: Side) -> Option<u64> {
         if self.ready.iter().any(|ready| ready.side == side) {
             return Some(self.now_ns);
@@ -414,14 +419,15 @@ impl Reference {
         next_ns.map(|next_ns| next_ns.min(end_ns.unwrap_or(next_ns)))
     }
 
-    /// Whether a request asks its limits, and by whom it is held if they refuse it.
+    /// Whether a request asks its limits, and the injections that hold it if they refuse it.
     pub(crate) fn asks(&self, number: u64) -> Option<Set> {
         let mut held = self.of(Side::Requests);
         let held = held.find(|held| held.number == number && held.asks);
         held.map(|held| held.by)
     }
 
-    /// Takes what `is_due` now or need not be; says what is wrong with that.
+    /// Takes a request or completion, which must be due if `is_due`; an error says why it must not
+    /// go.
     pub(crate) fn take(&mut self, side: Side, number: u64, is_due: bool) -> Result<(), String> {
         let is_it = |held: &Held| held.side == side && held.number == number;
         if let Some(place) = self.held.iter().position(is_it) {
@@ -430,7 +436,7 @@ impl Reference {
             let goes_before = |other: &&Held| {
                 self.limits(other.by) == limits
                     && (other.due_ns, other.rank) < (held.due_ns, held.rank)
-                    // Who is taken late may find that others have queued up.
+                    // I/O that the queue takes late may find that others have queued up.
                     && (other.taken_ns == other.arrival_ns || other.taken_ns < held.due_ns)
             };
             if let Some(other) = self.of(side).find(goes_before) {
@@ -463,7 +469,7 @@ impl Reference {
         Ok(())
     }
 
-    /// When the first may go of those that are not among the ready.
+    /// The first time when I/O that is not among the ready may go.
     fn first_waiting_ns(&self, side: Side) -> u64 {
         let heads = self.heads(side).into_iter();
         let waiting = heads.filter(|(_, head)| !head.asks);
@@ -473,7 +479,7 @@ impl Reference {
             .unwrap_or(u64::MAX)
     }
 
-    /// How many of a side wait for anything.
+    /// The number of waiting requests or completions of a side.
     pub(crate) fn held(&self, side: Side) -> usize {
         self.of(side).count()
     }

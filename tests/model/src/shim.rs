@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What the driver's files use of the kernel crate, on the host.
+//! The parts of the kernel crate that the driver's files use, on the host.
 
 pub(crate) mod alloc;
 pub(crate) mod bindings;
@@ -20,7 +20,7 @@ macro_rules! container_of {
 }
 pub(crate) use container_of;
 
-/// As `warn_on!` of the kernel crate; what the kernel would complain of fails the test.
+/// As `warn_on!` of the kernel crate; a warning of the kernel fails the test.
 macro_rules! warn_on {
     ($condition:expr) => {
         // A second panic would hide the first.

@@ -2,8 +2,8 @@
 
 //! A request's bios, and the device that serves a request.
 //!
-//! Each bio's memory is its own, and its end frees it, so that the address sanitizer notices who uses a bio that has ended, or
-//! ends it twice; one that never ends is a leak.
+//! Each bio has its own memory, and its end frees it. So the address sanitizer notices if anything
+//! uses a bio that has ended, or ends it twice; a bio that never ends is a leak.
 
 use super::{block_layer::Owned, hw_queue::HwQueue, layouts::DiskStats};
 use crate::bindings::{self, bio_endio};
@@ -15,26 +15,27 @@ use std::{
     rc::Rc,
 };
 
-/// What the bios of a request are, and how they end.
+/// The kinds of a request's bios, and how they end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// There is none.
+    /// The request has no bio.
     NoBio,
-    /// So many, which end when the request does.
+    /// So many bios, which end when the request does.
     Plain(u32),
-    /// A part of the bio was split off, and ends by itself, before or after the request.
+    /// The block layer has split a part off the bio. The part ends by itself, before or after the
+    /// request.
     Chained,
-    /// The request ends without its bios, which somebody has taken for another path.
+    /// The request ends without its bios, which another path has taken.
     Stolen,
     /// The request is in the middle of a flush sequence, whose end is its bio's end.
     Flush,
-    /// The same of a bio of which a part was split off.
+    /// The same, with a bio of which the block layer has split off a part.
     FlushChained,
-    /// The same of a bio that somebody has taken for another path.
+    /// The same, with a bio that another path has taken.
     FlushStolen,
-    /// A task verifies what was read before the bio ends.
+    /// A task verifies the data before the bio ends.
     Verified,
-    /// Somebody else is told of the request's end.
+    /// The request reports its end to somebody else.
     Foreign,
 }
 
@@ -47,7 +48,7 @@ impl Shape {
         }
     }
 
-    /// How many bios it has.
+    /// The number of bios.
     pub(crate) fn bios(self) -> u32 {
         match self {
             Self::NoBio => 0,
@@ -61,7 +62,7 @@ impl Shape {
         matches!(self, Self::Flush | Self::FlushChained | Self::FlushStolen)
     }
 
-    /// Whether somebody takes the bios for another path.
+    /// Whether another path takes the bios.
     pub(crate) fn is_stolen(self) -> bool {
         matches!(self, Self::Stolen | Self::FlushStolen)
     }
@@ -71,17 +72,17 @@ impl Shape {
     }
 }
 
-/// What submitters have been told.
+/// The ends that submitters have seen.
 #[derive(Default)]
 pub(crate) struct Ends {
-    /// How many bios of each request have ended.
+    /// The number of ended bios of each request.
     ended: RefCell<BTreeMap<u64, u32>>,
-    /// What was wrong with one; C's functions cannot panic.
+    /// The first error; functions for C cannot panic.
     wrong: RefCell<Option<String>>,
 }
 
 impl Ends {
-    /// How many bios of a request have ended.
+    /// The number of ended bios of a request.
     pub(crate) fn of(&self, number: u64) -> u32 {
         self.ended.borrow().get(&number).copied().unwrap_or(0)
     }
@@ -96,10 +97,10 @@ struct OwnBio {
     bio: bindings::bio,
     number: u64,
     private: *mut c_void,
-    /// What was put into the bio; Miri gives a function several addresses.
+    /// The `bi_end_io` of the bio, since Miri gives a function several addresses.
     end_io: unsafe extern "C" fn(*mut bindings::bio),
-    /// Whether others count on it than the request, who may leave 0 in the count as the last of them, as a
-    /// part that was split off does.
+    /// Whether others than the request count on the bio. The last of them may leave 0 in the count,
+    /// as a part that was split off does.
     is_shared: bool,
     ends: Rc<Ends>,
 }
@@ -124,7 +125,7 @@ impl Late {
     }
 }
 
-/// What the submitter wants to have called.
+/// The submitter's `bi_end_io`.
 unsafe extern "C" fn ended(bio: *mut bindings::bio) {
     // SAFETY: The bio is of `new_bio`, and has ended.
     let own = unsafe { Box::from_raw(bio.cast::<OwnBio>()) };
@@ -134,7 +135,7 @@ unsafe extern "C" fn ended(bio: *mut bindings::bio) {
         .bi_end_io
         .is_some_and(|set| std::ptr::fn_addr_eq(set, own.end_io));
     if !is_own || bio.bi_private != own.private {
-        own.complain("has not got back what was its own");
+        own.complain("has not got its own fields back");
     }
     if bio.bi_flags & 1 << bindings::BIO_CHAIN != 0 {
         own.complain("is still counted");
@@ -151,7 +152,7 @@ impl OwnBio {
     }
 }
 
-/// A bio of a request; in it, what rq_qos has done with it.
+/// A bio of a request; the bio records the calls of rq_qos.
 fn new_bio(
     number: u64,
     shape: Shape,
@@ -193,7 +194,8 @@ fn new_bio(
 unsafe extern "C" fn told_elsewhere() {}
 
 impl Owned {
-    /// Gives a request bios, and a device in whose statistics it is; the ends of parts that were split off.
+    /// Gives a request bios, and a device with the request in its statistics. Returns the ends of
+    /// parts that were split off.
     pub(crate) fn submit(&mut self, shape: Shape, ends: &Rc<Ends>, disk: &Disk) -> Vec<Late> {
         let number = self.number();
         // SAFETY: The request is ours.
@@ -223,8 +225,8 @@ impl Owned {
         split.into_iter().collect()
     }
 
-    /// The device has served the request: ends its bios as `blk_update_request()`, has the scheduler told, and frees it. What
-    /// its bios still wait for.
+    /// The device has served the request: ends its bios as `blk_update_request()` does, calls the
+    /// scheduler, and frees the request. Returns the ends that its bios still wait for.
     pub(crate) fn finish(self, shape: Shape, hw_queue: &HwQueue) -> Vec<Late> {
         let request = self.as_raw().as_ptr();
         let mut bios = Vec::new();
@@ -261,7 +263,7 @@ pub(crate) struct Disk {
     disk: NonNull<bindings::gendisk>,
 }
 
-/// An object that is used by its address alone.
+/// An object of which only the address matters.
 fn allocate<T>(value: T) -> NonNull<T> {
     NonNull::from(Box::leak(Box::new(value)))
 }

@@ -12,13 +12,14 @@ use std::{
     ptr::{dangling_mut, null_mut, NonNull},
 };
 
-/// A request that the scheduler does not have, or has no more.
+/// A request before or after the scheduler has it.
 ///
-/// Its memory is its own, so that the address sanitizer notices who still uses a request that was dispatched and ended.
+/// It has its own memory, so the address sanitizer notices if anything still uses a request that
+/// was dispatched and has ended.
 pub(crate) struct Owned(NonNull<bindings::request>);
 
 impl Owned {
-    /// A request of this number and operation, with what earlier users have left in it.
+    /// A request of this number and operation, with leftovers of earlier users in it.
     pub(crate) fn new(number: u64, flags: u32) -> Self {
         let stale: *mut c_void = dangling_mut();
         let memory = Box::new(bindings::request {
@@ -36,7 +37,7 @@ impl Owned {
                     prev: stale.cast(),
                 },
             },
-            // These two are cleared for each user (`blk_mq_rq_late_init`).
+            // `blk_mq_rq_late_init` clears these two for each user.
             __bindgen_anon_2: bindings::request__bindgen_ty_2 {
                 hash: bindings::hlist_node {
                     next: null_mut(),
@@ -59,7 +60,7 @@ impl Owned {
         Self(request)
     }
 
-    /// Takes a request from the scheduler, and sees that it is as the block layer must have it.
+    /// Takes a request from the scheduler, and checks that it is as the block layer needs it.
     pub(crate) fn dispatched(request: Request) -> Self {
         let request = NonNull::new(request.into_dispatched()).unwrap();
         // SAFETY: The scheduler has given the request away.
@@ -74,13 +75,14 @@ impl Owned {
         Self(request)
     }
 
-    /// As it was made.
+    /// The number of `new`.
     pub(crate) fn number(&self) -> u64 {
         // SAFETY: The request is valid, and ours.
         unsafe { self.0.as_ref().__sector }
     }
 
-    /// What a completion on another processor leaves in a request that the driver then gives back (`blk_mq_raise_softirq`).
+    /// Changes the request as a completion on another processor does before the driver gives it
+    /// back (`blk_mq_raise_softirq`).
     pub(crate) fn complete_elsewhere(&mut self) {
         let next = std::ptr::without_provenance_mut(0xffff_8880_1234_5690);
         // SAFETY: The request is valid, and ours.
@@ -120,7 +122,8 @@ pub(crate) fn insert(requests: impl IntoIterator<Item = Owned>, take: impl FnOnc
         prev: null_mut(),
     };
     let head = &raw mut head;
-    // SAFETY: The list's head outlives this function's use of it; each request is valid and given away here.
+    // SAFETY: The list's head outlives this function's use of it; each request is valid and given
+    // away here.
     unsafe {
         (*head).next = head;
         (*head).prev = head;
@@ -140,7 +143,8 @@ pub(crate) fn insert(requests: impl IntoIterator<Item = Owned>, take: impl FnOnc
     }
 }
 
-/// Submits I/O for the place before that of the request of this number; what `merge` says of it.
+/// Submits I/O for the place before that of the request of this number; returns the answer of
+/// `merge`.
 pub(crate) fn submit_before(number: u64, merge: impl FnOnce(Bio<'_>) -> bool) -> bool {
     let mut bio = bindings::bio {
         bi_iter: bindings::bvec_iter {
@@ -157,7 +161,7 @@ pub(crate) fn submit_before(number: u64, merge: impl FnOnce(Bio<'_>) -> bool) ->
         bi_private: null_mut(),
         bi_pool: null_mut(),
     };
-    // SAFETY: The bio outlives its use, and of the queue nothing is used.
+    // SAFETY: The bio outlives its use, and `merge` does not use the queue.
     merge(unsafe { Bio::from_raw(NonNull::dangling(), NonNull::from(&mut bio), 1) })
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What a hardware queue does with completions: a few lines of the driver's `elevator/releases.rs`.
+//! A hardware queue's work on completions: a few lines of the driver's `elevator/releases.rs`.
 
 use super::{parked::Batch, record::Record};
 use crate::{
@@ -10,10 +10,10 @@ use crate::{
 };
 use std::cell::RefCell;
 
-/// A hardware queue. Records have its address, so that it stays where it is.
+/// A hardware queue. Records have its address, so it does not move.
 pub(crate) struct HwQueue {
     arrivals: Batch<CompletionData>,
-    /// The numbers of those that have arrived and were not told yet, for the test.
+    /// The numbers of completions that have arrived since the test last asked.
     arrived: RefCell<Vec<u64>>,
 }
 
@@ -62,7 +62,7 @@ impl HwQueue {
     fn arrive(&self, mut parked: Parked) {
         parked.begin_to_wait();
         self.arrived.borrow_mut().push(parked.first_sector());
-        // A kick is the test's business: it releases when it wants to.
+        // The test releases when it wants to, so nothing kicks the queue.
         self.arrivals.push(parked);
     }
 
@@ -71,7 +71,7 @@ impl HwQueue {
         self.arrivals.take(each);
     }
 
-    /// The numbers of those that have arrived since this was last asked.
+    /// The numbers of completions that have arrived since the last call.
     pub(crate) fn take_arrived(&self) -> Vec<u64> {
         self.arrived.take()
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What is private to the block layer and wanted here.
+//! Stand-ins for private functions and structures of the block layer.
 
 use super::entry::Entry;
 use crate::{bindings, io::Request};
@@ -10,8 +10,8 @@ pub(crate) struct DiskStats {
     pub(crate) nsecs: [u64; 4],
 }
 
-/// As the block layer's: looks at the last eight requests of a list, backwards. Of a bio only its place counts here, and the request
-/// before which it is takes it.
+/// As the block layer's: looks at the last eight requests of a list, backwards. Only the place of
+/// the bio counts here: the request that begins behind it takes it.
 ///
 /// # Safety
 ///

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What becomes of requests that are dispatched: the device serves them, and their completions may be held.
+//! The way of dispatched requests: the device serves them, and the driver may hold their
+//! completions.
 
 use super::{Memory, Pair};
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 };
 use std::{cell::RefCell, collections::VecDeque};
 
-/// Has completions held, as the scheduler's `Parker`.
+/// Decides to hold completions, as the scheduler's `Parker`.
 pub(super) struct Parker<'a> {
     pub(super) hw_queue: &'a HwQueue,
     pub(super) memory: &'a mut VecDeque<Memory>,
@@ -21,14 +22,15 @@ pub(super) struct Parker<'a> {
     pub(super) asked: RefCell<Asked>,
 }
 
-/// Of which requests the completion was to be held, in this order, and what became of that; `None` if it need not be held.
+/// The requests whose completion the driver asked about, in this order, each with its outcome;
+/// `None` if it need not be held.
 pub(super) type Asked = Vec<(u64, Option<Outcome>)>;
 
 impl Park for Parker<'_> {
     fn can_park(&self, request: &Request) -> bool {
         let number = request.first_sector();
         let mut asked = self.asked.borrow_mut();
-        // It is asked about a held request twice in a row.
+        // The driver asks about a held request twice in a row.
         if asked.last().is_none_or(|(last, _)| *last != number) {
             asked.push((number, None));
         }
@@ -65,7 +67,7 @@ impl Pair {
         self.served += 1;
         let number = request.number();
         let shape = self.shapes[number as usize];
-        // A flush sequence that alone counts on the bio tells of its end.
+        // A flush sequence that alone counts on the bio reports its end.
         let is_alone = !self.late.iter().any(|late| late.number() == number);
         let is_told = shape.is_flush() && !shape.is_stolen() && is_alone;
         let late = request.finish(shape, &self.hw_queue);
@@ -78,7 +80,7 @@ impl Pair {
         self.compare_ends(number)
     }
 
-    /// Tells the reference what has arrived; whether any has.
+    /// Reports arrivals to the reference; whether there were any.
     pub(super) fn arrive(&mut self) -> Result<bool, String> {
         self.late.extend(take_verified().into_iter().map(Late::of));
         let arrived = self.hw_queue.take_arrived();
@@ -128,7 +130,7 @@ impl Pair {
     /// As the scheduler's `pop_completions`.
     pub(super) fn release(&mut self, most: usize) -> Result<(), String> {
         self.take_arrivals()?;
-        // Those that are due here have tickets: the model has fewer than that.
+        // Due completions here have tickets: the model has fewer than that.
         assert!(self.completions.queue_all_up(self.reference.now_ns, 256));
         let mut done = Vec::new();
         for _ in 0..most {

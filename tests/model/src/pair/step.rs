@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What happens to a hardware queue.
+//! The steps of a hardware queue's history.
 
 use crate::{
     elevator::bios::Shape,
@@ -9,25 +9,25 @@ use crate::{
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// As requests that were plugged.
+    /// Inserts plugged requests.
     Insert(Batch),
     /// The driver gives the last request back.
     InsertAgain,
     Wait(u64),
-    /// Waits for as long as the driver says that nothing may go.
+    /// Waits until the time at which the driver says that something may go.
     WaitForNext,
     Pop,
-    /// Whether or not it may go, as when the queue has to drain.
+    /// Pops a request whether or not it may go, as when the queue has to drain.
     PopAny,
-    /// The device has served one of the requests that it has.
+    /// The device serves one of its requests.
     Serve(usize),
     /// One of the ends happens that bios still wait for.
     EndLate(usize),
-    /// The worker takes what has arrived, and ends so many that may go.
+    /// The worker takes the arrivals, and ends so many completions that may go.
     Release(usize),
     /// A completion ends whether or not it may go, as when the scheduler leaves the disk.
     ReleaseAny,
-    /// What comes of the memory for the next completions.
+    /// The answers of the memory for the next completions.
     Memory(Vec<Memory>),
     Follow(Vec<Rule>),
     /// An injection ends after so long.
@@ -39,22 +39,22 @@ pub(crate) enum Step {
 /// Requests that come together.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
-    /// What all of them are, but the one after the first.
+    /// The kind of all of them, but the one after the first.
     pub(crate) kind: Kind,
     pub(crate) second: Kind,
     pub(crate) count: u64,
-    /// Whether they were at the driver before without having been here, as with dm-multipath.
+    /// Whether the driver had them before without this hardware queue, as with dm-multipath.
     pub(crate) is_used: bool,
     pub(crate) shape: Shape,
 }
 
-/// What comes of memory for a completion.
+/// An answer of the memory for a completion.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Memory {
     Some,
     /// There is none at once.
     None,
-    /// Completions have all that they may take.
+    /// Completions have all the memory that they may take.
     Full,
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Completions: who holds them, and what if that cannot be.
+//! Completions: the injections that hold them, and the outcome if they cannot be held.
 
 use super::{Held, Kind, Outcome, Parked, Ready, Reference, Rule, Set, Side};
 
 impl Reference {
-    /// The block layer has finished a request whose completion is to be held, unless it is over, as somebody else ends it.
+    /// The block layer has finished a request whose completion will be held, unless it is over,
+    /// because somebody else ends it.
     pub(crate) fn arrive(&mut self, number: u64, is_over: bool) -> Result<(), String> {
         if self.arrived.iter().any(|(other, ..)| *other == number) {
             return Err(format!("{number} arrives twice"));
@@ -14,7 +15,7 @@ impl Reference {
         Ok(())
     }
 
-    /// Takes what has arrived.
+    /// Takes the arrivals.
     pub(crate) fn take_arrivals(&mut self) -> Result<(), String> {
         for (number, arrival_ns, is_over) in std::mem::take(&mut self.arrived) {
             let Some(Parked { kind, by, plan }) = self.parked.remove(&number) else {
@@ -45,8 +46,8 @@ impl Reference {
         Ok(())
     }
 
-    /// Judges the completion of a request: whether it can be held, and what became of it, if anybody has tried. The injections
-    /// that hold the request instead.
+    /// Judges the completion of a request; `outcome` is that of the driver's attempt to hold it, if
+    /// there was one. Returns the injections that hold the request instead.
     pub(super) fn park(
         &mut self,
         (number, kind): (u64, Kind),
@@ -64,7 +65,8 @@ impl Reference {
         }
         let waits = |held: &&Held| self.limits(held.by) & limits != 0 && held.due_ns <= self.now_ns;
         if outcome.is_some() {
-            // The last place of a window is not given away at once, so that who takes it closes the window.
+            // The driver does not give away the last place of a window at once, so the I/O that
+            // takes it closes the window.
             let is_free = delay_ns == 0 && self.room(limits).is_some_and(|room| room > 1);
             if is_free && !self.held.iter().any(|held| waits(&held)) {
                 return Err(format!("there was room, and {number} was held"));
@@ -98,8 +100,9 @@ impl Reference {
         Ok(0)
     }
 
-    /// New rules hold the completions of requests that are held, but not those of which an earlier one does. The driver may ask
-    /// about them in any order, which decides who goes at once if a limit has no room for all.
+    /// New rules hold the completions of held requests, unless an earlier rule does so already. The
+    /// driver may ask about them in any order, which decides which of them go at once if a limit
+    /// has no room for all.
     pub(super) fn park_held(
         &mut self,
         asked: &[(u64, Option<Outcome>)],
@@ -134,7 +137,7 @@ impl Reference {
         Ok(())
     }
 
-    /// Whether the completion of a request is to be held, and has not gone.
+    /// Whether the completion of a request will be held, and has not gone.
     pub(crate) fn is_parked(&self, number: u64) -> bool {
         let has = |side, other| side == Side::Completions && other == number;
         self.parked.contains_key(&number)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The windows of limits, which requests and completions share, and whose turn it is.
+//! The windows of limits, which requests and completions share, and their turns.
 
 use super::{Held, Reference, Set, Side};
 
@@ -15,20 +15,21 @@ impl Reference {
         })
     }
 
-    /// When all of these limits may admit one more, as far as is known now.
+    /// The known time when all of these limits may admit one more.
     pub(super) fn open_ns(&self, limits: Set) -> u64 {
         let times = self
             .limiting(limits)
             .filter_map(|(injection, period_ns, quota)| {
                 let window = self.now_ns / period_ns;
                 let (last, used) = *self.used.get(&injection)?;
-                // More than the quota, if that was lowered meanwhile.
+                // It may be more than the quota, if that was lowered in between.
                 (last == window && used >= quota).then_some((window + 1) * period_ns)
             });
         times.max().unwrap_or(self.now_ns)
     }
 
-    /// For how many more all of these limits have room, if each has admitted one in the window of this time.
+    /// The number of I/Os for which all of these limits have room, if each has admitted one in the
+    /// window of this time.
     pub(super) fn room(&self, limits: Set) -> Option<u32> {
         let rooms = self.limiting(limits).map(|(injection, period_ns, quota)| {
             let (last, used) = *self.used.get(&injection)?;
@@ -37,11 +38,11 @@ impl Reference {
         rooms.min().flatten()
     }
 
-    /// A side is about to be asked: those who would go may leave others their turn, who wait for the same limits on the other
-    /// side, until the middle of a window that has no room for all.
+    /// A side is about to ask: its I/O may leave the turn to I/O of the other side that waits for
+    /// the same limits, until the middle of a window that has no room for all.
     pub(crate) fn give_way(&mut self, side: Side) {
         let heads = self.heads(side);
-        // Whether a window has room for any is asked later.
+        // The caller checks later whether a window has room.
         let heads = heads
             .iter()
             .filter(|(limits, head)| **limits != 0 && head.due_ns <= self.now_ns);
@@ -66,7 +67,7 @@ impl Reference {
         self.gives_way_ns.extend(ways);
     }
 
-    /// When the first of those who wait for these limits on a side may go at the latest.
+    /// The latest time when the first I/O of a side that waits for these limits may go.
     pub(super) fn latest_ns(&self, side: Side, limits: Set, head: &Held) -> u64 {
         let way_ns = self.gives_way_ns.get(&(side, limits));
         let open_ns = head.due_ns.max(self.open_ns(limits));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The kernel's C types and functions, as far as held requests are concerned, under the names that bindgen gives them.
+//! The kernel's C types and functions, as far as held requests are concerned, under the names that
+//! bindgen gives them.
 
 #![allow(
     non_camel_case_types,

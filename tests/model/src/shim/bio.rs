@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How a bio ends, as `block/bio.c` has it: what counts on it, what is done once, and who is told.
+//! The end of a bio, as in `block/bio.c`: its count, the steps that happen once, and the calls of
+//! others.
 
 use super::bindings::{self, bio};
 use std::cell::{Cell, RefCell};
 
 thread_local! {
-    /// How often rq_qos was told that it is done with a bio.
+    /// The number of calls to rq_qos that it is done with a bio.
     static QOS_DONE: Cell<u64> = const { Cell::new(0) };
     /// Bios whose data a task verifies before they end.
     static VERIFIED: RefCell<Vec<*mut bio>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How often rq_qos was told that it is done with a bio, since this was last asked.
+/// The number of calls to rq_qos that it is done with a bio, since the last call of this.
 pub(crate) fn take_qos_done() -> u64 {
     QOS_DONE.take()
 }
@@ -43,7 +44,8 @@ pub(crate) unsafe fn bio_endio(bio: *mut bio) {
             }
             (*bio).bi_flags &= !(1 << bindings::BIO_CHAIN);
         }
-        // `bio_integrity_endio()`, and what `bio_integrity_verify_fn()` does before it calls this again.
+        // `bio_integrity_endio()`, and the steps of `bio_integrity_verify_fn()` before it calls
+        // this again.
         if (*bio).bi_opf & INTEGRITY != 0
             && (*bio).bi_opf & OPERATION == bindings::req_op_REQ_OP_READ
         {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A clock that stands still until a test moves it on, and chance that is none.
+//! A clock that stands still until a test moves it on, and constant random numbers.
 
 use crate::sys::atomic::{AtomicU64, Relaxed};
 
@@ -10,7 +10,7 @@ loom::lazy_static! {
 }
 #[cfg(not(loom))]
 thread_local! {
-    /// Each test its own.
+    /// Each test has its own.
     static NOW_NS: AtomicU64 = const { AtomicU64::new(0) };
 }
 
@@ -21,9 +21,9 @@ fn with_clock<T>(look: impl FnOnce(&AtomicU64) -> T) -> T {
     NOW_NS.with(look)
 }
 
-/// Lets time pass until `now_ns`.
+/// Moves the time on to `now_ns`.
 pub(crate) fn set_now_ns(now_ns: u64) {
-    // Relaxed: a clock orders nothing but what is read of itself.
+    // Relaxed: a clock orders only its own reads.
     with_clock(|clock| clock.store(now_ns, Relaxed));
 }
 
@@ -31,7 +31,7 @@ pub(crate) unsafe fn ktime_get() -> i64 {
     with_clock(|clock| clock.load(Relaxed)) as i64
 }
 
-/// Always the same, so that a failure can be had again.
+/// Always the same, so that a failure can be repeated.
 pub(crate) unsafe fn get_random_u64() -> u64 {
     42
 }

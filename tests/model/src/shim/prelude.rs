@@ -23,7 +23,7 @@ impl From<ParseError> for Error {
     }
 }
 
-/// There is no memory. On the host there is, unless a test says otherwise.
+/// There is no memory. On the host there is, unless a test sets the opposite.
 #[derive(Debug)]
 pub(crate) struct AllocError;
 
@@ -35,7 +35,7 @@ impl From<AllocError> for Error {
 
 pub(crate) type Result<T = (), E = Error> = core::result::Result<T, E>;
 
-/// How memory is asked for.
+/// The flags of an allocation.
 #[derive(Clone, Copy)]
 pub(crate) struct Flags;
 
@@ -49,11 +49,11 @@ impl std::ops::BitOr for Flags {
 
 pub(crate) const GFP_KERNEL: Flags = Flags;
 
-/// A vector, which says so when there is no memory.
+/// A vector that returns an error when there is no memory.
 #[derive(Default)]
 pub(crate) struct KVec<T>(Vec<T>);
 
-/// The same where the kernel's memory need not be in one piece.
+/// The same, which in the kernel need not be in one piece.
 pub(crate) type KVVec<T> = KVec<T>;
 
 impl<T> KVec<T> {

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! `lib/rbtree.c` by its contract: a search tree whose shape is its own business, linked through its nodes.
+//! `lib/rbtree.c` by its contract: a search tree of any shape, linked through its nodes.
 //!
-//! Where a red-black tree rotates to balance, this rotates nodes with higher addresses' hashes towards the root (a treap), so
-//! that nodes get other parents and children as in the kernel. Raw pointers like the original's, so that the sanitizer sees
-//! what the original would touch.
+//! A red-black tree rotates to balance. This tree instead rotates nodes with higher hashes of their
+//! addresses towards the root (a treap), so nodes get other parents and children as in the kernel.
+//! It has raw pointers like the original, so that the sanitizer sees each access of the original.
 
 #![allow(non_camel_case_types, reason = "the names are those of C")]
 
 use std::ptr::null_mut;
 
-/// A node; what the kernel's has in its lowest bits, this has not.
+/// A node, without the kernel's bits in its lowest word.
 #[derive(Clone, Copy)]
 pub(crate) struct rb_node {
     pub(crate) __rb_parent_color: usize,
-    /// The same as a pointer, as Miri does not follow an address.
+    /// The address as a pointer, as Miri does not follow an address.
     pub(crate) parent: *mut rb_node,
     pub(crate) rb_right: *mut rb_node,
     pub(crate) rb_left: *mut rb_node,
@@ -24,7 +24,7 @@ pub(crate) struct rb_root {
     pub(crate) rb_node: *mut rb_node,
 }
 
-/// The greater is nearer to the root.
+/// The node of a greater rank is nearer to the root.
 fn rank(node: *mut rb_node) -> usize {
     node.addr().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
@@ -45,7 +45,7 @@ unsafe fn set_parent(node: *mut rb_node, parent: *mut rb_node) {
     }
 }
 
-/// Puts `new` where `old` is below `parent`, or as the root.
+/// Replaces `old` by `new` below `parent`, or as the root.
 unsafe fn change_child(
     old: *mut rb_node,
     new: *mut rb_node,

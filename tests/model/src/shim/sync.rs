@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The kernel crate's references that count.
+//! The kernel crate's counted references.
 
 use super::prelude::{AllocError, Flags};
 use std::ops::Deref;
 
-/// A counted reference, which says so when there is no memory.
+/// A counted reference whose making returns an error when there is no memory.
 pub(crate) struct Arc<T>(std::sync::Arc<T>);
 
 impl<T> Arc<T> {
