@@ -4,26 +4,31 @@
 
 # The kernel to build for: a folder of headers whose `rust/` has the metadata of the kernel crate.
 KBUILD_PATH ?= /lib/modules/$(shell uname -r)/build
-# Where that kernel tells how its structures are laid out. The kernel that runs tells it of itself, and of no other.
-IS_RUNNING := $(filter $(shell uname -r),$(shell cat "$(KBUILD_PATH)/include/config/kernel.release" 2>/dev/null))
-BTF ?= $(firstword $(wildcard $(KBUILD_PATH)/vmlinux $(if $(IS_RUNNING),/sys/kernel/btf/vmlinux)) $(KBUILD_PATH)/vmlinux)
+# That kernel's type information, which has the layout of its structures. The running kernel has
+# only its own.
+KERNEL_RELEASE := $(shell cat "$(KBUILD_PATH)/include/config/kernel.release" 2>/dev/null)
+IS_RUNNING := $(filter $(shell uname -r),$(KERNEL_RELEASE))
+BTF ?= $(firstword $(wildcard $(KBUILD_PATH)/vmlinux \
+	$(if $(IS_RUNNING),/sys/kernel/btf/vmlinux)) $(KBUILD_PATH)/vmlinux)
 PREFIX ?= /usr/local
 INSTALL_MOD_PATH ?= $(DESTDIR)
 CARGO ?= cargo
-# For `make torture`: for how long, and which choice of actions.
+# For `make torture`: its duration, and the choice of its actions.
 SECONDS ?= 120
 SEED ?= 1
 
 .PHONY: all module kchaos layouts check-kernel test test-debug matrix torture demo bench
 .PHONY: rust-analyzer install clean help
 
-# What follows ## in a target's line is its line in `make help`.
+# `make help` prints the text after ## in the line of a target.
 all: module kchaos ## build the module and kchaos [KBUILD_PATH=/lib/modules/.../build]
 
-# The kernel crate's `warn_on` includes files that kbuild can make, so that of what depends on them it makes them anew, by the
-# settings of whatever kernel it builds for now: in the headers that the last build was for, where it may not even write.
+# The kernel crate's `warn_on!` includes generated files. The dependencies that kbuild has saved
+# would generate these again for the present kernel, but inside the headers of the previous build,
+# which may be read-only. So `make` drops them first.
 module: check-kernel layouts ## build driver/chaos_driver.ko
-	@test ! -e driver/.chaos_driver.o.cmd || sed -i '/\/rust\/kernel\/generated_arch_/d' driver/.chaos_driver.o.cmd
+	@test ! -e driver/.chaos_driver.o.cmd || \
+		sed -i '/\/rust\/kernel\/generated_arch_/d' driver/.chaos_driver.o.cmd
 	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" modules
 
 kchaos: ## build target/release/kchaos
@@ -60,16 +65,17 @@ bench: ## measure costs and exactness [BOOTS=3] [PARTS='idle rules'] [OUT=target
 rust-analyzer: ## describe the kernel crate and the module to editors, in driver/rust-project.json
 	@tools/lab rust-analyzer
 
-# What was built, be it by `tools/lab build`: where the headers lack Rust's metadata, nothing else can, and root may have no cargo.
-# kbuild leaves out depmod where there is no System.map, as with Debian's headers; for a package that is made, its installation does it.
-install: ## install what is built [PREFIX=/usr/local] [DESTDIR=/tmp/package]
+# Builds nothing: only `tools/lab build` can build for headers without Rust's metadata, and root may
+# have no cargo. kbuild runs no depmod without a System.map, which Debian's headers lack, so this
+# target runs it; for a package, the package's own installation does.
+install: ## install the module and kchaos [PREFIX=/usr/local] [DESTDIR=/tmp/package]
 	@tools/check-installable "$(KBUILD_PATH)"
 	install -D -m 755 target/release/kchaos "$(DESTDIR)$(PREFIX)/bin/kchaos"
-	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" INSTALL_MOD_PATH="$(INSTALL_MOD_PATH)" DEPMOD=true modules_install
-	test -n "$(INSTALL_MOD_PATH)" || \
-		PATH="$$PATH:/usr/sbin:/sbin" depmod "$$(cat "$(KBUILD_PATH)/include/config/kernel.release")"
+	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" INSTALL_MOD_PATH="$(INSTALL_MOD_PATH)" \
+		DEPMOD=true modules_install
+	test -n "$(INSTALL_MOD_PATH)" || PATH="$$PATH:/usr/sbin:/sbin" depmod "$(KERNEL_RELEASE)"
 
-clean: ## remove what is built
+clean: ## remove all built files
 	-test ! -e "$(KBUILD_PATH)/Makefile" || $(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" clean
 	$(CARGO) clean
 	rm -f driver/*/layouts/generated.rs driver/rust-project.json

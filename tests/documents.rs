@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What documents tell of the tree, and whether it is so; and how its source files are divided.
+//! Checks the statements of documents about the tree, and how the source files are divided.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The command line: verbs, flags, help, and advice on what was meant.
+//! The command line: verbs, flags, help, and advice on the intended command.
 
 mod advice;
 mod flags;
@@ -91,7 +91,7 @@ pub enum Verb {
     /// Print the versions of this program and of the driver's interface
     ///
     /// The exit code is 0 even if the interface is not there, or not for this user to see: then its
-    /// line tells why.
+    /// line says why.
     Version,
     /// Print what a shell needs to complete the words of this program
     #[command(after_help = help::COMPLETIONS)]
@@ -102,7 +102,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// Whether a command is announced by `--` and missing. To clap, a `--` at the end is as none. A
+    /// Whether `--` announces a command that is missing. To clap, a `--` at the end is as none. A
     /// variable without a value mostly leaves it, and the injection would have no end.
     fn lacks_command(&self, words: &[OsString]) -> bool {
         let Self::Inject(Inject {
@@ -136,7 +136,7 @@ pub struct Inject {
     pub dry_run: DryRun,
 }
 
-/// A fault, named by its means.
+/// A fault, by the means that causes it.
 #[derive(Debug, Subcommand)]
 pub enum Fault {
     /// Slow I/O down with the I/O scheduler ioem
@@ -190,14 +190,14 @@ pub struct Task {
     /// Run this, end the injection when it ends, and exit as it does; if kchaos is killed, the
     /// injection ends within 2 s; not with --for
     ///
-    /// If the injection ends before COMMAND does, such as by `kchaos recover` or `kchaos detach`, a
-    /// warning tells so when COMMAND has ended. The exit code is that of COMMAND all the same.
+    /// If the injection ends before COMMAND does, such as by `kchaos recover` or `kchaos detach`,
+    /// kchaos warns when COMMAND has ended. The exit code is that of COMMAND all the same.
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 
 impl Effect {
-    /// The verb's word, by which injections without a name are called, and the rest.
+    /// The verb's word, after which injections without a name are named, and the rest.
     pub fn parts(&self) -> (&'static str, &Task) {
         match self {
             Self::Limit(task) => ("limit", task),
@@ -269,7 +269,7 @@ fn requests(text: &str) -> Result<u64, String> {
 #[derive(Args, Debug)]
 pub struct Devices {
     /// A disk such as /dev/sdb, sdb or 8:16, a link to it, a partition of it, or the mount point or
-    /// any file of what is on it
+    /// any file of a file system on it
     #[arg(value_name = "DEVICE", required = true)]
     pub devices: Vec<PathBuf>,
     /// Whether to print commands instead.

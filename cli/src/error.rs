@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! How the program fails: exit codes, messages that say what to do next, and output that is lost.
+//! The program's failures: exit codes, messages that say what to do next, and lost output.
 
 use anyhow::{Result, anyhow};
 use rustix::io::Errno;
@@ -20,7 +20,7 @@ pub enum Exit {
     Usage = 2,
     /// The driver's interface is not there or not one that this program knows.
     Unavailable = 3,
-    /// This user has not the permission.
+    /// The user has not the permission.
     Permission = 4,
     /// There is no such injection or device, a device has no blk-mq queue, or a name is taken.
     Name = 5,
@@ -33,7 +33,7 @@ pub enum Exit {
 /// The exit codes as `--help` shows them.
 pub const EXIT_CODES: &str = "\
 Exit codes:
-  0  done; for version, also if all that it can tell is its own
+  0  done; for version, also if only the program's own is known
   1  something failed, or the kernel refused it
   2  the arguments make no sense, a value is out of range, or the disk has /,
      /usr or active swap: see --force
@@ -44,8 +44,8 @@ Exit codes:
      which says so and waits for one; a device without a blk-mq queue; or a
      name that is taken
 With `inject ... -- COMMAND`, once the injection is made:
-  N  what COMMAND exits with; 128+N when signal N killed it; also if the
-     injection ended before COMMAND did, of which only a warning tells
+  N  the exit code of COMMAND; 128+N when signal N killed it; if the injection
+     ended before COMMAND did, kchaos only warns
   126  COMMAND cannot be run
   127  there is no COMMAND";
 
@@ -84,7 +84,7 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(is_closed)
 }
 
-/// The failure for an error of the kernel when this program wanted to do `what` to `path`.
+/// The failure for an error of the kernel when this program tried to do `what` to `path`.
 pub(crate) fn refused(what: &str, path: &Path, error: &io::Error) -> anyhow::Error {
     let what = format!("cannot {what} {}", path.display());
     match error.raw_os_error().map(Errno::from_raw_os_error) {
@@ -167,7 +167,7 @@ pub(crate) fn print_or(
         Err(error) if !is_closed(&error) => {
             let mut failures = vec![failure(
                 Exit::Failure,
-                format!("{error}; what was done is undone"),
+                format!("{error}; kchaos undoes its changes"),
             )];
             failures.extend(undo());
             all_of(failures)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The entry for fuzzing: reads any text as each of the kernel's, and shows what it says.
+//! The entry for fuzzing: reads any text as each of the kernel's, and shows the result.
 
 use crate::{
     interface::{
@@ -19,13 +19,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// No picture has more lines. Text that was read may add others.
+/// No picture has more lines. Text from the input may add others.
 const MOST_LINES: usize = 100;
 
 /// The fewest bytes that fill a line.
 const LINE: usize = 40;
 
-/// Reads one text, or two with a byte 0xfe between: the second is from a second later.
+/// Reads one text, or two with a byte 0xfe between: the second is a second later.
 ///
 /// # Panics
 ///

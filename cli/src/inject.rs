@@ -32,7 +32,7 @@ use witness::Witness;
 /// An injection that is to be made.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
-    /// The effect, by which injections without a name are called.
+    /// The effect, after which injections without a name are named.
     pub(crate) effect: &'static str,
     /// The name, if one was asked for.
     pub(crate) name: Option<&'a str>,

@@ -95,7 +95,7 @@ fn run_inject(roots: &Roots, inject: &Inject, out: &mut dyn Write) -> Result<u8>
         (true, false) => {
             return Err(failure(
                 Exit::Usage,
-                "--dry-run cannot print what -- COMMAND does, which goes on for as long as the \
+                "--dry-run cannot print the work of -- COMMAND, which goes on for as long as the \
                  command runs; leave one out",
             ));
         }

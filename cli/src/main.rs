@@ -18,7 +18,8 @@ fn main() -> ExitCode {
     // The environment names the files that the program writes.
     if getuid() != geteuid() || getgid() != getegid() {
         error::note(
-            "this program must not be set-user-ID: who starts it would have all rights of its owner; run it with sudo",
+            "this program must not be set-user-ID: any user could start it with all rights of its \
+             owner; run it with sudo",
         );
         return ExitCode::from(Exit::Permission as u8);
     }

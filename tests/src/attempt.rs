@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What a process may do to files and directories: it tries everything, and tells what the kernel said.
+//! The operations that a process may do on files and directories: it tries all of them, and prints
+//! the kernel's answers.
 //!
-//! A test starts this program as `attempt PATH...`, by whatever makes it somebody else.
+//! A test starts this program as `attempt PATH...`, by a command that changes its user or
+//! namespaces.
 
 use anyhow::{Context, Result, ensure};
 use rustix::{
@@ -20,13 +22,13 @@ use std::{
     process::Command,
 };
 
-/// The word of the command line that has this program try.
+/// The word of the command line for these attempts.
 pub(crate) const WORD: &str = "attempt";
 
-/// The user and group that own nothing.
+/// The user and group without any files.
 const NOBODY: u32 = 65_534;
 
-/// A name that nothing has.
+/// A name that no file has.
 const NEW: &str = "attempted";
 
 type Operation = (&'static str, fn(&Path) -> io::Result<()>);
@@ -46,7 +48,7 @@ const ON_FILES: &[Operation] = &[
     ("chown", take_over),
 ];
 
-/// The last one takes the directory away, if it can.
+/// The last one removes the directory, if it can.
 const ON_DIRECTORIES: &[Operation] = &[
     ("mkdir", |directory| fs::create_dir(directory.join(NEW))),
     ("create", |directory| {
@@ -72,22 +74,22 @@ const ON_DIRECTORIES: &[Operation] = &[
     ("rmdir", |directory| fs::remove_dir(directory)),
 ];
 
-/// The one operation on files that changes nothing.
+/// The one operation on files that changes no file.
 pub(crate) const READ: &str = "read";
 
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
-/// Makes it the process' own.
+/// Makes the file the process' own.
 fn take_over(path: &Path) -> io::Result<()> {
     chown(path, Some(getuid().as_raw()), Some(getgid().as_raw()))
 }
 
-/// `attempt PATH...`: prints for each operation the error number, or 0, and what was tried.
+/// `attempt PATH...`: prints for each operation its error number, or 0, and its name.
 pub(crate) fn run(paths: &[String]) -> bool {
     for path in paths {
-        // Told apart by who can see it all.
+        // The caller marks directories by a slash, since this process may not be able to look.
         let (directory, path) = match path.strip_suffix('/') {
             Some(path) => (true, path),
             None => (false, path.as_str()),
@@ -104,7 +106,7 @@ pub(crate) fn run(paths: &[String]) -> bool {
     true
 }
 
-/// Who tries.
+/// The user that tries.
 pub(crate) enum Who {
     /// The machine's root.
     Root,
@@ -112,19 +114,20 @@ pub(crate) enum Who {
     Nobody,
     /// That user, in root's group.
     NobodyOfRootsGroup,
-    /// That user, as the root of a container: of user, mount, PID, network, IPC and UTS namespaces of its own.
+    /// That user, as the root of a container: of user, mount, PID, network, IPC and UTS namespaces
+    /// of its own.
     RootOfNobody,
 }
 
-/// What was tried, and what the kernel said.
+/// An operation, and the kernel's answer.
 pub(crate) struct Attempt {
-    /// 0 if it was done.
+    /// 0 if the kernel did it.
     pub(crate) errno: i32,
     pub(crate) operation: String,
     pub(crate) path: PathBuf,
 }
 
-/// Has somebody try everything with these files and directories.
+/// Tries every operation on these files and directories, as this user.
 pub(crate) fn by(who: &Who, paths: &[PathBuf]) -> Result<Vec<Attempt>> {
     let mut command = command(who, &env::current_exe()?);
     command.arg(WORD);
@@ -133,10 +136,10 @@ pub(crate) fn by(who: &Who, paths: &[PathBuf]) -> Result<Vec<Attempt>> {
         let slash = if Path::new(path).is_dir() { "/" } else { "" };
         command.arg(format!("{path}{slash}"));
     }
-    let output = command.output().context("starting who tries")?;
+    let output = command.output().context("starting the attempt")?;
     ensure!(
         output.status.success(),
-        "who tries has failed: {}",
+        "the attempt has failed: {}",
         String::from_utf8_lossy(&output.stderr)
     );
     let text = String::from_utf8(output.stdout)?;
@@ -149,7 +152,8 @@ pub(crate) fn has_namespaces(kind: &str) -> bool {
     Path::new("/proc/self/ns").join(kind).exists()
 }
 
-/// Options of `unshare` for a container: of all namespaces that the kernel has, of users only if wanted.
+/// Options of `unshare` for a container: all namespaces that the kernel has, user namespaces only
+/// if wanted.
 pub(crate) fn container(of_users: bool) -> Vec<&'static str> {
     let kinds: [(&str, &[&str]); 6] = [
         ("user", &["-U", "-r"]),
@@ -167,7 +171,7 @@ pub(crate) fn container(of_users: bool) -> Vec<&'static str> {
         .collect()
 }
 
-/// A command that somebody runs.
+/// A command that runs a program as this user.
 pub(crate) fn command(who: &Who, program: &Path) -> Command {
     let mut command = match who {
         Who::RootOfNobody => {
@@ -177,7 +181,7 @@ pub(crate) fn command(who: &Who, program: &Path) -> Command {
         }
         _ => Command::new(program),
     };
-    // All capabilities and other groups go with the user.
+    // The process loses all capabilities and other groups with the user.
     match who {
         Who::Root => {}
         Who::Nobody | Who::RootOfNobody => drop(command.uid(NOBODY).gid(NOBODY)),

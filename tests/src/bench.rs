@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What Chaos Driver costs, and how exact it is, beside its rivals in the same boot of the same kernel.
+//! The cost and the exactness of Chaos Driver, beside its rivals in the same boot of the same
+//! kernel.
 //!
-//! Prints one line of JSON for each cell, and judges nothing: `tests/bench` does, on the host.
+//! Prints one line of JSON for each cell. It judges no figure: `tests/bench` does, on the host.
 
 pub(crate) mod cost;
 mod cpus;
@@ -23,10 +24,10 @@ use crate::{
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
-/// The first word with which this program does this.
+/// The first word of the command line for the benchmark.
 pub(crate) const WORD: &str = "bench";
 
-/// What is measured, by a name.
+/// A part of the benchmark, with its name.
 struct Part {
     name: &'static str,
     run: fn(&mut Bench) -> Result<()>,
@@ -79,8 +80,8 @@ const PARTS: &[Part] = &[
     },
 ];
 
-/// A disk for who compares what schedulers cost or do. bfq and ioem have the block layer throttle no writeback, which costs
-/// instructions of each I/O; here it does so for none.
+/// A disk for comparing the cost or the work of schedulers. With bfq and ioem the block layer does
+/// not throttle writeback, which costs instructions of each I/O; here no scheduler has it.
 fn disk(kind: &Kind) -> Result<Disk> {
     let disk = Disk::new(kind)?;
     sys::write(disk.attribute("queue/wbt_lat_usec"), "0")?;
@@ -123,13 +124,13 @@ impl Bench {
         order
     }
 
-    /// The option that has fio draw other places with another seed.
+    /// The option that makes fio draw other places with another seed.
     fn fio_seed(&self) -> String {
         format!("--randseed={}", self.seed)
     }
 }
 
-/// Prints what one cell has measured: what is asked of whom, and the numbers.
+/// Prints the result of one cell: its name, the scheduler or rival, and the numbers.
 fn print(what: &str, cell: Value, numbers: Value) {
     let mut line = Map::new();
     line.insert("what".to_owned(), what.into());
@@ -141,7 +142,7 @@ fn print(what: &str, cell: Value, numbers: Value) {
     println!("{}", Value::Object(line));
 }
 
-/// Measures the parts of these names, or all that are for the icount clock; true if all went well.
+/// Measures the parts of these names, or all parts for the icount clock; true if none fails.
 pub(crate) fn run(words: &[String]) -> bool {
     let result = measure(words);
     if let Err(error) = &result {

@@ -12,16 +12,16 @@ use std::{
     time::Duration,
 };
 
-/// A null_blk disk that goes when dropped.
+/// A null_blk disk that is removed when dropped.
 pub(crate) struct Disk {
     name: String,
 }
 
-/// What kind of disk is wanted.
+/// The kind of disk to make.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind {
     pub(crate) hw_queues: u32,
-    /// Keeps what is written, and so can be verified.
+    /// Keeps written data, so that a test can verify them.
     pub(crate) memory: bool,
     /// Has a volatile write cache and FUA.
     pub(crate) cache: bool,
@@ -29,14 +29,14 @@ pub(crate) struct Kind {
     pub(crate) flushed: bool,
     /// Can discard, if it has memory.
     pub(crate) discard: bool,
-    /// Has zones of 16 MiB, that are written from their beginning on, and one of them at a time.
+    /// Has zones of 16 MiB, which take writes from their beginning on, one zone at a time.
     pub(crate) zoned: bool,
     /// Has two partitions, of a half each, if it has memory.
     pub(crate) partitions: bool,
     pub(crate) queue_depth: u32,
-    /// How long the disk itself takes for an I/O, by a timer; 0 is none.
+    /// The time that the disk itself takes for an I/O, by a timer; 0 is none.
     pub(crate) completion_ns: u64,
-    /// More of null_blk's attributes, or other values of those above.
+    /// More of null_blk's attributes, or other values of the above.
     pub(crate) more: &'static [(&'static str, &'static str)],
 }
 
@@ -71,7 +71,7 @@ impl Disk {
     /// Makes a disk.
     pub(crate) fn new(kind: &Kind) -> Result<Self> {
         sys::run(&["modprobe", "null_blk", "nr_devices=0"])?;
-        // A new number each time: nothing of an earlier disk can be mistaken for this one's.
+        // A new number each time: no name of an earlier disk can be mistaken for this disk's.
         let config = format!(
             "/sys/kernel/config/nullb/t{}",
             NEXT.fetch_add(1, Ordering::Relaxed)
@@ -119,14 +119,14 @@ impl Disk {
         Ok(disk)
     }
 
-    /// What the next disk will be called.
+    /// The name of the next disk.
     pub(crate) fn next_name() -> String {
         format!("t{}", NEXT.load(Ordering::Relaxed))
     }
 
-    /// Divides the disk: two partitions, by a table of the old kind.
+    /// Divides the disk into two partitions, by an MBR.
     fn make_partitions(&self) -> Result<()> {
-        /// Sectors before the first partition, and so of each half.
+        /// Sectors before the first partition, and before each half.
         const START: u32 = 2_048;
         let sectors: u32 = sys::read(self.attribute("size"))?.parse()?;
         let half = sectors / 2;
@@ -171,8 +171,8 @@ impl Disk {
         sys::device_number(self.attribute("dev"))
     }
 
-    /// One of the numbers of `/sys/block/<disk>/stat`: 0 is the reads that were completed, 1 those of them that were merged into
-    /// others, 4 and 5 the same of writes.
+    /// One of the numbers of `/sys/block/<disk>/stat`: 0 counts completed reads, 1 the reads that
+    /// were merged into others; 4 and 5 count writes in the same way.
     pub(crate) fn stat(&self, place: usize) -> Result<u64> {
         let text = sys::read(self.attribute("stat"))?;
         let number = text.split_whitespace().nth(place);
@@ -192,7 +192,8 @@ impl Drop for Disk {
     }
 }
 
-/// The name of a disk of scsi_debug, with a hardware queue for each of two processors, until that module is removed.
+/// The name of a new disk of scsi_debug, with a hardware queue for each of two processors; the disk
+/// stays until that module is removed.
 pub(crate) fn scsi(parameters: &[&str]) -> Result<String> {
     let common = ["modprobe", "scsi_debug", "delay=0", "submit_queues=2"];
     sys::run(&[&common, parameters].concat())?;

@@ -11,7 +11,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// Several may run at a time, each with an output of its own.
+/// Several fios may run at a time, each with an output of its own.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A running fio.
@@ -20,18 +20,18 @@ pub(crate) struct Fio {
     output: String,
 }
 
-/// What fio measured.
+/// The results of fio.
 pub(crate) struct Outcome {
     value: Value,
     logged: Vec<Logged>,
 }
 
-/// An I/O, as fio has logged it.
+/// An I/O in fio's log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Logged {
-    /// When it completed, in milliseconds since the load began.
+    /// Its completion, in milliseconds since the load began.
     pub(crate) time_ms: u64,
-    /// From its submission until fio knew that it was completed, in nanoseconds.
+    /// The time from its submission until fio knew of its completion, in nanoseconds.
     pub(crate) latency_ns: u64,
     pub(crate) is_read: bool,
 }
@@ -91,7 +91,7 @@ impl Fio {
         })
     }
 
-    /// Waits until it has ended by itself, without an error.
+    /// Waits until fio has ended by itself, without an error.
     pub(crate) fn finish(mut self) -> Result<Outcome> {
         let mut child = self.child.take().context("fio has ended")?;
         let status = child.wait()?;
@@ -103,13 +103,13 @@ impl Fio {
         self.outcome()
     }
 
-    /// Waits until it has ended by itself, with errors or without.
+    /// Waits until fio has ended by itself, with errors or without.
     pub(crate) fn finish_with_errors(mut self) -> Result<Outcome> {
         self.child.take().context("fio has ended")?.wait()?;
         self.outcome()
     }
 
-    /// Has it end, and come to its result, which may be an error.
+    /// Stops fio and reads its result, which may be an error.
     pub(crate) fn stop(mut self) -> Result<Outcome> {
         let mut child = self.child.take().context("fio has ended")?;
         sys::run(&["kill", "-INT", &child.id().to_string()])?;
@@ -119,7 +119,7 @@ impl Fio {
 
     fn outcome(&self) -> Result<Outcome> {
         let text = fs::read_to_string(&self.output)?;
-        // Notes of fio may come before its result.
+        // fio may print notes before its result.
         let start = text
             .find('{')
             .with_context(|| format!("fio printed no result: {text}"))?;
@@ -129,7 +129,7 @@ impl Fio {
         })
     }
 
-    /// Waits until it has ended, with or without I/O errors.
+    /// Waits until fio has ended, with or without I/O errors.
     pub(crate) fn wait(mut self) -> Result<()> {
         if let Some(mut child) = self.child.take() {
             child.wait()?;
@@ -171,7 +171,7 @@ impl Outcome {
         self.number("/jobs/0/read/lat_ns/mean")
     }
 
-    /// The I/Os in the log; of each job in order of completion.
+    /// The I/Os in the log, for each job in order of completion.
     pub(crate) fn logged(&self) -> &[Logged] {
         &self.logged
     }
@@ -191,13 +191,13 @@ impl Outcome {
         self.number("/jobs/0/total_err")
     }
 
-    /// Reads and writes that were done.
+    /// Completed reads and writes.
     pub(crate) fn total_ios(&self) -> Result<f64> {
         Ok(self.number("/jobs/0/read/total_ios")? + self.number("/jobs/0/write/total_ios")?)
     }
 }
 
-/// The logs of all jobs, if there are any, which are removed.
+/// Reads and removes the logs of all jobs, if there are any.
 fn take_log(prefix: &str) -> Result<Vec<Logged>> {
     let mut logged = Vec::new();
     for job in 1.. {
@@ -216,7 +216,7 @@ fn take_log(prefix: &str) -> Result<Vec<Logged>> {
     Ok(logged)
 }
 
-/// What a line such as `1024, 20014375, 0, 4096, 0, 0x0` says: the time, the latency, and 0 for a read.
+/// Reads a line such as `1024, 20014375, 0, 4096, 0, 0x0`: the time, the latency, and 0 for a read.
 fn of_line(line: &str) -> Option<Logged> {
     let mut fields = line.split(',').map(|field| field.trim().parse().ok());
     Some(Logged {

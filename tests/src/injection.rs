@@ -6,7 +6,7 @@ use crate::sys;
 use anyhow::{Context, Result, bail};
 use std::{fs, path::PathBuf, thread::sleep, time::Duration};
 
-/// A directory in configfs that goes when dropped.
+/// A directory in configfs that is removed when dropped.
 pub(crate) struct Injection {
     path: PathBuf,
 }
@@ -25,7 +25,7 @@ impl Injection {
         Self::with_texts(name, &settings)
     }
 
-    /// The same with attributes that are no numbers.
+    /// The same with attributes that are texts.
     pub(crate) fn with_texts(name: &str, settings: &[(&str, &str)]) -> Result<Self> {
         sys::load_module()?;
         let path = PathBuf::from(sys::IOEM).join(name);
@@ -46,7 +46,7 @@ impl Injection {
         Ok(found.map_or(Ok(0), str::parse)?)
     }
 
-    /// Returns when it holds so many I/Os; an error if that takes a minute.
+    /// Returns when the injection holds so many I/Os; an error if that takes a minute.
     pub(crate) fn wait_until_held(&self, count: u64) -> Result<()> {
         for _ in 0..3_000 {
             if self.stat("held")? >= count {
@@ -69,7 +69,7 @@ impl Injection {
         sys::read(self.path.join(attribute))
     }
 
-    /// Ends it.
+    /// Ends the injection.
     pub(crate) fn remove(self) -> Result<()> {
         fs::remove_dir(&self.path).with_context(|| format!("removing {}", self.path.display()))
     }

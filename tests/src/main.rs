@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What a user does with Chaos Driver, run as root inside a virtual machine, reported as KTAP.
+//! Tests of Chaos Driver from a user's view, run as root inside a virtual machine, reported as
+//! KTAP.
 //!
-//! With the word `torture`, the other way of testing: see [`torture`]. With `--untimed` as the first word,
-//! times are told and not judged; with `--unjudged`, nothing is but that all ends well.
-//! With `names` as the first word, prints the names of the tests that other words select, and runs none.
-//! With `bench`, what is measured and not judged here: see [`bench`].
-//! Tests start this program again as processes of other users, and as ones that do harm: see [`attempt`] and [`raw`].
+//! With the word `torture`, it tortures instead: see [`torture`]. With `--untimed` as the first
+//! word, it reports times and does not judge them; with `--unjudged`, it only judges that tests end
+//! well. With `names` as the first word, it prints the names of the tests that other words select,
+//! and runs none. With `bench`, it measures and does not judge: see [`bench`]. Tests start this
+//! program again as processes of other users, and as processes that do harm: see [`attempt`] and
+//! [`raw`].
 //!
-//! Every figure is measured outside of the driver: by fio, by the kernel's block tracepoints, by the clock.
+//! Every figure is measured outside of the driver: by fio, by the kernel's block tracepoints, by
+//! the clock.
 
 mod attempt;
 mod bench;
@@ -31,7 +34,8 @@ mod trace;
 use report::{Judge, Report};
 use std::process::ExitCode;
 
-/// Prints the names of the tests that words select; of all tests, where there is none, and then it is false.
+/// Prints the names of the tests that words select. If they select none, prints the names of all
+/// tests and returns false.
 fn print_names(words: &[String]) -> bool {
     let words: Vec<&String> = words
         .iter()
@@ -75,7 +79,7 @@ fn main() -> ExitCode {
     };
     words.retain(|word| !word.starts_with("--"));
     if !matches!(judge, Judge::All) {
-        // Only the torture asks for what it finds.
+        // Only the torture uses the results of kmemleak.
         if let Err(error) = memory::look_no_more() {
             println!("Bail out! {error:#}");
             return ExitCode::FAILURE;

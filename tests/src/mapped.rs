@@ -5,12 +5,12 @@
 use crate::{disk::Disk, sys};
 use anyhow::Result;
 
-/// A device that goes when dropped.
+/// A device that is removed when dropped.
 pub(crate) struct Mapped(String);
 
 impl Mapped {
-    /// One as large as the disk, of this target of the device mapper, whose parameters may name the
-    /// disk.
+    /// A device as large as the disk, of this target of the device mapper, whose parameters may
+    /// name the disk.
     pub(crate) fn new(disk: &Disk, target: &str, parameters: &str) -> Result<Self> {
         let sectors = sys::read(disk.attribute("size"))?;
         let name = format!("{target}-{}", disk.name());
@@ -18,7 +18,7 @@ impl Mapped {
         Self::of_table(&name, &format!("dm-{target}"), &table)
     }
 
-    /// One of this name and table, whose target is in this module.
+    /// A device of this name and table, whose target is in this module.
     pub(crate) fn of_table(name: &str, module: &str, table: &str) -> Result<Self> {
         sys::run(&["modprobe", "dm-mod"])?;
         sys::run(&["modprobe", module])?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What memory of the kernel is in use.
+//! The kernel's memory that is in use.
 
 use crate::sys;
 use anyhow::{Context, Result};
@@ -9,10 +9,11 @@ use std::{collections::BTreeMap, fs, path::Path, thread, time::Duration};
 /// Objects in use, by slab cache.
 pub(crate) type Slabs = BTreeMap<String, u64>;
 
-/// Objects in use in the caches from which modules have their memory.
+/// Objects in use in the caches of `kmalloc`, which modules use.
 pub(crate) fn slabs() -> Result<Slabs> {
     give_back_spare_objects();
-    // Caches of file systems and processes come and go with the test's own doing; a module's memory is in these.
+    // The test itself changes the caches of file systems and processes; a module allocates from
+    // these caches.
     let text = sys::read("/proc/slabinfo")?;
     text.lines()
         .filter(|line| line.starts_with("kmalloc"))
@@ -25,7 +26,7 @@ pub(crate) fn slabs() -> Result<Slabs> {
         .collect()
 }
 
-/// What processors keep for themselves counts as in use.
+/// Shrinks all caches: spare objects that processors keep count as in use.
 fn give_back_spare_objects() {
     for cache in fs::read_dir("/sys/kernel/slab").into_iter().flatten() {
         // Not every kernel has these files.
@@ -33,7 +34,7 @@ fn give_back_spare_objects() {
     }
 }
 
-/// The cache that has grown most, and by how many objects.
+/// The cache with the most growth, and its number of new objects.
 pub(crate) fn worst_growth(before: &Slabs, after: &Slabs) -> Result<(String, u64)> {
     let growth = after.iter().map(|(name, after)| {
         let before = before.get(name).copied().unwrap_or_default();
@@ -46,7 +47,7 @@ pub(crate) fn worst_growth(before: &Slabs, after: &Slabs) -> Result<(String, u64
 
 const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
 
-/// Ends the kernel's looking for lost memory until the next boot, if it does: it takes more than half of all time.
+/// Stops kmemleak until the next boot, if the kernel has it: it takes more than half of all time.
 pub(crate) fn look_no_more() -> Result<()> {
     let _ = sys::run(&["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"]);
     if Path::new(KMEMLEAK).exists() {
@@ -55,12 +56,13 @@ pub(crate) fn look_no_more() -> Result<()> {
     Ok(())
 }
 
-/// What the kernel tells of memory that nobody has any more; none if it cannot tell.
+/// kmemleak's report of memory without references; none if the kernel has no kmemleak.
 pub(crate) fn lost() -> Result<Option<String>> {
     if !Path::new(KMEMLEAK).exists() {
         return Ok(None);
     }
-    // What is found must be found twice: a pointer may have been in a register.
+    // Only an object that two scans report is lost: a pointer may have been in a register during
+    // one.
     for _ in 0..2 {
         thread::sleep(Duration::from_secs(6));
         sys::write(KMEMLEAK, "scan")?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Processes that belong to somebody: cgroups and PID namespaces.
+//! Processes of their own groups: cgroups and PID namespaces.
 
 use crate::sys;
 use anyhow::{Context, Result};
@@ -13,13 +13,13 @@ use std::{
 
 const ROOT: &str = "/sys/fs/cgroup";
 
-/// A cgroup that goes when dropped.
+/// A cgroup that is removed when dropped.
 pub(crate) struct Cgroup {
     path: String,
 }
 
 impl Cgroup {
-    /// Makes a cgroup with the controllers that writeback needs to know whom it works for.
+    /// Makes a cgroup with the controllers by which writeback knows the cgroup that it works for.
     pub(crate) fn new(name: &str) -> Result<Self> {
         sys::write(format!("{ROOT}/cgroup.subtree_control"), "+io +memory")?;
         let path = format!("{ROOT}/{name}");
@@ -54,7 +54,7 @@ impl Drop for Cgroup {
 /// A PID namespace, kept by a process that sleeps in it.
 pub(crate) struct PidNamespace {
     keeper: Child,
-    /// The number outside of the first process inside.
+    /// The number that the first process inside has outside.
     pub(crate) pid: u32,
 }
 
@@ -79,7 +79,7 @@ impl PidNamespace {
     }
 }
 
-/// The process that has this parent, if one has; not every kernel has lists of children.
+/// The child of this process, if it has one; not every kernel has lists of children.
 fn child_of(parent: u32) -> Result<Option<u32>> {
     for entry in fs::read_dir("/proc")? {
         let entry = entry?;
@@ -87,7 +87,7 @@ fn child_of(parent: u32) -> Result<Option<u32>> {
         let (Ok(pid), Ok(stat)) = (name, fs::read_to_string(entry.path().join("stat"))) else {
             continue;
         };
-        // After the name in parentheses: the state, and the parent.
+        // The fields after the name in parentheses are the state and the parent.
         let fields = stat.rsplit(')').next().unwrap_or_default();
         if fields.split_whitespace().nth(1) == Some(&parent.to_string()) {
             return Ok(Some(pid));

@@ -45,7 +45,7 @@ impl Random {
         }
     }
 
-    /// Some bytes, of which many are ones that texts have.
+    /// Some bytes, many of which are common in texts.
     pub(crate) fn bytes(&mut self) -> Vec<u8> {
         let length = self.below(40);
         (0..length)

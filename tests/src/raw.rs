@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A process that writes anything, in any way, into the driver's files, and does anything to its directories.
+//! A process that writes anything, in any way, into the driver's files, and does anything to its
+//! directories.
 //!
-//! A test starts this program as `anything SEED OPERATIONS LETTER DISK`, several at once, each with a letter of its own. What the
-//! process makes is its own; what it does to the others' files is undone by nobody.
+//! A test starts this program as `anything SEED OPERATIONS LETTER DISK`, several at once, each with
+//! a letter of its own. A process makes its own directories; it changes the others' files, and
+//! nobody undoes that.
 
 mod names;
 mod values;
@@ -20,10 +22,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The word of the command line that has this program do so.
+/// The word of the command line for this process.
 pub(crate) const WORD: &str = "anything";
 
-/// How many directories a process has at most.
+/// The most directories that a process has.
 const MOST: usize = 6;
 
 /// Directories that all processes change, make and remove.
@@ -32,18 +34,19 @@ const SHARED: [&str; 2] = ["shared", "shared too"];
 /// After this time, a process does no more: kernels with sanitizers are slow.
 const MOST_TIME: Duration = Duration::from_secs(100);
 
-/// After so many operations a process looks again at what is there.
+/// After so many operations a process lists the files again.
 const LOOK_AGAIN: u64 = 40;
 
-/// What may be said to a write: what the interface's description has, EFAULT for nothing at all, and EACCES for a file that
-/// cannot be written.
+/// The errors that a write may get: those in the description of the interface, EFAULT for an empty
+/// write, and EACCES for a file that cannot be written.
 const OF_WRITES: &[i32] = &[1, 2, 3, 13, 14, 20, 22, 28, 34, 95];
 
-/// What besides may be said to what is no write of one value: EEXIST, EXDEV, EISDIR, EBUSY, EFBIG, ENAMETOOLONG, ENOTEMPTY,
-/// ENOTSUP, EOVERFLOW.
+/// The errors that other operations may get besides: EEXIST, EXDEV, EISDIR, EBUSY, EFBIG,
+/// ENAMETOOLONG, ENOTEMPTY, ENOTSUP, EOVERFLOW.
 const OF_OTHERS: &[i32] = &[16, 17, 18, 21, 27, 36, 39, 75];
 
-/// `anything SEED OPERATIONS LETTER DISK`: does at most so many, and prints what was done; false if something must not have been.
+/// `anything SEED OPERATIONS LETTER DISK`: does at most so many operations, and prints their
+/// counts; false if the driver did something forbidden.
 pub(crate) fn run(words: &[String]) -> bool {
     let result = Raw::new(words).and_then(Raw::run);
     match &result {
@@ -53,7 +56,7 @@ pub(crate) fn run(words: &[String]) -> bool {
     result.is_ok()
 }
 
-/// What was done.
+/// Counts of operations.
 #[derive(Default)]
 struct Done {
     operations: u64,
@@ -62,9 +65,9 @@ struct Done {
     shown: u64,
     made: u64,
     removed: u64,
-    /// Other operations on directories, all of them refused.
+    /// Other operations on directories; the kernel refuses all of them.
     others: u64,
-    /// How often each error number came.
+    /// The number of times that each error came.
     errors: BTreeMap<i32, u64>,
 }
 
@@ -135,13 +138,14 @@ impl Raw {
         Ok(self.done)
     }
 
-    /// The files that can be written now: the root's, and those of its own directories and of the shared ones.
+    /// The files that it can write now: the root's, and those of its own directories and of the
+    /// shared ones.
     fn look(&self) -> Vec<PathBuf> {
         let root = PathBuf::from(sys::IOEM);
         let shared = SHARED.map(|name| root.join(name));
         let mut files = Vec::new();
         for directory in [&root].into_iter().chain(&shared).chain(&self.own) {
-            // Others may be removing it.
+            // Another process may be removing it.
             for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
                 let is_writable = |found: fs::Metadata| {
                     found.is_file() && found.permissions().mode() & 0o200 != 0
@@ -158,7 +162,7 @@ impl Raw {
         self.random.choose(&self.files).clone()
     }
 
-    /// Any directory, of the root's, its own or the shared ones.
+    /// The root, one of its own directories, or a shared one.
     fn directory(&mut self) -> PathBuf {
         let root = PathBuf::from(sys::IOEM);
         let mut all = self.own.clone();
@@ -167,7 +171,7 @@ impl Raw {
         self.random.choose(&all).clone()
     }
 
-    /// Counts an error, which must be one of these.
+    /// Counts an error, which must be one of `allowed`.
     fn note(
         &mut self,
         what: &str,
@@ -185,7 +189,8 @@ impl Raw {
         Ok(())
     }
 
-    /// Writes one value at once, as `echo` does. If it is accepted and nobody else writes there, what is shown is, too.
+    /// Writes one value at once, as `echo` does. If the driver accepts it and no other process
+    /// writes there, it also accepts the text that it shows.
     fn write_one(&mut self) -> Result<()> {
         let path = self.file();
         let attribute = path.file_name().unwrap_or_default().to_owned();
@@ -208,7 +213,7 @@ impl Raw {
                 let is_own = path
                     .parent()
                     .is_some_and(|parent| self.own.iter().any(|own| own == parent));
-                // Zero makes it count anew, and is not what it shows.
+                // Zero resets the counts, and is not shown.
                 if is_own && attribute != "stats" {
                     self.done.shown += 1;
                     write_back(&path)
@@ -265,7 +270,7 @@ impl Raw {
                 self.note("writing oddly to", &path, &error, &[OF_WRITES, OF_OTHERS])?;
             }
         }
-        // A part of a value may have been one: nothing is known of the file, as of those of others.
+        // A part of a value may be a value itself, so the file may have changed.
         Ok(())
     }
 
@@ -294,7 +299,7 @@ impl Raw {
         if place < self.own.len() {
             let path = self.own.swap_remove(place);
             self.done.removed += 1;
-            // A value that was written just before must not outlive it.
+            // The directory must go even just after a write of a value.
             return fs::remove_dir(&path).with_context(|| format!("removing {}", path.display()));
         }
         let path = Path::new(sys::IOEM).join(*self.random.choose(&SHARED));
@@ -332,7 +337,7 @@ impl Raw {
                 let made = mknodat(CWD, directory.join("node"), kind, Mode::RUSR, makedev(1, 3));
                 ("mknod", made.map_err(io::Error::from))
             }
-            // Directories have no directories.
+            // An injection cannot have a directory in it.
             _ if directory != root => ("mkdir", fs::create_dir(&new)),
             _ => ("mkdir", fs::create_dir(root.join("not there/new"))),
         };
@@ -344,13 +349,13 @@ impl Raw {
     }
 }
 
-/// Whether what a file shows is taken by it, and shown again.
+/// Checks that a file accepts the text that it shows, and shows the same again.
 ///
-/// A process or cgroup may have gone meanwhile, which is told; then nothing can be known.
+/// If the driver answers that a process or cgroup has gone, there is nothing to compare.
 pub(crate) fn write_back(path: &Path) -> Result<()> {
     const ENOENT: i32 = 2;
     const ESRCH: i32 = 3;
-    let shown = fs::read(path).context("reading what was written")?;
+    let shown = fs::read(path).context("reading the written value")?;
     ensure!(
         shown.last() == Some(&b'\n') && shown.iter().filter(|byte| **byte == b'\n').count() == 1,
         "it shows '{}', which is no line",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Loads that know when each of their reads began and ended, on the clock of traces.
+//! Loads that know the times at which each of their reads began and ended, on the clock of traces.
 
 use crate::sys;
 use anyhow::{Result, anyhow};
@@ -18,7 +18,7 @@ struct Block([u8; 4096]);
 /// A read of 4 KiB, past the page cache.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Read {
-    /// Of what was read.
+    /// The first sector of the read.
     pub(crate) sector: u64,
     pub(crate) start_ns: u64,
     pub(crate) end_ns: u64,
@@ -34,7 +34,7 @@ impl Read {
 pub(crate) struct Readers(Vec<JoinHandle<Result<Vec<Read>>>>);
 
 impl Readers {
-    /// So many users of a device read so many blocks each, none twice, from its beginning on.
+    /// Starts users of a device that read so many blocks each, none twice, from its beginning on.
     pub(crate) fn start(path: &str, users: u64, reads: u64) -> Self {
         Self::start_from(path, 0, users, reads)
     }
@@ -48,7 +48,7 @@ impl Readers {
         Self(threads.collect())
     }
 
-    /// All reads, when they have ended.
+    /// All reads, once they have ended.
     pub(crate) fn finish(self) -> Result<Vec<Read>> {
         let mut all = Vec::new();
         for thread in self.0 {

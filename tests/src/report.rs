@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! One line a test: what was asked and what was measured.
+//! One line a test: the figures that it asked for and that it measured.
 
 use anyhow::Result;
 use std::fmt::Display;
 
-/// Which figures are judged. With the others, a test passes if it runs to its end and the kernel says nothing.
+/// The figures that are judged. With fewer, a test passes if it runs to its end and the kernel logs
+/// no complaint.
 #[derive(Clone, Copy, Default)]
 pub(crate) enum Judge {
     #[default]
     All,
-    /// All that are not times: for kernels and clocks on which those tell nothing.
+    /// All except times: for kernels and clocks whose times mean nothing.
     Untimed,
-    /// None: for tests that tell by a time what has happened to an I/O.
+    /// None: for tests that learn from a time how the driver treated an I/O.
     None,
 }
 
-/// What one test has found.
+/// The findings of one test.
 #[derive(Default)]
 pub(crate) struct Report {
     figures: Vec<String>,
@@ -71,7 +72,7 @@ impl Report {
         self.figures.push(line);
     }
 
-    /// Notes what is not tested here, since this kernel or guest does not have what it takes.
+    /// Notes the part that is not tested here, since this kernel or guest lacks something.
     pub(crate) fn skip(&mut self, reason: impl Display) {
         self.skipped.push(reason.to_string());
     }

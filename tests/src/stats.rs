@@ -44,7 +44,8 @@ pub(crate) fn distance_from_uniform(values: &[f64], low: f64, high: f64) -> f64 
     })
 }
 
-/// The Kolmogorov-Smirnov distance of `values` from a distribution, of which `below` tells the share below a value.
+/// The Kolmogorov-Smirnov distance of `values` from a distribution; `below` is its share below a
+/// value.
 pub(crate) fn distance(values: &[f64], below: &dyn Fn(f64) -> f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -58,7 +58,7 @@ pub(crate) fn run(words: &[&str]) -> Result<String> {
     Ok(text)
 }
 
-/// Loads the module under test, unless it is.
+/// Loads the module under test, unless it is loaded.
 pub(crate) fn load_module() -> Result<()> {
     if !Path::new(IOEM).exists() {
         run(&["insmod", MODULE])?;
@@ -73,13 +73,15 @@ pub(crate) fn device_number(file: impl AsRef<Path>) -> Result<u32> {
     Ok((major.parse::<u32>()? << 20) | minor.parse::<u32>()?)
 }
 
-/// Whether the kernel is a real-time one (`CONFIG_PREEMPT_RT`), in which locks and interrupts can be preempted.
+/// Whether the kernel is a real-time one (`CONFIG_PREEMPT_RT`), in which locks and interrupts can
+/// be preempted.
 pub(crate) fn is_realtime() -> bool {
     read("/proc/sys/kernel/version").is_ok_and(|version| version.contains("PREEMPT_RT"))
 }
 
-/// Waits until the kernel has measured its clock, a second or so after it has booted, and changed to it: for that it stops all
-/// processors for a while, on which a request may be that was admitted and not yet issued.
+/// Waits until the kernel has measured its clock, a second or so after boot, and changed to it. For
+/// that it stops all processors for a while, and a stopped processor may have a request that a
+/// limit has admitted and that is not issued yet.
 pub(crate) fn wait_for_clock() {
     const CLOCK: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
     let is_early = || read(CLOCK).is_ok_and(|name| name.ends_with("-early"));
@@ -95,7 +97,7 @@ pub(crate) fn monotonic_ns() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
-/// Ends all injections, and lets others work.
+/// Ends all injections, and lets other threads run.
 pub(crate) fn end_injections() -> Result<()> {
     let directories = fs::read_dir(IOEM)?.flatten().map(|entry| entry.path());
     let ended: Vec<Result<()>> = directories
@@ -106,7 +108,7 @@ pub(crate) fn end_injections() -> Result<()> {
     ended.into_iter().collect()
 }
 
-/// Leaves nothing of a failed test behind for the next one.
+/// Removes everything of a failed test before the next one.
 pub(crate) fn clean_up() {
     let _ = Command::new("killall").args(["-9", "fio"]).output();
     let _ = end_injections();

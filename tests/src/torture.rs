@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Torture: disks that are read, written and verified, while everything about them and about injections changes at random.
+//! Torture: loads read, write and verify disks while threads change everything about them and about
+//! injections at random.
 //!
-//! Nothing is timed. A run has passed when all I/O has ended, all data are as they were written, the module can be unloaded, and
-//! the kernel has said nothing. The seed decides which actions are chosen and in which order each thread takes them.
+//! The torture judges no time. A run passes if all I/O has ended, all data are as they were
+//! written, the module can be unloaded, and the kernel has logged no complaint. The seed decides
+//! which actions each thread takes, in which order.
 
 mod actions;
 mod allocations;
@@ -26,22 +28,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// For how long nothing may have been read or written before that counts as stuck.
+/// A run without reads and writes for this time is stuck.
 const STUCK: Duration = Duration::from_secs(180);
 
-/// What is to be done, from the command line.
+/// The command line.
 struct Options {
     seconds: u64,
     seed: u64,
-    /// Not with kmemleak: where it is on, most of the time is its.
+    /// Leaves out kmemleak, which takes most of the time of a kernel that has it.
     no_kmemleak: bool,
-    /// How many there have to be of what is counted. With all of them the run ends, before its time is over.
+    /// The counts that a run has to reach. A run that has reached all of them ends before its time
+    /// is over.
     bars: Vec<Bar>,
-    /// Only loads and actors whose names contain one of these, if there are any.
+    /// The words of loads and actors that take part; without words, all do.
     only: Vec<String>,
 }
 
-/// `torture SECONDS SEED [--no-kmemleak] [COUNT=NUMBER...] [WORDS...]`: one test, which tells what was done; true if nothing is wrong.
+/// `torture SECONDS SEED [--no-kmemleak] [COUNT=NUMBER...] [WORDS...]`: one test, which reports the
+/// counts of its actions; true if it passes.
 pub(crate) fn run(words: &[String]) -> bool {
     println!("KTAP version 1");
     println!("1..1");
@@ -61,7 +65,8 @@ pub(crate) fn run(words: &[String]) -> bool {
     report.print(1, "torture", result)
 }
 
-/// How many accesses the kernel has watched for another one at the same time; none if it looks for no data races (KCSAN).
+/// The number of accesses that KCSAN has watched for another one at the same time; none if the
+/// kernel has no KCSAN.
 fn watched() -> Option<u64> {
     let told = sys::read("/sys/kernel/debug/kcsan").ok()?;
     let count = told
@@ -87,7 +92,7 @@ fn torture(options: &Options, counts: &Arc<Counts>) -> Result<()> {
     let mut failures = Vec::new();
     failures.extend(result.err());
     if let Err(error) = wait_for(&rigs, &actors) {
-        // Nobody could be waited for.
+        // There may be no thread to wait for.
         println!("# failed: {error:#}");
         return Err(error);
     }
@@ -149,14 +154,14 @@ fn prepare(options: &Options) -> Result<()> {
         "btrfs",
         "loop",
     ] {
-        // Not every kernel has all of them, or as modules.
+        // Some kernels lack some of them, or have them built in.
         let _ = sys::run(&["modprobe", module]);
     }
     let _ = sys::run(&["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"]);
     if options.no_kmemleak {
         memory::look_no_more()?;
     }
-    // What is held for long is what is tested.
+    // The tests hold I/O for long on purpose.
     let _ = sys::write("/proc/sys/kernel/hung_task_timeout_secs", "600");
     sys::write("/sys/fs/cgroup/cgroup.subtree_control", "+io +memory")?;
     sys::load_module()
@@ -196,7 +201,7 @@ fn join((name, handle): Handle) -> Result<()> {
     }
 }
 
-/// Waits for the time to pass, for all bars to be reached, for an actor to fail, or for nothing to happen any more.
+/// Waits until the time has passed, all bars are reached, an actor fails, or all I/O is stuck.
 fn watch(options: &Options, rigs: &Rigs, actors: &[Handle], counts: &Counts) -> Result<()> {
     let start = Instant::now();
     let mut progress = Progress::new();
@@ -215,7 +220,7 @@ fn watch(options: &Options, rigs: &Rigs, actors: &[Handle], counts: &Counts) -> 
     Ok(())
 }
 
-/// Waits for actors and loads to end after they were told to, with nothing injected any more.
+/// Waits for actors and loads to end after the signal to stop, with nothing injected any more.
 fn wait_for(rigs: &Rigs, actors: &[Handle]) -> Result<()> {
     let mut progress = Progress::new();
     loop {
@@ -225,7 +230,7 @@ fn wait_for(rigs: &Rigs, actors: &[Handle]) -> Result<()> {
         if names.is_empty() {
             return release();
         }
-        // What one waits for may be held by an injection that another one has left.
+        // An injection that one actor has left may hold I/O that another one waits for.
         release()?;
         let names = names.join(", ");
         progress.look(rigs, &format_args!("waiting for {names}"))?;
@@ -233,7 +238,7 @@ fn wait_for(rigs: &Rigs, actors: &[Handle]) -> Result<()> {
     }
 }
 
-/// Whether something is read and written.
+/// The progress of reads and writes.
 struct Progress {
     sectors: u64,
     last_change: Instant,
@@ -249,14 +254,14 @@ impl Progress {
         }
     }
 
-    /// Tells `what` now and then; an error if nothing has been read or written for long.
+    /// Reports `what` now and then; an error if no read or write has ended for long.
     fn look(&mut self, rigs: &Rigs, what: &dyn Display) -> Result<()> {
         let now = rigs.sectors()?;
         if now != self.sectors {
             (self.sectors, self.last_change) = (now, Instant::now());
         }
         if self.last_change.elapsed() > STUCK {
-            // Who waits, and what processors do.
+            // The waiting tasks, and the work of the processors.
             for letter in ["w", "l"] {
                 let _ = sys::write("/proc/sysrq-trigger", letter);
             }
@@ -270,7 +275,7 @@ impl Progress {
     }
 }
 
-/// Ends all that is injected, and lets memory and processors be.
+/// Ends all injections, and all interference with memory and processors.
 fn release() -> Result<()> {
     injections::remove_all();
     let _ = sys::write(format!("{}/probability", actions::FAILSLAB), "0");

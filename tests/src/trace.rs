@@ -2,8 +2,8 @@
 
 //! The kernel's block tracepoints, in nanoseconds of `CLOCK_MONOTONIC`.
 //!
-//! The text of a trace has microseconds; its binary pages have all. Their format is told by the kernel's
-//! `events/header_page` and `include/linux/ring_buffer.h`.
+//! The text of a trace has microseconds; its binary pages have nanoseconds. The kernel's
+//! `events/header_page` and `include/linux/ring_buffer.h` describe their format.
 
 use crate::sys;
 use anyhow::{Context, Result, ensure};
@@ -15,10 +15,10 @@ use std::{
 
 const TRACING: &str = "/sys/kernel/tracing";
 
-/// What happened to a request.
+/// A step of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Of a bio, when it is submitted.
+    /// A bio's submission.
     Queue,
     Insert,
     Issue,
@@ -58,14 +58,14 @@ impl Event {
 
 /// A running trace.
 pub(crate) struct Trace {
-    /// Which step is traced of the disk of which number.
+    /// Each traced step, and the number of its disk.
     watched: Vec<(Step, u32)>,
 }
 
-/// Where an event type's fields are.
+/// The places of an event type's fields.
 struct Format {
     step: Step,
-    /// The disk that is watched.
+    /// The traced disk.
     watched: u32,
     device: usize,
     sector: usize,
@@ -73,7 +73,7 @@ struct Format {
 }
 
 impl Trace {
-    /// Begins to trace all that happens on the disk with this number.
+    /// Begins to trace all steps on the disk with this number.
     pub(crate) fn start(device: u32) -> Result<Self> {
         Self::start_steps(device, Step::ALL)
     }
@@ -86,7 +86,7 @@ impl Trace {
     /// Begins to trace each of these steps of a disk of its own.
     pub(crate) fn start_watching(watched: Vec<(Step, u32)>) -> Result<Self> {
         sys::write(format!("{TRACING}/tracing_on"), "0")?;
-        // Truncating the file is what empties the trace.
+        // Truncating the file empties the trace.
         fs::write(format!("{TRACING}/trace"), "")?;
         sys::write(format!("{TRACING}/trace_clock"), "mono")?;
         sys::write(format!("{TRACING}/buffer_size_kb"), "98304")?;
@@ -160,7 +160,7 @@ impl Trace {
         events: &mut Vec<Event>,
     ) -> Result<()> {
         let mut time_ns = long(page, 0);
-        // The upper bits tell of lost events.
+        // The upper bits count lost events.
         let end = 16 + (long(page, 8) & 0xf_ffff) as usize;
         ensure!(end <= page.len(), "a trace page longer than a page");
         let mut at = 16;
@@ -272,13 +272,14 @@ fn offset(format: &str, field: &str) -> Result<usize> {
     Ok(text.parse()?)
 }
 
-/// How long each request that was inserted and issued within the trace waited in between, in nanoseconds, in the order of their
-/// issue.
+/// The time between insertion and issue of each request that had both within the trace, in
+/// nanoseconds, in the order of issue.
 pub(crate) fn waits(events: &[Event]) -> Vec<u64> {
     times_between(events, Step::Insert, Step::Issue)
 }
 
-/// How many requests were issued in each window of `period_ns`, from `start_ns` for `length_ns`; both whole windows.
+/// The number of requests that were issued in each window of `period_ns`, from `start_ns` for
+/// `length_ns`; both whole windows.
 pub(crate) fn issued_by_window(
     events: &[Event],
     start_ns: u64,

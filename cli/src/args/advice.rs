@@ -9,7 +9,7 @@ use clap::{
 };
 use std::ffi::OsString;
 
-/// Words that other programs have for the verbs.
+/// Other programs' words for the verbs.
 const OTHER_WORDS: [(&str, &str); 14] = [
     ("add", "inject"),
     ("create", "inject"),
@@ -88,7 +88,7 @@ fn argument(word: &str, words: &[String]) -> Option<String> {
     } else if has("limit") && units::number(word).is_ok() {
         Some(format!("a limit has a flag: '--quota {word}'"))
     } else {
-        let rest = "a command that is run while the injection lasts comes after '--'";
+        let rest = "a command that kchaos runs during the injection comes after '--'";
         Some(rest.to_owned())
     }
 }

@@ -77,7 +77,7 @@ impl FromArgMatches for Settings {
     }
 }
 
-/// Reads the value of an attribute that has words which shells can complete.
+/// Reads the value of an attribute whose words shells can complete.
 #[derive(Clone)]
 struct Completed {
     attribute: &'static Attribute,
@@ -107,7 +107,7 @@ impl TypedValueParser for Completed {
 fn heading(section: Section) -> &'static str {
     match section {
         Section::Filter => "Which I/O",
-        Section::Effect => "What happens to it",
+        Section::Effect => "Effect on it",
         Section::Time => "When",
     }
 }
@@ -118,7 +118,7 @@ fn flags(attribute: &'static Attribute) -> Vec<Arg> {
         Arg::new(format!("--{name}"))
             .long(name.to_owned())
             .help_heading(heading(attribute.name.section()))
-            // The message about a negative value is to name the range.
+            // Lets the message about a negative value name the range.
             .allow_hyphen_values(true)
     };
     let in_full = format!("{} {}", attribute.help(), attribute.accepted());

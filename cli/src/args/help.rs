@@ -19,7 +19,7 @@ pub(crate) const ENVIRONMENT: &str = "\
 Environment:
   KCHAOS_CONFIGFS  where configfs is mounted [/sys/kernel/config]
   KCHAOS_SYSFS     where sysfs is mounted [/sys]
-  KCHAOS_STATE     where the schedulers of attached devices are remembered
+  KCHAOS_STATE     where kchaos saves the schedulers of attached devices
                    [/run/kchaos]
   KCHAOS_DEV       where device nodes are [/dev]
   KCHAOS_PROC      where proc is mounted [/proc]";
@@ -38,8 +38,8 @@ The state of an injection is one of
   over     the time of its --for has passed
   used up  it has affected as many I/Os as --times said
 
-The table may change; with --json, this is printed and stays as it is, apart
-from keys that are added:
+The table may change. The form of --json stays as it is, apart from keys that
+are added:
 
   {\"version\": 1, \"enabled\": 1,
    \"injections\": [{\"name\": \"delay-1\", \"state\": \"on\", \"enabled\": 1,
@@ -55,8 +55,8 @@ pub(crate) const STATUS: &str = "\
 Shows what injections do: how much I/O they reached, hold now, and how long they
 made it take. The states are those of `kchaos list`.
 
-With --json, this is printed and stays as it is, apart from keys that are added;
-with --watch too, one line each time:
+The form of --json stays as it is, apart from keys that are added; with --watch
+too, it is one line each time:
 
   {\"enabled\": 1,
    \"injections\": [{\"name\": \"slow\", \"enabled\": 1, \"state\": \"on\",
@@ -72,8 +72,8 @@ with --watch too, one line each time:
 \"active\" is true in the state \"on\". Each step of \"added_us\", the time from
 arrival to release, begins at half of \"below_us\". The \"devices\" of an injection
 are there if it reached several; \"ceiling_iops\" has the disks that it delays
-now by holding requests. The keys with \"left_out\" tell how many more there are,
-for which the kernel had no room. From the second line of --watch on, numbers
+now by holding requests. The keys with \"left_out\" count further items, for
+which the kernel had no room. From the second line of --watch on, numbers
 that only grow also have their growth, such as \"matched_per_second\".";
 
 pub(crate) const DELAY_USAGE: &str = "\
@@ -112,4 +112,4 @@ In bash, for this session and for all:
   kchaos completions bash > /etc/bash_completion.d/kchaos";
 
 pub(crate) const MORE: &str = "\
-What each option accepts, and examples: see --help";
+For the values of each option, and examples, see --help";

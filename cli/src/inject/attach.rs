@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Switches disks to ioem, and gives them back the scheduler that they had.
+//! Switches disks to ioem, and gives them back their former scheduler.
 
 use super::reach::endless;
 use crate::{
@@ -20,10 +20,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How devices are to be attached.
+/// The options of an attachment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
-    /// The number of requests that each is to have.
+    /// The number of requests that each disk gets.
     pub(crate) requests: Option<u64>,
     /// Whether the system's own disks may be switched, too.
     pub(crate) force: bool,
@@ -60,7 +60,7 @@ pub(crate) fn attach(
             .filter_map(|(disk, saved)| give_back(roots, disk, requests, saved.as_ref()).err())
             .collect::<Vec<_>>();
         for folder in &new_folders {
-            // A folder that has a file of a disk which could not be given back stays.
+            // The folder stays if it still has the file of a disk that could not be given back.
             let _ = fs::remove_dir(folder);
         }
         failures
@@ -182,7 +182,7 @@ fn forget(disk: &Disk) -> Result<()> {
     }
 }
 
-/// Gives devices back the scheduler that they had. One that cannot be switched does not keep the
+/// Gives devices back their former scheduler. A device that cannot be switched does not keep the
 /// others from being given back.
 ///
 /// # Errors
@@ -214,11 +214,11 @@ fn remembered(disk: &Disk) -> Option<Saved> {
     match &read {
         Ok(Some(_)) => {}
         Ok(None) => note(&format!(
-            "nobody remembers which scheduler {name} had before ioem, so it gets none"
+            "kchaos has no record of the scheduler that {name} had before ioem, so it gets none"
         )),
         Err(about) => note(&format!(
-            "{}, where it is remembered what {name} had before ioem, is broken: it {about}; so {name} \
-             gets none; choose another: echo SCHEDULER > {}",
+            "{}, the record of the scheduler that {name} had before ioem, is broken: it {about}; so \
+             {name} gets none; choose another: echo SCHEDULER > {}",
             disk.saved_file.display(),
             disk.scheduler.display()
         )),

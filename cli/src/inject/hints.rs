@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Hints about a new injection: the reasons why it does nothing, or not all that was asked for.
+//! Hints about a new injection: the reasons why it does nothing, or less than was asked for.
 
 use super::reach::named;
 use crate::{
@@ -19,7 +19,7 @@ const LOW: u64 = 1_000;
 /// The most requests that a hardware queue can have.
 const MOST_REQUESTS: u64 = 2_048;
 
-/// Prints why an injection that was just made does not work as asked for.
+/// Prints why a new injection does not work as asked for.
 pub(super) fn hints(roots: &Roots, name: &str, settings: &Settings) {
     let attached = attached_names(roots);
     match settings.text(Name::Device) {
@@ -49,7 +49,7 @@ pub(super) fn hints(roots: &Roots, name: &str, settings: &Settings) {
     }
 }
 
-/// A sentence for each option that does nothing as long as others are not given too.
+/// A sentence for each option that does nothing without others.
 pub(super) fn idle(settings: &Settings) -> Vec<String> {
     let is_set = |name| settings.number(name).is_some_and(|number| number > 0);
     let percentiles = settings.text(Name::Percentiles).is_some();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! A lease that is renewed for as long as this program lives: whatever kills the program, its
+//! A lease that this program renews for as long as it lives: if anything kills the program, its
 //! injection ends soon after.
 
 use super::owned::Owned;

@@ -12,8 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The directory of an injection, held open from just after it was made: the directory that has its
-/// name at that moment is taken for it.
+/// The directory of an injection, held open from just after it was made: the program takes the
+/// directory that has its name at that moment for it.
 ///
 /// A file that is opened by way of the handle is in this directory and in no other of the same
 /// name, and after its removal nothing can be opened. No other directory can have its number while
@@ -25,7 +25,7 @@ pub(crate) struct Owned {
 }
 
 impl Owned {
-    /// Makes an injection that does nothing yet.
+    /// Makes an injection without any effect yet.
     pub(crate) fn new(directory: &Path) -> io::Result<Self> {
         fs::create_dir(directory)?;
         // The handle only names the directory, and keeps nothing busy.
@@ -36,7 +36,7 @@ impl Owned {
                 handle,
             }),
             Err(error) => {
-                // The first failure is the one that is reported.
+                // The caller reports the first failure.
                 let _ = fs::remove_dir(directory);
                 Err(error.into())
             }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Which disks an injection reaches, and which injections reach a disk.
+//! The disks that an injection reaches, and the injections that reach a disk.
 
 use crate::{
     interface::{
@@ -12,8 +12,8 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// The disks whose I/O an injection can reach: those that it names, which may be attached later, or
-/// all that are on ioem.
+/// The disks whose I/O an injection can reach: the disks that it names, which may be attached
+/// later, or all disks on ioem.
 pub(crate) fn reached(roots: &Roots, settings: &Settings) -> Vec<String> {
     match settings.text(Name::Device) {
         Some(devices) => named(roots, devices).into_iter().collect(),
@@ -42,7 +42,7 @@ pub(crate) fn endless(roots: &Roots, disk: &str) -> Vec<String> {
             && devices.is_none_or(|devices| named(roots, devices).contains(disk))
     };
     let names = names.iter().filter(|name| {
-        // One that cannot be read may act on the disk.
+        // An injection that cannot be read may act on the disk.
         Snapshot::read(roots, name, all_enabled)
             .map_or(true, |seen| seen.as_ref().is_some_and(acts))
     });

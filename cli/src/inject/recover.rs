@@ -14,8 +14,8 @@ use std::{
     path::Path,
 };
 
-/// Ends injections and prints their names. One that cannot be ended does not keep the others from
-/// ending.
+/// Ends injections and prints their names. An injection that cannot be ended does not keep the
+/// others from ending.
 ///
 /// # Errors
 ///

@@ -61,7 +61,7 @@ fn check_process(roots: &Roots, process: &str) -> Result<()> {
 pub(crate) fn no_process(process: &str) -> anyhow::Error {
     failure(
         Exit::Name,
-        format!("there is no process {process}; `ps -e` shows those there are"),
+        format!("there is no process {process}; `ps -e` lists all"),
     )
 }
 
@@ -105,7 +105,7 @@ fn check_absent(name: &str) -> Result<()> {
     }
 }
 
-/// The path of a cgroup, which people name by its directory or by its path in the hierarchy. The
+/// The path of a cgroup. People name it by its directory or by its path in the hierarchy. The
 /// driver knows the latter, and also directories where nearly all systems mount the hierarchy.
 fn cgroup(roots: &Roots, text: &str) -> Result<String> {
     let hierarchies: Vec<PathBuf> = mounts(roots)
@@ -139,7 +139,7 @@ fn cgroup(roots: &Roots, text: &str) -> Result<String> {
     }
 }
 
-/// Says that there is no such cgroup, and names those that may have been meant.
+/// The sentence that there is no such cgroup, with the names of similar ones.
 fn no_cgroup(text: &str, hierarchies: &[PathBuf]) -> String {
     let Some(point) = hierarchies.first() else {
         return format!(
@@ -152,9 +152,11 @@ fn no_cgroup(text: &str, hierarchies: &[PathBuf]) -> String {
         let likely = likely.join(" or ");
         format!("there is no cgroup (v2) {text}; did you mean {likely} in {below}?")
     } else if Path::new(text).is_dir() {
-        format!("{text} is a directory, but no cgroup (v2); those there are have theirs in {below}")
+        format!(
+            "{text} is a directory, but no cgroup (v2); cgroups have their directories in {below}"
+        )
     } else {
-        format!("there is no cgroup (v2) {text}; those there are have directories in {below}")
+        format!("there is no cgroup (v2) {text}; cgroups have their directories in {below}")
     }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
 //! Whether an injection was still at work when its command had ended: a test that ran without the
-//! injection must not look as if it had passed. A switch that was off and on again in between is
-//! not noticed.
+//! injection must not look as if it had passed. The witness does not notice a switch that was off
+//! and on again in between.
 
 use super::{lease, owned::Owned, reach::reached};
 use crate::{
@@ -37,8 +37,8 @@ impl<'a> Witness<'a> {
         }
     }
 
-    /// Why the injection is not at work any more; `lapsed` says that its lease was not renewed in
-    /// time. This program asks before it ends the injection.
+    /// Why the injection is not at work any more; `lapsed` if its lease was not renewed in time.
+    /// This program asks before it ends the injection.
     pub(crate) fn end(&self, lapsed: bool) -> Option<String> {
         if !self.owned.is_there() {
             return Some("somebody removed it".to_owned());

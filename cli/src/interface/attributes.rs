@@ -34,7 +34,7 @@ const FOR: Unit = Unit::Time(Time {
 /// An attribute that the driver gains is a line here.
 #[rustfmt::skip]
 pub const ATTRIBUTES: [Attribute; Name::COUNT] = [
-    Attribute::text(Name::Device, Form::Devices).and(", or the mount point or any file of what is on it"),
+    Attribute::text(Name::Device, Form::Devices).and(", or the mount point or any file of a file system on it"),
     Attribute::text(Name::Op, Form::Operations),
     Attribute::text(Name::Cgroup, Form::Cgroup),
     Attribute::text(Name::PidNs, Form::Process),
@@ -116,12 +116,12 @@ pub struct Attribute {
     pub name: Name,
     /// The values that it can have.
     pub kind: Kind,
-    /// What the help tells beyond the driver's sentence.
+    /// The help's addition to the driver's sentence.
     and: &'static str,
 }
 
 impl Attribute {
-    /// A number that is written as it is in this unit.
+    /// A number that files and people write in the same way, in this unit.
     const fn number(name: Name, unit: Unit) -> Self {
         let driver::Kind::Number(number) = name.kind() else {
             panic!("the driver has it as a text");

@@ -32,7 +32,7 @@ pub(crate) fn unknown(name: &OsStr) -> anyhow::Error {
     failure(
         Exit::Name,
         format!(
-            "there is no injection named {}; `kchaos list` shows those there are",
+            "there is no injection named {}; `kchaos list` lists all",
             name.to_string_lossy()
         ),
     )

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The forms of an injection's texts: how people write them, and how its files have them.
+//! The forms of an injection's texts: as people write them, and as its files have them.
 
 use super::units;
 use chaos_policy::policy::{
@@ -22,10 +22,10 @@ const OPERATIONS: [&str; WORDS] = words_of(&operations::OPERATIONS, &CONDITIONS)
 pub(crate) const CONDITIONS: [&str; operations::CONDITIONS.len()] =
     words_of(&operations::CONDITIONS, &[]);
 
-/// How delays can spread.
+/// The distributions of delays.
 const DISTRIBUTIONS: [&str; Shape::NAMES.len()] = words_of(&Shape::NAMES, &[]);
 
-/// How I/O can be held.
+/// The ways to hold I/O.
 const WAYS: [&str; Way::NAMES.len()] = words_of(&Way::NAMES, &[]);
 
 /// The words of one of the driver's lists, and more.
@@ -96,7 +96,7 @@ impl Form {
         }
     }
 
-    /// All words that a value can have, if they are known beforehand.
+    /// All words that a value can have, if they are fixed.
     pub(crate) fn known_words(self) -> &'static [&'static str] {
         match self {
             Self::Operations => &OPERATIONS,
@@ -127,8 +127,8 @@ impl Form {
         }
     }
 
-    /// Reads a text as people write it, and returns it as the file has it. Devices and cgroups,
-    /// which are looked up later, stay as they are.
+    /// Reads a text as people write it, and returns it as the file has it. Devices and cgroups stay
+    /// as they are; this program looks them up later.
     ///
     /// # Errors
     ///

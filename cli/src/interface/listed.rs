@@ -7,7 +7,7 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listed<T> {
     pub(crate) items: Vec<T>,
-    /// How many more there are that the file does not have.
+    /// The number of items that the file lacks.
     pub(crate) left_out: u64,
 }
 
@@ -35,7 +35,7 @@ impl<T> Default for Listed<T> {
     }
 }
 
-/// How many lines had no room in a file. Its last line says so: `... 5 more`.
+/// The number of lines that had no room in a file. The file's last line has it: `... 5 more`.
 pub(crate) fn left_out(text: &str) -> u64 {
     let last = text.lines().last().unwrap_or_default();
     let number = last.strip_prefix("... ");

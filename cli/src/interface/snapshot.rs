@@ -52,7 +52,7 @@ impl State {
         } else if values.number(Name::Times).is_some() {
             Self::UsedUp
         } else {
-            // Somebody has switched it off since its settings were read.
+            // The injection was switched off after this program read its settings.
             Self::Off
         }
     }

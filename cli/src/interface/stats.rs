@@ -12,17 +12,14 @@ pub(crate) const GROWING: [&str; 4] = ["matched", "delayed", "limited", "release
 
 /// The counts that are seldom anything but 0, and the words that are shown if one is.
 pub(crate) const SELDOM: [(&str, &str); 2] = [
-    (
-        "no_memory",
-        "went without being held, as there was no memory",
-    ),
+    ("no_memory", "not held, as there was no memory"),
     (
         "over_memory",
         "held as requests, as held completions had all of memory_kib",
     ),
 ];
 
-/// All numbers of an injection that are shown as they are, in order.
+/// All counts of an injection that kchaos shows, in order.
 const SHOWN: [&str; 9] = [
     "remaining_ms",
     "matched",
@@ -42,11 +39,11 @@ const STEP: &str = "added_us_lt_";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stats {
     numbers: BTreeMap<String, u64>,
-    /// Where each step of the histogram ends, in microseconds, and how many I/Os are in it.
+    /// The end of each step of the histogram, in microseconds, and the number of I/Os in it.
     pub(crate) added_us: Vec<(u64, u64)>,
     /// The numbers of each device, if there are several.
     pub(crate) devices: BTreeMap<String, BTreeMap<String, u64>>,
-    /// How many more numbers there are that the file does not have.
+    /// The number of further lines that the file lacks.
     pub(crate) left_out: u64,
 }
 
@@ -91,7 +88,7 @@ impl Stats {
         self.numbers.get(key).copied().unwrap_or(0)
     }
 
-    /// Whether the injection may do something. An older driver does not say, which counts as yes.
+    /// Whether the injection may have an effect. An older driver does not say, which counts as yes.
     pub(crate) fn says_active(&self) -> bool {
         self.numbers.get("active") != Some(&0)
     }
@@ -126,11 +123,11 @@ impl Stats {
 pub(crate) struct Queue {
     /// Its number.
     pub(crate) number: u64,
-    /// How many I/Os.
+    /// The number of I/Os.
     pub(crate) held: u64,
-    /// In how many microseconds the first of them may go.
+    /// The time until the first of them may go, in microseconds.
     pub(crate) first_us: u64,
-    /// In how many microseconds the last of them may go.
+    /// The time until the last of them may go, in microseconds.
     pub(crate) last_us: u64,
 }
 
@@ -146,7 +143,7 @@ pub(crate) fn parse_queues(text: &str) -> Listed<Queue> {
     Listed::parse(text, queue)
 }
 
-/// How many I/Os hardware queues hold together.
+/// The number of I/Os that hardware queues hold together.
 pub(crate) fn held(queues: &[Queue]) -> u64 {
     let held = queues.iter().map(|queue| queue.held);
     held.fold(0, u64::saturating_add)

@@ -46,7 +46,7 @@ pub fn show_microseconds(microseconds: u64) -> String {
     }
 }
 
-/// A rough length of a time whose exact one has too many digits to read.
+/// A rough length of a time whose exact length has too many digits to read.
 pub(crate) fn about(microseconds: u64) -> String {
     const DAY: u64 = 24 * 3_600 * 1_000_000;
     match microseconds / DAY {
@@ -216,12 +216,12 @@ pub(crate) fn is_switch(range: &RangeInclusive<u64>) -> bool {
     *range == (0..=1)
 }
 
-/// How an attribute has a time.
+/// The form of an attribute that is a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time {
     /// The flag that takes it with a unit.
     pub flag: &'static str,
-    /// How many microseconds the file counts as one.
+    /// The number of microseconds in one unit of the file.
     pub microseconds: u64,
 }
 

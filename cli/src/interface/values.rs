@@ -43,7 +43,7 @@ impl Values {
         Some(attribute(name).show(&value))
     }
 
-    /// Whether the injection does something to some I/O while it is on.
+    /// Whether the injection affects some I/O while it is on.
     pub(crate) fn has_effect(&self) -> bool {
         let effects = [Name::DelayUs, Name::JitterUs, Name::Quota];
         let has_effect = self.text(Name::Percentiles).is_some()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Says in words what an injection does, and to which I/O.
+//! Describes an injection in words: its effect, and the I/O that it affects.
 
 use crate::interface::{Name, attribute, form::CONDITIONS, units, values::Values};
 
@@ -14,7 +14,7 @@ impl Described<'_> {
         self.words_about(self.filter())
     }
 
-    /// The same; an injection without a filter is said to affect all I/O.
+    /// The same; the words of an injection without a filter say that it affects all I/O.
     pub(crate) fn words_in_full(&self) -> String {
         self.words_about(self.filter().or_else(|| Some("of all I/O".to_owned())))
     }

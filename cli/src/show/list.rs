@@ -61,7 +61,7 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
                 Described(&injection.values).words(),
             ]
         });
-        lines.extend(table(["INJECTION", "STATE", "WHAT IT DOES"], rows));
+        lines.extend(table(["INJECTION", "STATE", "EFFECT"], rows));
     }
     lines.push(String::new());
     if devices.is_empty() {

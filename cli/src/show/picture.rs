@@ -42,7 +42,7 @@ pub(super) fn picture(added_us: &[(u64, u64)]) -> Vec<String> {
 }
 
 /// The end of a step in three digits: `<512us`, `<16.4ms`, `<1.05s`. An end that is rounded down
-/// to one digit would make a delay look shorter than what was asked.
+/// to one digit would make a delay look shorter than it is.
 fn below(end_us: u64) -> String {
     match end_us {
         0..1_024 => format!("<{end_us}us"),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Shows what injections do, for `kchaos status`: counts, rates, held I/O, and how long it took.
+//! Shows the work of injections, for `kchaos status`: counts, rates, held I/O, and hold times.
 
 use super::{
     columns::{printable, wrapped},
@@ -202,7 +202,7 @@ impl Sample {
         }
         lines.extend(and(seen.ceilings.more("disks")));
         for (device, numbers) in &stats.devices {
-            // The last device may lack some, which were left out.
+            // The last device may lack some numbers, which the kernel has left out.
             let number = |(words, key)| Some(format!("{words} {}", numbers.get(key)?));
             let numbers = [("matched", "matched"), ("holds", "held")].map(number);
             let numbers: Vec<String> = numbers.into_iter().flatten().collect();

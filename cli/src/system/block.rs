@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Block devices: how they are found by node, name, number, or what is on them, and which disks are
-//! below them.
+//! Block devices: the search by node, name, number, or a file on them, and the disks below them.
 
 use super::{
     Roots,
@@ -90,7 +89,7 @@ pub(crate) fn find(roots: &Roots, device: &Path) -> Result<Found> {
                 Some(name) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Absent(name)),
                 _ => Err(failure(
                     Exit::Name,
-                    format!("there is no device {shown}: {error}; `lsblk` shows those there are"),
+                    format!("there is no device {shown}: {error}; `lsblk` lists all"),
                 )),
             };
         }
@@ -100,8 +99,8 @@ pub(crate) fn find(roots: &Roots, device: &Path) -> Result<Found> {
         failure(
             Exit::Name,
             format!(
-                "{shown} is no block device, and what it is on is not known to be on one; name a \
-                 disk such as /dev/sda"
+                "{shown} is no block device, and kchaos finds no block device that it is on; name \
+                 a disk such as /dev/sda"
             ),
         )
     })

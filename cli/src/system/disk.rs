@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! A disk that can have a scheduler: how it is found, and how its scheduler is read and set.
+//! A disk that can have a scheduler: the search for it, and reading and setting its scheduler.
 
 use super::{
     IOEM, LOAD, NONE, Roots,
@@ -18,8 +18,8 @@ use std::{
     time::Duration,
 };
 
-/// How long a device may be busy: the kernel answers EBUSY while it changes the number of hardware
-/// queues.
+/// The time for which a device may be busy: the kernel answers EBUSY while it changes the number of
+/// hardware queues.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The active scheduler in the text of the file `queue/scheduler`, such as `none [kyber] bfq`. A
@@ -45,17 +45,17 @@ pub(crate) fn active_scheduler(roots: &Roots, name: &str) -> Option<String> {
 pub(crate) struct Disk {
     /// The name in sysfs.
     pub(crate) name: String,
-    /// Where its scheduler is read and set.
+    /// The file of its scheduler.
     pub(crate) scheduler: PathBuf,
-    /// Where the number of its requests is read and set.
+    /// The file of its number of requests.
     requests_file: PathBuf,
     /// The file that keeps its state before ioem.
     pub(crate) saved_file: PathBuf,
-    /// The scheduler that it has.
+    /// Its scheduler.
     pub(crate) active: String,
     /// Whether the kernel says that it can have ioem.
     pub(crate) can_have_ioem: bool,
-    /// How many requests it can have.
+    /// The number of requests that it can have.
     pub(crate) requests: Option<u64>,
 }
 
@@ -67,7 +67,7 @@ impl Disk {
             Found::Absent(_) => Err(failure(
                 Exit::Name,
                 format!(
-                    "there is no block device {}; `lsblk` shows those there are",
+                    "there is no block device {}; `lsblk` lists all",
                     device.display()
                 ),
             )),
@@ -82,7 +82,7 @@ impl Disk {
             let next = if below.is_empty() {
                 "choose a disk that has a directory /sys/block/DISK/mq".to_owned()
             } else {
-                format!("attach what is below it: {}", below.join(" "))
+                format!("attach the disks below it: {}", below.join(" "))
             };
             failure(
                 Exit::Name,
@@ -120,7 +120,7 @@ impl Disk {
     }
 
     /// The state of the disk, to be given back later. The number of requests is part of it only if
-    /// that is about to change.
+    /// kchaos is about to change it.
     pub(crate) fn now(&self, changed: Option<u64>) -> Saved {
         Saved {
             scheduler: self.active.clone(),
@@ -251,7 +251,7 @@ fn requests_file(roots: &Roots, disk: &str) -> PathBuf {
     roots.disk(disk).join("queue/nr_requests")
 }
 
-/// How many requests a disk can have, if that is known.
+/// The number of requests that a disk can have, if it is known.
 pub(crate) fn requests(roots: &Roots, disk: &str) -> Option<u64> {
     try_read(&requests_file(roots, disk)).ok()?.parse().ok()
 }

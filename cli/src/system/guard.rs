@@ -11,7 +11,7 @@ use crate::error::{Exit, all_of, failure, note};
 use anyhow::Result;
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// Where the file systems are mounted without which nothing runs.
+/// Mount points of file systems that every program needs.
 const NEEDED: [&str; 2] = ["/", "/usr"];
 
 /// Refuses if the system itself is on one of these disks.
@@ -23,9 +23,7 @@ pub(crate) fn check(roots: &Roots, disks: &[String], remedy: &str) -> Result<()>
     let failures = needed(roots, disks).into_iter().map(|(disk, what)| {
         failure(
             Exit::Usage,
-            format!(
-                "{disk} has {what}, so that slowing it down can keep you from undoing that; {remedy}"
-            ),
+            format!("{disk} has {what}: once it is slow, you may be unable to undo that; {remedy}"),
         )
     });
     all_of(failures.collect())
@@ -50,7 +48,8 @@ pub(crate) fn needed<'a>(roots: &Roots, disks: &'a [String]) -> Vec<(&'a str, St
 fn uses(roots: &Roots) -> Vec<(BTreeSet<String>, String)> {
     let mounts = mounts(roots).unwrap_or_else(|error| {
         note(&format!(
-            "cannot read {}/self/mountinfo ({error}), so nobody checks whether the system itself is slowed down",
+            "cannot read {}/self/mountinfo ({error}), so kchaos cannot check whether this slows the \
+             system itself down",
             roots.proc.display()
         ));
         Vec::new()

@@ -15,9 +15,9 @@ use std::{
 pub(crate) struct Mount {
     /// The number of its device, such as `8:1`; one that begins with `0:` is of no device.
     pub(crate) number: String,
-    /// Where it is mounted.
+    /// The mount point.
     pub(crate) point: PathBuf,
-    /// Which kind of file system it is.
+    /// The kind of the file system.
     pub(crate) kind: String,
     /// The source: most often the path of a device.
     pub(crate) source: OsString,
@@ -53,7 +53,7 @@ fn mount(line: &[u8]) -> Option<Mount> {
     })
 }
 
-/// The mount that is seen at `point`: of several, the last one hides the others.
+/// The mount that is visible at `point`: of several, the last one hides the others.
 pub(crate) fn mounted_at<'a>(mounts: &'a [Mount], point: &Path) -> Option<&'a Mount> {
     mounts.iter().rfind(|mount| mount.point == point)
 }
@@ -67,7 +67,7 @@ pub(crate) fn mount_of<'a>(mounts: &'a [Mount], path: &Path) -> Option<&'a Mount
         .max_by_key(|mount| mount.point.components().count())
 }
 
-/// The devices and files that are swapped to.
+/// The devices and files of swap.
 pub(crate) fn swaps(roots: &Roots) -> Vec<PathBuf> {
     // A kernel without swap has no such file.
     parse_swaps(&fs::read(roots.proc.join("swaps")).unwrap_or_default())

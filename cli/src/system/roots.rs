@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Where the kernel's file systems are.
+//! The mount points of the kernel's file systems.
 
 use clap::Args;
 use std::path::PathBuf;
 
-/// Where the kernel's file systems are.
+/// The mount points of the kernel's file systems.
 #[derive(Args, Clone, Debug)]
 pub struct Roots {
     /// Where configfs is mounted
@@ -16,7 +16,7 @@ pub struct Roots {
     #[arg(long, value_name = "PATH", hide = true, global = true)]
     #[arg(env = "KCHAOS_SYSFS", default_value = "/sys")]
     pub sysfs: PathBuf,
-    /// Where the schedulers of attached devices are remembered
+    /// Where kchaos saves the schedulers of attached devices
     #[arg(long, value_name = "PATH", hide = true, global = true)]
     #[arg(env = "KCHAOS_STATE", default_value = "/run/kchaos")]
     pub state: PathBuf,

@@ -22,7 +22,7 @@ impl Saved {
     /// The trouble with the file, in words that follow "it": it cannot be read, or has a text that
     /// this program does not write.
     pub(crate) fn read(file: &Path) -> Result<Option<Self>, String> {
-        /// All that this program writes is shorter.
+        /// All texts of this program are shorter.
         const MOST_SHOWN: usize = 60;
         match try_read(file) {
             Ok(text) => Self::parse(&text).map(Some).ok_or_else(|| {

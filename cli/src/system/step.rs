@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long to wait before something busy is tried again.
+/// The pause before another try of something busy.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// One change to the file system.
@@ -119,13 +119,13 @@ impl Step {
     }
 }
 
-/// Makes a folder of our own, and those above it. Whatever the umask is, only the owner can change
+/// Makes a folder of our own, and its missing parents. With any umask, only the owner can change
 /// its content.
 fn make_parents(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o755).create(folder)
 }
 
-/// Writes a file of our own, and does not follow a link: somebody else could have made that.
+/// Writes a file of our own, and does not follow a link, which somebody else could have made.
 fn save(file: &Path, value: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o644);

@@ -44,7 +44,7 @@ fn a_device_can_be_named_in_many_ways() {
         assert_eq!(attached, "vda: kyber -> ioem\n", "{name}");
         stdout(&mut tree.kchaos("detach vda1"));
     }
-    // A directory of /dev is part of the name in sysfs, where no name has a slash.
+    // A directory of /dev is part of the name in sysfs, which has `!` in place of a slash.
     tree.disk("cciss!c0d0", "[none] kyber");
     let node = dev.join("cciss/c0d0");
     let attached = stdout(&mut tree.kchaos(&format!("attach {}", node.display())));
@@ -81,7 +81,7 @@ fn detaching_without_memory_gives_none() {
         .assert()
         .success()
         .stdout("vdb: ioem -> none\n")
-        .stderr(predicates::str::contains("nobody remembers"));
+        .stderr(predicates::str::contains("has no record"));
 }
 
 #[test]
@@ -107,8 +107,8 @@ fn a_memory_that_is_broken_is_told() {
             assert!(said.contains(expected), "{expected}: {said}");
         }
         assert_eq!(said.lines().count(), 1, "{said}");
-        assert!(!said.contains("nobody remembers"), "{said}");
-        // What is broken is of no use any more.
+        assert!(!said.contains("has no record"), "{said}");
+        // The broken file is of no use any more.
         assert!(!memory.exists());
     }
     let tree = Tree::new();
@@ -152,7 +152,7 @@ fn no_device_is_switched_when_one_is_wrong() {
             "is no block device",
         ),
         ("dm-0".to_owned(), "dm-0 has no blk-mq queue"),
-        ("dm-1".to_owned(), "attach what is below it: sda sdb"),
+        ("dm-1".to_owned(), "attach the disks below it: sda sdb"),
         ("ram0".to_owned(), "ram0 has no blk-mq queue"),
     ] {
         let message = stderr(&mut tree.kchaos(&format!("attach vda {device}")), 5);
@@ -161,8 +161,8 @@ fn no_device_is_switched_when_one_is_wrong() {
     assert_eq!(tree.content(), before);
 }
 
-/// The name of a thread reads as the thread wants, and says EINVAL to another process that writes
-/// it: just what a scheduler file does when no module has the scheduler.
+/// A thread can write its name in any way, and the kernel answers EINVAL to another process that
+/// writes it: a scheduler file does the same when no module has the scheduler.
 #[test]
 fn a_scheduler_that_the_kernel_does_not_know() {
     let tree = Tree::new();
@@ -173,7 +173,7 @@ fn a_scheduler_that_the_kernel_does_not_know() {
         .spawn(move || {
             tell.send(fs::read_link("/proc/thread-self").unwrap())
                 .unwrap();
-            // Until the test has ended.
+            // Waits until the test has ended.
             let _ = ended.recv();
         })
         .unwrap();
@@ -189,9 +189,9 @@ fn a_scheduler_that_the_kernel_does_not_know() {
     let message = stderr(&mut command, 3);
     assert!(message.contains("cannot switch vdb to ioem"), "{message}");
     assert!(message.contains("modprobe chaos_driver"), "{message}");
-    // The one that had been switched is given back.
+    // kchaos gives back the disk that it has switched.
     assert_eq!(tree.read(VDA), "[kyber]\n");
-    // Nor is the folder left in which it was remembered.
+    // It also removes the folder of saved schedulers.
     assert!(!tree.path("run").exists());
     drop(end);
     thread.join().unwrap();

@@ -107,8 +107,8 @@ fn a_command_on_a_disk_that_the_system_needs_is_told_what_it_can_have() {
 const LAPSED: &str =
     "kchaos was stopped, or had no processor, for longer than the lease of 1500 ms\n";
 
-/// What is said when `script` runs during the injection x of vdb; the exit code has to be the
-/// script's. On a machine that is so busy that a lease lapses, it is run again.
+/// The messages of kchaos when `script` runs during the injection x of vdb; the exit code has to be
+/// the script's. On a machine so busy that a lease lapses, the test runs it again.
 fn said_after(script: &str) -> String {
     for _ in 0..20 {
         let tree = Tree::new();
@@ -155,7 +155,7 @@ fn an_injection_that_ended_before_its_command_is_told() {
 #[test]
 fn an_injection_that_ended_with_its_command_is_not_told() {
     assert_eq!(said_after("sleep 1"), "");
-    // That it does nothing was said at the beginning, and is as it was asked for.
+    // kchaos has said at the beginning that it does nothing, as was asked for.
     let tree = Tree::new();
     let inject = "inject ioem delay --delay 1ms --device vda --enabled 0 -- true";
     let output = tree.kchaos(inject).output().unwrap();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! `--dry-run`: it changes nothing, and what it prints does the same as the real thing.
+//! `--dry-run`: it changes nothing, and its output does the same as the real run.
 
 use crate::tree::{Tree, stdout};
 use std::{fs, process::Command};
 
-/// A system in which there is something to do for each verb.
+/// A system on which each verb has something to do.
 fn prepared() -> Tree {
     let tree = Tree::new();
     tree.injection("a", &[("quota", "15")]);

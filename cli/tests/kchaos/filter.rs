@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! `kchaos inject` with filters, distributions and times: what is written, and what is refused.
+//! `kchaos inject` with filters, distributions and times: the written files, and the refusals.
 
 use crate::tree::{Tree, stderr, stdout};
 
@@ -53,7 +53,7 @@ fn each_flag_is_written_as_the_driver_takes_it() {
     let percentiles = "--percentiles 50:200,99:5ms,99.9:80ms";
     stdout(&mut tree.kchaos(&format!("inject ioem delay --name x {percentiles}")));
     assert_eq!(file(&tree, "percentiles"), "50:200 99:5000 99.9:80000");
-    // What was not asked for stays as the driver has it.
+    // Other settings stay as the driver has them.
     assert_eq!(file(&tree, "hold"), "auto");
 }
 
@@ -129,7 +129,7 @@ fn a_cgroup_that_may_have_been_meant_is_named() {
         ("/u", "did you mean /a/u or /b/u in ".to_owned()),
         (
             "/gone",
-            format!("no cgroup (v2) /gone; those there are have directories in {point}"),
+            format!("no cgroup (v2) /gone; cgroups have their directories in {point}"),
         ),
         (
             elsewhere.as_str(),
@@ -167,7 +167,7 @@ fn a_disk_that_the_system_needs_is_left_alone() {
         "{message}"
     );
     let delay = "inject ioem delay --delay 1ms --name x";
-    // It may be attached later, and then there would be nobody to ask.
+    // The disk may be attached later, and then kchaos could not ask.
     let message = stderr(&mut tree.kchaos(&format!("{delay} --device vda1")), 2);
     assert!(message.contains("--for 30s"), "{message}");
     let idle = ("stats", "active 0\nremaining_ms 0");
@@ -194,7 +194,7 @@ fn a_disk_that_the_system_needs_is_left_alone() {
         .assert()
         .success()
         .stderr(predicates::str::contains(said));
-    // When all are switched off, none acts.
+    // When all are switched off, no injection acts.
     stdout(&mut tree.kchaos("detach vda"));
     tree.write("config/ioem/enabled", "0\n");
     tree.kchaos("attach vda --force")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The help, and what is said about command lines that make no sense.
+//! The help, and the messages about command lines that make no sense.
 
 use crate::tree::{Tree, stderr, stdout};
 
@@ -125,7 +125,7 @@ fn a_verb_shows_its_own_flags_first() {
         ("limit", "--quota", "--delay"),
     ] {
         let text = help(&format!("inject ioem {verb} --help"), "80");
-        let section = &text[text.find("What happens to it").unwrap()..];
+        let section = &text[text.find("Effect on it").unwrap()..];
         let place = |flag: &str| section.find(&format!("{flag} <")).unwrap();
         assert!(place(first) < place(then), "{text}");
     }
@@ -220,7 +220,7 @@ fn a_shell_completes_the_words() {
         let found = complete(words);
         let found: Vec<&str> = found.split_whitespace().collect();
         assert!(found.contains(&expected), "{words}: {found:?}");
-        // What the help does not show either.
+        // The completions leave out flags that the help leaves out.
         assert!(!found.contains(&"--configfs"), "{words}: {found:?}");
     }
     for shell in ["elvish", "fish", "powershell", "zsh"] {

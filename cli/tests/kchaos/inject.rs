@@ -5,7 +5,7 @@
 use crate::tree::{Tree, stderr, stdout};
 use std::{collections::BTreeMap, fs, os::unix::fs::symlink};
 
-/// The files of an injection that are not as in a new one.
+/// The files of an injection whose values differ from those of a new one.
 fn files(tree: &Tree, name: &str) -> BTreeMap<String, String> {
     fs::read_dir(tree.path("config/ioem").join(name))
         .unwrap()
@@ -185,7 +185,7 @@ fn arguments_that_make_no_sense_are_told_what_would() {
     assert_eq!(tree.content(), before);
 }
 
-/// A file of /proc that takes numbers says EINVAL to all else, as the driver's do.
+/// A file of /proc that takes numbers answers EINVAL to any other text, as the driver's files do.
 #[test]
 fn nothing_is_left_when_a_later_setting_is_refused() {
     let tree = Tree::new();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! What is said when the driver's interface is not there, and `kchaos version`.
+//! The messages without the driver's interface, and `kchaos version`.
 
 use crate::tree::{Tree, stderr, stdout};
 use std::fs;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 //
-// What the kernel does with configfs, sysfs and /dev, and an ordinary folder does not. The tests
-// preload it into kchaos and all that kchaos starts, so that the program that they run is the real
-// one, which has to be linked dynamically:
+// The part of the kernel in configfs, sysfs and /dev that an ordinary folder lacks. The tests
+// preload it into kchaos and every program that kchaos starts, so they run the real program, which
+// has to be linked dynamically:
 //
 //  - An injection's files come with its directory, and go with it. New ones are copies of those in
 //    the folder NEW_INJECTION.
@@ -43,8 +43,8 @@ static int is_injection(const char *path)
 	       !strcmp(found, expected);
 }
 
-// Copies a file, or a link as a link: a link to a file that refuses what is written to it stands for
-// a driver that refuses.
+// Copies a file, or a link as a link: a link to a file that refuses writes stands for a driver that
+// refuses.
 static void copy(int from, int to, const char *name)
 {
 	char text[PATH_MAX];

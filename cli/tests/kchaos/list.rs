@@ -37,7 +37,7 @@ fn busy() -> Tree {
 fn a_table_shows_what_is_not_as_usual() {
     assert_eq!(
         stdout(&mut busy().kchaos("list")),
-        "INJECTION  STATE  WHAT IT DOES\n\
+        "INJECTION  STATE  EFFECT\n\
          few        off    limit to 15 in each 1ms, holds requests\n\
          slow       on     delay 10ms ± 1.5ms correlated by 12.5%\n\
          \n\

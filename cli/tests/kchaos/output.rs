@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! What becomes of the work when its results cannot be printed.
+//! The verbs' work when kchaos cannot print its results.
 
 use crate::tree::{KCHAOS, Tree};
 use std::{
@@ -21,7 +21,7 @@ fn busy() -> Tree {
     tree
 }
 
-/// The exit code and what is said, when results go to `out`.
+/// The exit code and the messages, when results go to `out`.
 fn run(tree: &Tree, arguments: &str, out: impl Into<Stdio>) -> (Option<i32>, String) {
     let mut command = Command::new(KCHAOS);
     let output = command
@@ -85,7 +85,7 @@ fn what_nobody_could_be_told_of_is_not_done() {
         let (code, said) = run(&tree, arguments, full());
         assert_eq!(code, Some(1), "{arguments}");
         assert!(
-            said.contains("what was done is undone"),
+            said.contains("kchaos undoes its changes"),
             "{arguments}: {said}"
         );
         assert_eq!(tree.content(), before, "{arguments}");

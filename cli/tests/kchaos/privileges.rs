@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Rights that kchaos has, and that others must not come by through it.
+//! Rights of kchaos that other users must not get through it.
 
 use crate::tree::{KCHAOS, Tree, stderr, stdout};
 use std::{
@@ -39,11 +39,11 @@ fn a_link_that_somebody_planted_is_not_followed() {
 #[test]
 fn it_does_nothing_with_the_rights_of_its_file() {
     if !rustix::process::geteuid().is_root() {
-        // Nobody else can make a file of another user.
+        // Without root, no other user's file can be made.
         return;
     }
     let tree = Tree::new();
-    // By another process: see `Tree::kchaos_as_nobody`.
+    // Another process copies it: see `Tree::kchaos_as_nobody`.
     let program = tree.path("kchaos");
     let copy = std::process::Command::new("install")
         .args(["-m", "4755", KCHAOS])

@@ -35,8 +35,8 @@ fn an_unknown_name_does_not_keep_the_others() {
         .code(5)
         .stdout("a\n")
         .stderr(
-            "kchaos: there is no injection named nope; `kchaos list` shows those there are\n\
-             kchaos: there is no injection named gone; `kchaos list` shows those there are\n",
+            "kchaos: there is no injection named nope; `kchaos list` lists all\n\
+             kchaos: there is no injection named gone; `kchaos list` lists all\n",
         );
     assert_eq!(tree.content(), before);
 }

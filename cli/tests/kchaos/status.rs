@@ -31,7 +31,7 @@ fn busy() -> Tree {
     tree
 }
 
-/// Injections that do nothing for every reason there is, and one at work.
+/// Injections that do nothing, one for each reason, and one at work.
 pub(crate) fn stopped() -> Tree {
     let tree = Tree::new();
     let idle = "active 0\nremaining_ms 0\nmatched 7";
@@ -66,7 +66,7 @@ fn the_state_says_why_an_injection_does_nothing() {
     ] {
         assert!(text.contains(expected), "{text}");
     }
-    // Only the one at work keeps anybody from anything.
+    // Only the injection at work has a ceiling.
     assert_eq!(text.matches("I/Os a second").count(), 1, "{text}");
 
     let json = |arguments| -> Value {
@@ -155,7 +155,7 @@ fn what_memory_was_missing_for_is_told_if_there_was_any() {
     tree.write("config/ioem/slow/stats", stats);
     let text = stdout(&mut tree.kchaos("status"));
     for expected in [
-        "  went without being held, as there was no memory: 4\n",
+        "  not held, as there was no memory: 4\n",
         "  held as requests, as held completions had all of memory_kib: 7\n",
     ] {
         assert!(text.contains(expected), "{text}");

@@ -36,7 +36,7 @@ fn kernel() -> &'static Path {
     })
 }
 
-/// The folder, which goes when dropped.
+/// The folder, which is removed when dropped.
 pub(crate) struct Tree {
     folder: TempDir,
 }
@@ -59,7 +59,7 @@ impl Tree {
         tree.write(&format!("{partition}/partition"), "1\n");
         tree.link(partition, "sys/class/block/vda1");
         tree.node(partition, "vda1");
-        // Nothing that the system needs is on these disks.
+        // The system needs no file on these disks.
         tree.write(
             "proc/self/mountinfo",
             &format!(
@@ -72,7 +72,7 @@ impl Tree {
         tree
     }
 
-    /// Adds a disk whose file `queue/scheduler` says this.
+    /// Adds a disk whose file `queue/scheduler` has this text.
     pub(crate) fn disk(&self, name: &str, schedulers: &str) {
         let device = format!("sys/devices/{name}");
         self.write(
@@ -86,7 +86,7 @@ impl Tree {
 
     /// Adds the node of a device, whose number is the next one.
     fn node(&self, device: &str, name: &str) {
-        /// None of the disks of the machine that runs the tests has it.
+        /// No disk of the machine that runs the tests has this number.
         const MAJOR: u32 = 4_000;
         let numbers = self.path("sys/dev/block");
         fs::create_dir_all(&numbers).unwrap();
@@ -123,7 +123,7 @@ impl Tree {
         symlink(self.path(target), link).unwrap();
     }
 
-    /// The variables that tell the program to use this tree, and give it the kernel of the tree.
+    /// The variables by which the program uses this tree, and the tree's kernel.
     pub(crate) fn environment(&self) -> [(&'static str, PathBuf); 7] {
         [
             ("LD_PRELOAD", "kernel.so"),
@@ -137,7 +137,7 @@ impl Tree {
         .map(|(variable, path)| (variable, self.path(path)))
     }
 
-    /// The program, told to use this tree.
+    /// The program, with the variables of this tree.
     pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         command.envs(self.environment());
@@ -151,14 +151,14 @@ impl Tree {
         command
     }
 
-    /// The program, run by a user who may change nothing in this tree: root's rights would hide
-    /// what others are told.
+    /// The program, run by a user who may change nothing in this tree: root's rights would hide the
+    /// messages to others.
     pub(crate) fn kchaos_as_nobody(&self, arguments: &str) -> Command {
-        /// The user and group that own nothing.
+        /// The user and group without any files.
         const NOBODY: u32 = 65534;
         let program = self.path("kchaos");
-        // By another process: a program cannot be run while somebody has it open for writing, and
-        // what other tests start at that moment would inherit this one's open file.
+        // Another process copies it: a program cannot run while a process has it open for writing,
+        // and processes that other tests start at that moment would inherit this one's open file.
         let copy = std::process::Command::new("cp")
             .arg(KCHAOS)
             .arg(&program)
@@ -181,13 +181,13 @@ impl Tree {
             ]);
         }
         command.arg(program).args(arguments.split_whitespace());
-        // The library may be where this user may not read it.
+        // This user may not be able to read the library.
         command.env_remove("LD_PRELOAD");
         command
     }
 
-    /// Everything in the tree: files with their texts, and directories. Where the tree is does not
-    /// show.
+    /// Everything in the tree: files with their texts, and directories. The tree's own place does
+    /// not show.
     pub(crate) fn content(&self) -> BTreeMap<PathBuf, Option<String>> {
         WalkDir::new(self.folder.path())
             .into_iter()
@@ -205,7 +205,7 @@ impl Tree {
 
 impl Drop for Tree {
     fn drop(&mut self) {
-        // Directories that nobody may change cannot be emptied either.
+        // A directory that nobody may change cannot be emptied either.
         for entry in WalkDir::new(self.folder.path()).into_iter().flatten() {
             if entry.file_type().is_dir() {
                 let _ = fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o755));
@@ -214,12 +214,12 @@ impl Drop for Tree {
     }
 }
 
-/// What the program printed on standard output.
+/// The program's standard output.
 pub(crate) fn stdout(command: &mut Command) -> String {
     String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
 }
 
-/// What the program said on standard error when it failed with this exit code.
+/// The program's standard error when it fails with this exit code.
 pub(crate) fn stderr(command: &mut Command, exit: i32) -> String {
     let assert = command.assert().code(exit).stdout("");
     String::from_utf8(assert.get_output().stderr.clone()).unwrap()

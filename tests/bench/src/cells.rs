@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What guests have printed: cells, each with what was asked of whom, and numbers.
+//! The guests' output: cells, each with its name, its scheduler or rival, and numbers.
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
-/// What all boots have measured.
+/// The measurements of all boots.
 #[derive(Default)]
 pub(crate) struct Cells(Vec<Cell>);
 
-/// What one boot has measured in one cell.
+/// The measurement of one cell in one boot.
 struct Cell {
     boot: usize,
     values: Map<String, Value>,
@@ -17,7 +17,7 @@ struct Cell {
 
 /// One number of the same cell, in each boot that has it.
 pub(crate) struct Figure {
-    /// By the boots' numbers, in their order.
+    /// The numbers by boot, in the boots' order.
     pub(crate) boots: Vec<(usize, f64)>,
 }
 
@@ -41,7 +41,7 @@ impl Figure {
         self.boots.iter().map(|(_, value)| *value).collect()
     }
 
-    /// Of the boots that both have, what `of` makes of the two numbers.
+    /// The result of `of` for the two numbers of each boot that has both.
     pub(crate) fn with(&self, other: &Self, of: impl Fn(f64, f64) -> f64) -> Self {
         let both = self.boots.iter().filter_map(|(boot, mine)| {
             let (_, others) = other.boots.iter().find(|(number, _)| number == boot)?;
@@ -54,7 +54,7 @@ impl Figure {
 }
 
 impl Cells {
-    /// Adds what a boot has printed. Lines that are no JSON tell of the machine that ran it.
+    /// Adds the output of a boot. Lines that are no JSON are messages of the machine that ran it.
     pub(crate) fn add_boot(&mut self, boot: usize, text: &str) -> Result<()> {
         for line in text.lines().filter(|line| line.starts_with('{')) {
             let value: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
@@ -97,7 +97,7 @@ impl Cells {
         })
     }
 
-    /// Everything, as it came, with the number of the boot.
+    /// All cells in their order, with the number of the boot.
     pub(crate) fn to_json(&self) -> Value {
         let cells = self.0.iter().map(|cell| {
             let mut values = cell.values.clone();

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Judges what a benchmark has measured, and writes a table, JSON and plots into a folder.
+//! Judges the measurements of a benchmark, and writes a table, JSON and plots into a folder.
 //!
-//! `bench judge PARTS FOLDER GUEST...`: PARTS are the parts that were chosen, in one word; each GUEST is a file of what one boot
-//! has printed, a line of JSON for each cell. A figure is judged in every boot, and has passed if it did in all; what is shown is
-//! the median of the boots, and their least and greatest. Parts that were not chosen are not judged.
+//! `bench judge PARTS FOLDER GUEST...`: PARTS are the chosen parts, in one word; each GUEST is a
+//! file with the output of one boot, a line of JSON for each cell. A figure passes if it passes in
+//! every boot; the table shows the median of the boots, and their least and greatest. It has no
+//! other parts than the chosen ones.
 //!
-//! `bench parts PARTS` prints the parts that this chooses, a line each.
+//! `bench parts PARTS` prints the parts that PARTS chooses, a line each.
 //!
-//! `bench path GUEST LOG...` prints how many instructions of an I/O are in which function: LOGs are QEMU's, of what that guest did.
+//! `bench path GUEST LOG...` prints the instructions of an I/O by function: LOGs are QEMU's, of the
+//! boot with the output GUEST.
 
 mod cells;
 mod parts;

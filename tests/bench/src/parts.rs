@@ -48,7 +48,7 @@ impl Parts {
         &self.0
     }
 
-    /// A sentence that names the parts that were not chosen, if there are any.
+    /// A sentence that names the other parts, if there are any.
     pub(crate) fn left_out(&self) -> Option<String> {
         let others: Vec<&str> = ALL.into_iter().filter(|part| !self.has(part)).collect();
         (!others.is_empty()).then(|| {

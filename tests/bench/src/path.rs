@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How many instructions of an I/O are in which function, from QEMU's log of each that it has emulated.
+//! The instructions of an I/O by function, from QEMU's log of each instruction that it has
+//! emulated.
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -13,7 +14,7 @@ use std::{
 
 /// Each I/O enters the block layer by this function, once.
 const ENTRY: &str = "blk_mq_submit_bio";
-/// What is less than so many instructions an I/O everywhere is not shown by itself.
+/// Functions with fewer instructions an I/O in every log are summed up in one row.
 const LEAST: f64 = 10.0;
 /// Addresses below are those of programs.
 const KERNEL: u64 = 1 << 63;
@@ -24,7 +25,7 @@ const REST: &str = "functions with fewer than 10 everywhere";
 struct Symbols(BTreeMap<u64, String>);
 
 impl Symbols {
-    /// From what a guest has printed.
+    /// Reads the symbols in a guest's output.
     fn read(path: &Path) -> Result<Self> {
         let mut symbols = BTreeMap::new();
         for line in lines(path)? {
@@ -76,14 +77,14 @@ fn address_in(line: &str) -> Option<u64> {
 /// Instructions an I/O by function, of all I/Os that a log has from one entry to another.
 fn profile<'a>(symbols: &'a Symbols, log: &Path) -> Result<BTreeMap<&'a str, f64>> {
     let entry = symbols.address_of(ENTRY)?;
-    // What is behind the last entry is of an I/O that is not complete.
+    // The instructions behind the last entry belong to an I/O that is not complete.
     let (mut complete, mut since_entry) = (BTreeMap::new(), BTreeMap::new());
     let mut entries = 0u32;
     let mut is_again = false;
     for line in lines(log)? {
         let line = line?;
         let Some(address) = address_in(&line) else {
-            // The last instruction was logged, and then put off: it comes again.
+            // QEMU logs an instruction that it then puts off, and logs it again later.
             is_again |= line.starts_with("Stopped execution");
             continue;
         };

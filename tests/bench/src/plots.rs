@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What was measured, drawn.
+//! Draws the measurements.
 
 use crate::{
     cells::Cells,
@@ -19,10 +19,10 @@ const SCHEDULERS: [&str; 7] = [
     "bfq",
 ];
 
-/// Draws what a part has measured.
+/// Draws the measurements of a part.
 type Draw = fn(&Cells) -> String;
 
-/// Each plot by name, and the part that it is of.
+/// Each plot by name, and its part.
 const PLOTS: [(&str, &str, Draw); 4] = [
     ("cost", "idle", cost),
     ("lateness", "lateness", lateness),
@@ -49,7 +49,7 @@ fn round_up(value: f64) -> f64 {
         .unwrap_or(value)
 }
 
-/// Five steps from nothing to `high`.
+/// Five steps from 0 to `high`.
 fn ticks(high: f64) -> Vec<(f64, String)> {
     (0..=5)
         .map(|step| f64::from(step) * high / 5.0)

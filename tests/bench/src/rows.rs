@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The figures that are asked for, and whether they were met.
+//! The figures of the table, their bounds, and whether each figure meets its bound.
 
 mod cost;
 mod time;
@@ -19,18 +19,18 @@ pub(crate) struct Row {
     pub(crate) target: Target,
     pub(crate) unit: &'static str,
     pub(crate) figure: Figure,
-    /// What the figure was made of.
+    /// The numbers behind the figure.
     pub(crate) of: String,
 }
 
-/// What is asked of a figure.
+/// The bound of a figure.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
     AtMost(f64),
     Below(f64),
     AtLeast(f64),
     Between(f64, f64),
-    /// Nothing: it is only told.
+    /// None: the table only shows the figure.
     Told,
 }
 
@@ -77,14 +77,14 @@ impl Row {
     }
 }
 
-/// Hardware queues and queue depths of what is about costs.
+/// The hardware queues and queue depths of costs.
 pub(crate) const QUEUES: [u64; 3] = [1, 2, 4];
 pub(crate) const DEPTHS: [u64; 3] = [1, 32, 256];
 
 /// Makes the rows of a part.
 type Maker = fn(&Cells) -> Vec<Row>;
 
-/// Which part measures the cells of which rows, in the order in which rows are shown.
+/// The part that measures the cells of each group of rows, in the order of the table.
 const MAKERS: [(&str, Maker); 10] = [
     ("idle", cost::idle),
     ("merge", cost::merges),
@@ -98,7 +98,7 @@ const MAKERS: [(&str, Maker); 10] = [
     ("scaling", cost::scaling),
 ];
 
-/// The rows of the chosen parts, those without a measurement too.
+/// The rows of the chosen parts, also of those without a measurement.
 pub(crate) fn of(cells: &Cells, parts: &Parts) -> Vec<Row> {
     MAKERS
         .into_iter()
@@ -137,7 +137,7 @@ fn each_cell() -> impl Iterator<Item = (u64, u64)> {
         .flat_map(|queues| DEPTHS.map(|depth| (queues, depth)))
 }
 
-/// The delays that are measured, in microseconds.
+/// The measured delays, in microseconds.
 pub(crate) const DELAYS_US: [u64; 4] = [100, 1_000, 10_000, 100_000];
 
 pub(crate) fn duration(us: u64) -> String {

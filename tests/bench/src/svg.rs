@@ -19,7 +19,8 @@ text { fill: #9da7b3; }
 </style>
 ";
 
-/// The colour of each of those who are compared; the same in all charts, told apart also without red and green.
+/// The colour of a scheduler or rival; the same in all charts, and distinct also without red and
+/// green.
 pub(crate) fn colour(name: &str) -> &'static str {
     match name {
         "ioem" => "#0f7ae5",
@@ -32,7 +33,7 @@ pub(crate) fn colour(name: &str) -> &'static str {
     }
 }
 
-/// How numbers become places on an axis.
+/// The scale by which numbers become places on an axis.
 #[derive(Clone, Copy)]
 pub(crate) enum Scale {
     Linear(f64, f64),
@@ -76,7 +77,7 @@ pub(crate) struct Drawing {
     height: f64,
 }
 
-/// Where a text ends or begins.
+/// The end of a text that its place is about.
 #[derive(Clone, Copy)]
 pub(crate) enum Anchor {
     Start,
@@ -160,7 +161,8 @@ impl Drawing {
         ));
     }
 
-    /// The frame of a panel, with a line and a text at each of these values of y, and the axes' labels.
+    /// The frame of a panel, with a line and a text at each of these values of y, and the axes'
+    /// labels.
     pub(crate) fn frame(
         &mut self,
         panel: &Panel,
@@ -190,7 +192,7 @@ impl Drawing {
         ));
     }
 
-    /// Who is who, in one line.
+    /// The names with their colours, in one line.
     pub(crate) fn legend(&mut self, names: &[&str], y: f64) {
         let width = |name: &str| 28.0 + 7.0 * name.len() as f64;
         let all: f64 = names.iter().map(|name| width(name)).sum();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What the targets share: a bound of memory, and the attributes that kchaos and the driver read
-//! alike.
+//! The parts that the targets share: a bound of memory, and the attributes that kchaos and the
+//! driver read alike.
 
 use chaos_policy::policy::attributes::Attribute;
 use std::{
@@ -10,7 +10,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-/// Whether kchaos writes an attribute as it was told, instead of looking it up before.
+/// Whether kchaos writes an attribute as the user gives it, instead of looking it up before.
 pub fn is_written_as_told(name: Attribute) -> bool {
     !matches!(
         name,
@@ -18,21 +18,21 @@ pub fn is_written_as_told(name: Attribute) -> bool {
     )
 }
 
-/// What an input may take: a few kilobytes never need so much.
+/// The most memory for an input: a few kilobytes never need so much.
 const MOST_BYTES: usize = 256 << 20;
 
-/// The system's allocator up to a bound. libFuzzer's own bounds of memory and time come by signals, in which it waits for ever
-/// if they meet the allocator at work.
+/// The system's allocator up to a bound. libFuzzer's own bounds of memory and time come by signals,
+/// and their handler waits for ever if the signal interrupts the allocator.
 struct Bounded;
 
 static USED: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: All is left to the system's allocator.
+// SAFETY: The system's allocator does all of it.
 unsafe impl GlobalAlloc for Bounded {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let used = USED.fetch_add(layout.size(), Relaxed);
         if used.saturating_add(layout.size()) > MOST_BYTES {
-            // Once: telling it may need some memory.
+            // Only once, as the message may need some memory.
             USED.store(0, Relaxed);
             eprintln!("panicked at an allocation: more than {MOST_BYTES} bytes are used");
             abort();

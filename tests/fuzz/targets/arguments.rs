@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Reads any arguments as kchaos does, one a line, and does nothing with them.
+//! Reads any arguments as kchaos does, one a line, and does not run the command.
 //!
-//! Settings that kchaos takes must be ones that the driver takes, and mean the same to it.
+//! If kchaos accepts settings, the driver must accept them too, with the same meaning.
 
 #![no_main]
 
@@ -42,7 +42,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     if let Some(name) = &inject.name {
-        // It stays in the driver's directory.
+        // The name stays in the driver's directory.
         assert_eq!(
             Path::new("/ioem").join(name).parent(),
             Some(Path::new("/ioem"))

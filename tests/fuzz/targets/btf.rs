@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Takes any bytes for a kernel's type information, and generates what the driver needs from it.
+//! Takes any bytes for a kernel's type information, and generates the driver's structures from it.
 
 #![no_main]
 
@@ -9,7 +9,8 @@ use layouts::{Contract, Kernel, generate};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
-/// The driver's, and one for kernels of a few types, which are changed more easily without being refused early.
+/// The driver's contract, and one for kernels of a few types, whose variations are seldom refused
+/// early.
 static CONTRACTS: LazyLock<[Contract; 2]> = LazyLock::new(|| {
     [
         include_str!("../../../driver/elevator/layouts.contract"),

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Asks filters of any text about I/O of any kind, and compares what they say with the texts themselves.
+//! Asks filters of any text about I/O of any kind, and compares their answers with the texts
+//! themselves.
 //!
-//! The input is 32 bytes that tell the I/O, then lines: the disk's name, devices, operations, and sectors.
+//! The input is 32 bytes that describe the I/O, then lines: the disk's name, devices, operations,
+//! and sectors.
 
 #![no_main]
 

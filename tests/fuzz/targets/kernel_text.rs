@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Reads any text as each of the files that kchaos reads, and shows what it says.
+//! Reads any text as each of the kernel's files that kchaos reads, and shows the result.
 
 #![no_main]
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Compares the parsers of numbers with ones that are as plain as can be.
+//! Compares the parsers of numbers with the plainest ones.
 //!
-//! The input is a letter for what is to be read, and the text.
+//! The input is a letter that chooses the parser, and the text.
 
 #![no_main]
 
@@ -11,7 +11,7 @@ use chaos_fuzz as _;
 use chaos_policy::policy::parse::{ParseError, line, long, number, percent, words};
 use libfuzzer_sys::fuzz_target;
 
-/// The digits without those zeros at the front that mean nothing; none if there is no digit, or something else.
+/// The digits without meaningless zeros at the front; none if there is no digit, or another letter.
 fn digits(text: &str) -> Option<&str> {
     let sound = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     sound.then(|| match text.trim_start_matches('0') {

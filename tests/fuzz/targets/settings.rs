@@ -2,8 +2,9 @@
 
 //! Writes any texts into an injection's files, one after the other.
 //!
-//! The input is made of writes between bytes 0xfe, each of a letter for the attribute and the text. What is refused must
-//! change nothing; what is taken must be shown in a form that is taken again and means the same.
+//! The input is made of writes between bytes 0xfe, each of a letter for the attribute and the text.
+//! A refused write must change nothing. An accepted value must be shown in a form that is accepted
+//! again and means the same.
 
 #![no_main]
 
@@ -15,7 +16,7 @@ use chaos_policy::policy::{
 };
 use libfuzzer_sys::fuzz_target;
 
-/// What configfs has for the text of a file.
+/// The size of configfs' buffer for the text of a file.
 const PAGE: usize = 4_096;
 
 fn shown(settings: &Settings, attribute: Attribute) -> String {
@@ -26,7 +27,7 @@ fn write(settings: &mut Settings, attribute: Attribute, text: &[u8]) {
     let before = *settings;
     let result = settings.set(attribute, text);
     if !text.ends_with(b"\n") {
-        // As `echo` writes it.
+        // With a newline, as `echo` writes it.
         let mut other = before;
         assert_eq!(other.set(attribute, &[text, b"\n"].concat()), result);
         assert_eq!(other, *settings);
@@ -48,7 +49,8 @@ fn write(settings: &mut Settings, attribute: Attribute, text: &[u8]) {
     }
 }
 
-/// A greater number is never a shorter delay, and none is longer than the widest distribution of the longest times.
+/// A greater random number never gives a shorter delay, and no delay is longer than the widest
+/// distribution of the longest times.
 fn check_delay(delay: &Delay) {
     let longest_ns = u64::from(MAX_TIME_US) * 1_000 * 5;
     let delays = [0, 1, 1 << 32, 1 << 63, u64::MAX - 1, u64::MAX].map(|uniform| delay.at(uniform));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Reads any text as each of kchaos' settings, and as what the driver says of it.
+//! Reads any text as a value of each of kchaos' settings, and as the driver's text of the same
+//! value.
 //!
 //! The input is a letter for the attribute, and the text.
 
@@ -11,7 +12,7 @@ use chaos_policy::policy::settings::Settings;
 use kchaos::interface::{ATTRIBUTES, Attribute, Kind, Value, check_name, units};
 use libfuzzer_sys::fuzz_target;
 
-/// What kchaos has read must be written as the driver takes it, and shown as kchaos reads it.
+/// kchaos must write a value as the driver accepts it, and show it as kchaos reads it.
 fn check(attribute: &Attribute, value: &Value) {
     let text = attribute.file_text(value);
     assert_eq!(attribute.parse(&text).as_ref(), Ok(value));
@@ -29,7 +30,8 @@ fn check(attribute: &Attribute, value: &Value) {
     }
 }
 
-/// What the driver takes, kchaos takes as well, with the same meaning, and can read when the driver shows it.
+/// If the driver accepts a text, kchaos must accept it too, with the same meaning, and read the
+/// text that the driver then shows.
 fn check_driver(attribute: &Attribute, text: &str) {
     let same = attribute.name;
     let mut driver = Settings::new();
@@ -42,7 +44,7 @@ fn check_driver(attribute: &Attribute, text: &str) {
     let shown = driver.show(same).to_string();
     let value = attribute.parse_file(&shown).expect("kchaos list reads it");
     assert_eq!(attribute.file_text(&value), shown);
-    // Empty is what it is without the flag.
+    // An empty value is the same as no flag.
     if !text.is_empty() {
         assert_eq!(attribute.parse(text), Ok(value));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What an I/O costs, in instructions of all that runs because of it: fio, the kernel, the scheduler, interrupts.
+//! The cost of an I/O, in instructions of everything that runs because of it: fio, the kernel, the
+//! scheduler, interrupts.
 
 use super::{Bench, cpus::Cpus, disk, print, rivals::dm_delay, spare::Spare};
 use crate::{
@@ -15,21 +16,23 @@ use std::{thread::sleep, time::Duration};
 
 const QUEUES: &[u32] = &[1, 2, 4];
 const DEPTHS: &[u32] = &[1, 32, 256];
-/// How many I/Os a round measures, where the disk answers at once: so many that it hardly matters of how many submitted together it
-/// sees a part. With four jobs these are up to 128, or 4 at a depth of 1.
+/// The number of I/Os that a round measures on a disk that answers at once. It is large enough that
+/// a cut batch at its ends hardly matters: with four jobs a batch has up to 128 I/Os, or 4 at a
+/// depth of 1.
 const fn count(depth: u32) -> u64 {
     if depth == 1 { 8_000 } else { 20_000 }
 }
-/// The same where I/O waits, and idles meanwhile.
+/// The same for I/O that waits, while the processor idles.
 const COUNT_DELAYED: u64 = 6_000;
-/// How many rounds are measured, after one that is discarded.
+/// The number of measured rounds, after one that is discarded.
 const ROUNDS: usize = 3;
 
 /// A disk, with a processor and a job of fio for each hardware queue.
 struct Setting {
     disk: Disk,
     cpus: Cpus,
-    /// Where the load waits most of the time. Where it never does, time is instructions anyway, and loops would only disturb.
+    /// Set if the load waits most of the time. If it never waits, time is instructions anyway, and
+    /// loops would only disturb.
     spare: Option<Spare>,
 }
 
@@ -44,12 +47,13 @@ impl Setting {
         Ok(Self { disk, cpus, spare })
     }
 
-    /// Reads on `path` without end, with so many of each job on their way.
+    /// Reads on `path` without end, with so many I/Os of each job on their way.
     fn load(&self, bench: &Bench, path: &str, depth: u32) -> Result<Fio> {
         let mut options = load_options(bench, &self.cpus, depth);
         if self.spare.is_none() {
-            // What is taken together is submitted together again. Once fewer were, as after a change of the scheduler, two batches would
-            // be made of each for the rest of the round, which costs 140 instructions an I/O.
+            // fio submits as many I/Os together as it has taken together. Once it takes fewer, as
+            // after a change of the scheduler, it would make two batches of each for the rest of
+            // the round, which costs 140 instructions an I/O.
             options.push(format!("--iodepth_batch_complete_min={}", batch(depth)));
         }
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
@@ -58,7 +62,7 @@ impl Setting {
         Ok(load)
     }
 
-    /// Instructions of each of the next I/Os.
+    /// Instructions of an I/O, as the mean of the next ones.
     fn cost(&self, count: u64) -> Result<f64> {
         let reads = self.disk.stat(0)?;
         let (start_ns, mark) = (sys::monotonic_ns(), self.spare.as_ref().map(Spare::mark));
@@ -72,17 +76,18 @@ impl Setting {
     }
 }
 
-/// Reads without end on a disk that answers at once, for who compares what an I/O costs with some settings and with others.
+/// Reads without end on a disk that answers at once, for comparing the cost of an I/O with
+/// different settings.
 pub(crate) struct Steady {
     setting: Setting,
     _load: Fio,
 }
 
 impl Steady {
-    /// How many reads are on their way: what they cost differs least where many are submitted together.
+    /// The number of reads on their way: their cost differs least if fio submits many together.
     const DEPTH: u32 = 32;
 
-    /// On a disk of one hardware queue and this scheduler.
+    /// Reads on a disk of one hardware queue with this scheduler.
     pub(crate) fn new() -> Result<Self> {
         sys::load_module()?;
         let setting = Setting::new(1, false)?;
@@ -101,7 +106,7 @@ impl Steady {
 
     /// Instructions of a read, as the median of some rounds.
     pub(crate) fn cost(&self) -> Result<f64> {
-        // What was put off when the settings were made is done meanwhile.
+        // The kernel finishes work that the settings have deferred.
         pass(&self.setting.disk, count(Self::DEPTH))?;
         let round = |_| self.setting.cost(count(Self::DEPTH));
         let mut costs = (0..ROUNDS).map(round).collect::<Result<Vec<_>>>()?;
@@ -119,8 +124,8 @@ pub(super) fn pass(disk: &Disk, count: u64) -> Result<()> {
     Ok(())
 }
 
-/// fio's options that cost least, so that it does not hide what is measured. What can be is submitted together, as the only way
-/// for a disk that answers at once to ever have more than one I/O.
+/// fio's cheapest options, so that fio does not hide the cost of the scheduler. It submits as many
+/// I/Os together as it can, since only then a disk that answers at once has more than one.
 pub(super) fn load_options(bench: &Bench, cpus: &Cpus, depth: u32) -> Vec<String> {
     let mut options: Vec<String> = [
         "--rw=randread",
@@ -151,7 +156,7 @@ pub(super) fn load_options(bench: &Bench, cpus: &Cpus, depth: u32) -> Vec<String
     options
 }
 
-/// How many are submitted together.
+/// The number of I/Os that fio submits together.
 fn batch(depth: u32) -> u32 {
     depth.min(32)
 }
@@ -166,7 +171,7 @@ fn rounds(mut costs: Vec<f64>) -> serde_json::Value {
     })
 }
 
-/// With nothing configured, beside the other schedulers.
+/// Without any injection, beside the other schedulers.
 pub(super) fn idle(bench: &mut Bench) -> Result<()> {
     for queues in QUEUES {
         let setting = Setting::new(*queues, false)?;
@@ -219,7 +224,8 @@ pub(super) const RULES: &[Rules] = &[
         count: 64,
         settings: &[("quota", "1000000000")],
     },
-    // About another place: these have each request come to the scheduler, and do nothing to it.
+    // Rules about another place: each request comes to the scheduler, and the rules do not change
+    // it.
     Rules {
         name: "filter",
         count: 1,
@@ -241,7 +247,7 @@ impl Rules {
     }
 }
 
-/// With rules on the disk that let all pass.
+/// With rules on the disk that let all I/O pass.
 pub(super) fn rules(bench: &mut Bench) -> Result<()> {
     for queues in QUEUES {
         let setting = Setting::new(*queues, false)?;
@@ -280,7 +286,7 @@ pub(super) fn delays(bench: &mut Bench) -> Result<()> {
             let injection = Injection::new("delay", &[("delay_us", 1_000)])?;
             let load = setting.load(bench, &setting.disk.path(), depth)?;
             let costs = repeat(|| setting.cost(COUNT_DELAYED))?;
-            // fio waits for what it has submitted: let it go.
+            // fio waits for the I/Os that it has submitted, so they must go.
             injection.remove()?;
             drop(load);
             print("delay", cell("ioem"), rounds(costs));
@@ -302,9 +308,9 @@ fn repeat(mut measure: impl FnMut() -> Result<f64>) -> Result<Vec<f64>> {
     (0..ROUNDS).map(|_| measure()).collect()
 }
 
-/// With much held, released in another order than it came.
+/// With many held requests, released in another order than they arrived.
 pub(super) fn held(bench: &mut Bench) -> Result<()> {
-    /// So many that each can hold its part of 8,192 and have tags left.
+    /// Enough queues for each to hold its part of 8,192 and have tags left.
     const QUEUES: u32 = 5;
     /// Between two releases.
     const PAUSE_US: u64 = 100;
@@ -313,7 +319,7 @@ pub(super) fn held(bench: &mut Bench) -> Result<()> {
     sys::write(setting.disk.attribute("queue/nr_requests"), "2048")?;
     for held in [64u64, 512, 2_048, 8_192] {
         let depth = held.div_ceil(u64::from(QUEUES)) as u32;
-        // Uniform from nothing to twice the mean, so that any that comes may go before any that is there.
+        // Uniform from 0 to twice the mean, so that a new request may go before any held one.
         let mean_us = held * PAUSE_US;
         let settings = [
             ("delay_us", mean_us),
@@ -332,7 +338,7 @@ pub(super) fn held(bench: &mut Bench) -> Result<()> {
     Ok(())
 }
 
-/// I/Os a second on a disk that takes 100 us for each, until a processor is all that is needed.
+/// I/Os a second on a disk that takes 100 us for each, until the processor is the limit.
 pub(super) fn throughput(bench: &mut Bench) -> Result<()> {
     let disk = disk(&Kind {
         completion_ns: 100_000,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Processors that are there for as long as something is measured.
+//! Processors that stay online during a measurement.
 
 use crate::{disk::Disk, sys};
 use anyhow::{Context, Result};
@@ -8,7 +8,7 @@ use std::fs;
 
 const CPUS: &str = "/sys/devices/system/cpu";
 
-/// Which processors are online; all again when dropped.
+/// The processors that are online; when dropped, all are online again.
 pub(super) struct Cpus(Vec<u32>);
 
 impl Cpus {
@@ -23,14 +23,14 @@ impl Cpus {
         Self::only(wanted)
     }
 
-    /// So many.
+    /// The first processors, so many of them.
     pub(super) fn first(count: u32) -> Result<Self> {
         Self::only((0..count).collect())
     }
 
     fn only(mut wanted: Vec<u32>) -> Result<Self> {
         wanted.sort_unstable();
-        // Where I/O is polled is a hardware queue of its own, on the same processors.
+        // A hardware queue for polled I/O uses the same processors.
         wanted.dedup();
         let cpus = Self(wanted);
         for cpu in all()?.into_iter().filter(|cpu| !cpus.0.contains(cpu)) {
@@ -67,7 +67,7 @@ fn all() -> Result<Vec<u32>> {
 
 fn set_online(cpu: u32, online: bool) -> Result<()> {
     let file = format!("{CPUS}/cpu{cpu}/online");
-    // The first cannot go, and has no file.
+    // The first processor always stays online, and has no file.
     if fs::exists(&file)? {
         sys::write(file, if online { "1" } else { "0" })?;
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How exact delays are: what was waited for, less what was asked for.
+//! The exactness of delays: the time that I/O waited, less the delay that was asked for.
 
 use super::{Bench, cpus::Cpus, print, rivals::dm_delay};
 use crate::{
@@ -14,12 +14,12 @@ use rustix::thread::set_current_timer_slack;
 use serde_json::json;
 use std::{num::NonZeroU64, thread::sleep, time::Duration};
 
-/// Who delays.
+/// The thing that delays.
 #[derive(Clone, Copy, PartialEq)]
 enum By {
     Ioem,
     DmDelay,
-    /// The disk itself, whose own time is what an ideal delay would be.
+    /// The disk itself, whose own time is an ideal delay.
     Disk,
 }
 
@@ -42,7 +42,7 @@ impl By {
     }
 }
 
-/// How many users there are where arrivals are spread.
+/// The number of users with spread arrivals.
 const USERS: u64 = 32;
 
 /// How I/Os arrive.
@@ -50,7 +50,7 @@ const USERS: u64 = 32;
 enum Arrivals {
     /// One at a time.
     Single,
-    /// At random times: those of 32 users, each of which has one on its way.
+    /// At random times: I/Os of 32 users, each of which has one on its way.
     Spread,
     /// 32 at once, and the next 32 when these have ended.
     Lockstep,
@@ -65,13 +65,14 @@ impl Arrivals {
         }
     }
 
-    /// How many arrive in a second, if they do not wait for each other: so many that 16 are on their way, but at most 1,000. Each takes
-    /// some 50 us of the processor, for which another one may have to wait.
+    /// The number of arrivals in a second, if they do not wait for each other: as many as keep 16
+    /// on their way, but at most 1,000. Each takes some 50 us of the processor, for which another
+    /// one may have to wait.
     fn rate(self, delay_us: u64) -> Option<u64> {
         (self == Self::Spread).then(|| (16_000_000 / delay_us).min(1_000))
     }
 
-    /// How many are measured.
+    /// The number of measured I/Os.
     fn count(self, delay_us: u64) -> u64 {
         match self {
             Self::Single => (4_000_000 / delay_us).clamp(100, 2_000),
@@ -85,7 +86,8 @@ impl Arrivals {
         let mut options = vec![format!("--number_ios={}", self.count(delay_us) / users)];
         match self {
             Self::Single => options.push("--iodepth=1".to_owned()),
-            // One fio with as many I/Os would let all of them end before it waits for the time of the next.
+            // One fio with as many I/Os would let all of them end before it waits for the time of
+            // the next.
             Self::Spread => options.extend([
                 "--ioengine=psync".to_owned(),
                 "--thread".to_owned(),
@@ -112,8 +114,8 @@ impl Arrivals {
 
 /// While this lives, sleeps of this thread and of programs that it starts end on time.
 ///
-/// By default the kernel may end one up to 50 us late, and does so when some other timer comes: then an I/O would arrive whenever
-/// another one is due, on the only processor.
+/// By default the kernel may end a sleep up to 50 us late, and does so when another timer comes:
+/// then an I/O would arrive whenever another one is due, on the only processor.
 struct Punctual;
 
 impl Punctual {
@@ -129,17 +131,18 @@ impl Drop for Punctual {
     }
 }
 
-/// All delays, each by all that can, for all ways to arrive.
+/// All delays, by each thing that can delay, for all ways to arrive.
 pub(super) fn all(bench: &mut Bench) -> Result<()> {
     let kind = Kind::default();
-    // What is on another processor takes instructions of the same clock, and turns of many instructions.
+    // Work on another processor takes instructions of the same clock, and turns of many
+    // instructions.
     let _cpus = Cpus::first(1)?;
     let _punctual = Punctual::new()?;
     for delay_us in [100, 1_000, 10_000, 100_000] {
         for arrivals in [Arrivals::Single, Arrivals::Spread, Arrivals::Lockstep] {
             for by in [By::Ioem, By::DmDelay, By::Disk] {
                 if by == By::DmDelay && delay_us < 1_000 {
-                    // It knows milliseconds only.
+                    // dm-delay has whole milliseconds.
                     continue;
                 }
                 let completion_ns = if by == By::Disk { delay_us * 1_000 } else { 0 };
@@ -155,7 +158,7 @@ pub(super) fn all(bench: &mut Bench) -> Result<()> {
     Ok(())
 }
 
-/// How long each I/O was delayed, in nanoseconds.
+/// The delay of each I/O, in nanoseconds.
 fn measure(
     bench: &Bench,
     disk: &Disk,
@@ -192,7 +195,8 @@ fn measure(
     let events: Vec<Event> = trace.stop()?;
     let mut times_ns = times_between(&events, from, to);
     if arrivals == Arrivals::Spread {
-        // All users begin at the same time, and those whose second or third time has come meanwhile have them together.
+        // All users begin at the same time. Some have their second or third time by then
+        // already, and submit all of these I/Os together, so the first ones are discarded.
         times_ns.drain(..4 * USERS as usize);
     }
     Ok(times_ns)

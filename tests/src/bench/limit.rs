@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How exact limits are, and how evenly they let I/Os through.
+//! The exactness of limits, and how evenly they admit I/Os.
 
 use super::{Bench, cost::load_options, cpus::Cpus, print};
 use crate::{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How much memory the driver takes, from the kernel's own tracepoint of each allocation.
+//! The memory that the driver takes, from the kernel's own tracepoint of each allocation.
 
 use super::{Bench, cost::load_options, cpus::Cpus, print};
 use crate::{
@@ -15,7 +15,7 @@ use std::{collections::HashMap, fs, thread::sleep, time::Duration};
 
 const TRACING: &str = "/sys/kernel/tracing";
 
-/// What was allocated with `kmalloc()` while something was done, and not freed meanwhile.
+/// The allocations with `kmalloc()` during an action that were not freed in it.
 struct Allocations {
     count: u64,
     bytes: u64,
@@ -32,7 +32,7 @@ fn allocations(mine: bool, act: impl FnOnce() -> Result<()>) -> Result<Allocatio
     } else {
         "0".to_owned()
     };
-    // Truncating the file is what empties the trace.
+    // Truncating the file empties the trace.
     fs::write(format!("{TRACING}/trace"), "")?;
     sys::write(format!("{kmalloc}/filter"), filter)?;
     sys::write(format!("{TRACING}/tracing_on"), "1")?;
@@ -66,13 +66,13 @@ fn allocations(mine: bool, act: impl FnOnce() -> Result<()>) -> Result<Allocatio
     })
 }
 
-/// Whether the driver has allocated, or what it uses of the kernel's Rust crates: it is called from a function whose name is
-/// mangled as those of Rust are.
+/// Whether the driver, or the code of the kernel's Rust crates for it, has allocated: the name of
+/// the calling function is mangled as those of Rust are.
 fn is_of_driver(line: &str) -> bool {
     line.contains("call_site=_R")
 }
 
-/// Bytes that a disk's switch to ioem takes of the driver.
+/// Bytes that the driver allocates when a disk is switched to ioem.
 fn switch(hw_queues: u32) -> Result<f64> {
     let disk = Disk::new(&Kind {
         hw_queues,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How many I/Os of a sequential stream become one request.
+//! The number of I/Os of a sequential stream that become one request.
 
 use super::{Bench, disk, print};
 use crate::{disk::Kind, fio::Fio};
@@ -15,9 +15,9 @@ struct Stream {
     name: &'static str,
     /// fio's options.
     options: &'static [&'static str],
-    /// Where the disk counts the requests.
+    /// The place of the disk's count of requests.
     place: usize,
-    /// How often it is measured. Direct streams vary by 4 % from one time to the next.
+    /// The number of measurements. Direct streams vary by 4 % from one time to the next.
     rounds: u64,
 }
 
@@ -48,7 +48,7 @@ const STREAMS: &[Stream] = &[
     },
 ];
 
-/// On a disk that takes its time, so that requests wait in the scheduler and others can join them.
+/// On a slow disk, so that requests wait in the scheduler and others can join them.
 pub(super) fn all(bench: &mut Bench) -> Result<()> {
     for stream in STREAMS {
         let mut schedulers = bench.schedulers();
@@ -71,7 +71,7 @@ pub(super) fn all(bench: &mut Bench) -> Result<()> {
 }
 
 impl Stream {
-    /// How many requests the stream is with a scheduler.
+    /// The number of requests that a scheduler makes of the stream.
     fn requests_with(&self, scheduler: &str) -> Result<u64> {
         let disk = disk(&Kind {
             queue_depth: 4,

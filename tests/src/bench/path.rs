@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Which functions an I/O takes its way through: QEMU logs each instruction, and `tests/bench` counts them on the host.
+//! The functions that execute an I/O: QEMU logs each instruction, and `tests/bench` counts them on
+//! the host.
 
 use super::{
     Bench,
@@ -13,12 +14,12 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use std::{fs, path::Path, thread::sleep, time::Duration};
 
-/// For how long QEMU logs: on the icount clock a million instructions, if none waits.
+/// The time for which QEMU logs: on the icount clock a million instructions, if no processor waits.
 const LOGGED: Duration = Duration::from_millis(1);
-/// For how long with a delay of a millisecond.
+/// The time for a delay of a millisecond.
 const LOGGED_DELAY: Duration = Duration::from_millis(10);
 
-/// Where QEMU sees the folder in which the logs go.
+/// The folder of the logs, as QEMU sees it.
 const FOLDER: &str = "/run/lab/monitor";
 
 /// The port that takes commands of QEMU's monitor.
@@ -38,7 +39,7 @@ impl Monitor {
         fs::write(&self.0, format!("{command}\n")).with_context(|| command.to_owned())
     }
 
-    /// Has the instructions of the next moment logged to a file of this name.
+    /// Logs the instructions of the next moment to a file of this name.
     fn log(&self, name: &str, time: Duration) -> Result<()> {
         self.command(&format!("logfile {FOLDER}/{name}"))?;
         self.command("log exec,nochain")?;
@@ -47,7 +48,7 @@ impl Monitor {
     }
 }
 
-/// Prints where each function of the kernel and its modules is.
+/// Prints the address of each function of the kernel and its modules.
 fn print_symbols() -> Result<()> {
     for line in sys::read(Path::new("/proc/kallsyms"))?.lines() {
         let mut words = line.split_whitespace();
@@ -65,11 +66,12 @@ fn print_symbols() -> Result<()> {
     Ok(())
 }
 
-/// Reads with the plainest scheduler, then with ioem, with the rules that let all pass, and with a delay.
+/// Reads with the plainest scheduler, then with ioem, with the rules that let all pass, and with a
+/// delay.
 pub(super) fn all(bench: &mut Bench) -> Result<()> {
     let monitor = Monitor::find()?;
     print_symbols()?;
-    // Or a block of instructions would be one line.
+    // Otherwise a block of instructions would be one line.
     monitor.command("one-insn-per-tb on")?;
     let disk = disk(&Kind::default())?;
     let cpus = Cpus::of_queues(&disk)?;

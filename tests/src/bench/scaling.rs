@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How much faster two hardware queues are than one, where processors run at the same time.
+//! The speed of two hardware queues beside that of one, with processors that run at the same time.
 
 use super::{
     Bench,
@@ -17,7 +17,7 @@ use anyhow::Result;
 use serde_json::json;
 use std::{thread::sleep, time::Duration};
 
-/// How many pairs of ratios are measured.
+/// The number of measured pairs of ratios.
 const PAIRS: u32 = 9;
 
 pub(super) fn all(bench: &mut Bench) -> Result<()> {
@@ -49,7 +49,7 @@ pub(super) fn all(bench: &mut Bench) -> Result<()> {
     Ok(())
 }
 
-/// Of one second, once the load has begun.
+/// Reads in one second, once the load has begun.
 fn read_iops(disk: &Disk) -> Result<f64> {
     pass(disk, 1_000)?;
     let before = (disk.stat(0)?, sys::monotonic_ns());

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How many instructions are left for others: a loop on each processor takes all that nobody else wants.
+//! The instructions that a load leaves to others: a loop on each processor takes all the rest.
 //!
-//! On the icount clock a nanosecond is an instruction, of whichever processor. What passes and is not the loops' is what the
-//! load has cost, be it in tasks, interrupts or threads of the kernel, and also when it mostly waits.
+//! On the icount clock a nanosecond is an instruction, of any processor. Instructions that are not
+//! the loops' are the cost of the load, in tasks, interrupts and threads of the kernel, even if it
+//! mostly waits.
 
 use super::cpus::Cpus;
 use crate::sys;
@@ -18,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-/// Loops that run whenever nothing else does, until dropped.
+/// Loops that run whenever no other task does, until dropped.
 pub(super) struct Spare {
     turns: Vec<Arc<AtomicU64>>,
     ends: Arc<AtomicBool>,
@@ -28,7 +29,7 @@ pub(super) struct Spare {
 }
 
 impl Spare {
-    /// Starts them, and finds out what a turn takes; nothing else may run.
+    /// Starts them, and measures a turn; nothing else may run.
     pub(super) fn start(cpus: &Cpus) -> Result<Self> {
         let mut spare = Self {
             turns: Vec::new(),
@@ -65,7 +66,7 @@ impl Spare {
         self.turns.push(turns);
         let thread = receiver.recv()?.as_raw_nonzero().to_string();
         sys::run(&["taskset", "-p", &format!("{:x}", 1u64 << cpu), &thread])?;
-        // Of the kind that gives way to any other at once.
+        // The idle class gives way to any other task at once.
         sys::run(&["chrt", "-i", "-p", "0", &thread])?;
         Ok(())
     }
@@ -76,7 +77,8 @@ impl Spare {
         (sys::monotonic_ns(), turns)
     }
 
-    /// Instructions that were not the loops' since some moment; call it again with the same `since` later.
+    /// Instructions since some moment that were not the loops'; call it again with the same `since`
+    /// later.
     pub(super) fn used(&self, since: (u64, u64)) -> f64 {
         let (now_ns, turns) = self.now();
         (now_ns - since.0) as f64 - (turns - since.1) as f64 * self.each

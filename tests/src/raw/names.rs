@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Names for directories, of which many are such as nobody gives.
+//! Names for directories, many of which no user would give.
 
 use crate::random::Random;
 use std::{ffi::OsString, os::unix::ffi::OsStringExt};
@@ -38,13 +38,13 @@ const ODD: &[&str] = &[
     "-1",
 ];
 
-/// A name. Other processes, with other letters, seldom have the same.
+/// A name. Other processes, with other letters, seldom make the same one.
 pub(super) fn name(random: &mut Random, letter: &str) -> OsString {
     match random.below(10) {
         0..3 => format!("{letter}{}", random.below(10)).into(),
         3..7 => {
             let odd = *random.choose(ODD);
-            // Each has its own, but for those names that are special.
+            // Each process has names of its own, except for special ones.
             if random.one_in(2) {
                 odd.into()
             } else {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Values for files, of which many are accepted or nearly so.
+//! Values for files, many of which the driver accepts or nearly accepts.
 
 use crate::random::Random;
 use chaos_policy::policy::attributes::{Attribute, Kind};
 
-/// Texts at the limits of what is accepted, words of all files, and separators.
+/// Texts at the limits of accepted values, words of all files, and separators.
 const TOKENS: &[&str] = &[
     "0",
     "1",
@@ -100,7 +100,7 @@ const TOKENS: &[&str] = &[
     "−1",
 ];
 
-/// Lengths about those of a page, which is what configfs has for a value.
+/// Lengths near that of a page, which configfs has for a value.
 const LENGTHS: &[usize] = &[
     40, 255, 256, 4_000, 4_094, 4_095, 4_096, 4_097, 8_192, 65_536,
 ];
@@ -123,14 +123,14 @@ pub(super) fn value(random: &mut Random, attribute: &str, disk: &str) -> Vec<u8>
     value
 }
 
-/// What the attribute is meant for.
+/// A value that the attribute is meant for.
 fn of_kind(random: &mut Random, file: &str, disk: &str) -> String {
     let word = |random: &mut Random, words: &[&str]| (*random.choose(words)).to_owned();
     let Some(attribute) = Attribute::named(file) else {
         return "0".to_owned();
     };
     match attribute {
-        // Most are short, so that I/O goes on.
+        // Most delays are short, so that I/O goes on.
         Attribute::DelayUs | Attribute::JitterUs if !random.one_in(8) => {
             random.below(5_000).to_string()
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Several injections at once: delays add up, and every limit must admit, after the delays are over.
+//! Several injections at once: delays add up, and every limit must admit, after the delays are
+//! over.
 
 use crate::{
     disk::{Disk, Kind},
@@ -49,7 +50,7 @@ fn two_delays(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// The events of some seconds under a steady load, and when they begin.
+/// The events of some seconds under a steady load, and the time when these seconds begin.
 fn steady(disk: &Disk, seconds: u64) -> Result<(Vec<Event>, u64)> {
     let load = Fio::start(
         &disk.path(),

@@ -35,7 +35,7 @@ fn killed(report: &mut Report) -> Result<()> {
     sleep(Duration::from_secs(1));
     let trace = Trace::start(disk.device()?)?;
     let load = start_reads(&disk)?;
-    // Longer than the lease, which must have been renewed by then.
+    // Longer than the lease, so kchaos must have renewed it by then.
     sleep(Duration::from_secs(4));
     let held_before = held()?;
     report.figure(
@@ -84,7 +84,7 @@ fn ends(report: &mut Report) -> Result<()> {
 }
 
 scenario!("command_anothers_of_its_name", anothers_of_its_name);
-/// Somebody ends it while the command runs, and makes another one of the same name.
+/// Another user ends the injection while the command runs, and makes another one of the same name.
 fn anothers_of_its_name(report: &mut Report) -> Result<()> {
     let _disk = Disk::on_ioem(&Kind::default())?;
     let mut owner = Command::new("kchaos")

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What an I/O costs: on the icount clock a nanosecond is an instruction, of all that runs.
+//! The cost of an I/O: on the icount clock a nanosecond is an instruction, of any code.
 
 use crate::{bench::cost::Steady, injection::Injection, report::Report};
 use anyhow::Result;
 
-/// Injections for the disk, which limit but never have to.
+/// Injections for the disk whose limits never bind.
 fn limits(count: usize, settings: &[(&str, &str)]) -> Result<Vec<Injection>> {
     let settings = [&[("quota", "1000000000")], settings].concat();
     (0..count)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The numbers that an injection shows are those that the block trace counts.
+//! The counts of an injection are equal to those of the block trace.
 
 use crate::{
     disk::{Disk, Kind},
@@ -101,7 +101,8 @@ fn limits(report: &mut Report) -> Result<()> {
     same(report, &injection, "delayed", 0)
 }
 
-/// What `held` of the disk's `iosched` says of the first hardware queue: how many, and when the first and last may go.
+/// The first hardware queue's line in `held` of the disk's `iosched`: the number of held I/Os, and
+/// the times when the first and the last may go.
 fn held_by_queue(disk: &Disk) -> Result<[u64; 3]> {
     let text = sys::read(disk.attribute("queue/iosched/held"))?;
     let line = text.lines().next().context("no hardware queue")?;
@@ -136,7 +137,7 @@ fn held_and_early(report: &mut Report) -> Result<()> {
     load.finish()?;
     let issued = count(&trace.stop()?, Step::Issue, b'R');
     report.figure("issued", 50, issued, issued == 50);
-    // The disk is gone from the scheduler, and what was counted is not.
+    // The disk has left the scheduler, and the counts stay.
     same(report, &injection, "matched", 50)?;
     same(report, &injection, "released_early", 50)?;
     same(report, &injection, "held", 0)

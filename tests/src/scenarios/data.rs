@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What was written is what is read, whatever is configured meanwhile.
+//! Reads return the data that were written, while settings change.
 
 use crate::{
     disk::{Disk, Kind},

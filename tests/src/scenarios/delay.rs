@@ -35,7 +35,7 @@ fn measure(report: &mut Report, delay_us: u64, count: u64) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let number = format!("--number_ios={count}");
     let options = [RANDOM_READ, &["--iodepth=1", "--size=8g", &number]].concat();
-    // Warms caches up, so that the first I/O of the measured run is like the others.
+    // Warms caches up, so that the first measured I/O is like the others.
     Fio::start(&disk.path(), &options)?.finish()?;
     let _injection = Injection::new("delay", &[("delay_us", delay_us)])?;
     let trace = Trace::start(disk.device()?)?;

@@ -14,7 +14,7 @@ use anyhow::Result;
 const DELAY_US: f64 = 4_000.0;
 const JITTER_US: f64 = 900.0;
 
-/// Each test draws so many times that its sample is worth this many independent draws.
+/// Each test takes a sample that is worth this many independent draws.
 const WORTH: f64 = 2_000.0;
 
 /// The share of standard normal numbers below `x`, cut off at 4: by Simpson's rule.
@@ -39,7 +39,7 @@ fn normal_below(x: f64) -> f64 {
     sum * step / 3.0
 }
 
-/// The quantile that netem's Pareto table has.
+/// The quantile of netem's Pareto table.
 fn pareto(p: f64) -> f64 {
     (((1.0 - p).powf(-1.0 / 3.0) - 1.5) * 4.0 / 3.0).min(4.0)
 }
@@ -70,7 +70,7 @@ fn shape_pareto(report: &mut Report) -> Result<()> {
 
 scenario!("distribution_paretonormal", shape_paretonormal);
 fn shape_paretonormal(report: &mut Report) -> Result<()> {
-    // Tables of what is slow to work out; the normal quantile is off by no more than a thousandth.
+    // Tables of slow computations; the normal quantile is off by no more than a thousandth.
     let shares: Vec<f64> = (0..8_000)
         .map(|n| normal_below(f64::from(n) / 1_000.0 - 4.0))
         .collect();
@@ -91,7 +91,8 @@ fn shape_uniform(report: &mut Report) -> Result<()> {
     })
 }
 
-/// Measures a shape, with the share of numbers below one as netem scales them, at both correlations.
+/// Measures a shape at both correlations; `below` is the share of numbers below one, as netem
+/// scales them.
 fn measure(report: &mut Report, shape: &str, below: &dyn Fn(f64) -> f64) -> Result<()> {
     for percent in [0, 75] {
         let settings = [
@@ -107,7 +108,7 @@ fn measure(report: &mut Report, shape: &str, below: &dyn Fn(f64) -> f64) -> Resu
     Ok(())
 }
 
-/// Draws delays, so many that they are worth this many independent ones; the path's own time is taken away.
+/// Draws delays until they are worth this many independent ones, and subtracts the path's own time.
 fn delays_us(settings: &[(&str, String)], percent: u32, worth: f64) -> Result<Vec<f64>> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let injection = Injection::new("shaped", &[("delay_us", 1_000), ("seed", 42)])?;
@@ -129,8 +130,8 @@ fn judge(
     delays: &[f64],
     below: &dyn Fn(f64) -> f64,
 ) {
-    // Kolmogorov's distribution: one sample in a thousand is beyond 1.95 / sqrt(n); and the path's own time varies by some
-    // microseconds, where at most 1 in 1000 of the draws is in a microsecond.
+    // Kolmogorov's distribution: one sample in a thousand is beyond 1.95 / sqrt(n). The path's own
+    // time varies by some microseconds, and at most 1 in 1000 of the draws is in a microsecond.
     let bound = 1.95 / WORTH.sqrt() + 5e-3;
     let distance = distance(delays, below);
     report.figure(
@@ -155,8 +156,8 @@ scenario!("distribution_percentiles", percentiles);
 fn percentiles(report: &mut Report) -> Result<()> {
     const POINTS: [(f64, f64); 3] = [(0.5, 2_000.0), (0.99, 5_000.0), (0.999, 80_000.0)];
     let settings = [("percentiles", "50:2000 99:5000 99.9:80000".to_owned())];
-    // The last point is a jump: all that is above the 99.9th percentile is at it, and the path's own time may bring it a
-    // little lower.
+    // The last point is a jump: every draw above the 99.9th percentile is at it, and the path's own
+    // time may make it a little lower.
     let below = |us: f64| {
         let (mut share, mut value) = (0.0, 0.0);
         for (next_share, next_value) in POINTS {
@@ -168,11 +169,12 @@ fn percentiles(report: &mut Report) -> Result<()> {
         }
         1.0
     };
-    // The sample's share below the 99.9th percentile has a standard deviation of 0.00022, which is 2.3 % of the delay there:
-    // this seed's sample is within 2 %.
+    // The sample's share below the 99.9th percentile has a standard deviation of 0.00022, which is
+    // 2.3 % of the delay there: this seed's sample is within 2 %.
     let delays = delays_us(&settings, 0, 20_000.0)?;
     judge(report, "percentiles", 0, &delays, &below);
-    // At the 99th the line is so steep that 2 % are within a fifth of the sample's standard deviation.
+    // At the 99th the line is so steep that 2 % are within a fifth of the sample's standard
+    // deviation.
     for (share, us) in [POINTS[0], POINTS[2]] {
         let measured = quantile(&delays, share);
         report.figure(

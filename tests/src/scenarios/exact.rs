@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Delays of some of a disk's I/O: no completion is early, from when the disk has served it to when the reader has it; and
-//! hardly late.
+//! Delays of some of a disk's I/O: no completion is early, measured from the time when the disk has
+//! served the I/O to the time when the reader has it; and hardly any is late.
 
 use crate::{
     disk::{Disk, Kind},
@@ -14,10 +14,10 @@ use crate::{
 use anyhow::{Context, Result};
 use std::collections::HashMap;
 
-/// What is delayed: the first GiB.
+/// The place that the injection delays: the first GiB.
 const PLACE: &str = "0+2097152";
 
-/// A sector that is not in that place.
+/// A sector outside of that place.
 const ELSEWHERE: u64 = 4_194_304;
 
 scenario!("exact_100us", delay_100us);
@@ -35,7 +35,7 @@ fn delay_10ms(report: &mut Report) -> Result<()> {
     measure(report, 10_000, 400)
 }
 
-/// Reads, and how long after the disk had served it the reader had each of them.
+/// Reads, and the time from the disk's answer to the reader for each of them.
 fn reads(disk: &Disk, sector: u64, users: u64, reads: u64) -> Result<(Vec<Read>, Vec<u64>)> {
     let trace = Trace::start_steps(disk.device()?, &[Step::Complete])?;
     let all = Readers::start_from(&disk.path(), sector, users, reads).finish()?;

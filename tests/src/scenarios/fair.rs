@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A limit is first come, first served: hardware queues get the same shares, and none waits much longer than its turn.
+//! A limit is first come, first served: hardware queues get the same shares, and no I/O waits much
+//! longer than its turn.
 
 use crate::{
     disk::{Disk, Kind},
@@ -13,10 +14,10 @@ use std::thread::available_parallelism;
 
 const QUOTA: u64 = 10;
 const PERIOD_MS: u64 = 100;
-/// Of each hardware queue's load.
+/// The depth of each hardware queue's load.
 const DEPTH: u64 = 32;
 const SECONDS: u64 = 24;
-/// At the beginning and at the end, in which not all want something.
+/// The time at the beginning and at the end in which only some loads run.
 const LEFT_OUT_MS: u64 = 2_000;
 
 scenario!("fair_2_queues", two_queues);
@@ -25,7 +26,7 @@ fn two_queues(report: &mut Report) -> Result<()> {
 }
 
 scenario!("fair_4_queues", four_queues);
-/// In a guest that has as many processors.
+/// This needs a guest with four processors.
 fn four_queues(report: &mut Report) -> Result<()> {
     measure(report, 4)
 }

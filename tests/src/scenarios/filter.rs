@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Filters: a load that matches and one that does not, at once on one disk, and every I/O of the first completes late and none
-//! of the second.
+//! Filters: a load that matches and one that does not run at once on one disk. Every I/O of the
+//! first completes late, and none of the second.
 
 use crate::{
     disk::{Disk, Kind},
@@ -13,13 +13,13 @@ use crate::{
 };
 use anyhow::Result;
 
-/// The delay of what matches.
+/// The delay of matching I/O.
 pub(super) const DELAY_US: u64 = 20_000;
 
-/// The first half of the disk is of the load that matches, the second of the other.
+/// The first half of the disk is for the load that matches, the second for the other.
 struct Loads<'a> {
     kind: Kind,
-    /// By which commands the loads are started.
+    /// The commands that start the loads.
     before: [Vec<String>; 2],
     /// fio's options for each.
     options: [&'a [&'a str]; 2],
@@ -42,31 +42,31 @@ const READ: &[&str] = &["--rw=randread", "--bs=4k"];
 const WRITE: &[&str] = &["--rw=randwrite", "--bs=4k"];
 const READ_64K: &[&str] = &["--rw=randread", "--bs=64k"];
 
-/// How many I/Os each load makes.
+/// The number of I/Os of each load.
 const COUNT: usize = 200;
 
 /// Sectors of a disk with memory.
 const DISK_SECTORS: u64 = 256 << 11;
 
-/// How many of the times were as long as the delay, and how many were well below.
+/// The number of times as long as the delay, and the number of times well below it.
 fn delayed_and_not(times_ns: &[u64]) -> (usize, usize) {
     let long = times_ns.iter().filter(|ns| **ns >= DELAY_US * 1_000);
     let short = times_ns.iter().filter(|ns| **ns < DELAY_US * 500);
     (long.count(), short.count())
 }
 
-/// Notes how many of what matches was delayed: of at least so many.
+/// Notes the number of delayed I/Os of the load that matches: at least `least`.
 pub(super) fn all_delayed(report: &mut Report, what: &str, times_ns: &[u64], least: usize) {
     let (delayed, _) = delayed_and_not(times_ns);
     report.figure(
-        &format!("{what}: delayed of what matches"),
+        &format!("{what}: delayed of matching I/O"),
         format!("all, of >= {least}"),
         format!("{delayed} of {}", times_ns.len()),
         delayed == times_ns.len() && delayed >= least,
     );
 }
 
-/// Notes how many of what does not match were not delayed: of at least so many.
+/// Notes the number of I/Os of the other load that were not delayed: at least `least`.
 pub(super) fn none_delayed(report: &mut Report, what: &str, times_ns: &[u64], least: usize) {
     let (_, not) = delayed_and_not(times_ns);
     report.figure(
@@ -77,7 +77,7 @@ pub(super) fn none_delayed(report: &mut Report, what: &str, times_ns: &[u64], le
     );
 }
 
-/// Both, for two loads.
+/// Notes both, for two loads.
 fn judge(report: &mut Report, what: &str, matching: &[u64], other: &[u64]) {
     all_delayed(report, what, matching, COUNT);
     none_delayed(report, what, other, COUNT);
@@ -110,9 +110,9 @@ fn run_on(disk: &Disk, loads: &Loads<'_>) -> Result<[Vec<u64>; 2]> {
     let number = format!("--number_ios={COUNT}");
     let [one, two] = [0, 1].map(|place| {
         let before: Vec<&str> = loads.before[place].iter().map(String::as_str).collect();
-        // Not the first block: partition tables and the like are read there.
+        // Not the first block, where other programs read partition tables and the like.
         let offset = ["--offset=1m", "--offset=128m"][place];
-        // One of each kind of submitter.
+        // Each kind of submitter once.
         let engine = ["--ioengine=libaio", "--ioengine=io_uring"][place];
         let common = ["--direct=1", "--iodepth=8", "--size=120m", "--randseed=1"];
         let all = [
@@ -211,7 +211,7 @@ fn device(report: &mut Report) -> Result<()> {
         partitions: true,
         ..Kind::default()
     };
-    // Named before there is such a disk.
+    // The filter names a disk that does not exist yet.
     sys::load_module()?;
     let name = Disk::next_name();
     let injection = Injection::with_texts("filter", &[("device", &format!("{name}p1"))])?;
@@ -228,7 +228,7 @@ fn device(report: &mut Report) -> Result<()> {
     let what = format!("partition 2 as {number}");
     judge(report, &what, &matching, &other);
 
-    // Whole disks: it holds requests.
+    // The filter is of whole disks, so the injection holds requests.
     injection.set("device", &name)?;
     let all = run_on_devices([&first, &second])?.concat();
     let what = "the disk itself, through its partitions";
@@ -237,7 +237,7 @@ fn device(report: &mut Report) -> Result<()> {
     injection.set("device", "nothing nothing1 8:1")?;
     let all = run_on_devices([&first, &second])?.concat();
     none_delayed(report, "other devices", &all, 2 * COUNT);
-    // A request for a partition through the disk is none through the partition.
+    // A request for the partition's place through the disk does not match the partition.
     injection.set("device", format!("{name}p1"))?;
     let all = run_on_devices([&disk.path(), &second])?.concat();
     let what = "the disk, where its partition is meant";
@@ -276,13 +276,13 @@ fn pid_namespace(report: &mut Report) -> Result<()> {
     )
 }
 
-/// One load, and how many of its I/Os were delayed.
+/// The number of delayed I/Os of one load.
 fn affected(settings: &[(&str, &str)], count: usize) -> Result<(usize, usize, u64)> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let injection = Injection::with_texts("filter", settings)?;
     injection.set("delay_us", DELAY_US.to_string())?;
     let number = format!("--number_ios={count}");
-    // One at a time: among several, fio finds one that has ended when another one has.
+    // One at a time: fio asks for the end of several only together.
     let options = ["--direct=1", "--ioengine=psync", "--size=8g", &number];
     let load = Fio::start_logged(&[], &disk.path(), &[READ, &options].concat())?;
     let times_ns = load.finish()?.latencies_ns();

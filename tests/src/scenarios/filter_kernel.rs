@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Filters, on what the kernel itself does for somebody: writeback, metadata of file systems, swap.
+//! Filters, on I/O that the kernel itself submits for a process: writeback, metadata of file
+//! systems, swap.
 
 use super::filter::{DELAY_US, all_delayed, none_delayed};
 use crate::{
@@ -20,12 +21,13 @@ use std::{
     time::Duration,
 };
 
-/// A delay that is still on when all has been looked at.
+/// A delay that is longer than the test's observations.
 const LONG_S: u64 = 4;
 
 /// A process of `cgroup` that has made this many pages of `file` dirty, and keeps the file open.
 ///
-/// Each page is too far from the others for their writes to be merged. Closing a device would write in the writer's name.
+/// Each page is too far from the others for their writes to be merged. Closing the device would
+/// write the pages in the writer's name.
 fn dirty(cgroup: &Cgroup, file: &str, pages: usize) -> Result<Child> {
     let words = cgroup.enter();
     let script = format!(
@@ -42,10 +44,10 @@ fn dirty(cgroup: &Cgroup, file: &str, pages: usize) -> Result<Child> {
     Ok(child)
 }
 
-/// Of one page each.
+/// The number of writes, of one page each.
 const WRITES: usize = 60;
 
-/// Has the kernel's own threads write what has been dirty for so long.
+/// Makes the kernel's own threads write pages that have been dirty for so long.
 fn write_back_after(centiseconds: u32) -> Result<()> {
     for name in ["dirty_expire_centisecs", "dirty_writeback_centisecs"] {
         sys::write(format!("/proc/sys/vm/{name}"), centiseconds.to_string())?;
@@ -53,9 +55,9 @@ fn write_back_after(centiseconds: u32) -> Result<()> {
     Ok(())
 }
 
-/// How many pages of all disks are written by now, of which it is not known yet that they are.
+/// The number of pages under writeback on all disks.
 fn pages_under_writeback() -> Result<u64> {
-    // Has each processor add what it has counted.
+    // Makes each processor add its count.
     sys::write("/proc/sys/vm/stat_refresh", "1")?;
     let text = sys::read("/proc/vmstat")?;
     let number = text
@@ -64,7 +66,7 @@ fn pages_under_writeback() -> Result<u64> {
     Ok(number.context("no nr_writeback")?.parse()?)
 }
 
-/// Notes that the disk was given all of these writes at once.
+/// Notes that the disk got all of these writes at once.
 fn all_issued(report: &mut Report, events: &[Event], what: &str, asked: usize) {
     let issued: Vec<u64> = waits(events);
     let longest_ns = issued.iter().max().copied().unwrap_or(0);
@@ -76,7 +78,7 @@ fn all_issued(report: &mut Report, events: &[Event], what: &str, asked: usize) {
     );
 }
 
-/// How long an `fsync` of a device takes, whose pages are on their way.
+/// The time of an `fsync` of a device whose pages are under writeback.
 fn sync_time(path: &str) -> Result<Duration> {
     let file = File::options().write(true).open(path)?;
     let start_ns = sys::monotonic_ns();
@@ -95,7 +97,7 @@ fn cgroup_buffered(report: &mut Report) -> Result<()> {
     let injection = Injection::with_texts("filter", &[("cgroup", one.path()), ("op", "write")])?;
     injection.set("delay_us", (LONG_S * 1_000_000).to_string())?;
     let [first, second] = [1, 2].map(|number| format!("{}p{number}", disk.path()));
-    // Not before both have written all.
+    // Writeback begins only after both have written all pages.
     write_back_after(100_000)?;
     let mut writers = vec![dirty(&one, &first, WRITES)?, dirty(&two, &second, WRITES)?];
     sleep(Duration::from_secs(3));
@@ -137,7 +139,7 @@ fn cgroup_buffered(report: &mut Report) -> Result<()> {
 }
 
 scenario!("filter_cgroup_removed", cgroup_removed);
-/// What a cgroup has written goes to the disk after it was removed, and another one gets its name.
+/// A cgroup's pages go to the disk after the cgroup was removed and another one got its name.
 fn cgroup_removed(report: &mut Report) -> Result<()> {
     let removed = Cgroup::new("one")?;
     let disk = Disk::on_ioem(&Kind {
@@ -147,9 +149,9 @@ fn cgroup_removed(report: &mut Report) -> Result<()> {
     let injection =
         Injection::with_texts("filter", &[("cgroup", removed.path()), ("op", "write")])?;
     injection.set("delay_us", (LONG_S * 1_000_000).to_string())?;
-    // Not before it is told to.
+    // Writeback begins only on demand.
     write_back_after(100_000)?;
-    // Keeps the device open, so that nothing is written when the writer goes.
+    // Keeps the device open, so that the end of the writer writes no pages.
     let open = File::open(disk.path())?;
     let mut writer = dirty(&removed, &disk.path(), WRITES)?;
     sleep(Duration::from_secs(2));
@@ -189,8 +191,8 @@ fn cgroup_removed(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// How long after the disk had served it a process that reads one thing after another went on to the next: by what was read,
-/// metadata and data.
+/// The time from each of the disk's answers to the next request of a process that reads in
+/// sequence, for metadata and for data.
 fn times_after(events: &[Event]) -> [Vec<u64>; 2] {
     let mut after = [Vec::new(), Vec::new()];
     for (place, served) in events.iter().enumerate() {
@@ -209,10 +211,10 @@ fn not_metadata(report: &mut Report) -> Result<()> {
         memory: true,
         ..Kind::default()
     })?;
-    // Or ext4 itself would go on to make what mkfs has left to it.
+    // Otherwise ext4 itself would go on to make the tables that mkfs has left to it.
     let options = "lazy_itable_init=0,lazy_journal_init=0";
     sys::run(&["mkfs.ext4", "-q", "-E", options, &disk.path()])?;
-    // Nor read bitmaps ahead in a task of its own, while the process waits for what it reads.
+    // Nor must ext4 read bitmaps ahead in a task of its own, while the process waits for its read.
     let alone = ["mount", "-t", "ext4", "-o", "no_prefetch_block_bitmaps"];
     sys::run(&[&alone[..], &[&*disk.path(), "/mnt"]].concat())?;
     let files = "for n in $(seq 40); do mkdir /mnt/$n; echo $n >/mnt/$n/file; done; sync";
@@ -242,7 +244,7 @@ fn not_metadata(report: &mut Report) -> Result<()> {
 
 scenario!("filter_not_swap", not_swap);
 fn not_swap(report: &mut Report) -> Result<()> {
-    /// Longer than what it takes to copy all that is swapped.
+    /// Longer than the time of copying all swapped data.
     const LONG_US: u64 = 2_000_000;
     let cgroup = Cgroup::new("one")?;
     let disk = Disk::on_ioem(&Kind {
@@ -255,7 +257,7 @@ fn not_swap(report: &mut Report) -> Result<()> {
     sys::write(format!("{}/memory.max", cgroup.path()), "12582912")?;
     let trace = Trace::start(disk.device()?)?;
     let words = cgroup.enter();
-    // More than the cgroup may have in memory, written and read again.
+    // Writes and reads again more data than the cgroup may have in memory.
     let script =
         "dd if=/dev/zero of=/tmp/swapped bs=1M count=24 2>/dev/null; cat /tmp/swapped >/dev/null";
     let mut command = Command::new(&words[0]);

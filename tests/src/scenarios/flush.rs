@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Writes that come with a flush: the block layer inserts them at the head, after the flush, and they are delayed all the
-//! same, once.
+//! Writes that come with a flush: the block layer inserts them at the head, after the flush, and
+//! the driver delays them all the same, once.
 
 use crate::{
     disk::{Disk, Kind},
@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 scenario!("flush_delayed_once", delayed_once);
 fn delayed_once(report: &mut Report) -> Result<()> {
-    // So long that nobody takes a wait for a processor, which emulators make some milliseconds, for a second delay.
+    // Emulators make a task wait for a processor for some milliseconds; a second delay is longer.
     const DELAY_US: u64 = 10_000;
     let journal = write_with_fsync(report, DELAY_US)?;
     let twice = waits(&journal)
@@ -28,7 +28,7 @@ fn delayed_once(report: &mut Report) -> Result<()> {
 }
 
 scenario!("flush_inserted_once", inserted_once);
-/// Without a figure that is a time.
+/// This test has no figure that is a time.
 fn inserted_once(report: &mut Report) -> Result<()> {
     write_with_fsync(report, 2_000).map(drop)
 }
@@ -103,7 +103,7 @@ fn write_with_fsync(report: &mut Report, delay_us: u64) -> Result<Vec<Event>> {
     Ok(journal)
 }
 
-/// Requests that were inserted a second time before they completed.
+/// The number of requests that were inserted a second time before they completed.
 fn inserted_again(events: &[Event]) -> usize {
     let mut open: HashMap<u64, bool> = HashMap::new();
     let mut again = 0;

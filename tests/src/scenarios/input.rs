@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What people and programs write into files.
+//! Good and bad values, as people and programs write them into files.
 
 mod numbers;
 mod texts;
@@ -70,7 +70,7 @@ fn bad_texts(report: &mut Report) -> Result<()> {
 }
 
 scenario!("input_too_many", too_many);
-/// One injection too many for the disk.
+/// One injection more than a disk can have.
 fn too_many(report: &mut Report) -> Result<()> {
     const ENOSPC: i32 = 28;
     let disk = Disk::on_ioem(&Kind::default())?;
@@ -109,7 +109,7 @@ fn refusal(result: Result<()>) -> Option<i32> {
 
 scenario!("input_bad_values", bad_values);
 fn bad_values(report: &mut Report) -> Result<()> {
-    // So that either of the sizes can contradict the other.
+    // Either size can contradict the other.
     let injection = Injection::new("input", &[("min_bytes", 4_096), ("max_bytes", 8_192)])?;
     for case in &CASES {
         injection.set(case.attribute, case.value)?;
@@ -187,7 +187,7 @@ fn bounds() -> Vec<(&'static str, String, String)> {
             continue;
         };
         let one = 10_u64.pow(number.decimals as u32);
-        // The smallest is last: a size then contradicts no other.
+        // The smallest bound is last, since a size of 0 contradicts no other.
         for bound in [number.most, number.least] {
             let text = (bound / one).to_string();
             bounds.push((attribute.file(), text.clone(), text));
@@ -248,10 +248,10 @@ fn good_values(report: &mut Report) -> Result<()> {
     for (attribute, text, expected) in bounds().into_iter().chain(values) {
         injection.set(attribute, &text)?;
         let shown = injection.get(attribute)?;
-        // What cat prints, echo accepts.
+        // `echo` accepts the text that `cat` prints.
         injection
             .set(attribute, format!("{shown}\n"))
-            .context("writing back what was shown")?;
+            .context("writing the shown value back")?;
         let again = injection.get(attribute)?;
         report.figure(
             &format!("{attribute} {}", text.trim_end()),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The time an I/O takes by the disk's statistics, iostat's `await`, is the one that fio sees.
+//! The time of an I/O in the disk's statistics, iostat's `await`, is the time that fio measures.
 
 use crate::{
     disk::{Disk, Kind},
@@ -11,7 +11,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 
-/// How many reads each job makes.
+/// The number of reads of each job.
 const EACH: u32 = 16;
 
 /// The reads that a disk or partition has completed, and the milliseconds that they took.
@@ -36,7 +36,7 @@ fn limits(report: &mut Report) -> Result<()> {
     measure(report, "limit of 10 in 100 ms", &settings, 32)
 }
 
-/// For both ways of holding, with a filter, and so many jobs that read one block after another.
+/// Measures one way of holding, with a filter, and so many jobs that read one block after another.
 fn measure(report: &mut Report, what: &str, settings: &[(&str, &str)], jobs: u32) -> Result<()> {
     for hold in ["request", "completion"] {
         let disk = Disk::on_ioem(&Kind {
@@ -52,7 +52,8 @@ fn measure(report: &mut Report, what: &str, settings: &[(&str, &str)], jobs: u32
             format!("/sys/block/{name}/{part}/stat"),
         ];
         let before = [reads_and_ms(&stats[0])?, reads_and_ms(&stats[1])?];
-        // Each waits for its own: with several of one job, fio asks for some only after others.
+        // Each job waits for one read: with several, fio asks for the end of some only after
+        // others.
         let (numjobs, size) = (format!("--numjobs={jobs}"), format!("--size={}k", 4 * EACH));
         let load = [
             RANDOM_READ,

@@ -15,13 +15,13 @@ use anyhow::Result;
 const DELAY_US: u64 = 1_000;
 const JITTER_US: u64 = 800;
 
-/// Each test draws so many times at least. What n draws of a DAR(1) sequence tell of its correlation c, here of uniform numbers,
-/// is off by sqrt((1 - c) (1 + 1.8 c) / n) at one standard deviation, which is 0.0085 at most: one in two thousand is off by the
-/// 0.03 that are allowed.
+/// Each test draws at least so many times. The correlation c of n draws of a DAR(1) sequence, here
+/// of uniform numbers, is off by sqrt((1 - c) (1 + 1.8 c) / n) at one standard deviation, which is
+/// 0.0085 at most: one sample in two thousand is off by the permitted 0.03.
 const LEAST: f64 = 15_000.0;
 
-/// And so many times that its sample is worth this many independent draws, for its distribution: its mean and its deviation, of
-/// which 3 % are allowed, are then off by 0.84 % and 0.82 % at one standard deviation.
+/// The sample is also worth this many independent draws of its distribution. Its mean and its
+/// deviation are then off by 0.84 % and 0.82 % at one standard deviation; 3 % are permitted.
 const WORTH: f64 = 3_000.0;
 
 scenario!("jitter_correlation_0", correlation_0);
@@ -52,7 +52,7 @@ fn correlation_90(report: &mut Report) -> Result<()> {
 fn measure(report: &mut Report, percent: u64) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let injection = Injection::new("jitter", &[("delay_us", DELAY_US)])?;
-    // What a constant delay takes in all is the path's own time, which is not the injection's.
+    // The path's own time is the whole latency less a constant delay.
     let path_ns = mean(&latencies(&disk, 2_000)?) - DELAY_US as f64 * 1e3;
     injection.set("correlation", percent.to_string())?;
     injection.set("jitter_us", JITTER_US.to_string())?;
@@ -69,8 +69,8 @@ fn measure(report: &mut Report, percent: u64) -> Result<()> {
         (DELAY_US - JITTER_US) as f64 * 1e3,
         (DELAY_US + JITTER_US) as f64 * 1e3,
     );
-    // Kolmogorov's distribution: one sample in a thousand is beyond 1.95 / sqrt(n); and the path's own time varies by some
-    // microseconds around its mean.
+    // Kolmogorov's distribution: one sample in a thousand is beyond 1.95 / sqrt(n). The path's own
+    // time varies by some microseconds around its mean.
     let bound = 1.95 / (count as f64 * worth_each).sqrt() + 5e3 / (high - low);
     let distance = distance_from_uniform(&delays, low, high);
     report.figure(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The program kchaos on a real kernel: a whole round, and what `--dry-run` prints, pasted into a shell.
+//! The program kchaos on a real kernel: a whole round, and the output of `--dry-run`, pasted into a
+//! shell.
 
 use crate::{
     disk::{Disk, Kind},
@@ -104,7 +105,8 @@ fn whole_round(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// What the verbs change: injections with their values, the disk's scheduler, the memory of it.
+/// The state that the verbs change: injections with their values, the disk's scheduler, and its
+/// saved state.
 fn state(disk: &Disk) -> Result<Vec<String>> {
     let mut state = vec![sys::read(disk.attribute("queue/scheduler"))?];
     for root in [sys::IOEM, "/run/kchaos"] {
@@ -157,7 +159,7 @@ fn dry_run_pasted(report: &mut Report) -> Result<()> {
         let pasted = state(&disk)?;
         ensure!(
             pasted != before,
-            "{verb}: what was pasted changed nothing:\n{commands}"
+            "{verb}: the pasted commands changed nothing:\n{commands}"
         );
         if pasted == *real {
             same += 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Leases: an injection ends by itself, on time, whatever became of who made it.
+//! Leases: an injection ends by itself, on time, whether or not its maker is still alive.
 
 use crate::{
     disk::{Disk, Kind},
@@ -19,13 +19,13 @@ use std::{
 /// A delay that no test waits for.
 const DELAY_US: u64 = 60_000_000;
 
-/// Sixteen reads, which are all held.
+/// Sixteen reads, all of which the injection holds.
 pub(crate) fn start_reads(disk: &Disk) -> Result<Fio> {
     let options = ["--iodepth=16", "--size=8g", "--number_ios=16"];
     Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())
 }
 
-/// When the first and the last of the reads completed, after `start_ns`, in milliseconds.
+/// The times when the first and the last of the reads completed, after `start_ns`, in milliseconds.
 pub(crate) fn completed_ms(events: &[Event], start_ns: u64) -> Result<(f64, f64)> {
     let times: Vec<u64> = events
         .iter()
@@ -97,7 +97,7 @@ fn renewed(report: &mut Report) -> Result<()> {
         format!("{first_ms:.3} to {last_ms:.3}"),
         first_ms >= 300.0 && last_ms <= 305.0,
     );
-    // Off and on is a new life.
+    // Off and on begins the lease again.
     injection.set("enabled", "0")?;
     injection.set("enabled", "1")?;
     let active = injection.stat("active")?;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Limits: as many I/Os as asked, and never more in a window, counted from issues in the block trace.
+//! Limits: as many I/Os as asked, and never more in a window, counted from issues in the block
+//! trace.
 
 use crate::{
     disk::{Disk, Kind},
@@ -131,7 +132,8 @@ fn measure(report: &mut Report, case: &Case) -> Result<()> {
     )?;
     let jobs = format!("--numjobs={}", case.jobs);
     let depth = format!("--iodepth={}", case.depth);
-    // The load shares the guest's time with what is measured: where a window has little of it, fio does what is cheap.
+    // The load shares the guest's time with the measured scheduler: with short windows, fio uses
+    // its cheapest options.
     let cheap = [
         "--ioengine=io_uring",
         "--fixedbufs",
@@ -153,7 +155,7 @@ fn measure(report: &mut Report, case: &Case) -> Result<()> {
         ]
         .concat(),
     )?;
-    // Until all jobs have begun and every tag is wanted.
+    // By then all jobs have begun, and some job wants every tag.
     sleep(Duration::from_secs(2));
     let trace = Trace::start_steps(disk.device()?, &[Step::Issue])?;
     let start_ns = sys::monotonic_ns();
@@ -169,7 +171,8 @@ fn measure(report: &mut Report, case: &Case) -> Result<()> {
         format!("{asked} ± {} %", case.percent),
         (measured / asked - 1.0) * 100.0,
     );
-    // A real-time kernel's timer wakes a thread that wakes the one which dispatches: the shortest windows may be over by then.
+    // A real-time kernel's timer wakes a thread, which wakes the dispatching one: the shortest
+    // windows may be over by then.
     if sys::is_realtime() && case.period_us < 100 {
         report.figure(
             "IOPS",
@@ -185,7 +188,8 @@ fn measure(report: &mut Report, case: &Case) -> Result<()> {
             difference.abs() <= case.percent,
         );
     }
-    // From admission to issue a request takes some microseconds, more if a task has the CPU: no witness of short windows.
+    // A request takes some microseconds from admission to issue, and more if a task has the
+    // processor, so the trace cannot judge short windows.
     if case.period_us < 100 {
         return Ok(());
     }
@@ -204,7 +208,8 @@ fn measure(report: &mut Report, case: &Case) -> Result<()> {
     Ok(())
 }
 
-/// That no window has more than its quota, but for what came late from an earlier one, in one of a thousand.
+/// Judges that no window has more than its quota, except for I/Os that come late from an earlier
+/// window, in one window of a thousand.
 pub(crate) fn judge_windows(report: &mut Report, windows: &str, counts: &[u64], quota: u64) {
     let (fullest, late) = fullest_and_late(counts, quota);
     report.figure(
@@ -215,21 +220,23 @@ pub(crate) fn judge_windows(report: &mut Report, windows: &str, counts: &[u64], 
     );
     if late > 0 {
         let most = counts.len() / 1_000;
-        let name = "windows that also issued what an earlier one had admitted, left out there";
+        let name = "windows with I/Os that an earlier one had admitted, left out there";
         report.figure(name, format!("<= {most}"), late, late <= most);
     }
 }
 
-/// The most I/Os in a window, and how many more windows there were with I/Os that an earlier one had admitted.
+/// The most I/Os in a window, and the number of other windows with I/Os that an earlier one had
+/// admitted.
 ///
-/// Who dispatches takes a window's requests from the scheduler, and then issues them. A preemptible kernel, or an emulator in which
-/// the other processor has its turn, may stop him in between for longer than the window lasts. Then they come in a later window, which
-/// has more than its quota by no more than earlier ones lack, of which one quota counts at most. A limit that lets windows share their
-/// quotas would do so more often.
+/// The dispatching task takes a window's requests from the scheduler, and then issues them. A
+/// preemptible kernel, or an emulator that gives the other processor its turn, may stop the task in
+/// between for longer than the window lasts. Then the requests come in a later window. That window
+/// has no more than its quota and the I/Os that earlier windows lack, of which one quota counts at
+/// most. A limit that let windows share their quotas would do so more often.
 fn fullest_and_late(counts: &[u64], quota: u64) -> (u64, usize) {
     let (mut fullest, mut late, mut missing) = (0, 0, 0);
     for (place, count) in counts.iter().copied().enumerate() {
-        // That the trace began may have stopped him, too, in a window that is not here.
+        // The start of the trace may also have stopped the task, in a window that is not counted.
         let before = if place == 0 { quota } else { missing };
         if count > quota && count <= quota + before {
             late += 1;
@@ -241,11 +248,12 @@ fn fullest_and_late(counts: &[u64], quota: u64) -> (u64, usize) {
     (fullest, late)
 }
 
-/// By how many I/Os the first windows together have at most had more than their quotas.
+/// The most I/Os by which the first windows together have had more than their quotas.
 ///
-/// In a real-time kernel, the task that dispatches may lose its CPU or wait for a lock when a whole window was admitted and not
-/// yet issued, and then two windows' I/Os are issued in one. But they are late and not early: all windows until then
-/// together have had no more than may be, but for what was late when counting began.
+/// In a real-time kernel, the dispatching task may lose its processor or wait for a lock after a
+/// whole window was admitted and before it is issued; then it issues two windows' I/Os in one. But
+/// these are late and not early: all windows until then together have no more than their quotas,
+/// except for I/Os that were late when counting began.
 fn most_ahead(counts: &[u64], quota: u64) -> i64 {
     let mut ahead = 0;
     let after_each = counts.iter().map(|count| {
@@ -272,7 +280,7 @@ fn quota_alone(report: &mut Report) -> Result<()> {
     )?;
     sleep(Duration::from_secs(7));
     let events = trace.stop()?;
-    // fio waits for what it has submitted: let it go.
+    // fio waits for the I/Os that it has submitted, so they must go.
     injection.remove()?;
     drop(load);
     // fio begins within the first second.

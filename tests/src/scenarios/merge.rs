@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! I/O that borders on a request which waits for a busy disk becomes part of it, unless rules have to be asked about each.
+//! The scheduler merges an I/O into a waiting request that it borders on, unless it must ask rules
+//! about each I/O.
 
 use crate::{
     disk::{Disk, Kind},
@@ -22,7 +23,7 @@ fn streams(report: &mut Report) -> Result<()> {
         ..Kind::default()
     })?;
     let merged = write_and_verify(report, &disk, "idle")?;
-    // What comes while nothing waits passes the scheduler by, and is no request's that it has.
+    // An I/O that comes while no request waits passes the scheduler by, and merges with none.
     let least = BLOCKS * 2 / 5;
     report.figure(
         "idle: blocks merged",
@@ -42,9 +43,9 @@ fn streams(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Writes a stream and reads it again; how many of its writes were merged.
+/// Writes a stream and reads it again; the number of merged writes.
 fn write_and_verify(report: &mut Report, disk: &Disk, when: &str) -> Result<u64> {
-    /// Where a disk counts writes that were merged.
+    /// The place of the disk's count of merged writes.
     const MERGED_WRITES: usize = 5;
     let before = disk.stat(MERGED_WRITES)?;
     let size = format!("--size={}", BLOCKS * 4_096);

@@ -69,15 +69,15 @@ mod traps_stacked;
 mod traps_zoned;
 mod untouched;
 
-/// All tests, in the order of their files and of their places in these: the linker has another one.
+/// All tests, in the order of their files and of their places in these, which is not the linker's.
 pub(crate) fn all() -> Vec<&'static Scenario> {
     let mut all: Vec<_> = inventory::iter::<Scenario>().collect();
     all.sort_by_key(|scenario| (scenario.file, scenario.line));
     all
 }
 
-/// Whether words select a test: its name contains one of them, if there are any, and none of those
-/// that begin with `-`.
+/// Whether words select a test: its name contains one of them, if there are any, and no word that
+/// begins with `-`.
 pub(crate) fn selects<W: AsRef<str>>(words: &[W], name: &str) -> bool {
     let (without, with): (Vec<&str>, Vec<&str>) = words
         .iter()

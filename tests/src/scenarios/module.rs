@@ -47,7 +47,7 @@ fn yes(refused: bool) -> &'static str {
     if refused { "refused" } else { "done" }
 }
 
-/// Pages of vmalloc, where the code and data of modules are.
+/// The KiB of vmalloc, which has the code and data of modules.
 fn vmalloc_kib() -> Result<u64> {
     let text = sys::read("/proc/meminfo")?;
     let line = text
@@ -83,8 +83,8 @@ fn round(disk: &Disk) -> Result<()> {
 scenario!("module_200_rounds", rounds);
 fn rounds(report: &mut Report) -> Result<()> {
     const ROUNDS: u64 = 200;
-    /// What the kernel frees after a grace period (`kfree_rcu`) it collects for 5 seconds first (`KFREE_DRAIN_JIFFIES`): on a
-    /// quiet machine these are hundreds of objects.
+    /// The kernel collects objects that it frees after a grace period (`kfree_rcu`) for 5 seconds
+    /// first (`KFREE_DRAIN_JIFFIES`): on a quiet machine these are hundreds.
     const DEFERRED: Duration = Duration::from_secs(12);
     // One disk for all rounds: null_blk itself leaves some names behind with each disk.
     let disk = Disk::new(&Kind {
@@ -101,7 +101,7 @@ fn rounds(report: &mut Report) -> Result<()> {
     }
     sleep(DEFERRED);
     let (slabs_after, vmalloc_after) = (slabs()?, vmalloc_kib()?);
-    // One object left by each round would show as this many.
+    // If each round lost an object, this many would be lost.
     let (name, growth) = memory::worst_growth(&slabs_before, &slabs_after)?;
     report.figure(
         &format!(

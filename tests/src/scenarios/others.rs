@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Others go on: I/O that no injection matches is not slowed by I/O that is held, not even when that is more than there are tags.
+//! Others go on: held I/O does not slow I/O that no injection matches, even if there is more held
+//! I/O than there are tags.
 
 use crate::{
     disk::{self, Disk, Kind},
@@ -46,7 +47,7 @@ fn measure(report: &mut Report, hw_queues: u32) -> Result<()> {
         ..Kind::default()
     })?;
     reads(&other, &disk)?;
-    // It passes by the scheduler.
+    // The load passes the scheduler by.
     let (iops_without, _) = reads(&other, &disk)?;
     let settings = [("cgroup", slow.path()), ("delay_us", "10000000")];
     let injection = Injection::with_texts("slow", &settings)?;
@@ -56,7 +57,7 @@ fn measure(report: &mut Report, hw_queues: u32) -> Result<()> {
     let options = [
         "--iodepth=64",
         "--numjobs=16",
-        // Each job waits at the hardware queue of the processor that it is on: without this, they may all be on one.
+        // Each job waits at the hardware queue of its processor: without this, all may be on one.
         "--cpus_allowed=0,1",
         "--cpus_allowed_policy=split",
         "--size=8g",
@@ -81,7 +82,7 @@ fn measure(report: &mut Report, hw_queues: u32) -> Result<()> {
         held_after,
         held_after == held,
     );
-    // Ends all that is held, and the load.
+    // This ends the hold and the load.
     injection.remove()?;
     drop(load);
     report.figure(
@@ -103,8 +104,8 @@ fn measure(report: &mut Report, hw_queues: u32) -> Result<()> {
 }
 
 scenario!("others_after_a_lease", after_a_lease);
-/// Who waits for tags because of one injection, which holds requests, goes on when that has ended, however much another one
-/// holds of others.
+/// A submitter that waits for a tag because of one injection, which holds requests, goes on when
+/// that injection ends, however much of others' I/O another injection holds.
 fn after_a_lease(report: &mut Report) -> Result<()> {
     const LEASE_MS: u64 = 2_000;
     let disk = Disk::on_ioem(&Kind::default())?;
@@ -133,7 +134,7 @@ fn after_a_lease(report: &mut Report) -> Result<()> {
 }
 
 scenario!("others_by_place", by_place);
-/// Submitters that do not wait for tags, and I/O of other processes elsewhere.
+/// Submitters that do not wait for tags, and I/O of other processes at other places.
 fn by_place(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let settings = [("sectors", "0+2097152"), ("delay_us", "10000000")];
@@ -174,8 +175,8 @@ fn by_place(report: &mut Report) -> Result<()> {
 }
 
 scenario!("others_written_back", written_back);
-/// Buffered writes, of which the block layer lets only a few be on their way, of all who write, while reads of the disk take long
-/// (`wbt_lat_usec`, 2 ms): fewer and fewer, in the first seconds.
+/// Buffered writes. While reads of the disk take long (`wbt_lat_usec`, 2 ms), the block layer lets
+/// only a few writes of all writers be on their way: fewer and fewer, in the first seconds.
 fn written_back(report: &mut Report) -> Result<()> {
     const PAGES: u64 = 120;
     let disk = Disk::on_ioem(&Kind {
@@ -196,7 +197,7 @@ fn written_back(report: &mut Report) -> Result<()> {
     sleep(Duration::from_secs(1));
     let held = injection.stat("held")?;
     let meanwhile = written_in(3_000, &two)?;
-    // Ends all that is held, and the load.
+    // This ends the hold and the load.
     injection.remove()?;
     drop(reads);
     writer.join().expect("it does not panic")?;
@@ -219,7 +220,7 @@ fn written_back(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// How many pages are written back, few at a time, in this time.
+/// The number of pages that are written back, few at a time, in this time.
 fn written_in(time_ms: u64, path: &str) -> Result<u64> {
     const PAGES: u64 = 16;
     let end_ns = sys::monotonic_ns() + time_ms * 1_000_000;
@@ -241,7 +242,7 @@ fn write_back(path: &str, pages: u64) -> Result<()> {
 }
 
 scenario!("others_throttling_stays", throttling_stays);
-/// What somebody has set stays, and so does what the block layer does by default.
+/// A user's setting stays, and so does the block layer's default.
 fn throttling_stays(report: &mut Report) -> Result<()> {
     const COST: &str = "/sys/fs/cgroup/io.cost.qos";
     let disk = Disk::new(&Kind::default())?;
@@ -251,7 +252,7 @@ fn throttling_stays(report: &mut Report) -> Result<()> {
     let number = sys::read(disk.attribute("dev"))?;
     let mut cases = vec![("nothing", &*default)];
     if Path::new(COST).exists() {
-        // It has ended the throttling itself.
+        // io.cost has ended the throttling itself.
         cases.push(("io.cost.qos", "0"));
     }
     cases.push(("5000", "5000"));
@@ -279,7 +280,7 @@ fn throttling_stays(report: &mut Report) -> Result<()> {
 }
 
 scenario!("others_in_a_crowd", in_a_crowd);
-/// Those who submit many I/Os together.
+/// Submitters that submit many I/Os together.
 fn in_a_crowd(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind::default())?;
     let together = ["--numjobs=16", "--iodepth=32", "--iodepth_batch_submit=32"];
@@ -287,7 +288,7 @@ fn in_a_crowd(report: &mut Report) -> Result<()> {
 }
 
 scenario!("others_with_shared_tags", with_shared_tags);
-/// Hardware queues that have their tags together.
+/// Hardware queues that share their tags.
 fn with_shared_tags(report: &mut Report) -> Result<()> {
     sys::load_module()?;
     let disk = disk::scsi(&["dev_size_mb=64", "host_max_queue=64"])?;
@@ -295,7 +296,7 @@ fn with_shared_tags(report: &mut Report) -> Result<()> {
     sys::write(&scheduler, "ioem")?;
     crowd(report, &disk, &["--numjobs=100", "--ioengine=psync"], 100)?;
     sys::write(&scheduler, "none")?;
-    // Killed readers take their time to go.
+    // The kernel takes some time to end killed readers.
     for _ in 0..100 {
         if sys::run(&["rmmod", "scsi_debug"]).is_ok() {
             break;
@@ -305,7 +306,7 @@ fn with_shared_tags(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Some who want so many I/Os, more than there are tags; and then many others.
+/// First some readers that want so many I/Os, more than there are tags; then many others.
 fn crowd(report: &mut Report, disk: &str, options: &[&str], wanted: u64) -> Result<()> {
     const READERS: u64 = 20;
     const READS: u64 = 100;
@@ -349,7 +350,7 @@ fn crowd(report: &mut Report, disk: &str, options: &[&str], wanted: u64) -> Resu
         outcome.total_ios()?,
         outcome.total_ios()? == (READERS * READS) as f64,
     );
-    // What is held goes after a minute.
+    // The injection releases held I/O after a minute.
     report.time(
         "the others took",
         "< 20000 ms",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Anything at all, written into the driver's files by two processes at once, while a disk is under load.
+//! Two processes write anything at all into the driver's files, while a disk is under load.
 
 use crate::{
     disk::{Disk, Kind},
@@ -19,10 +19,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What the random choices begin with.
+/// The seed of the random choices.
 const SEED: u64 = 1;
 
-/// What each process does, once to warm up and once in earnest.
+/// The number of operations of each process, once to warm up and once in earnest.
 const WARM_UP: u64 = 1_500;
 const OPERATIONS: u64 = 10_000;
 
@@ -32,7 +32,7 @@ const LETTERS: [&str; 2] = ["a", "b"];
 /// A process that takes longer is stuck.
 const PATIENCE: Duration = Duration::from_secs(1_200);
 
-/// What else the kernel may say meanwhile: that this machine is slow.
+/// Other messages that the kernel may log on a slow machine.
 const OF_CLOCKS: [&str; 4] = [
     "clocksource",
     "hrtimer: interrupt took",
@@ -67,7 +67,7 @@ fn writes(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// What the kernel has said, but for what is about this machine.
+/// The kernel's messages, except those about this machine.
 fn log() -> Result<Vec<String>> {
     let text = sys::run(&["dmesg"])?;
     let lines = text
@@ -76,11 +76,11 @@ fn log() -> Result<Vec<String>> {
     Ok(lines.map(str::to_owned).collect())
 }
 
-/// As many rounds as it takes to tell the driver's objects from the kernel's own, which come and go: what the driver loses is lost
-/// in each of them.
+/// As many rounds as it takes to tell the driver's objects from the kernel's own, which come and
+/// go: the driver would lose an object in each of them.
 fn rounds(report: &mut Report, disk: &Disk) -> Result<()> {
     const MOST_ROUNDS: u64 = 3;
-    /// Each file of an injection is written with success more often than that in a round.
+    /// A round writes each file of an injection with success more often than that.
     const MOST: u64 = 50;
     let mut growths = Vec::new();
     let mut grown = true;
@@ -108,7 +108,8 @@ fn rounds(report: &mut Report, disk: &Disk) -> Result<()> {
     Ok(())
 }
 
-/// The growth of the cache that has grown most, once it is below `most`, or will not be: what is freed by and by goes on.
+/// The growth of the cache that has grown most, once it is below `most`, or stays above it: the
+/// kernel frees some objects later.
 fn settled_growth(before: &memory::Slabs, most: u64) -> Result<(String, u64)> {
     for _ in 0..10 {
         let growth = memory::worst_growth(before, &memory::slabs()?)?;
@@ -120,7 +121,7 @@ fn settled_growth(before: &memory::Slabs, most: u64) -> Result<(String, u64)> {
     memory::worst_growth(before, &memory::slabs()?)
 }
 
-/// A load, all processes, and a look at what they left, which is then removed.
+/// Runs a load and all processes, and checks and removes the directories that they have left.
 fn round(report: &mut Report, disk: &Disk, seed: u64, operations: u64) -> Result<()> {
     let options = [
         "--rw=randrw",
@@ -129,13 +130,13 @@ fn round(report: &mut Report, disk: &Disk, seed: u64, operations: u64) -> Result
         "--size=1g",
         "--time_based",
         "--runtime=100000",
-        // Leaves time to the processes.
+        // Leaves processor time to the processes.
         "--rate_iops=1000",
     ];
     let stat = || sys::read(disk.attribute("stat"));
     let before = stat()?;
     let load = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?;
-    // Its first I/O: the disk was read before, for its partitions.
+    // Waits for the load's first I/O: the kernel has read the disk before, for its partitions.
     while stat()? == before {
         sleep(Duration::from_millis(10));
     }
@@ -195,7 +196,7 @@ fn start(seed: u64, operations: u64, letter: &str, disk: &str) -> Result<Child> 
         .context("starting a process")
 }
 
-/// Writes every value that is shown anywhere back to where it is shown; how many there were.
+/// Writes every value that a file shows back to that file; the number of values.
 fn write_all_back() -> Result<u64> {
     let mut values = 0;
     for directory in fs::read_dir(sys::IOEM)?.flatten() {

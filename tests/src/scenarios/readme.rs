@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The commands in the README and in the description of the files, one after another, as a user would type them.
+//! Types the commands in the README and in the description of the files, one after another, as a
+//! user would.
 
 use crate::{
     disk::{Disk, Kind},
@@ -14,7 +15,8 @@ use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 const README: &str = include_str!("../../../README.md");
 const INTERFACE: &str = include_str!("../../../driver/interface.md");
 
-/// The indented lines without their comments; what builds something, or runs a guest, was run before there was this one.
+/// The indented lines without their comments. Commands that build something or run a guest have run
+/// before, and are left out.
 fn commands(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.split("\n\n")
         .filter(|paragraph| !paragraph.starts_with("    tools/lab"))
@@ -24,7 +26,7 @@ fn commands(text: &'static str) -> impl Iterator<Item = &'static str> {
         .filter(|command| !command.is_empty() && !command.starts_with("make"))
 }
 
-/// Types these commands into one shell; how many, and what became of those that failed.
+/// Types these commands into one shell; their number, and the messages of failed ones.
 fn type_all(text: &'static str, disk: &Disk, directory: &str) -> Result<(usize, String)> {
     let commands: Vec<String> = commands(text)
         .map(|command| command.replace("sdX", disk.name()).replace("sudo ", ""))
@@ -56,7 +58,7 @@ fn judge(report: &mut Report, what: &str, least: usize, (run, failed): (usize, S
         run,
         run >= least,
     );
-    // What kchaos has to tell people is no failure.
+    // A note of kchaos is no failure.
     let failed: Vec<&str> = failed
         .lines()
         .filter(|line| !line.starts_with("kchaos: "))

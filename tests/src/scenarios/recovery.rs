@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Whatever ends an injection lets go of all it holds, at once.
+//! Every way to end an injection releases all its held I/O at once.
 
 use crate::{
     disk::{Disk, Kind},
@@ -12,10 +12,10 @@ use crate::{
 };
 use anyhow::Result;
 
-/// How many I/Os are held.
+/// The number of held I/Os.
 const HELD: u64 = 256;
 
-/// By when all must have completed, if nothing else has to happen before.
+/// All must have completed by then, if the kernel need not wait for something first.
 const LIMIT_MS: u64 = 10;
 
 const HOUR_US: u64 = 3_600_000_000;
@@ -89,7 +89,7 @@ fn disk_removed(report: &mut Report) -> Result<()> {
 scenario!("recovery_limit", limit_ended);
 /// A limit admits one I/O an hour; the others stand in its line.
 fn limit_ended(report: &mut Report) -> Result<()> {
-    // One may go at once, or none if the window is used up by the disk's own probing.
+    // One may go at once, or none if the disk's own probing has used up the window.
     measure(
         report,
         Kind::default(),
@@ -140,7 +140,7 @@ fn measure_within(
     recover: fn(&Disk, &mut Option<Injection>) -> Result<()>,
 ) -> Result<()> {
     let disk = Disk::on_ioem(&kind)?;
-    // Not all of a disk's requests can be held.
+    // The injection need not hold all of a disk's requests.
     sys::write(disk.attribute("queue/nr_requests"), "512")?;
     let mut injection = Some(Injection::new("held", settings)?);
     let trace = Trace::start(disk.device()?)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Whatever ends an injection lets go of all completions that it holds, at once.
+//! Every way to end an injection releases all its held completions at once.
 
 use crate::{
     disk::{Disk, Kind},
@@ -12,13 +12,13 @@ use crate::{
 use anyhow::Result;
 use std::{thread::sleep, time::Duration};
 
-/// How many completions are held.
+/// The number of held completions.
 const HELD: u64 = 128;
 
-/// By when the last of their readers must have what it has read.
+/// The last of the readers must have its data by then.
 const LIMIT_MS: u64 = 10;
 
-/// How long the lease is, from when it is written.
+/// The length of the lease, from the write on.
 const LEASE_MS: u64 = 1_000;
 
 scenario!("recovery_parked_rmdir", rmdir);
@@ -58,7 +58,7 @@ fn set(injection: &Option<Injection>, attribute: &str, value: &str) -> Result<()
         .map_or(Ok(()), |injection| injection.set(attribute, value))
 }
 
-/// Ends it by `recover`, which takes so long to do so.
+/// Ends the hold by `recover`, which may take so long.
 fn measure(
     report: &mut Report,
     after_ms: u64,

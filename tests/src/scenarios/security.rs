@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Who may use the module, and what it tells of the kernel.
+//! The users who can use the module, and the addresses that it must not show.
 
 use crate::{
     attempt::{self, Attempt, Who},
@@ -23,15 +23,15 @@ use std::{
 const EPERM: i32 = 1;
 const EACCES: i32 = 13;
 
-/// Where the kernel tells of the module.
+/// The kernel's folder about the module.
 const MODULE: &str = "/sys/module/chaos_driver";
 
-/// Where debugging aids are.
+/// The folder of debugging aids.
 const DEBUG: &str = "/sys/kernel/debug";
 
 /// A disk on ioem, with an injection that holds some of its I/O.
 struct Scene {
-    // In this order, so that nothing is held when the disk goes.
+    // The fields drop in this order, so the injection holds no I/O when the disk goes.
     injection: Injection,
     _load: Fio,
     disk: Disk,
@@ -66,9 +66,9 @@ impl Scene {
         })
     }
 
-    /// Every file and directory that is there because of the module.
+    /// Every file and directory that the module makes.
     fn all(&self) -> Result<Vec<PathBuf>> {
-        // It may be mounted.
+        // It may be mounted already.
         let _ = sys::run(&["mount", "-t", "debugfs", "debugfs", DEBUG]);
         let mut all = tree(Path::new(sys::IOEM))?;
         for root in [PathBuf::from(MODULE), self.disk.attribute("queue/iosched")] {
@@ -79,7 +79,8 @@ impl Scene {
             format!("{DEBUG}/chaos_driver"),
             format!("{DEBUG}/ioem"),
         ] {
-            // The block layer gives a scheduler that wants one a directory of this name.
+            // The block layer makes a directory of this name for a scheduler that has debugging
+            // files.
             let of_scheduler = |path: &PathBuf| {
                 let words = ["sched", "chaos_driver", "ioem"];
                 path.iter()
@@ -109,7 +110,7 @@ fn is_in_configfs(path: &Path) -> bool {
     path.starts_with(sys::IOEM)
 }
 
-/// Some of what went wrong, or that nothing did.
+/// Some of the errors, or that there are none.
 fn first_of(wrong: &[String]) -> String {
     match wrong {
         [] => "so".to_owned(),
@@ -118,9 +119,10 @@ fn first_of(wrong: &[String]) -> String {
 }
 
 scenario!("security_modes", modes);
-/// Who owns files, and what others may do with them.
+/// The owners of files, and the modes for others.
 fn modes(report: &mut Report) -> Result<()> {
-    /// What may be set in the mode of whatever others may see, and of a file in configfs.
+    /// The bits that may be set in the mode of a file that others may see, and of a file in
+    /// configfs.
     const SEEN: u32 = 0o755;
     const HIDDEN: u32 = 0o660;
     let scene = Scene::new()?;
@@ -143,13 +145,13 @@ fn modes(report: &mut Report) -> Result<()> {
         &format!("{} files and directories", all.len()),
         "of root, for nobody else to write, and those in configfs not to read either",
         first_of(&wrong),
-        // Of the injection alone there are 22 files.
+        // The injection alone has 22 files.
         wrong.is_empty() && all.iter().filter(|path| is_in_configfs(path)).count() > 24,
     );
     Ok(())
 }
 
-/// Judges what somebody could do with all files: at most read those outside of configfs.
+/// Judges a user's attempts on all files: at most reading those outside of configfs may succeed.
 fn judge(report: &mut Report, whose: &str, attempts: &[Attempt]) {
     let read = |attempt: &Attempt| {
         attempt.operation == attempt::READ && attempt.errno == 0 && !is_in_configfs(&attempt.path)
@@ -171,7 +173,7 @@ fn judge(report: &mut Report, whose: &str, attempts: &[Attempt]) {
     );
 }
 
-/// Kernels of distributions have them, those with sanitizers do not.
+/// Kernels of distributions have user namespaces, those with sanitizers do not.
 fn has_user_namespaces(report: &mut Report) -> bool {
     let has = attempt::has_namespaces("user");
     if !has {
@@ -211,7 +213,7 @@ fn nobody(report: &mut Report) -> Result<()> {
         format!("{code:?} ({})", text.trim()),
         code == Some(4),
     );
-    // Or all of that would say nothing.
+    // Without this check, the attempts above would prove nothing.
     for (who, whose, asked) in [
         (
             Who::NobodyOfRootsGroup,
@@ -226,7 +228,7 @@ fn nobody(report: &mut Report) -> Result<()> {
     ] {
         let done = done_with_an_injection(&who)?;
         report.figure(
-            &format!("what {whose} can do with an injection"),
+            &format!("operations of {whose} on an injection"),
             asked,
             &done,
             done == asked,
@@ -235,11 +237,11 @@ fn nobody(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// The names of what somebody can do with an injection and its files.
+/// The names of the operations that a user can do on an injection and its files.
 fn done_with_an_injection(who: &Who) -> Result<String> {
     let injection = Injection::new("sacrifice", &[])?;
     let mut paths = tree(&injection.path(""))?;
-    // The directory comes last, as it may go.
+    // The directory comes last, as an operation may remove it.
     paths.reverse();
     let attempts = attempt::by(who, &paths)?;
     let done: BTreeSet<&str> = attempts
@@ -251,7 +253,7 @@ fn done_with_an_injection(who: &Who) -> Result<String> {
 }
 
 scenario!("security_container", container);
-/// Containers that are root to the machine: what they can do is what the machine's root can.
+/// Containers that are root to the machine can do the same as the machine's root.
 fn container(report: &mut Report) -> Result<()> {
     let scene = Scene::new()?;
     let scheduler = scene.disk.attribute("queue/scheduler");
@@ -324,7 +326,7 @@ fn has_address(bytes: &[u8]) -> bool {
 }
 
 scenario!("security_addresses", addresses);
-/// No file of the module and no line of the log tells where anything is in the kernel.
+/// No file of the module and no line of the log has an address of the kernel.
 fn addresses(report: &mut Report) -> Result<()> {
     let scene = Scene::new()?;
     let all = scene.all()?;

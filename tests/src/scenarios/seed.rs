@@ -11,10 +11,10 @@ use crate::{
 };
 use anyhow::{Result, ensure};
 
-/// How many delays are compared.
+/// The number of compared delays.
 const COUNT: usize = 50;
 
-/// What a delay is rounded to: it is never early, and less than this late.
+/// The step to which delays are rounded: a delay is never early, and less than this late.
 const ROUND_US: u64 = 100;
 
 /// Delays are drawn from this many roundings.
@@ -38,7 +38,7 @@ fn sequence(seed: u64) -> Result<Vec<u64>> {
     Ok(waits[..COUNT].iter().map(|wait| wait / 1_000).collect())
 }
 
-/// Whether both are the same, but for the path's own time.
+/// Whether both are the same, except for the path's own time.
 fn is_same(one: &[u64], other: &[u64]) -> bool {
     one.iter()
         .zip(other)
@@ -72,7 +72,7 @@ fn repeats(report: &mut Report) -> Result<()> {
         if is_same(&one, &two) { "so" } else { "not so" },
         is_same(&one, &two),
     );
-    // Nothing of this boot is in what they are compared with.
+    // The expected delays depend on nothing of this boot.
     let expected = expected(SEED);
     report.figure(
         "compared with the sequence worked out beforehand, the same in any boot",

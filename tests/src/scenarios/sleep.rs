@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The machine goes to sleep and wakes up as if nothing were held: what it writes out before, and the tasks that it freezes, wait for
-//! no injection.
+//! The machine goes to sleep and wakes up as if no I/O were held: its writes before, and the tasks
+//! that it freezes, wait for no injection.
 
 use crate::{
     disk::{Disk, Kind},
@@ -13,17 +13,18 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use std::{fs, path::Path, thread, time::Duration};
 
-/// How long all I/O is delayed.
+/// The delay of all I/O.
 const HOUR_US: &str = "3600000000";
 
-/// How many reads each injection holds.
+/// The number of reads that each injection holds.
 const HELD: u64 = 4;
 
 const STATE: &str = "/sys/power/state";
 const TEST: &str = "/sys/power/pm_test";
 
 scenario!("sleep_hibernation", hibernation);
-/// Hibernation. There is no swap: the kernel makes the image, and wakes up as it has nowhere to write it.
+/// Hibernation. There is no swap: the kernel makes the image, finds no place to write it, and wakes
+/// up.
 fn hibernation(report: &mut Report) -> Result<()> {
     if !is_in(STATE, "disk") {
         report.skip("this kernel cannot hibernate");
@@ -43,7 +44,8 @@ fn hibernation(report: &mut Report) -> Result<()> {
 const ENODEV: i32 = 19;
 
 scenario!("sleep_suspend", suspend);
-/// Suspend, as far as the kernel's own test of it goes: all data are written out, and all tasks frozen.
+/// Suspend, as far as the kernel's own test of it goes: all data are written out, and all tasks
+/// frozen.
 fn suspend(report: &mut Report) -> Result<()> {
     if !Path::new(TEST).exists() {
         report.skip("this kernel has no /sys/power/pm_test");
@@ -60,7 +62,7 @@ fn is_in(file: &str, word: &str) -> bool {
     sys::read(file).is_ok_and(|text| text.split_whitespace().any(|other| other == word))
 }
 
-/// Compares how long it takes with and without I/O that is held.
+/// Compares the time of sleep with and without held I/O.
 fn fall_asleep_and_wake(report: &mut Report, sleep: impl Fn() -> Result<()>) -> Result<()> {
     let kind = Kind {
         memory: true,
@@ -89,7 +91,7 @@ fn fall_asleep_and_wake(report: &mut Report, sleep: impl Fn() -> Result<()>) -> 
         asleep_ms <= limit_ms,
     );
     for (injection, readers) in [requests, completions] {
-        // Others may have had I/O since, which is held again.
+        // The injection may hold other I/O since then.
         let ended = readers.finish()?.len() as u64;
         report.figure("reads that ended of those held", HELD, ended, ended == HELD);
         injection.remove()?;
@@ -104,7 +106,7 @@ fn fall_asleep_and_wake(report: &mut Report, sleep: impl Fn() -> Result<()>) -> 
     Ok(())
 }
 
-/// Reads from a disk, which are held.
+/// Reads from a disk, and an injection that holds them.
 fn hold(disk: &Disk, name: &str, settings: &[(&str, &str)]) -> Result<(Injection, Readers)> {
     let injection = Injection::with_texts(name, settings)?;
     let readers = Readers::start(&disk.path(), HELD, 1);

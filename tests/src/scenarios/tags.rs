@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What is held of completions owns no tags of the disk, and takes memory instead, of which there is so much.
+//! Held completions own no tags of the disk, and take memory instead, up to a bound.
 
 use crate::{
     disk::{Disk, Kind},
@@ -15,7 +15,7 @@ use std::{path::Path, thread::sleep, time::Duration};
 
 const MEMORY: &str = "/sys/kernel/config/ioem/memory_kib";
 
-/// How many tags of the disk's first hardware queue are taken, as the block layer tells it in debugfs.
+/// The number of taken tags of the disk's first hardware queue, from the block layer's debugfs.
 fn taken(disk: &Disk) -> Result<u64> {
     const DEBUG: &str = "/sys/kernel/debug";
     if !Path::new(DEBUG).join("block").exists() {
@@ -46,7 +46,7 @@ fn single_reads(disk: &Disk) -> Result<f64> {
 }
 
 scenario!("tags_none_of_others", none_of_others);
-/// Many processes on a slow partition, and one that would use all tags on the other.
+/// Many processes on a slow partition, and one on the other partition that would use all tags.
 fn none_of_others(report: &mut Report) -> Result<()> {
     let disk = Disk::on_ioem(&Kind {
         memory: true,
@@ -105,7 +105,7 @@ fn none_of_others(report: &mut Report) -> Result<()> {
 }
 
 scenario!("tags_of_whole_disks", of_whole_disks);
-/// A disk of which all I/O is delayed, in both ways.
+/// A disk whose whole I/O is delayed, in both ways.
 fn of_whole_disks(report: &mut Report) -> Result<()> {
     const WANTED: u64 = 300;
     const TAGS: u64 = 64;
@@ -174,7 +174,7 @@ fn throughput(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// How much memory held completions may take; as by default when dropped.
+/// The bound of the memory of held completions; the default again when dropped.
 struct Memory;
 
 impl Memory {
@@ -191,7 +191,7 @@ impl Drop for Memory {
 }
 
 scenario!("tags_memory", memory);
-/// Where there is no memory for completions, requests are held; and where there is some, both.
+/// Without memory for completions, the driver holds requests; with some memory, both.
 fn memory(report: &mut Report) -> Result<()> {
     const READS: u64 = 250;
     sys::load_module()?;

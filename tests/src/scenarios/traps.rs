@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Data are as they were written where others have a hand in the end of a bio, while its completion
-//! is held: what all of these tests have in common, and bios that are split.
+//! Data are as they were written if others take part in the end of a bio whose completion is held:
+//! the shared part of all these tests, and split bios.
 
 use crate::{
     disk::{Disk, Kind},
@@ -19,10 +19,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What may be held of those disks' I/O.
+/// The operations of those disks that an injection may hold.
 const ALL: &str = "read write discard zone_append zone_reset zone_finish";
 
-/// What was done by injections that came and went.
+/// The work of injections that came and went.
 #[derive(Default)]
 struct Seen {
     rounds: u64,
@@ -39,7 +39,7 @@ impl Seen {
     }
 }
 
-/// Makes injections, changes and ends them, until it is to stop.
+/// Makes, changes and ends injections, until `stop` is set.
 fn change(stop: &AtomicBool) -> Result<Seen> {
     let pause = || sleep(Duration::from_millis(50));
     let enabled = format!("{}/enabled", sys::IOEM);
@@ -79,7 +79,7 @@ fn change(stop: &AtomicBool) -> Result<Seen> {
     Ok(seen)
 }
 
-/// Does something while injections come and go, which must have held some I/O.
+/// Does some work while injections come and go, which must have held some I/O.
 pub(super) fn amid_changes<T>(
     report: &mut Report,
     work: impl FnOnce(&mut Report) -> Result<T>,
@@ -102,7 +102,7 @@ pub(super) fn amid_changes<T>(
     Ok(done)
 }
 
-/// Writes, reads back meanwhile and at last, and compares.
+/// Writes, reads back in between and at the end, and compares.
 pub(super) const VERIFIED: &[&str] = &[
     "--rw=randwrite",
     "--bs=4k",
@@ -123,7 +123,7 @@ pub(super) fn verify(report: &mut Report, what: &str, file: &str, more: &[&str])
     verify_while(report, what, &[], file, more, || Ok(()))
 }
 
-/// The same until something is done, at least once, in a process that these words start.
+/// The same until some work is done, at least once, in a process that these words start.
 pub(super) fn verify_while(
     report: &mut Report,
     what: &str,
@@ -155,7 +155,7 @@ pub(super) fn verify_while(
     Ok(())
 }
 
-/// Asks again and again until it is so; an error if that takes two minutes.
+/// Asks again and again until the answer is true; an error if that takes two minutes.
 pub(super) fn wait_until(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
     while !is_so()? {
@@ -193,9 +193,9 @@ pub(super) fn lacks(report: &mut Report, modules: &[&str], programs: &[&str]) ->
     false
 }
 
-/// Whether two devices, of the disks that an array has, are the same in their first so many MiB.
+/// Whether two devices, disks of an array, are the same in their first so many MiB.
 pub(super) fn judge_same(report: &mut Report, one: &Disk, other: &Disk, mib: u64) -> Result<()> {
-    // What caches have may be from before.
+    // Caches may have older data.
     for disk in [one, other] {
         sys::run(&["blockdev", "--flushbufs", &disk.path()])?;
     }
@@ -211,7 +211,7 @@ pub(super) fn judge_same(report: &mut Report, one: &Disk, other: &Disk, mib: u64
     Ok(())
 }
 
-/// A disk that keeps what is written.
+/// A disk that keeps written data.
 pub(super) fn disk() -> Result<Disk> {
     Disk::on_ioem(&Kind {
         hw_queues: 2,
@@ -225,7 +225,7 @@ pub(super) fn disk() -> Result<Disk> {
 pub(super) struct Scsi(pub(super) Vec<String>);
 
 impl Scsi {
-    /// With these parameters, as many disks, on ioem.
+    /// Makes disks with these parameters, and switches them to ioem.
     pub(super) fn new(parameters: &[&str], count: usize) -> Result<Self> {
         sys::load_module()?;
         crate::disk::scsi(parameters)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Files are as they were written, before and after file systems are mounted anew, while
+//! Files are as they were written, before and after file systems are mounted again, while
 //! completions are held.
 
 use super::traps::{VERIFIED, amid_changes, lacks, verify};
@@ -14,7 +14,7 @@ use anyhow::Result;
 
 const FOLDER: &str = "/mnt";
 
-/// Makes a file system on a device; writes and verifies files, syncs, mounts it anew, and verifies
+/// Makes a file system on a device; writes and verifies files, syncs, mounts it again, and verifies
 /// them again.
 pub(super) fn round_trip(
     report: &mut Report,
@@ -43,7 +43,7 @@ pub(super) fn round_trip(
         sys::run(&["umount", FOLDER])?;
         mount()?;
         let read = ["--rw=read", "--bs=16k", "--size=16m"];
-        let what = format!("{what}, buffered, mounted anew");
+        let what = format!("{what}, buffered, mounted again");
         verify(report, &what, &buffered, &read)?;
         sys::run(&["umount", FOLDER])?;
         Ok(())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Data are as they were written where the block layer protects them by itself, and verifies reads
+//! Data are as they were written if the block layer protects them by itself, and verifies reads
 //! whose completion is held.
 
 use super::traps::{Scsi, amid_changes, verify_while};
@@ -29,7 +29,8 @@ fn integrity(report: &mut Report) -> Result<()> {
         let options = ["--bsrange=4k-64k", "--size=16m"];
         amid_changes(report, |report| {
             verify_while(report, &format, &[], &path, &options, || {
-                // Reads that are verified and ones that are not, while some of either are held.
+                // Reads that the block layer verifies and reads that it does not, while some of
+                // either are held.
                 for verified in ["0", "1"].iter().cycle().take(6) {
                     sleep(Duration::from_millis(200));
                     sys::write(format!("{attributes}/read_verify"), verified)?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Data are as they were written when a path of NVMe goes and others get its bios, some of which
-//! are held.
+//! Data are as they were written if a path of NVMe goes and others get its bios, some of which are
+//! held.
 
 use super::traps::{amid_changes, lacks, verify_while, wait_until};
 use crate::{
@@ -17,14 +17,14 @@ use std::{
     time::Duration,
 };
 
-/// Where the target of NVMe is set up.
+/// The folder of NVMe's target in configfs.
 const NVMET: &str = "/sys/kernel/config/nvmet";
 
 /// The names of a subsystem of NVMe and of its ports.
 const SUBSYSTEM: &str = "traps";
 const PORTS: [&str; 2] = ["1", "2"];
 
-/// A subsystem of NVMe that has this disk as its namespace, and two ports; it goes when dropped.
+/// A subsystem of NVMe that has this disk as its namespace, and two ports; removed when dropped.
 struct Target;
 
 impl Target {
@@ -68,17 +68,17 @@ impl Target {
         wait_until("the path's disk", || Ok(Self::switch()? > 0))
     }
 
-    /// Switches the paths' disks to ioem; how many there are that were not.
+    /// Switches the paths' disks to ioem; the number of disks that were on another scheduler.
     fn switch() -> Result<u32> {
         let mut switched = 0;
         for entry in fs::read_dir("/sys/block")?.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let scheduler = entry.path().join("queue/scheduler");
             let is_path = name.starts_with("nvme") && name[4..].contains('c');
-            // It may just have gone.
+            // The disk may just have gone.
             let is_other = || sys::read(&scheduler).is_ok_and(|text| !text.contains("[ioem"));
             if is_path && is_other() {
-                // Before it is registered it takes none.
+                // A disk takes no scheduler before it is registered.
                 switched += u32::from(sys::write(scheduler, "ioem").is_ok());
             }
         }
@@ -109,14 +109,13 @@ impl Drop for Target {
 }
 
 scenario!("traps_nvme", nvme);
-/// Two paths of NVMe, of which one and then the other goes, with I/O at the disk and with I/O that
-/// is held.
+/// Two paths of NVMe. First one and then the other goes, with I/O at the disk and with held I/O.
 fn nvme(report: &mut Report) -> Result<()> {
     const TIMES: usize = 8;
     if lacks(report, &["nvme-fabrics", "nvmet", "nvme-loop"], &[]) {
         return Ok(());
     }
-    // It takes its time, so that a path that goes has I/O under way.
+    // The disk is slow, so a path that goes has I/O under way.
     let disk = Disk::new(&Kind {
         hw_queues: 2,
         memory: true,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Data are as they were written where others count the I/O whose completion is held, ask for its
-//! end again and again, have no memory, or take processors away.
+//! Data are as they were written if others count the I/O whose completion is held, poll for its
+//! end, have no memory, or take processors away.
 
 use super::traps::{amid_changes, disk, verify, verify_while};
 use crate::{
@@ -65,7 +65,7 @@ fn number(disk: &Disk) -> Result<String> {
 }
 
 scenario!("traps_latency", latency);
-/// Others who are slowed down for those who wait too long (`io.latency`).
+/// The kernel slows down one cgroup for another that waits too long (`io.latency`).
 fn latency(report: &mut Report) -> Result<()> {
     let disk = disk()?;
     let probe = Cgroup::new("probe")?;
@@ -83,7 +83,7 @@ fn latency(report: &mut Report) -> Result<()> {
 }
 
 scenario!("traps_weights", weights);
-/// Time of the disk by weights (`io.cost`).
+/// Cgroups share the disk's time by weights (`io.cost`).
 fn weights(report: &mut Report) -> Result<()> {
     const FILE: &str = "/sys/fs/cgroup/io.cost.qos";
     let disk = disk()?;
@@ -104,7 +104,7 @@ fn weights(report: &mut Report) -> Result<()> {
 }
 
 scenario!("traps_throttled", throttled);
-/// Writeback that is throttled by how long reads take.
+/// The kernel throttles writeback by the time that reads take.
 fn throttled(report: &mut Report) -> Result<()> {
     let disk = disk()?;
     let target = disk.attribute("queue/wbt_lat_usec");
@@ -121,7 +121,7 @@ fn throttled(report: &mut Report) -> Result<()> {
     let options = [&options[..], &["--offset_increment=16m"]].concat();
     amid_changes(report, |report| {
         verify(report, "writeback", &disk.path(), &options)?;
-        // Changed while some of it is held.
+        // The setting changes while some of the I/O is held.
         verify_while(report, "as it changes", &[], &disk.path(), &options, || {
             for value in ["0", "500", "75000", "1000"].iter().cycle().take(12) {
                 sys::write(&target, value)?;
@@ -135,8 +135,8 @@ fn throttled(report: &mut Report) -> Result<()> {
 scenario!("traps_polled", polled);
 /// Submitters that poll for the end of their I/O.
 fn polled(report: &mut Report) -> Result<()> {
-    // Without a cache, and with all of its memory: where it is polled, null_blk must not sleep, and
-    // does so for memory.
+    // The disk has no cache, and all of its memory: a polled null_blk must not sleep, and it sleeps
+    // for memory.
     let disk = Disk::on_ioem(&Kind {
         hw_queues: 2,
         memory: true,
@@ -167,10 +167,10 @@ fn write_zeroes(disk: &Disk) -> Result<()> {
     sys::run(&[&zeroes[..], &[&to]].concat()).map(drop)
 }
 
-/// Where allocations can be made to fail.
+/// The folder of failslab, which makes allocations fail.
 const FAILSLAB: &str = "/sys/kernel/debug/failslab";
 
-/// Memory that I/O can go to directly.
+/// Memory for direct I/O.
 struct Block(Vec<u8>);
 
 impl Block {
@@ -187,7 +187,7 @@ impl Block {
     }
 }
 
-/// Does something until there is memory for it; how often there was none.
+/// Does some work until there is memory for it; the number of times that there was none.
 fn until_done(mut work: impl FnMut() -> std::io::Result<()>) -> Result<u64> {
     const ENOMEM: i32 = 12;
     for failed in 0..1_000 {
@@ -200,7 +200,7 @@ fn until_done(mut work: impl FnMut() -> std::io::Result<()>) -> Result<u64> {
 }
 
 scenario!("traps_no_memory", no_memory);
-/// A task for whose I/O there is no memory now and then.
+/// Now and then a task has no memory for its I/O.
 fn no_memory(report: &mut Report) -> Result<()> {
     const BLOCKS: u64 = 400;
     let _ = sys::run(&["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"]);
@@ -224,7 +224,7 @@ fn no_memory(report: &mut Report) -> Result<()> {
         .write(true)
         .custom_flags(OFlags::DIRECT.bits() as i32)
         .open(disk.path())?;
-    // All of the disk's own memory is there before, as an error of the disk is not what is tested.
+    // All of the disk's own memory is there before: this test is not about errors of the disk.
     write_zeroes(&disk)?;
     let fails = File::options()
         .write(true)
@@ -269,7 +269,7 @@ fn no_memory(report: &mut Report) -> Result<()> {
 }
 
 scenario!("traps_processors", processors);
-/// A processor that goes and comes back.
+/// A processor goes offline and comes back.
 fn processors(report: &mut Report) -> Result<()> {
     const ONLINE: &str = "/sys/devices/system/cpu/cpu1/online";
     let disk = disk()?;

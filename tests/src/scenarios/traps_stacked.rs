@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Data are as they were written where a bio of a disk is a part of another device's, while its
-//! completion is held: stripes, mirrors that are made anew, encryption, paths.
+//! Data are as they were written if a bio of a disk is a part of another device's bio, while its
+//! completion is held: stripes, mirrors that are rebuilt, encryption, paths.
 
 use super::traps::{Scsi, amid_changes, disk, judge_same, lacks, verify, verify_while, wait_until};
 use crate::{disk::Disk, mapped::Mapped, report::Report, sys};
@@ -12,13 +12,13 @@ use std::{
     time::Duration,
 };
 
-/// How much of each disk is used.
+/// The part of each disk that is used.
 const MIB: u64 = 64;
 
 /// The same in sectors.
 const SECTORS: u64 = MIB << 11;
 
-/// I/Os of which each has parts on both disks.
+/// I/Os that each have parts on both disks.
 const LARGE: &[&str] = &["--bsrange=4k-256k", "--size=32m", "--iodepth=16"];
 
 scenario!("traps_stripe", stripe);
@@ -54,7 +54,7 @@ fn crypt(report: &mut Report) -> Result<()> {
 }
 
 scenario!("traps_mirror", mirror);
-/// A mirror whose second half is being made while data are written.
+/// A mirror whose second half is rebuilt while data are written.
 fn mirror(report: &mut Report) -> Result<()> {
     if lacks(report, &["dm-mirror"], &["dmsetup"]) {
         return Ok(());
@@ -77,7 +77,7 @@ fn mirror(report: &mut Report) -> Result<()> {
     judge_same(report, &one, &two, MIB)
 }
 
-/// Something that is not the same everywhere.
+/// Writes data that differ from place to place.
 fn fill(disk: &Disk) -> Result<()> {
     let options = ["--rw=write", "--bs=256k", "--size=64m", "--direct=1"];
     let options = [&options[..], &["--randseed=9", "--refill_buffers"]].concat();
@@ -95,7 +95,7 @@ struct Array {
 impl Array {
     fn new(level: &str, disks: &[&Disk]) -> Result<Self> {
         const PARAMETERS: &str = "/sys/module/md_mod/parameters";
-        // So that it goes at once when it is stopped, if this kernel asks.
+        // The array then goes at once when it stops, if this kernel has the parameter.
         let _ = sys::write(format!("{PARAMETERS}/legacy_async_del_gendisk"), "N");
         let name = format!("md_{level}");
         sys::write(format!("{PARAMETERS}/new_array"), &name)?;
@@ -135,7 +135,7 @@ impl Array {
         Ok(sys::read(self.folder.join(file))? == value)
     }
 
-    /// Returns when no half of it is being made.
+    /// Returns when the array rebuilds no half.
     fn wait_until_idle(&self) -> Result<()> {
         wait_until("a resync", || {
             Ok(self.is("sync_action", "idle")? && self.is("degraded", "0")?)
@@ -151,7 +151,7 @@ impl Drop for Array {
             }
             sleep(Duration::from_millis(50));
         }
-        // It goes by itself, after the last who has it.
+        // The array goes by itself, after its last user.
         for _ in 0..100 {
             if !self.folder.exists() {
                 return;
@@ -174,7 +174,7 @@ fn raid0(report: &mut Report) -> Result<()> {
 }
 
 scenario!("traps_raid1", raid1);
-/// A mirror whose second half is made, fails, and is made again, while data are written.
+/// A mirror whose second half is rebuilt, fails, and is rebuilt again, while data are written.
 fn raid1(report: &mut Report) -> Result<()> {
     const FAILURES: u32 = 3;
     if lacks(report, &["raid1"], &[]) {
@@ -189,7 +189,7 @@ fn raid1(report: &mut Report) -> Result<()> {
         verify_while(report, "md raid1", &[], &array.path(), LARGE, || {
             for _ in 0..FAILURES {
                 array.set(&format!("{member}/state"), "faulty")?;
-                // Until nobody waits for it any more.
+                // This fails as long as some I/O uses the half.
                 let gone = || Ok(array.set(&format!("{member}/state"), "remove").is_ok());
                 wait_until("a member's removal", gone)?;
                 wait_until("a member's end", || {
@@ -197,10 +197,10 @@ fn raid1(report: &mut Report) -> Result<()> {
                 })?;
                 array.add(&two)?;
                 let begun = || array.is("sync_action", "recover");
-                // Or it has been made already.
+                // The array may have rebuilt it already.
                 let done = || array.is("degraded", "0");
                 wait_until("a recovery's begin", || {
-                    // Refused while it is busy with what it did before.
+                    // The array refuses while it still ends its former work.
                     let _ = array.set("sync_action", "recover");
                     Ok(begun()? || done()?)
                 })?;
@@ -209,7 +209,7 @@ fn raid1(report: &mut Report) -> Result<()> {
             }
             array.wait_until_idle()
         })?;
-        // Each half is compared with the other one, by reads.
+        // The array reads and compares both halves.
         array.set("sync_action", "check")?;
         array.wait_until_idle()
     })?;
@@ -221,7 +221,7 @@ fn raid1(report: &mut Report) -> Result<()> {
 }
 
 scenario!("traps_multipath", multipath);
-/// Two paths to one disk, of which one and then the other fails: of requests, and of bios.
+/// Two paths to one disk, of requests and of bios. First one path and then the other fails.
 fn multipath(report: &mut Report) -> Result<()> {
     if lacks(report, &["dm-multipath"], &["dmsetup"]) {
         return Ok(());
@@ -242,8 +242,8 @@ fn multipath(report: &mut Report) -> Result<()> {
             format!("0 {SECTORS} multipath {features} 0 1 1 round-robin 0 2 1 {one} 1 {two} 1");
         let stacked = Mapped::of_table("paths", "dm-multipath", &table)?;
         if mode == "rq" {
-            // A path gets requests that have passed the scheduler of the device above, and none of
-            // its own.
+            // A path gets requests that have passed the scheduler of the device above, and has no
+            // others.
             let name = stacked.path()?.replace("/dev/", "/sys/block/");
             sys::write(format!("{name}/queue/scheduler"), "ioem")?;
         }

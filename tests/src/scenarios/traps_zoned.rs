@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Data are as they were written on disks of zones: where zones are reset and finished while
-//! completions are held, and where the disk chooses the place of a write, and tells it in the bio.
+//! Data are as they were written on disks of zones: while zones are reset and finished with held
+//! completions, and if the disk chooses the place of a write, and returns it in the bio.
 
 use super::{
     traps::{amid_changes, lacks, verify, verify_while},
@@ -53,7 +53,7 @@ fn zones(report: &mut Report) -> Result<()> {
     let path = disk.path();
     let of_zones = ["--zonemode=zbd", "--max_open_zones=4", "--size=64m"];
     amid_changes(report, |report| {
-        // Zones are reset before they are written again.
+        // The load resets zones before it writes them again.
         let options = [&of_zones[..], &["--rw=write", "--bs=16k", "--io_size=32m"]].concat();
         verify_while(report, "zones", &[], &path, &options, || {
             assert_eq!(8 * ZONE, 262_144);
@@ -80,8 +80,8 @@ fn zones(report: &mut Report) -> Result<()> {
 }
 
 scenario!("traps_zone_append", append);
-/// A file system that appends to zones, of a disk that can do that and of one for which the block
-/// layer does it.
+/// A file system that appends to zones, on a disk that can append and on one for which the block
+/// layer emulates it.
 fn append(report: &mut Report) -> Result<()> {
     if lacks(report, &["btrfs"], &["mkfs.btrfs"]) {
         return Ok(());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What others share with I/O whose completion is held, and do not wait for: journals, tags, kernel threads, keys, zones.
+//! Things that others share with I/O whose completion is held, without waiting for it: journals,
+//! tags, kernel threads, keys, zones.
 
 use crate::{
     disk::{Disk, Kind},
@@ -22,13 +23,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often each thing is done.
+/// The number of times of each measurement.
 const TIMES: u32 = 5;
 
-/// What may be added where what is done takes hardly any time.
+/// The permitted addition to actions that take hardly any time.
 const FLOOR_MS: f64 = 5.0;
 
-/// How long something takes each of some times, from the shortest to the longest, in milliseconds.
+/// The times that an action takes, from the shortest to the longest, in milliseconds.
 fn times_ms(times: u32, mut work: impl FnMut(u32) -> Result<()>) -> Result<Vec<f64>> {
     let mut all = Vec::new();
     for number in 0..times {
@@ -40,23 +41,23 @@ fn times_ms(times: u32, mut work: impl FnMut(u32) -> Result<()>) -> Result<Vec<f
     Ok(all)
 }
 
-/// How long it takes at most.
+/// The longest time.
 fn longest_ms(times: u32, work: impl FnMut(u32) -> Result<()>) -> Result<f64> {
     Ok(times_ms(times, work)?.last().copied().unwrap_or(0.0))
 }
 
-/// How long it takes in most cases.
+/// The median time.
 fn median_ms(times: u32, work: impl FnMut(u32) -> Result<()>) -> Result<f64> {
     Ok(quantile(&times_ms(times, work)?, 0.5))
 }
 
-/// Does something once more before it is measured: when many processes have been started, the first new one takes 10 ms longer,
-/// whatever they do.
+/// Does an action once before it is measured: after a start of many processes, the first new one
+/// takes 10 ms longer, whatever it does.
 fn again(mut work: impl FnMut(u32) -> Result<()>) -> Result<()> {
     work(TIMES)
 }
 
-/// Notes how long something takes at most while I/O is held, and how long in most cases alone.
+/// Notes the longest time of an action while I/O is held, beside its median alone.
 fn judge(report: &mut Report, what: &str, alone_ms: f64, meanwhile_ms: f64) {
     report.figure(
         &format!("{what}, longest, {alone_ms:.3} ms alone"),
@@ -88,7 +89,7 @@ fn run_in(cgroup: &Cgroup, script: &str) -> Result<()> {
     Ok(())
 }
 
-/// A file system that is mounted as long as this lives.
+/// A file system that is mounted until this is dropped.
 struct Mount(String);
 
 impl Mount {
@@ -115,11 +116,11 @@ impl Drop for Mount {
     }
 }
 
-/// How long a write that is held is delayed, of which an fsync makes several, one after another.
+/// The delay of a held write; an fsync makes several, one after another.
 const FLUSH_DELAY_MS: u64 = 5_000;
 
-/// Two file systems whose disk has one flush machinery: how long an fsync of one takes at most, alone, and all the time until one
-/// of the other has ended.
+/// Two file systems whose disk has one flush machinery: the longest time of an fsync of one, alone,
+/// and while an fsync of the other runs.
 fn flushes(report: &mut Report, kind: &Kind, hold: &str) -> Result<(f64, f64)> {
     let disk = Disk::on_ioem(&Kind {
         memory: true,
@@ -180,7 +181,7 @@ fn flush(report: &mut Report) -> Result<()> {
 }
 
 scenario!("untouched_flush_of_requests", flush_of_requests);
-/// Held requests are waited for, as of a disk that is slow itself.
+/// Others wait for held requests, as they wait for a slow disk.
 fn flush_of_requests(report: &mut Report) -> Result<()> {
     let kind = Kind {
         cache: true,
@@ -197,7 +198,7 @@ fn flush_of_requests(report: &mut Report) -> Result<()> {
 }
 
 scenario!("untouched_groups", groups);
-/// Processes of which it is not known before what they want.
+/// Processes whose I/O is not known before they submit it.
 fn groups(report: &mut Report) -> Result<()> {
     const READS: u32 = 40;
     let disk = Disk::on_ioem(&Kind::default())?;
@@ -231,7 +232,7 @@ fn groups(report: &mut Report) -> Result<()> {
 }
 
 scenario!("untouched_kworker", kworker);
-/// A kernel thread that writes for everybody.
+/// A kernel thread that writes for all processes.
 fn kworker(report: &mut Report) -> Result<()> {
     let (slow, other) = (Cgroup::new("slow")?, Cgroup::new("other")?);
     let disk = Disk::on_ioem(&Kind {
@@ -263,7 +264,7 @@ fn kworker(report: &mut Report) -> Result<()> {
     let first = format!("{}p1", disk.path());
     let load = Fio::start_by(&words, &first, &[RANDOM_READ, &options].concat())?;
     injection.wait_until_held(150)?;
-    // All have begun.
+    // By then all have begun.
     sleep(Duration::from_secs(1));
     held(report, &injection, 150, "150 processes of a cgroup")?;
     again(write)?;
@@ -276,7 +277,7 @@ fn kworker(report: &mut Report) -> Result<()> {
 }
 
 scenario!("untouched_crypt", crypt);
-/// One thread writes all that dm-crypt has encrypted.
+/// One thread writes all data that dm-crypt has encrypted.
 fn crypt(report: &mut Report) -> Result<()> {
     const WRITES: u64 = 400;
     let (slow, other) = (Cgroup::new("slow")?, Cgroup::new("other")?);
@@ -317,7 +318,7 @@ fn crypt(report: &mut Report) -> Result<()> {
         "--runtime=60",
     ];
     let load = Fio::start_by(&words, &path, &options)?;
-    // dm-crypt's plug makes one of those that border on each other.
+    // dm-crypt's plug merges writes that border on each other.
     injection.wait_until_held(WRITES * 9 / 10)?;
     sleep(Duration::from_secs(1));
     let of = format!("{WRITES} writes of a cgroup through dm-crypt");
@@ -325,7 +326,7 @@ fn crypt(report: &mut Report) -> Result<()> {
     again(write)?;
     let meanwhile_ms = longest_ms(TIMES, write)?;
     injection.remove()?;
-    // All of it goes before the device does.
+    // All writes must go before the device does.
     load.stop()?;
     let what = "write of another cgroup through dm-crypt";
     judge(report, what, alone_ms, meanwhile_ms);
@@ -333,7 +334,7 @@ fn crypt(report: &mut Report) -> Result<()> {
 }
 
 scenario!("untouched_zoned", zoned);
-/// Of a zoned disk that turns, one zone after another is written.
+/// Writes of a zoned disk go to one zone after another.
 fn zoned(report: &mut Report) -> Result<()> {
     const ZONE: u32 = (16 << 20) / 4_096;
     let disk = Disk::on_ioem(&Kind {
@@ -365,7 +366,7 @@ fn zoned(report: &mut Report) -> Result<()> {
         meanwhile
     })?;
     judge(report, "write of zone 5", alone_ms, meanwhile_ms);
-    // Writes of a zone have to come in their order, whatever is drawn for each.
+    // Writes of a zone must arrive in their order, whatever delay is drawn for each.
     let settings = [("op", "write"), ("delay_us", "2000"), ("jitter_us", "2000")];
     let _injection = Injection::with_texts("slow", &settings)?;
     let options = [

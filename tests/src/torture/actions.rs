@@ -16,25 +16,25 @@ use std::{
     time::Duration,
 };
 
-/// What a thread that tortures has.
+/// The state of a thread that tortures.
 pub(super) struct Actor {
     pub(super) random: Random,
     pub(super) disks: Vec<String>,
     pub(super) counts: Arc<Counts>,
     pub(super) stop: Arc<AtomicBool>,
-    /// How much of what it does is asked for.
+    /// The number of its actions that the command line asks for.
     pub(super) asked: u64,
-    /// What is counted of it.
+    /// The name of its count.
     pub(super) key: &'static str,
 }
 
-/// Where the kernel is told to make allocations fail, if it can inject faults.
+/// The folder of failslab, which makes allocations fail, if the kernel can inject faults.
 pub(super) const FAILSLAB: &str = "/sys/kernel/debug/failslab";
 
-/// A thread: runs until it is told to stop, and fails only for what must never be.
+/// A thread: runs until the end of the torture, and fails only if the driver breaks a promise.
 type Act = fn(Actor) -> Result<()>;
 
-/// All of them, with their names, and what is counted of each.
+/// All of them, with their names, and the names of their counts.
 pub(super) const ALL: &[(&str, &str, Act)] = &[
     ("injections 1", "changes", injections::change),
     ("injections 2", "changes", injections::change),
@@ -58,7 +58,8 @@ impl Actor {
         sleep(Duration::from_millis(self.random.below(most_ms)));
     }
 
-    /// Waits between two actions; longer when there was as much as is asked for, since the loads want to go on.
+    /// Waits between two actions; longer once the count has reached its bar, since the loads want
+    /// to go on.
     pub(super) fn rest(&mut self, most_ms: u64) {
         const TIMES_LONGER: u64 = 200;
         self.wait(most_ms);
@@ -70,7 +71,7 @@ impl Actor {
     }
 }
 
-/// What was done.
+/// The counts of all actions.
 #[derive(Default)]
 pub(super) struct Counts {
     pub(super) verified: AtomicU64,
@@ -93,7 +94,7 @@ impl Counts {
     }
 }
 
-/// How many there have to be of what is counted by a name.
+/// The number that a count has to reach.
 pub(super) struct Bar {
     pub(super) key: String,
     pub(super) asked: u64,
@@ -117,17 +118,17 @@ impl Bar {
     }
 }
 
-/// Something that is counted.
+/// A count and its name.
 struct Count<'a> {
     number: &'a AtomicU64,
     key: &'static str,
     what: &'static str,
-    /// Only where the kernel can inject faults.
+    /// Grows only if the kernel can inject faults.
     by_fault: bool,
 }
 
 impl Counts {
-    /// All that is counted.
+    /// All counts.
     fn all(&self) -> [Count<'_>; 11] {
         let table = [
             (&self.verified, "verified", "I/Os whose data were verified"),
@@ -150,8 +151,8 @@ impl Counts {
         })
     }
 
-    /// Tells all. What has not happened at all has not been tested, if all of it was to happen, unless this kernel cannot inject
-    /// faults.
+    /// Reports all counts. In a run of all actors, a count of 0 fails, since that action was not
+    /// tested, unless this kernel cannot inject faults.
     pub(super) fn report(&self, report: &mut Report, bars: &[Bar], all: bool) {
         let with_faults = Path::new(FAILSLAB).exists();
         for count in self.all() {
@@ -164,7 +165,7 @@ impl Counts {
         }
     }
 
-    /// How much there was of what is counted by this name.
+    /// The count of this name.
     fn of(&self, key: &str) -> u64 {
         let mut counts = self.all().into_iter().filter(|count| count.key == key);
         counts

@@ -17,11 +17,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// As [`super::injections::change`], with one in twenty of this thread's allocations failing, if the kernel can do that; and a disk
-/// is switched to ioem.
+/// Changes injections as [`super::injections::change`] does, with one in twenty of this thread's
+/// allocations failing, if the kernel can do that; and switches a disk to ioem.
 ///
-/// It has no scheduler before: where there is one, and the kernel has no memory for the next one, `elevator_change` forgets the
-/// directory of the old one in sysfs, whichever schedulers they are, and no other one gets in any more.
+/// The disk has no scheduler before. If it has one, and the kernel has no memory for the next one,
+/// `elevator_change` forgets the directory of the old one in sysfs, with any schedulers, and the
+/// disk accepts no other one any more.
 pub(super) fn fail(mut actor: Actor) -> Result<()> {
     if !Path::new(FAILSLAB).exists() {
         println!("# torture: this kernel cannot make allocations fail");
@@ -62,7 +63,8 @@ pub(super) fn fail(mut actor: Actor) -> Result<()> {
     Ok(())
 }
 
-/// Whether a thread's allocations can fail. The file stays open, as opening it takes memory, too.
+/// A switch for whether a thread's allocations fail. The file stays open, as opening it takes
+/// memory, too.
 struct Failing(File);
 
 impl Failing {
@@ -79,7 +81,7 @@ impl Failing {
     }
 }
 
-/// To ioem, or not; and back.
+/// Switches a disk to ioem, or fails to, and back.
 fn switch(counts: &Counts, disk: &Disk, failing: &Failing) -> Result<()> {
     or_no_memory(counts, disk.set_scheduler("ioem"))?;
     failing.set(false)?;
@@ -93,7 +95,8 @@ fn switch(counts: &Counts, disk: &Disk, failing: &Failing) -> Result<()> {
     failing.set(true)
 }
 
-/// Takes a lack of memory for granted; it may come before the driver is reached, as opening a file takes some, too.
+/// Accepts a lack of memory; it may come before the driver is reached, as opening a file takes
+/// some, too.
 fn or_no_memory(counts: &Counts, result: Result<()>) -> Result<()> {
     match result {
         Err(error) if format!("{error:#}").contains("annot allocate memory") => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A disk that fails: requests that it hands back, that time out, and that never reach it.
+//! A disk that fails: it hands requests back, times out, and loses requests.
 
 use super::actions::Actor;
 use crate::{
@@ -11,11 +11,11 @@ use crate::{
 use anyhow::Result;
 use std::{path::Path, sync::atomic::Ordering};
 
-/// Faults that null_blk makes of requests, and how many of a hundred. Those that time out take 30 seconds each, unless the time is
-/// changed.
+/// null_blk's faults of requests, and their number in a hundred. A request that times out takes 30
+/// seconds, unless the time is changed.
 const FAULTS: &[(&str, u32)] = &[("requeue_inject", 5), ("timeout_inject", 1)];
 
-/// Reads from such a disk. Errors are what is expected; that every read ends is what is tested.
+/// Reads from such a disk. Reads may fail, but every read must end.
 pub(super) fn faults(mut actor: Actor) -> Result<()> {
     while actor.goes_on() {
         let disk = Disk::on_ioem(&Kind {
@@ -40,7 +40,7 @@ pub(super) fn faults(mut actor: Actor) -> Result<()> {
     Ok(())
 }
 
-/// Has the disk fail, as far as this kernel can.
+/// Makes the disk fail, as far as this kernel can.
 fn inject(disk: &Disk) -> Result<()> {
     sys::write(disk.attribute("queue/io_timeout"), "200")?;
     for (fault, percent) in FAULTS {

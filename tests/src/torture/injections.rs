@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Injections of every kind, made, changed, broken and removed at random.
+//! Threads that make, change, break and remove injections of every kind at random.
 
 use super::actions::{Actor, Counts};
 use crate::{random::Random, sys};
@@ -13,10 +13,10 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// How many injections one thread has at most.
+/// The most injections that one thread has.
 const MOST: usize = 6;
 
-/// What the driver may say to a value that it does not take, and to one for which there is no memory.
+/// The errors of a value that the driver does not take, and of one for which there is no memory.
 const ERRNOS: &[i32] = &[
     libc_errno::EPERM,
     libc_errno::ENOENT,
@@ -44,9 +44,10 @@ mod libc_errno {
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// Writes a value; whether it was taken. Any other error than those of the documentation is one of the driver.
+/// Writes a value; true if the driver accepts it. An error that the documentation does not name is
+/// one of the driver.
 fn set(counts: &Counts, file: &Path, value: &[u8]) -> Result<bool> {
-    // configfs itself answers EFAULT to a write of nothing.
+    // configfs itself answers EFAULT to an empty write.
     let value = if value.is_empty() { b"\n" } else { value };
     let result = fs::OpenOptions::new()
         .write(true)
@@ -74,11 +75,11 @@ fn set(counts: &Counts, file: &Path, value: &[u8]) -> Result<bool> {
     }
 }
 
-/// A value that an attribute takes, most often; delays are short but for one in thirty.
+/// A value that an attribute accepts, most often; one delay in thirty is long.
 fn value(random: &mut Random, disks: &[String], file: &str) -> String {
     let words = |random: &mut Random, all: &[&str]| (*random.choose(all)).to_owned();
     let Some(attribute) = Attribute::named(file) else {
-        // The files of counts take it, or refuse it.
+        // The files of counts accept it, or refuse it.
         return "0".to_owned();
     };
     match attribute {
@@ -137,7 +138,7 @@ fn value(random: &mut Random, disks: &[String], file: &str) -> String {
     }
 }
 
-/// Files that are written more often than others, and those that are no attributes.
+/// The files that are written more often, and other files than attributes.
 const MORE: [&str; 5] = ["delay_us", "delay_us", "quota", "stats", "ceiling"];
 
 fn file(random: &mut Random) -> &'static str {
@@ -153,7 +154,7 @@ pub(super) fn change(mut actor: Actor) -> Result<()> {
     let mut mine: Vec<PathBuf> = Vec::new();
     while actor.goes_on() {
         match step(&mut actor, &mut mine) {
-            // At the end, all injections are removed by who has started this.
+            // At the end, the main thread removes all injections.
             Err(_) if !actor.goes_on() => break,
             result => result?,
         }
@@ -239,12 +240,12 @@ fn read_all(directory: &Path) -> Result<()> {
 
 pub(super) fn remove(directories: &[PathBuf]) {
     for directory in directories {
-        // Without memory, a directory stays; the end removes it.
+        // Without memory, a directory stays until the end removes it.
         let _ = fs::remove_dir(directory);
     }
 }
 
-/// Removes every injection of everybody.
+/// Removes every injection of all threads.
 pub(super) fn remove_all() {
     let entries = fs::read_dir(sys::IOEM).into_iter().flatten().flatten();
     let directories: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Disks of all kinds, and what is written to them and verified for as long as the torture lasts.
+//! Disks of all kinds, and loads that write to them and verify the data for as long as the torture
+//! lasts.
 
 use super::actions::Counts;
 use crate::{
@@ -21,33 +22,33 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-/// Everything that is tortured.
+/// All disks under torture.
 pub(super) struct Rigs {
     /// Names of the disks.
     names: Vec<String>,
-    /// Directories on which something is mounted.
+    /// Directories with a mounted file system.
     mounts: Vec<String>,
     loops: Vec<String>,
-    /// With what each one uses.
+    /// The loads, with the names of their disks or files.
     loads: Vec<(String, JoinHandle<()>)>,
     failure: Arc<Mutex<Option<anyhow::Error>>>,
     null_disks: Vec<Disk>,
     cgroups: Vec<Cgroup>,
 }
 
-/// What a load's thread has.
+/// The state of a load's thread.
 #[derive(Clone)]
 struct Shared {
     counts: Arc<Counts>,
     stop: Arc<AtomicBool>,
     failure: Arc<Mutex<Option<anyhow::Error>>>,
     seed: u64,
-    /// How much of a raw disk is written and verified in a round: fio's start takes seconds where the kernel looks for mistakes,
-    /// and the run's end waits for that of a round.
+    /// The part of a raw disk that a round writes and verifies. fio's start takes seconds on a
+    /// kernel with sanitizers, and the run's end waits for the end of the round.
     size: &'static str,
 }
 
-/// A disk that keeps what is written.
+/// A disk that keeps written data.
 fn memory() -> Kind {
     Kind {
         hw_queues: 2,
@@ -56,8 +57,8 @@ fn memory() -> Kind {
     }
 }
 
-/// What fio is told of the I/O that it verifies: how large, how many at once, how much in a round; and the cheapest way, where there
-/// is to be much of it.
+/// fio's options for I/O that it verifies: its sizes, the number at once and the amount in a round;
+/// the cheapest way, where there is to be much of it.
 const PAGES: &[&str] = &[
     "--bs=4k",
     "--iodepth=64",
@@ -75,7 +76,7 @@ const SMALL: &[&str] = &[
     "--fixedbufs",
 ];
 
-/// Makes what a load needs, and starts it.
+/// Makes the disks of a load, and starts it.
 type Start = fn(&mut Rigs, &Shared) -> Result<()>;
 
 /// All loads, with their names.
@@ -89,7 +90,7 @@ const LOADS: &[(&str, Start)] = &[
 ];
 
 impl Rigs {
-    /// Makes the disks and file systems that are wanted, and starts what uses them.
+    /// Makes the disks and file systems that the words select, and starts their loads.
     pub(super) fn start(
         seed: u64,
         counts: &Arc<Counts>,
@@ -125,7 +126,7 @@ impl Rigs {
         Ok(rigs)
     }
 
-    /// Small blocks on a disk that costs nearly nothing: most of the I/O that a run has.
+    /// Small blocks on a disk that costs nearly nothing: most of the I/O of a run.
     fn raw(&mut self, context: &Shared) -> Result<()> {
         let raw = self.null_disk(&Kind {
             queue_depth: 512,
@@ -194,7 +195,7 @@ impl Rigs {
         self.names.clone()
     }
 
-    /// How many sectors have been read and written on all disks.
+    /// The number of sectors that loads have read and written on all disks.
     pub(super) fn sectors(&self) -> Result<u64> {
         self.names.iter().try_fold(0, |sum, name| {
             let text = sys::read(format!("/sys/block/{name}/stat"))?;
@@ -234,7 +235,7 @@ impl Rigs {
         });
     }
 
-    /// Has fsx do random things to a file in `folder` again and again.
+    /// Runs fsx on a file in `folder` again and again.
     fn exercise(&mut self, context: &Shared, cgroup: usize, folder: &str) {
         let (file, words) = (format!("{folder}/fsx"), self.cgroups[cgroup].enter());
         let own = context.clone();
@@ -256,7 +257,7 @@ impl Rigs {
         self.loads.push((name, load));
     }
 
-    /// Waits for all loads, which end soon after they were told to, and checks the file systems.
+    /// Waits for all loads, which end soon after the signal to stop, and checks the file systems.
     pub(super) fn finish(mut self) -> Result<()> {
         for (_, load) in self.loads.drain(..) {
             if load.join().is_err() {
@@ -271,7 +272,7 @@ impl Rigs {
             if point.ends_with("ext4") {
                 sys::run(&["fsck.ext4", "-f", "-n", &device])?;
             } else {
-                // Reads its log and its trees.
+                // A mount reads the log and the trees of the file system.
                 sys::run(&["mount", &device, point])?;
                 sys::run(&["umount", point])?;
             }
@@ -305,7 +306,7 @@ fn verify(context: &Shared, before: &[String], file: &str, shape: &[&str]) -> Re
         let options = [
             "--rw=randwrite",
             "--direct=1",
-            // Nobody reads its times, and taking them takes time.
+            // Taking times takes time, and the torture does not use them.
             "--gtod_reduce=1",
             "--verify=crc32c",
             "--verify_fatal=1",
@@ -318,7 +319,7 @@ fn verify(context: &Shared, before: &[String], file: &str, shape: &[&str]) -> Re
         let outcome = Fio::start_by(&before, file, &[&options[..], shape].concat())?.finish();
         let outcome = outcome.with_context(|| format!("verifying {file}"))?;
         ensure!(outcome.errors()? == 0.0, "fio has met errors on {file}");
-        // Every write was read again and compared, and both are I/Os.
+        // fio has read every write again and compared it, and both are I/Os.
         let verified = outcome.total_ios()? as u64;
         context
             .counts
@@ -340,7 +341,7 @@ fn exercise(context: &Shared, before: &[String], file: &str) -> Result<()> {
     Ok(())
 }
 
-/// How many operations one run of fsx does.
+/// The number of operations in one run of fsx.
 const FSX_STEPS: u64 = 300;
 
 fn fsx(before: &[String], file: &str, seed: u64) -> Result<Child> {

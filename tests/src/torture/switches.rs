@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Everything around injections that changes: schedulers, queues, processors, disks, writers.
+//! Threads that change everything around injections: schedulers, queues, processors, disks,
+//! writers.
 
 use super::actions::{Actor, Counts};
 use crate::{
@@ -21,9 +22,10 @@ use std::{
 
 /// Held while a processor is offline, and while a disk's number of hardware queues changes.
 ///
-/// Who does both at once hangs the kernel, with any scheduler and with none: a hardware queue whose processors are all offline is
-/// marked as inactive (`blk_mq_hctx_notify_offline`), and stays so when the disk uses it again for other processors
-/// (`blk_mq_alloc_and_init_hctx`), whose I/O then waits without end for it to become active.
+/// Doing both at once hangs the kernel, with any scheduler and with none. It marks a hardware queue
+/// whose processors are all offline as inactive (`blk_mq_hctx_notify_offline`), and does not clear
+/// the mark when the disk uses it again for other processors (`blk_mq_alloc_and_init_hctx`). Their
+/// I/O then waits without end for the queue to become active.
 static HW_QUEUES: Mutex<()> = Mutex::new(());
 
 fn hw_queues_stay() -> MutexGuard<'static, ()> {
@@ -44,7 +46,7 @@ pub(super) fn schedulers(mut actor: Actor) -> Result<()> {
             "kyber",
             "bfq",
         ]);
-        // EBUSY if somebody else does the same; EINVAL if the kernel does not have it.
+        // EBUSY if another thread does the same; EINVAL if the kernel lacks the scheduler.
         if sys::write(format!("/sys/block/{disk}/queue/scheduler"), scheduler).is_ok() {
             Counts::add(&actor.counts.switches);
         }
@@ -53,7 +55,7 @@ pub(super) fn schedulers(mut actor: Actor) -> Result<()> {
     Ok(())
 }
 
-/// Changes how many requests and hardware queues disks have, and drops what is cached.
+/// Changes the numbers of requests and hardware queues of disks, and drops caches.
 pub(super) fn queues(mut actor: Actor) -> Result<()> {
     while actor.goes_on() {
         let disk = actor.random.choose(&actor.disks).clone();
@@ -72,7 +74,7 @@ pub(super) fn queues(mut actor: Actor) -> Result<()> {
             ),
         };
         let _stays = hw_queues_stay();
-        // Only some disks and schedulers can.
+        // Only some disks and schedulers support this.
         if sys::write(&file, value.to_string()).is_ok() {
             Counts::add(&actor.counts.resized);
         }
@@ -104,7 +106,7 @@ pub(super) fn processors(mut actor: Actor) -> Result<()> {
     all_online()
 }
 
-/// Takes all processors on again.
+/// Takes all processors online again.
 pub(super) fn all_online() -> Result<()> {
     for number in 1.. {
         let file = processor(number);
@@ -118,7 +120,7 @@ pub(super) fn all_online() -> Result<()> {
     Ok(())
 }
 
-/// Pulls out disks of which I/O is held for an hour.
+/// Removes disks while an injection holds their I/O for an hour.
 pub(super) fn removals(mut actor: Actor) -> Result<()> {
     let mut number = 0;
     while actor.goes_on() {
@@ -129,15 +131,16 @@ pub(super) fn removals(mut actor: Actor) -> Result<()> {
         })?;
         let settings = [("device", disk.name()), ("delay_us", "3600000000")];
         let injection = Injection::with_texts(&format!("removal{number}"), &settings)?;
-        // Of fio, the start alone takes seconds where the kernel looks for mistakes.
+        // A start of fio alone takes seconds on a kernel with sanitizers.
         let readers = 1 + actor.random.below(8);
         let mut readers: Vec<_> = (0..readers)
             .map(|_| read_once(&disk.path()))
             .collect::<Result<_>>()?;
-        // Others end all injections for a moment, which is good, too; then nothing is held, and those who read are done.
+        // Other threads end all injections for a moment, which is good, too: then the injection
+        // holds no I/O, and the readers are done.
         let mut held = 0;
         for _ in 0..2_000 {
-            // At the end, all injections are removed by who has started this.
+            // At the end, the main thread removes all injections.
             held = match injection.stat("held") {
                 Ok(held) => held,
                 Err(_) if !actor.goes_on() => break,
@@ -163,7 +166,7 @@ pub(super) fn removals(mut actor: Actor) -> Result<()> {
     Ok(())
 }
 
-/// A process that reads a block past the cache; it ends when that does.
+/// A process that reads a block past the cache, and ends with the read.
 fn read_once(path: &str) -> Result<Child> {
     let words = ["of=/dev/null", "bs=4k", "count=1", "iflag=direct"];
     Command::new("dd")
@@ -174,7 +177,7 @@ fn read_once(path: &str) -> Result<Child> {
         .context("starting a reader")
 }
 
-/// Kills writers of files in the middle of it, and removes their cgroups.
+/// Kills writers of files in the middle of a write, and removes their cgroups.
 pub(super) fn writers(mut actor: Actor) -> Result<()> {
     let mut number = 0;
     while actor.goes_on() {

@@ -10,13 +10,13 @@ use anyhow::{Context, Result};
 use btf_rs::{BtfType, Type};
 
 impl Kernel {
-    /// How C declares `name` to be of a type; a function if the type is a prototype.
+    /// The declaration of `name` with a type in C; a function if the type is a prototype.
     pub(crate) fn declare(&self, id: Id, name: &str) -> Result<Declaration> {
         let text = self.declarator(id, name.to_owned(), &mut Way::along_declaration())?;
         Declaration::new(&tokens(&text)).with_context(|| format!("\"{text}\" declares nothing"))
     }
 
-    /// C declares from the inside out: `inner` is what is declared so far. `way` leads here.
+    /// C declares from the inside out: `inner` is the declaration so far. `way` leads here.
     fn declarator(&self, id: Id, inner: String, way: &mut Way) -> Result<String> {
         way.enter(id)?;
         let named = |kind: &str, named: &dyn BtfType| -> Result<String> {
@@ -73,7 +73,8 @@ impl Kernel {
     }
 
     fn qualified(&self, word: &str, to: Id, inner: String, way: &mut Way) -> Result<String> {
-        // Qualifiers of a pointer stand behind its star, those of other types before all.
+        // Qualifiers of a pointer stand behind its star, those of other types before the whole
+        // type.
         if matches!(self.get(to)?, Type::Ptr(_)) {
             self.declarator(to, format!("{word} {inner}"), way)
         } else {

@@ -1,30 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The contract: which of the kernel's structures and functions are used, as the driver's author knows them.
+//! The contract: the kernel's structures and functions that the driver uses, as its author knows
+//! them.
 
 use crate::declaration::{Declaration, Token, tokens};
 use anyhow::{Result, bail, ensure};
 
-/// What the driver was written for.
+/// The kernel that the driver was written for.
 #[derive(Debug, Default)]
 pub struct Contract {
     pub(crate) structs: Vec<Struct>,
     pub(crate) functions: Vec<Function>,
 }
 
-/// A function that is called.
+/// A function that the driver calls.
 #[derive(Debug)]
 pub(crate) struct Function {
     pub(crate) declaration: Declaration,
-    /// Whether some kernels do without it, which then is not called.
+    /// Whether some kernels lack it; the driver does not call it there.
     pub(crate) is_optional: bool,
 }
 
-/// A structure, and those of its members that are used.
+/// A structure, and the members of it that the driver uses.
 #[derive(Debug)]
 pub(crate) struct Struct {
     pub(crate) name: String,
-    /// Whether the kernel's headers have it, and so the crate `bindings`; otherwise it is to be generated.
+    /// Whether the kernel's headers have it, and so the crate `bindings`; otherwise the generator
+    /// writes it.
     pub(crate) in_bindings: bool,
     pub(crate) members: Vec<Declaration>,
 }
@@ -34,7 +36,7 @@ impl Contract {
     ///
     /// # Errors
     ///
-    /// Tells the line of the first mistake.
+    /// The error names the line of the first mistake.
     pub fn parse(text: &str) -> Result<Self> {
         let tokens = tokens(text);
         let mut rest = Rest(&tokens);
@@ -79,7 +81,7 @@ impl Contract {
     }
 }
 
-/// What is still to be parsed.
+/// The tokens that are still to be parsed.
 struct Rest<'a>(&'a [Token]);
 
 impl<'a> Rest<'a> {
@@ -91,7 +93,7 @@ impl<'a> Rest<'a> {
         Ok(first)
     }
 
-    /// Parses what comes after `struct` or `bindings`.
+    /// Parses the part after `struct` or `bindings`.
     fn structure(&mut self, in_bindings: bool) -> Result<Struct> {
         let name = self.next()?;
         ensure!(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A C declaration as a list of words and signs, so that two are equal if they only differ in spaces.
+//! A C declaration as a list of words and signs, so that two are equal if they only differ in
+//! spaces.
 
 use std::fmt;
 
@@ -22,7 +23,7 @@ fn in_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '.'
 }
 
-/// Splits `text` into words and signs. What follows `#` on a line is a comment.
+/// Splits `text` into words and signs. The text after `#` on a line is a comment.
 pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -44,7 +45,7 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-/// What a structure's member or a function is called, and its type.
+/// The name of a structure's member or a function, and its type.
 #[derive(Clone, Debug)]
 pub(crate) struct Declaration {
     pub(crate) name: String,
@@ -53,7 +54,8 @@ pub(crate) struct Declaration {
 }
 
 impl Declaration {
-    /// Whether `found` declares the same name with the same type. An array for which this has no length may have any.
+    /// Whether `found` declares the same name with the same type. An array without a length in this
+    /// one may have any.
     pub(crate) fn accepts(&self, found: &Self) -> bool {
         let (wanted, found) = (self.plain_words(), found.plain_words());
         let mut rest = found.iter();
@@ -71,8 +73,8 @@ impl Declaration {
         }) && rest.next().is_none()
     }
 
-    /// The words, of which those for kinds of integers are as short and in the same order as can be: compilers do not agree on
-    /// whether a type is `unsigned long` or `long unsigned int`.
+    /// The words, with those for kinds of integers as short and in the same order as possible:
+    /// compilers do not agree on whether a type is `unsigned long` or `long unsigned int`.
     fn plain_words(&self) -> Vec<String> {
         const OF_INTEGERS: [&str; 6] = ["char", "int", "long", "short", "signed", "unsigned"];
         let is_of_integers = |word: &String| OF_INTEGERS.contains(&word.as_str());
@@ -94,7 +96,7 @@ impl Declaration {
         plain
     }
 
-    /// Nothing if this is not a declaration of one name.
+    /// `None` if this is not a declaration of one name.
     pub(crate) fn new(tokens: &[Token]) -> Option<Self> {
         let end = tokens
             .iter()
@@ -119,7 +121,7 @@ impl Declaration {
     }
 }
 
-/// As the kernel's sources would have it.
+/// In the words of the kernel's sources.
 impl fmt::Display for Declaration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_word = |text: &str| text.starts_with(in_word);

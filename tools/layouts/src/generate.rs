@@ -55,7 +55,8 @@ impl Generator<'_> {
         let name = &wanted.name;
         let candidates = self.kernel.structs(name).unwrap_or_default();
         let mut differences = vec![anyhow!("this kernel has no struct {name}")];
-        // Parts of a kernel may use one name for different structures: one of them has to be ours.
+        // Parts of a kernel may use one name for different structures: one of them has to fit the
+        // contract.
         for (index, &id) in candidates.iter().enumerate() {
             match self.members(wanted, id) {
                 Ok(members) => {
@@ -73,7 +74,7 @@ impl Generator<'_> {
         Err(differences)
     }
 
-    /// The members that are used, in the order in which they are in memory.
+    /// The used members, in the order in which they are in memory.
     fn members(
         &self,
         wanted: &Struct,
@@ -193,7 +194,7 @@ impl Generator<'_> {
         }
     }
 
-    /// Its declaration in Rust; nothing if the kernel does without it and may.
+    /// Its declaration in Rust; empty if the kernel may lack it, and does.
     fn function(&self, wanted: &Function) -> Result<String> {
         let (is_optional, wanted) = (wanted.is_optional, &wanted.declaration);
         let name = &wanted.name;
@@ -276,7 +277,7 @@ impl Generator<'_> {
             "mut"
         };
         let pointee = match self.kernel.resolve(to)?.1 {
-            // What the contract does not name is only handed on.
+            // The driver only hands on a type that the contract does not name.
             Type::Struct(structure) => self
                 .named(&self.kernel.name(&structure)?)
                 .unwrap_or_else(|_| "ffi::c_void".to_owned()),
@@ -286,7 +287,7 @@ impl Generator<'_> {
         Ok(format!("*{kind} {pointee}"))
     }
 
-    /// What Rust calls a structure.
+    /// The name of a structure in Rust.
     fn named(&self, name: &str) -> Result<String> {
         let found = self.contract.find(name);
         let found =

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What a kernel says about its own types, in BTF.
+//! The kernel's own description of its types, in BTF.
 //!
-//! Nothing that is read is trusted: types may refer to each other in circles, and numbers may be any.
+//! The reader trusts no part of it: types may refer to each other in circles, and numbers may be
+//! any.
 
 use anyhow::{Context, Result, bail, ensure};
 use btf_rs::{Btf, BtfType, Type, utils::elf::extract_btf_from_file};
@@ -11,24 +12,27 @@ use std::{fs, path::Path};
 /// A type's number in the BTF of a kernel.
 pub(crate) type Id = u32;
 
-/// Rust in the kernel is for 64-bit machines, as far as the driver goes; BTF does not tell the size of pointers.
+/// Rust in the kernel is for 64-bit machines, as far as the driver goes; BTF does not have the size
+/// of pointers.
 const POINTER_SIZE: u64 = 8;
 
 /// The types of a kernel.
 pub struct Kernel(Btf);
 
-/// Where a member is in a structure, and what it is.
+/// The place of a member in a structure, and its type.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Member {
     pub(crate) bit_offset: u64,
     pub(crate) is_bit_field: bool,
     pub(crate) type_id: Id,
-    /// How Rust reaches it from the structure, with the names that bindgen gives to unnamed members.
+    /// The way to it from the structure in Rust, with the names that bindgen gives to unnamed
+    /// members.
     pub(crate) rust_path: String,
 }
 
 impl Kernel {
-    /// Reads a file that is BTF alone, as `/sys/kernel/btf/vmlinux`, or has it in an ELF section, as `vmlinux`.
+    /// Reads a file that is BTF alone, as `/sys/kernel/btf/vmlinux`, or has it in an ELF section,
+    /// as `vmlinux`.
     ///
     /// # Errors
     ///
@@ -95,7 +99,8 @@ impl Kernel {
         bail!("a type definition leads nowhere");
     }
 
-    /// Finds a member of a structure or union by its name, or by names with points between if it is deeper inside.
+    /// Finds a member of a structure or union by its name, or by names with points between if it is
+    /// deeper inside.
     pub(crate) fn member(&self, structure: Id, path: &str) -> Result<Option<Member>> {
         let (name, inside) = match path.split_once('.') {
             Some((name, inside)) => (name, Some(inside)),
@@ -148,7 +153,7 @@ impl Kernel {
         Ok(self.size_and_alignment(id, &mut Way::into_members())?.0)
     }
 
-    /// The alignment of a type as far as its members demand it; what attributes add is not in BTF.
+    /// The alignment of a type as far as its members demand it; BTF has no alignment by attributes.
     pub(crate) fn alignment(&self, id: Id) -> Result<u64> {
         Ok(self.size_and_alignment(id, &mut Way::into_members())?.1)
     }
@@ -206,17 +211,17 @@ pub(crate) fn next(from: &dyn BtfType) -> Result<Id> {
 /// The way through types to the present one, which must come back to none of them, and end.
 pub(crate) struct Way {
     types: Vec<Id>,
-    /// How many types there may still be, on all the branches of the way.
+    /// The number of types that there may still be, on all the branches of the way.
     left: u32,
 }
 
 impl Way {
-    /// Into members, of which large structures have thousands.
+    /// A way into members; large structures have thousands.
     pub(crate) fn into_members() -> Self {
         Self::new(100_000)
     }
 
-    /// Along one declaration, of which each type becomes a piece of text.
+    /// A way along one declaration, each type of which becomes a piece of text.
     pub(crate) fn along_declaration() -> Self {
         Self::new(1_000)
     }
@@ -230,7 +235,7 @@ impl Way {
 
     /// Notes a type.
     pub(crate) fn enter(&mut self, id: Id) -> Result<()> {
-        // Void is no way to anywhere.
+        // Void leads to no other type.
         ensure!(
             id == 0 || !self.types.contains(&id),
             "a type contains itself"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Generates Rust for structures of the kernel that no header declares, after comparing all that is used with a contract.
+//! Generates Rust for structures of the kernel that no header declares, after it has compared all
+//! used members with a contract.
 
 mod c;
 mod contract;

@@ -19,7 +19,7 @@ struct Arguments {
     /// The kernel's BTF, such as /sys/kernel/btf/vmlinux, or a vmlinux that has it
     #[arg(long)]
     btf: PathBuf,
-    /// What is used, and how it has to be
+    /// The structures and functions that the driver uses, as it expects them
     #[arg(long)]
     contract: PathBuf,
     /// The file to generate; it is left alone if it would not change
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(errors) => {
             for error in &errors {
-                // Nobody is left to tell if this fails.
+                // If this fails, no message can reach anybody.
                 let _ = writeln!(std::io::stderr(), "layouts: {error:#}");
             }
             ExitCode::FAILURE
@@ -69,7 +69,8 @@ fn kernel(path: &Path) -> Result<Kernel> {
     })
 }
 
-/// Writes all of the file or nothing, and nothing if it has this content already: what is built from it stays as new as it is.
+/// Writes all of the file or nothing. If it has this content already, the file keeps its time, so
+/// make rebuilds nothing that depends on it.
 fn write(path: &Path, text: &str) -> Result<()> {
     if fs::read_to_string(path).is_ok_and(|old| old == text) {
         return Ok(());

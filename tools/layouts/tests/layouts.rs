@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Kernels made of a few types: those that fit the contract, and those that differ from it in one thing.
+//! Kernels made of a few types: some fit the contract, and each of the others differs from it in
+//! one thing.
 
 use layouts::{Contract, Kernel, generate};
 use std::{fs, process::Command};
@@ -44,7 +45,7 @@ impl Btf {
         offset
     }
 
-    /// Adds a type and what follows its head; its number.
+    /// Adds a type and the data after its head; returns its number.
     fn add(
         &mut self,
         kind: u32,
@@ -97,7 +98,7 @@ impl Btf {
     }
 }
 
-/// What a kernel may differ in.
+/// The differences of a kernel.
 #[derive(Default)]
 struct Different {
     ops: Option<&'static str>,
@@ -251,7 +252,7 @@ fn all_differences_are_told_at_once() {
     assert_eq!(generated(&different).unwrap_err().len(), 2);
 }
 
-/// Whatever is cut off or overwritten, the answer is an error or a text, and never a panic.
+/// With any part cut off or overwritten, the answer is an error or a text, and never a panic.
 #[test]
 fn broken_type_information_does_not_panic() {
     let whole = kernel(&Different::default());
@@ -273,7 +274,7 @@ fn broken_type_information_does_not_panic() {
     }
 }
 
-/// Each type has the one before in it twice: few types, and more ways through them than anybody has time for.
+/// Each type has the one before in it twice: few types, but too many ways through them to follow.
 #[test]
 fn types_that_branch_at_each_step_come_to_an_end() {
     let contract = Contract::parse("struct queue { int depth; void (*stop)(int); }").unwrap();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What is asked of costs: instructions, requests, memory.
+//! The bounds of costs: instructions, requests, memory.
 
 use super::{Row, Target, count, each_cell, place, shown};
 use crate::cells::{Cells, Figure};
 
-/// Instructions of an I/O with nothing configured.
+/// Instructions of an I/O without any injection.
 pub(crate) fn idle_cost(cells: &Cells, scheduler: &str, queues: u64, depth: u64) -> Figure {
     let having = [
         ("scheduler", scheduler.into()),
@@ -19,7 +19,8 @@ pub(super) fn idle(cells: &Cells) -> Vec<Row> {
     let mut rows = Vec::new();
     for (queues, depth) in each_cell() {
         let cost = |scheduler| idle_cost(cells, scheduler, queues, depth);
-        // A single I/O passes the scheduler by. Those that are submitted together come to any scheduler.
+        // A single I/O passes the scheduler by. I/Os that are submitted together come to any
+        // scheduler.
         let (beside, rival, most) = if depth == 1 {
             ("no scheduler", cost("none"), 1.06)
         } else {
@@ -96,7 +97,8 @@ pub(super) fn merges(cells: &Cells) -> Vec<Row> {
         };
         Row {
             what: format!("sequential {stream} of 4 KiB: merged beside mq-deadline"),
-            // From boot to boot each varies by 2 %, and the first I/O of a burst passes by: it waits for no neighbours.
+            // From boot to boot each varies by 2 %, and the first I/O of a burst passes by: it
+            // waits for no neighbours.
             target: Target::AtLeast(0.95),
             unit: "times",
             of: format!(
@@ -122,7 +124,7 @@ pub(super) fn rules(cells: &Cells) -> Vec<Row> {
             ];
             cells.figure("rules", &having, "instructions")
         };
-        // Each costs as much; without the first, a request would pass the scheduler by.
+        // Each rule costs as much; without the first, a request would pass the scheduler by.
         let (one, all) = (cost("filter"), cost("filters"));
         let each = all.with(&one, |all, one| (all - one) / 63.0);
         let base = one.with(&each, |one, each| one - each);
@@ -170,7 +172,7 @@ pub(super) fn delays(cells: &Cells) -> Vec<Row> {
         };
         let (ioem, dm_delay) = (cost("ioem"), cost("dm-delay"));
         let idle = idle_cost(cells, "ioem", queues, depth);
-        // Unless `idle` is of the run, nothing is known of that.
+        // This needs the part `idle` in the same run.
         let more = ioem
             .with(&idle, |delayed, idle| delayed - idle)
             .median()
@@ -249,7 +251,7 @@ pub(super) fn scaling(cells: &Cells) -> Vec<Row> {
     let boots = factors
         .first()
         .map_or(Vec::new(), |figure| figure.boots.clone());
-    // Of each boot, the median of its pairs.
+    // The median of the pairs of each boot.
     let medians = boots.iter().filter_map(|(boot, _)| {
         let of_boot = factors
             .iter()

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What is asked of delays and limits: that they are exact.
+//! The bounds of delays and limits, which have to be exact.
 
 use super::{DELAYS_US, Row, Target, duration, shown};
 use crate::cells::{Cells, Figure};
 
-/// One number of how late I/Os were; in microseconds.
+/// One number of the lateness of I/Os, in microseconds.
 pub(crate) fn lateness_of(
     cells: &Cells,
     by: &str,
@@ -65,7 +65,7 @@ pub(super) fn lateness(cells: &Cells) -> Vec<Row> {
                     });
                     continue;
                 }
-                // The shortest delay that dm-delay has is of 1 ms.
+                // The shortest delay of dm-delay is 1 ms.
                 let rival = lateness_of(cells, "dm-delay", arrivals, asked_us.max(1_000), number);
                 rows.push(Row {
                     what: format!(

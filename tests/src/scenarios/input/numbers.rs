@@ -45,7 +45,7 @@ pub(super) fn not_numbers() -> Vec<Vec<u8>> {
     all.push("−1".into());
     all.push(b"$(reboot)".to_vec());
     all.push(vec![b'a'; 4095]);
-    // The first part of something longer, as far as is known.
+    // It may be the first part of a longer value.
     all.push([vec![b'0'; 4094], b"1".to_vec()].concat());
     all.push([vec![b'0'; 5000], b"1".to_vec()].concat());
     all.push([b"1".to_vec(), vec![b' '; 4000]].concat());
@@ -71,7 +71,7 @@ pub(super) fn never_in_range() -> Vec<Vec<u8>> {
 /// A file whose value is a number.
 pub(super) struct Case {
     pub(super) attribute: &'static str,
-    /// What the attribute is set to before.
+    /// The value of the attribute before.
     pub(super) value: &'static str,
     pub(super) not_numbers: &'static [&'static str],
     pub(super) out_of_range: &'static [&'static str],

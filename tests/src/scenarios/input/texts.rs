@@ -12,7 +12,7 @@ pub(super) const ESRCH: i32 = 3;
 /// A file whose value is a text.
 pub(super) struct TextCase {
     pub(super) attribute: &'static str,
-    /// What it is set to before, and keeps.
+    /// The value of the file before, which it keeps.
     pub(super) value: &'static str,
     pub(super) bad: &'static [(&'static str, i32)],
 }
@@ -167,7 +167,7 @@ pub(super) const TEXT_CASES: [TextCase; 8] = [
     },
 ];
 
-/// Texts that no file takes, whatever it is about.
+/// Texts that no file accepts.
 pub(super) fn never_a_text() -> Vec<Vec<u8>> {
     let texts: [&[u8]; 14] = [
         b"\n\n",
@@ -188,7 +188,7 @@ pub(super) fn never_a_text() -> Vec<Vec<u8>> {
     let mut all: Vec<Vec<u8>> = texts.iter().map(|text| text.to_vec()).collect();
     all.push(vec![b' '; 4095]);
     all.push(vec![0xff; 4095]);
-    // A path, if it were complete.
+    // It would be a path if it were complete.
     all.push(vec![b'/'; 4095]);
     all
 }
