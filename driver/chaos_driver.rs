@@ -65,7 +65,7 @@ struct ChaosDriver {
 impl kernel::InPlaceModule for ChaosDriver {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         // The order matters: as soon as something is registered, the kernel may use it. The
-        // scheduler is last, as a disk that uses it keeps the module loaded.
+        // scheduler is last: a disk may use it at once, so nothing that comes after it may fail.
         try_pin_init!(Self {
             config: config::Lifetime::new(),
             directories <- configfs::Root::new(),

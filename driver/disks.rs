@@ -57,7 +57,7 @@ impl Disks {
     ) -> Result {
         let mut disk = Disk {
             queue: queue.into(),
-            info: queue.disk_info(),
+            info: queue.disk_info().ok_or(ENODEV)?,
             plan: None,
             stats: KVec::new(),
         };

@@ -37,6 +37,12 @@ impl Bio<'_> {
         }
     }
 
+    /// Whether it is submitted to this queue.
+    #[inline]
+    pub(super) fn is_of(&self, queue: *const bindings::request_queue) -> bool {
+        core::ptr::eq(self.queue.as_ptr(), queue)
+    }
+
     /// Merges the bio into one of the last requests of a list, if it borders on one that may take
     /// it, and returns whether it has. Then the bio belongs to that request, and its submitter has
     /// nothing more to do.

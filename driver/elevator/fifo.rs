@@ -9,6 +9,10 @@ use super::{
 use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::{bindings, warn_on};
 
+/// How many requests of a list, from the last on, the block layer is offered to merge a bio into.
+/// It looks at as many (`blk_bio_list_merge()`), or at fewer.
+const OFFERED: u32 = 8;
+
 /// Entries in the order in which they came; the list needs no memory and can be moved.
 ///
 /// # Invariants
@@ -212,17 +216,37 @@ impl<D: RequestData> Fifo<Request<D>> {
         let Some((first, last)) = self.ends else {
             return false;
         };
-        // SAFETY: By the invariants both are ours, and `prev` leads from the last to the first, and
-        // now to `list`. This list is borrowed mutably, so it is the only user of its requests.
-        // `next` does not matter, nor does `prev` of the first after the call.
+        let (mut oldest, mut offered) = (last, 1);
+        loop {
+            // SAFETY: By the invariants the request is ours.
+            let queue = unsafe { look(oldest, Request::<D>::queue) };
+            if !bio.is_of(queue) {
+                // A list for several disks: the bio could come to the wrong one.
+                return false;
+            }
+            if oldest == first || offered == OFFERED {
+                break;
+            }
+            offered += 1;
+            // SAFETY: By the invariants the request is ours, and since it is not the first, `prev`
+            // is the node of a request of ours.
+            oldest = unsafe { Request::<D>::of_list_node((*Request::<D>::list_node(oldest)).prev) };
+        }
+        // SAFETY: By the invariants all of these are ours, and they are of the bio's queue. This
+        // list is borrowed mutably, so it is the only user of its requests. For the time of the
+        // call, `prev` leads from the last to `oldest`, and from there to `list`; `next` does not
+        // matter.
         unsafe {
             let mut list = bindings::list_head {
-                next: Request::<D>::list_node(first),
+                next: Request::<D>::list_node(oldest),
                 prev: Request::<D>::list_node(last),
             };
             let list = &raw mut list;
-            (*Request::<D>::list_node(first)).prev = list;
-            bio.merge_into(list)
+            let before = (*Request::<D>::list_node(oldest)).prev;
+            (*Request::<D>::list_node(oldest)).prev = list;
+            let is_merged = bio.merge_into(list);
+            (*Request::<D>::list_node(oldest)).prev = before;
+            is_merged
         }
     }
 

@@ -46,6 +46,8 @@ pub(crate) struct Hctx<E: Elevator> {
     pub(super) work: Work<Self>,
     /// Whether its last processor is going offline.
     is_leaving: AtomicBool,
+    /// Whether nothing may ask for a call any more.
+    pub(super) is_over: AtomicBool,
     #[pin]
     data: E::HctxData,
 }
@@ -69,6 +71,7 @@ impl<E: Elevator> Hctx<E> {
             departures: Batch::new(),
             work <- new_work!("elevator_release"),
             is_leaving: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
             data <- E::new_hctx(),
         })
     }
@@ -79,12 +82,25 @@ impl<E: Elevator> Hctx<E> {
         &self.data
     }
 
+    /// The block layer's hardware queue.
+    pub(super) fn as_raw(&self) -> *mut bindings::blk_mq_hw_ctx {
+        self.hctx.as_ptr()
+    }
+
+    /// Cancels the timer of `wake_at`, and waits for its callback.
+    pub(super) fn cancel_wake(&self) {
+        // SAFETY: The timer is initialized, and may be waited for, as this may sleep and holds no
+        // lock that its callback wants.
+        unsafe { bindings::hrtimer_cancel(Self::c_timer_ptr(self).cast_mut()) };
+    }
+
     /// Whether this is the block layer's hardware queue at this address.
     pub(super) fn is(&self, hctx: *const bindings::blk_mq_hw_ctx) -> bool {
         core::ptr::eq(self.hctx.as_ptr(), hctx)
     }
 
     /// Whether this is a hardware queue of the block layer's queue at this address.
+    #[inline]
     pub(super) fn is_of(&self, queue: *const bindings::request_queue) -> bool {
         // SAFETY: By the invariants `hctx` is valid; it keeps its queue.
         core::ptr::eq(unsafe { (*self.hctx.as_ptr()).queue }, queue)
@@ -193,10 +209,12 @@ impl<E: Elevator> Hctx<E> {
     /// Runs this hardware queue at `time_ns` of [`super::now_ns`]; this replaces the time of an
     /// earlier call. May be called in any context but the timer's own.
     pub(crate) fn wake_at(&self, time_ns: u64) {
+        if self.is_over.load(Relaxed) {
+            return;
+        }
         let time = i64::try_from(time_ns).unwrap_or(i64::MAX);
         // SAFETY: The timer is initialized, and may be started again whether or not it is pending.
-        // It is cancelled before this object goes: references are only given out while a `Member`
-        // lives, and the handle of a `Member` cancels the timer when dropped.
+        // It is cancelled before this object goes: see `end_calls`.
         unsafe {
             bindings::hrtimer_start_range_ns(
                 Self::c_timer_ptr(self).cast_mut(),

@@ -231,7 +231,7 @@ impl<C: Copy + Send> Drop for Parked<C> {
 }
 
 /// Completions that any context adds without a lock, and that another context takes all at once.
-pub(super) struct Batch<C>(AtomicPtr<Record<C>>);
+pub(super) struct Batch<C: Copy + Send>(AtomicPtr<Record<C>>);
 
 impl<C: Copy + Send> Batch<C> {
     /// No completion.
@@ -285,5 +285,12 @@ impl<C: Copy + Send> Batch<C> {
                 each(Parked(first));
             }
         }
+    }
+}
+
+impl<C: Copy + Send> Drop for Batch<C> {
+    fn drop(&mut self) {
+        // A completion is left whose submitter waits for it.
+        warn_on!(!self.is_empty());
     }
 }

@@ -21,13 +21,13 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `queue` is valid from [`Elevator::start_queue`] to [`Elevator::stop_queue`], and references to
-/// this are only given out in between.
+/// While `hw_queues` has a list, `queue` is valid: from [`Elevator::start_queue`] until after
+/// [`Elevator::stop_queue`]. A reference that a scheduler keeps longer finds nothing.
 #[pin_data]
 pub(crate) struct Queue<E: Elevator> {
     queue: NonNull<bindings::request_queue>,
     #[pin]
-    hw_queues: Mutex<KVec<Member<E>>>,
+    hw_queues: Mutex<Option<KVec<Member<E>>>>,
 }
 
 /// A hardware queue in the list of its queue.
@@ -74,51 +74,56 @@ impl<E: Elevator> Queue<E> {
         // INVARIANT: By this function's requirements.
         try_pin_init!(Self {
             queue: queue,
-            hw_queues <- new_mutex!(KVec::new(), "elevator_hw_queues"),
+            hw_queues <- new_mutex!(Some(KVec::new()), "elevator_hw_queues"),
         })
     }
 
-    /// The disk's name and numbers. It keeps them while it is registered, and a disk that is not
-    /// registered has no scheduler.
-    pub(crate) fn disk_info(&self) -> DiskInfo {
-        // SAFETY: By the invariants the queue is valid. A queue with a scheduler has a disk (only a
-        // disk's attribute leads to `elevator_change`, and `del_gendisk` takes the scheduler away).
-        // `nr_hw_queues` only changes while the queue has no scheduler.
+    /// The disk's name and numbers, unless it has left the scheduler. It keeps them while it is
+    /// registered, and a disk that is not registered has no scheduler.
+    pub(crate) fn disk_info(&self) -> Option<DiskInfo> {
+        let hw_queues = self.hw_queues.lock();
+        hw_queues.as_ref()?;
+        // SAFETY: By the invariants the queue is valid while the lock is held. A queue with a
+        // scheduler has a disk (only a disk's attribute leads to `elevator_change`, and
+        // `del_gendisk` takes the scheduler away). `nr_hw_queues` only changes while the queue has
+        // no scheduler.
         unsafe {
             let disk = (*self.queue.as_ptr()).disk;
-            DiskInfo {
+            Some(DiskInfo {
                 name: (*disk).disk_name,
                 major: (*disk).major as u32,
                 first_minor: (*disk).first_minor as u32,
                 minors: (*disk).minors as u32,
                 hw_queues: (*self.queue.as_ptr()).nr_hw_queues,
-            }
+            })
         }
     }
 
     /// The number of requests that the disk's hardware queues have together, without the polled
-    /// queues.
+    /// queues; 0 once the disk has left the scheduler.
     pub(crate) fn tags(&self) -> u64 {
-        // SAFETY: By the invariants the queue is valid. A single aligned load cannot tear; whether
-        // hardware queues share tags does not change while the queue has a scheduler.
+        let hw_queues = self.hw_queues.lock();
+        let Some(members) = &*hw_queues else {
+            return 0;
+        };
+        // SAFETY: By the invariants the queue is valid while the lock is held. A single aligned
+        // load cannot tear; whether hardware queues share tags does not change while the queue has
+        // a scheduler.
         let (each, shared) = unsafe {
             let queue = self.queue.as_ptr();
             let each = (&raw const (*queue).nr_requests).read_volatile();
             (u64::from(each), !(*queue).sched_shared_tags.is_null())
         };
-        let mut sets = 0u64;
-        self.for_each_hctx(|hw_queue| {
-            if !hw_queue.is_polled() {
-                sets = sets.saturating_add(1);
-            }
-        });
+        let polled = members.iter().filter(|member| member.hw_queue.is_polled());
+        let sets = members.len().saturating_sub(polled.count()) as u64;
         each.saturating_mul(if shared { 1 } else { sets })
     }
 
     /// Visits all hardware queues. Process context.
     pub(crate) fn for_each_hctx(&self, mut visit: impl FnMut(&Hctx<E>)) {
-        let members = self.hw_queues.lock();
-        members.iter().for_each(|member| visit(&member.hw_queue));
+        let hw_queues = self.hw_queues.lock();
+        let members = hw_queues.iter().flatten();
+        members.for_each(|member| visit(&member.hw_queue));
     }
 
     /// Adds a hardware queue. `init_hctx` calls this.
@@ -128,26 +133,34 @@ impl<E: Elevator> Queue<E> {
         // it: an hour from now, the timer runs the queue once for nothing.
         let timer =
             Arc::from(hw_queue).start(Instant::<Monotonic>::now() + Delta::from_secs(3_600));
-        self.hw_queues.lock().push(
-            Member {
-                hw_queue: hw_queue.into(),
-                _timer: timer,
-            },
-            GFP_KERNEL,
-        )?;
-        Ok(())
+        let member = Member {
+            hw_queue: hw_queue.into(),
+            _timer: timer,
+        };
+        let mut hw_queues = self.hw_queues.lock();
+        let members = Option::as_mut(&mut hw_queues).ok_or(ENODEV)?;
+        Ok(members.push(member, GFP_KERNEL)?)
     }
 
     /// Removes a hardware queue. After that its timer does not run, and the list does not lead to
     /// it.
     pub(super) fn remove(&self, hw_queue: &Hctx<E>) {
-        let mut members = self.hw_queues.lock();
-        let index = members
-            .iter()
-            .position(|member| core::ptr::eq(&*member.hw_queue, hw_queue));
-        let member = index.and_then(|index| members.remove(index).ok());
+        let mut hw_queues = self.hw_queues.lock();
+        let member = Option::as_mut(&mut hw_queues).and_then(|members| {
+            let is_meant = |member: &Member<E>| core::ptr::eq(&*member.hw_queue, hw_queue);
+            let index = members.iter().position(is_meant)?;
+            members.remove(index).ok()
+        });
         // Dropping the member waits for the timer's callback, which needs no lock.
-        drop(members);
+        drop(hw_queues);
         drop(member);
+    }
+
+    /// The disk leaves the scheduler, or never got to it: references that a scheduler keeps find
+    /// nothing from now on.
+    pub(super) fn end(&self) {
+        // INVARIANT: There is no list any more.
+        let members = self.hw_queues.lock().take();
+        drop(members);
     }
 }

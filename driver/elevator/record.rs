@@ -214,6 +214,12 @@ impl<C: Copy> Record<C> {
         parking: Parking<C, impl Iterator<Item = u64>>,
     ) -> Option<NonNull<Self>> {
         let record = Self::new(request, queue, parking)?;
+        if request.has_record() {
+            // The iterator of the words has parked the request.
+            // SAFETY: The record is ours, and has counted nothing.
+            unsafe { Self::free(record) };
+            return None;
+        }
         // SAFETY: The record is ours. Its bios belong to the request, and that to the scheduler: no
         // other code changes the flags of a bio that no driver has. INVARIANT: Each of them gets a
         // count.

@@ -13,8 +13,9 @@ use kernel::{prelude::*, types::Opaque};
 /// A registered scheduler.
 ///
 /// A disk may be switched to it as soon as this exists, so everything that the scheduler uses must
-/// exist before. While a disk is on it, the block layer holds a reference of the module, so a
-/// module's own registration is only dropped when no disk uses it.
+/// exist before. While a disk is on it, the block layer holds a reference of the module. So a
+/// module that keeps the registration until it is unloaded drops it when no disk uses it. It must
+/// not drop it earlier: nothing in the module's initialization that comes after it may fail.
 ///
 /// # Invariants
 ///

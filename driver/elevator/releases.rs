@@ -3,6 +3,7 @@
 //! The way of a hardware queue's held completions to the scheduler, and its chances to end them.
 
 use super::{record::Record, request::End, Elevator, Fifo, Hctx, Parked, Parking, Request};
+use crate::sys::atomic::Relaxed;
 use core::ptr::NonNull;
 use kernel::{
     bindings, impl_has_work,
@@ -36,7 +37,9 @@ impl<E: Elevator> Hctx<E> {
     /// wait for them, as under way for as long as they are held. Only blk-iolatency sets the flag
     /// (`blkiolatency_enable_work_fn`).
     pub(crate) fn can_park(&self, request: &Request<E::RequestData>) -> bool {
-        !self.has_flag(bindings::QUEUE_FLAG_BIO_ISSUE_TIME) && request.can_be_parked()
+        request.is_of(self.as_raw())
+            && !self.has_flag(bindings::QUEUE_FLAG_BIO_ISSUE_TIME)
+            && request.can_be_parked()
     }
 
     /// Has the completion of a request of this hardware queue held. Returns how many bytes of
@@ -136,6 +139,9 @@ impl<E: Elevator> Hctx<E> {
     /// The block layer's own workqueue calls it, which has a thread left when there is no memory
     /// for another one: a task that frees memory may wait for a held completion.
     pub(crate) fn kick(&self) {
+        if self.is_over.load(Relaxed) {
+            return;
+        }
         // SAFETY: Every `Hctx` is in an `Arc`, and a reference to the `Hctx` keeps that.
         let this = Arc::from(unsafe { ArcBorrow::from_raw(core::ptr::from_ref(self)) });
         // SAFETY: The closure gets the initialized work of this object, and queues it as it has to;
@@ -148,9 +154,12 @@ impl<E: Elevator> Hctx<E> {
     /// Has [`Elevator::release`] called at `time_ns` of [`super::now_ns`]; this replaces the time
     /// of an earlier call. May be called in any context.
     pub(crate) fn release_at(&self, time_ns: u64) {
+        if self.is_over.load(Relaxed) {
+            return;
+        }
         let time = i64::try_from(time_ns).unwrap_or(i64::MAX);
         // SAFETY: The timer is initialized, and may be started again whether or not it is pending,
-        // even by its own callback. It is cancelled before this object goes: see `end_releases`.
+        // even by its own callback. It is cancelled before this object goes: see `end_calls`.
         unsafe {
             bindings::hrtimer_start_range_ns(
                 self.release_timer.get(),
@@ -178,15 +187,21 @@ impl<E: Elevator> Hctx<E> {
         }
     }
 
-    /// Waits until no call of [`Elevator::release`] runs, and none will come. `exit_hctx` calls
-    /// this when no completion is left, so that a call finds nothing to do and asks for no other.
-    pub(super) fn end_releases(&self) {
-        // A call that began before may still start the timer once. The callback of the timer may
-        // still queue the work, which then finds nothing.
+    /// Waits until no timer and no work of this object runs, and none will. `exit_hctx` calls this
+    /// last.
+    pub(super) fn end_calls(&self) {
+        // Relaxed: a callback that begins after one of the waits below sees this, as each wait and
+        // each start of a callback take the same lock (of the timer's base, of the work's pool).
+        self.is_over.store(true, Relaxed);
+        // A callback that has read the flag before may start both timers and queue the work once
+        // more. So this first waits for the work, which may have started timers. Then it cancels
+        // the timers, one of which may have queued the work. Then it waits for that, which asks for
+        // nothing.
         self.cancel_work();
         // SAFETY: The timer is initialized, and may be waited for, as this may sleep and holds no
         // lock that its callback wants.
         unsafe { bindings::hrtimer_cancel(self.release_timer.get()) };
+        self.cancel_wake();
         self.cancel_work();
     }
 

@@ -230,7 +230,21 @@ impl<D: RequestData> Request<D> {
         }
     }
 
-    /// Whether the scheduler has dispatched the request before, so that it is a requeued request.
+    /// The queue of its disk.
+    #[inline]
+    pub(super) fn queue(&self) -> *mut bindings::request_queue {
+        // SAFETY: By the invariants the request is valid; it keeps its queue.
+        unsafe { (*self.0.as_ptr()).q }
+    }
+
+    /// Whether it is a request of this hardware queue.
+    pub(super) fn is_of(&self, hctx: *const bindings::blk_mq_hw_ctx) -> bool {
+        // SAFETY: By the invariants the request is valid; it keeps its hardware queue.
+        core::ptr::eq(unsafe { (*self.0.as_ptr()).mq_hctx }, hctx)
+    }
+
+    /// Whether the scheduler has dispatched the request before, so that the driver gave it back.
+    /// Not of a request that went to the driver around the scheduler before.
     #[inline]
     pub(crate) fn was_released(&self) -> bool {
         // SAFETY: By the invariants the field is ours, and `prepare` has initialized it.

@@ -10,9 +10,11 @@
 //! The `# Safety` sections use these words. A queue has *our data* from a successful
 //! `alloc_sched_data` to `free_sched_data`. It is *started* from `init_sched` to `exit_sched`, and
 //! a hardware queue from `init_hctx` to `exit_hctx`, within that time. The block layer calls these
-//! four with the queue frozen and quiesced, and with `q->elevator_lock` held (`elevator_switch`). A
-//! disk leaves the scheduler before it changes its hardware queues, and comes back afterwards
-//! (`blk_mq_update_nr_hw_queues`).
+//! four with the queue frozen, and with `q->elevator_lock` held. The queue is quiesced, too
+//! (`elevator_switch`), except where the scheduler leaves since its files in sysfs could not be
+//! made (`elevator_change_done`): a dispatch that began before may then still run, whatever the
+//! scheduler is. A disk leaves the scheduler before it changes its hardware queues, and comes back
+//! afterwards (`blk_mq_update_nr_hw_queues`).
 
 use super::{
     files::Files,
@@ -105,6 +107,7 @@ impl<E: Elevator> VTable<E> {
         let data =
             unsafe { ArcBorrow::from_raw((*eq).elevator_data.cast_const().cast::<Queue<E>>()) };
         if let Err(error) = E::start_queue(data) {
+            data.end();
             return error.to_errno();
         }
         // SAFETY: By this function's requirements the queue is valid. Since it is frozen and its
@@ -127,6 +130,7 @@ impl<E: Elevator> VTable<E> {
         // SAFETY: By this function's requirements.
         let queue = unsafe { &*(*eq).elevator_data.cast::<Queue<E>>() };
         E::stop_queue(queue);
+        queue.end();
     }
 
     /// # Safety
@@ -166,6 +170,7 @@ impl<E: Elevator> VTable<E> {
     ///
     /// * `hctx` must be valid and started, and its queue started and frozen.
     /// * No other function of this vtable may run for it meanwhile, or be called for it afterwards.
+    ///   (`elevator_change_done` does not see to that if `elv_register_queue` fails.)
     unsafe extern "C" fn exit_hctx(hctx: *mut bindings::blk_mq_hw_ctx, _index: ffi::c_uint) {
         // SAFETY: By this function's requirements the pointer is the one that `init_hctx` stored,
         // and no other function uses it.
@@ -175,7 +180,7 @@ impl<E: Elevator> VTable<E> {
         // It has no request, and the queue's list does not lead to it: no completion arrives any
         // more, and after this none is left to release.
         E::stop_hctx(&hw_queue);
-        hw_queue.end_releases();
+        hw_queue.end_calls();
     }
 
     /// # Safety
@@ -266,7 +271,11 @@ impl<E: Elevator> VTable<E> {
     ) -> *mut bindings::request {
         // SAFETY: By this function's requirements.
         let hw_queue = unsafe { Self::hw_queue_of(hctx) };
-        E::dispatch_request(hw_queue).map_or(core::ptr::null_mut(), Request::into_dispatched)
+        match E::dispatch_request(hw_queue) {
+            Some(request) if hw_queue.is_of(request.queue()) => request.into_dispatched(),
+            // Another disk's request, whose drop warns: it must not go to this disk.
+            _ => core::ptr::null_mut(),
+        }
     }
 
     /// # Safety

@@ -233,8 +233,9 @@ impl<T: Sleeper> Drop for PowerWatch<T> {
             bindings::synchronize_srcu(&raw mut bindings::tracepoint_srcu);
             bindings::synchronize_rcu();
             if bindings::cancel_work_sync(Work::raw_get(&raw const self.0.work)) {
-                // The cancelled work had a reference.
+                // The cancelled work had a reference, and one of the module.
                 drop(Arc::from_raw(Arc::as_ptr(&self.0)));
+                bindings::module_put(self.0.module.as_ptr());
             }
         }
     }

@@ -12,6 +12,9 @@ use std::{
     ptr::{dangling_mut, null_mut, NonNull},
 };
 
+/// The only queue; nothing follows the pointer.
+const QUEUE: *mut bindings::request_queue = dangling_mut();
+
 /// A request that the scheduler does not have, or not any more.
 ///
 /// It has memory of its own, so that the address sanitizer notices a use of a request that was
@@ -24,6 +27,8 @@ impl Owned {
     pub(crate) fn new(number: u64, flags: u32) -> Self {
         let stale: *mut c_void = dangling_mut();
         let memory = Box::new(bindings::request {
+            q: QUEUE,
+            mq_hctx: null_mut(),
             cmd_flags: flags,
             rq_flags: 0,
             part: null_mut(),
@@ -163,8 +168,9 @@ pub(crate) fn submit_before(number: u64, merge: impl FnOnce(Bio<'_>) -> bool) ->
         bi_private: null_mut(),
         bi_pool: null_mut(),
     };
+    let queue = NonNull::new(QUEUE).unwrap();
     // SAFETY: The bio outlives its use, and `merge` uses no field of the queue.
-    merge(unsafe { Bio::from_raw(NonNull::dangling(), NonNull::from(&mut bio), 1) })
+    merge(unsafe { Bio::from_raw(queue, NonNull::from(&mut bio), 1) })
 }
 
 /// Hands one request over.

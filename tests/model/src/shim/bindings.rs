@@ -45,6 +45,8 @@ pub(crate) const pageflags_PG_swapbacked: u32 = 17;
 
 /// A request, without the fields that the driver never touches.
 pub(crate) struct request {
+    pub(crate) q: *mut request_queue,
+    pub(crate) mq_hctx: *mut blk_mq_hw_ctx,
     pub(crate) cmd_flags: u32,
     pub(crate) rq_flags: u32,
     pub(crate) part: *mut block_device,
@@ -89,6 +91,8 @@ pub(crate) struct hlist_node {
 }
 
 pub(crate) struct request_queue;
+
+pub(crate) struct blk_mq_hw_ctx;
 
 pub(crate) struct bio {
     pub(crate) bi_iter: bvec_iter,
