@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Measures what ioem costs and how exact it is, beside its rivals, in virtual machines; writes a table,
-//! JSON and plots into a folder.
+//! Measures what ioem costs and how exact it is, beside its rivals, in virtual machines; writes a
+//! table, JSON and plots into a folder.
 //!
-//! So many guests on the icount clock, each with a seed of its own, some of them at a time; then, alone,
-//! one for the part `path`, and one on the clock of threads for the part `scaling`. A chosen part
-//! that measured nothing fails.
+//! So many guests on the icount clock, each with a seed of its own, some of them at a time; then,
+//! alone, one for the part `path`, and one on the clock of threads for the part `scaling`. A chosen
+//! part that measured nothing fails.
 
 use crate::{
     checks::Transcript,

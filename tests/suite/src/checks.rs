@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A check is a test that runs commands on this machine: one line each, with its output if it fails.
+//! A check is a test that runs commands on this machine: one line each, with its output if it
+//! fails.
 
 use crate::{
     command::{must_succeed, start},

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What continuous integration runs, in a fresh clone: all tests on the distribution's kernel, and those
-//! that judge no time and a short torture on one that looks for mistakes.
+//! What continuous integration runs, in a fresh clone: all tests on the distribution's kernel, and
+//! those that judge no time and a short torture on one that looks for mistakes.
 
 use crate::{checks::Checks, debug, test, vm::Guests};
 use anyhow::Result;
 
-/// The guests of both kernels are in one queue, so that two run until nearly the end: what runs beside
-/// a guest changes none of its figures.
+/// The guests of both kernels are in one queue, so that two run until nearly the end. Another guest
+/// beside it changes no figure of a guest: on the clock of instructions it cannot, and on this
+/// machine's no time is judged.
 pub(crate) fn ci() -> bool {
     let (mut checks, mut guests) = (Checks::default(), Guests::default());
     let started = test::start(&mut checks, &mut guests);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Tests on kernels that look for mistakes, which the lab builds with sanitizers: tests whose times are
-//! not judged, tests that only have to come to their end, and the torture.
+//! Tests on kernels that look for mistakes, which the lab builds with sanitizers: tests whose times
+//! are not judged, tests that only have to come to their end, and the torture.
 
 use crate::{
     checks::Checks,
@@ -109,9 +109,9 @@ fn of_step(step: Step, kernel: &str, fsx: &Path, settings: &Settings) -> Result<
              -held_and_early",
         )],
         Step::Torture => vec![torture("torture", settings.seconds, &[])],
-        // Where it is on, kmemleak takes most of the time; `torture` has it. First raw disks, with as
-        // much else as still leaves most of the time to their I/O; then everything else, but for file
-        // systems, which take the time that actions need.
+        // Where it is on, kmemleak takes most of the time; `torture` has it. First raw disks, with
+        // as much else as still leaves most of the time to their I/O; then everything else, but for
+        // file systems, which take the time that actions need.
         Step::Volumes => {
             let verified = format!("verified={}", verified(kernel)?);
             let seconds = settings.volume_seconds;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Boots an unmodified distribution's kernel and shows, command by command, what a new user would do.
+//! Boots an unmodified distribution's kernel and shows, command by command, what a new user would
+//! do.
 
 use crate::{
     checks::Transcript,

@@ -102,8 +102,8 @@ fn must_be_one(all: &[String], name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The seconds of each target, of which as many run at a time as there are processors. One is the least
-/// that libFuzzer knows.
+/// The seconds of each target, of which as many run at a time as there are processors. One is the
+/// least that libFuzzer knows.
 fn share(seconds: u64, targets: usize, processors: usize) -> u64 {
     (seconds * processors as u64 / targets as u64).max(1)
 }
@@ -157,8 +157,8 @@ fn build() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// libFuzzer itself takes half of the time to build, and is the same for all checkouts: it is kept in
-/// the lab's cache.
+/// libFuzzer itself takes half of the time to build, and is the same for all checkouts: it is kept
+/// in the lab's cache.
 fn libfuzzer() -> Result<PathBuf> {
     let lock = fs::read_to_string(format!("{HERE}/Cargo.lock"))?;
     let version =
@@ -195,8 +195,8 @@ fn keep(from: &Path, to: &Path) -> Result<()> {
     Ok(fs::rename(half, to)?)
 }
 
-/// A program and all that its runs have in common. An input that takes so long, even on a busy machine,
-/// or more memory, is a crash.
+/// A program and all that its runs have in common. An input that takes so long, even on a busy
+/// machine, or more memory, is a crash.
 fn words(name: &str) -> Vec<String> {
     // The type information of a kernel that fits is of this size.
     let length = if name == "btf" { 8192 } else { 1024 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Runs the tests of Chaos Driver, each in its place: on this machine, or through the lab in virtual
-//! machines. One line a test; the last line tells how many passed and failed.
+//! Runs the tests of Chaos Driver, each in its place: on this machine, or through the lab in
+//! virtual machines. One line a test; the last line tells how many passed and failed.
 //!
 //! `make test` and others start it; it works in the folder of the checkout.
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Builds, loads and tests the module on each of the distributions' kernels in `tools/targets`, and has
-//! kernels refused that cannot work. At the end a table in Markdown tells the outcome.
+//! Builds, loads and tests the module on each of the distributions' kernels in `tools/targets`, and
+//! has kernels refused that cannot work. At the end a table in Markdown tells the outcome.
 
 use crate::{
     checks::{Checks, Transcript},
@@ -54,7 +54,8 @@ fn targets(text: &str) -> Result<Vec<Target>> {
     text.lines().map(target).collect()
 }
 
-/// Those that `MATRIX` names, in its order; all that the lab does not build itself, if it names none.
+/// Those that `MATRIX` names, in its order; all that the lab does not build itself, if it names
+/// none.
 fn chosen(all: Vec<Target>, names: Option<&str>) -> Result<Vec<Target>> {
     let Some(names) = names else {
         return Ok(all.into_iter().filter(|target| !target.is_own).collect());

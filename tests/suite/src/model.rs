@@ -24,8 +24,8 @@ pub(crate) fn check(checker: Checker) -> Result<()> {
     run(&mut tests(checker, &host()?))
 }
 
-/// Flags of its own need a folder of their own, or everything would be built anew each time. A target
-/// that is named keeps build scripts and macros from being compiled with the flags.
+/// Flags of its own need a folder of their own, or everything would be built anew each time. A
+/// target that is named keeps build scripts and macros from being compiled with the flags.
 fn tests(checker: Checker, host: &str) -> Command {
     let package = ["--quiet", "--package", "chaos-model"];
     let mut cargo = command(&["cargo"]);

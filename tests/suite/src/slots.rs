@@ -7,7 +7,8 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard},
 };
 
-/// So many run at once. Each takes a processor of this machine or two, and some have 4 GB of memory.
+/// So many run at once. Each takes a processor of this machine or two, and some have 4 GB of
+/// memory.
 const MOST: usize = 2;
 
 /// Whose turn is before others'.

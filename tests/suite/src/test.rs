@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! All tests on a distribution's kernel: in virtual machines what users see, and beside them on this
-//! machine what needs no kernel.
+//! All tests on a distribution's kernel: in virtual machines what users see, and beside them on
+//! this machine what needs no kernel.
 
 use crate::{
     checks::{Checks, Transcript, ensure},
@@ -62,8 +62,8 @@ pub(crate) fn start(checks: &mut Checks, guests: &mut Guests) -> Result<()> {
     check_this_machine(checks);
     check_vms(checks, guests);
     if let Some(kernel) = &kernel {
-        // On this machine's clock tests wait for one another, but not beside compilers. They take
-        // long, so that they are before others of which two can have their turns meanwhile.
+        // A test on this machine's clock may wait for another processor in vain while a compiler
+        // has it. These guests take longest of those that are left, and so go before them.
         for guest in &untimed {
             guests.start(kernel, guest, Turn::Next);
         }
@@ -186,7 +186,7 @@ fn fuzz_parsers(checks: &mut Checks, seconds: &str) {
     }
 }
 
-/// Has cargo and kbuild compile the module again, though nothing has changed.
+/// Makes kbuild compile the module again, though nothing has changed.
 fn touch(file: &str) -> Result<()> {
     let file = File::options().append(true).open(file)?;
     Ok(file.set_modified(std::time::SystemTime::now())?)
@@ -203,7 +203,8 @@ fn lint_module(transcript: &mut Transcript) -> Result<()> {
     )
 }
 
-/// Building again, with what earlier builds have noted, writes nothing where the kernel's headers are.
+/// Building again, with what earlier builds have noted, writes nothing where the kernel's headers
+/// are.
 fn headers_stay(transcript: &mut Transcript) -> Result<()> {
     let headers = format!("/usr/src/linux-headers-{}", kernel_release()?);
     fs::create_dir_all("target")?;
@@ -216,7 +217,8 @@ fn headers_stay(transcript: &mut Transcript) -> Result<()> {
     ensure(written.is_empty(), "these were written")
 }
 
-/// `make install` puts both where they are found, from what the lab has built, and for no other kernel.
+/// `make install` puts both where they are found, from what the lab has built, and for no other
+/// kernel.
 fn installs(transcript: &mut Transcript) -> Result<()> {
     let release = kernel_release()?;
     let folder = Path::new("target/installed");
@@ -310,8 +312,8 @@ fn delays_some(output: &str) -> bool {
         .any(|digit| digit.is_ascii_digit() && digit != '0')
 }
 
-/// A complaint of the kernel must fail the run that saw it; also for who reads to the end of the output
-/// first, and then asks for the exit status.
+/// A complaint of the kernel must fail the run that saw it; also if the caller reads to the end of
+/// the output before it asks for the exit status.
 fn complaint(transcript: &mut Transcript) -> Result<()> {
     let complain = r#"echo "WARNING: CPU: 0 PID: 1 at a test" >/dev/kmsg; echo all of it"#;
     let mut errors = tempfile::tempfile()?;
@@ -347,7 +349,7 @@ fn complaint(transcript: &mut Transcript) -> Result<()> {
     )
 }
 
-/// A step that failed is told in a sentence, and what it left is not taken for ready.
+/// The lab tells in a sentence why a step failed, and does not take a half made chroot for ready.
 fn no_network(transcript: &mut Transcript) -> Result<()> {
     let empty = top().join("target/empty-cache");
     remove(&empty)?;
@@ -363,7 +365,7 @@ fn no_network(transcript: &mut Transcript) -> Result<()> {
         let entry = entry?;
         let is_chroot = entry.file_name().to_string_lossy().starts_with("chroot-");
         let is_ready = is_chroot && entry.path().join(".ready").exists();
-        ensure(!is_ready, "what is half made is taken for ready")?;
+        ensure(!is_ready, "a half made chroot is taken for ready")?;
     }
     Ok(())
 }

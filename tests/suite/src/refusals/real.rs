@@ -35,8 +35,8 @@ const SUITES: [(&str, &str, &str, &str); 2] = [
     ),
 ];
 
-/// Fetches the headers of a suite's kernel inside of a chroot, whose mirror and keys serve for other
-/// suites, too. Its words: the suite, and a folder.
+/// Fetches the headers of a suite's kernel inside of a chroot, whose mirror and keys serve for
+/// other suites, too. Its words: the suite, and a folder.
 const FETCH: &str = r#"
     suite=$1 inside=$2
     rm -rf "$inside"; mkdir -p "$inside/lists/partial"; cd "$inside"
