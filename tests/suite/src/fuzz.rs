@@ -228,15 +228,20 @@ fn run_target(programs: &Path, name: &str, seconds: u64) -> Result<bool> {
         .arg(format!("{HERE}/corpus/{name}"));
     let mut transcript = crate::checks::Transcript::default();
     let (status, output) = transcript.try_run(&mut guarded)?;
-    let executions = executions(&output);
-    // Without inputs nothing was looked at.
-    let passed = status.success() && executions > 0;
-    if passed {
-        println!("{name}: {executions} executions, no crash");
-    } else {
-        println!("{}", failure(name, &output));
-    }
+    let (passed, line) = verdict(name, status.success(), &output);
+    println!("{line}");
     Ok(passed)
+}
+
+/// Whether no input failed, and what people are told. Without inputs nothing was looked at.
+fn verdict(name: &str, succeeded: bool, output: &str) -> (bool, String) {
+    let executions = executions(output);
+    if succeeded && executions > 0 {
+        let line = format!("{name}: {executions} executions, no crash");
+        (true, line)
+    } else {
+        (false, failure(name, output))
+    }
 }
 
 fn executions(output: &str) -> u64 {
@@ -327,12 +332,14 @@ mod tests {
     }
 
     #[test]
-    fn executions_are_counted() {
-        assert_eq!(
-            executions("INFO: a\nstat::number_of_executed_units: 4124\n"),
-            4124
-        );
-        assert_eq!(executions("INFO: a\n"), 0);
+    fn a_target_without_inputs_or_with_a_bad_end_has_failed() {
+        let stats = "INFO: a\nstat::number_of_executed_units: 4124\n";
+        let (passed, line) = verdict("btf", true, stats);
+        assert!(passed);
+        assert_eq!(line, "btf: 4124 executions, no crash");
+        assert!(!verdict("btf", false, stats).0);
+        assert!(!verdict("btf", true, &stats.replace("4124", "0")).0);
+        assert!(!verdict("btf", true, "INFO: a\n").0);
     }
 
     #[test]
