@@ -153,6 +153,21 @@ mod tests {
         assert_eq!(running(&places), ["two", "urgent"]);
     }
 
+    /// As from checks that start VMs to the guest on this machine's clock.
+    #[test]
+    fn a_place_goes_to_what_is_next_although_others_wait_longer() {
+        let mut places = Places::default();
+        places.add("two", Turn::Last);
+        let one = places.add("one", Turn::Last);
+        places.add("short", Turn::Last);
+        let checks = places.add("checks", Turn::Next);
+        places.remove(one);
+        places.add("threads", Turn::Next);
+        assert_eq!(running(&places), ["two", "checks"]);
+        places.remove(checks);
+        assert_eq!(running(&places), ["two", "threads"]);
+    }
+
     /// A step that is given twice runs twice, one time after the other.
     #[test]
     fn two_of_one_name_run_one_after_another() {

@@ -60,7 +60,10 @@ pub(crate) fn start(checks: &mut Checks, guests: &mut Guests) -> Result<()> {
         }
     }
     check_this_machine(checks);
-    check_vms(checks, guests);
+    // The checks keep one place until the guests below wait for it. If they gave it up between two
+    // checks, a short guest would take it, and the second check would wait for another one to end.
+    let place = guests.place("checks");
+    check_vms(checks);
     if let Some(kernel) = &kernel {
         // A test on this machine's clock may wait for another processor in vain while a compiler
         // has it. These guests take longest of those that are left, and so go before them.
@@ -68,6 +71,7 @@ pub(crate) fn start(checks: &mut Checks, guests: &mut Guests) -> Result<()> {
             guests.start(kernel, guest, Turn::Next);
         }
     }
+    drop(place);
     Ok(())
 }
 
@@ -124,13 +128,10 @@ fn check_this_machine(checks: &mut Checks) {
     checks.check(name, no_network);
 }
 
-/// With a VM of their own each, which takes one of the places of guests.
-fn check_vms(checks: &mut Checks, guests: &Guests) {
-    let readme = guests.place("README");
+/// With a VM of their own each, one after the other, in one of the places of guests.
+fn check_vms(checks: &mut Checks) {
     let name = "README in a VM, and a guest's exit status comes back";
     checks.check(name, readme_in_vm);
-    drop(readme);
-    let _complaint = guests.place("complaint");
     checks.check("a kernel's complaint fails the run", complaint);
 }
 
