@@ -90,6 +90,10 @@ impl Boot {
         ])
         .args([
             "--file",
+            &file(&Path::new(WORK).join("fifo/fifo_rust.ko"), "/fifo_rust.ko"),
+        ])
+        .args([
+            "--file",
             &file(&programs.join("chaos-tests"), "/chaos-tests"),
         ])
         .args(["--", "/chaos-tests", "bench", &self.seed.to_string()])

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Runs the driver's own code on this machine under a checker, which its plain tests (`cargo test`)
-//! go without.
+//! Runs the driver's own code on this machine under a checker that the plain tests (`cargo test`)
+//! do without.
 //!
-//! Any stable Rust will do, but for Miri, which is a part of nightly ones: `rustup component add
-//! --toolchain nightly miri rust-src`. Numbers of histories: `PROPTEST_CASES`.
+//! Miri needs a nightly Rust (`rustup component add --toolchain nightly miri rust-src`); any stable
+//! Rust does for the others. `PROPTEST_CASES` sets the number of histories.
 
 use crate::command::{command, host, run, variable};
 use anyhow::Result;
@@ -12,11 +12,11 @@ use std::process::Command;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Checker {
-    /// Random histories, and each access to memory looked at (AddressSanitizer).
+    /// Random histories, with each access to memory checked (AddressSanitizer).
     Address,
-    /// What hardware queues share, in all orders of their steps.
+    /// The state that hardware queues share, in all orders of their steps.
     Loom,
-    /// Fewer random histories, and the rules of references and pointers looked at.
+    /// Fewer histories, with the rules of references and pointers checked.
     Miri,
 }
 
@@ -24,8 +24,9 @@ pub(crate) fn check(checker: Checker) -> Result<()> {
     run(&mut tests(checker, &host()?))
 }
 
-/// Flags of its own need a folder of their own, or everything would be built anew each time. A
-/// target that is named keeps build scripts and macros from being compiled with the flags.
+/// Each checker has flags, and so needs a target directory of its own, or cargo would build
+/// everything again each time. With a named target, cargo does not compile build scripts and macros
+/// with the flags.
 fn tests(checker: Checker, host: &str) -> Command {
     let package = ["--quiet", "--package", "chaos-model"];
     let mut cargo = command(&["cargo"]);
@@ -34,8 +35,8 @@ fn tests(checker: Checker, host: &str) -> Command {
             .arg("test")
             .args(package)
             .args(["--target", host, "--target-dir", "target/model-address"])
-            // The sanitizer is in every compiler, but only some admit to it. What is lost and never
-            // ended shows as a leak.
+            // Every compiler has the sanitizer, but stable ones only with RUSTC_BOOTSTRAP. A request
+            // that is lost, or a bio that never ends, shows as a leak.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("RUSTFLAGS", "-Zsanitizer=address")
             .env("ASAN_OPTIONS", "detect_leaks=1"),
@@ -45,9 +46,9 @@ fn tests(checker: Checker, host: &str) -> Command {
             .args(["--target", host, "--target-dir", "target/model-loom"])
             .arg("--release")
             .env("RUSTFLAGS", "--cfg loom"),
-        // A release build leaves out debugging assertions, proptest's above all, which would take
-        // fifteen times as long; `cargo test` has them. proptest looks for a file of regressions,
-        // which isolation would forbid.
+        // A release build leaves out debug assertions, which `cargo test` has: with proptest's own,
+        // this would take fifteen times as long. Isolation would forbid proptest to look for its
+        // regressions.
         Checker::Miri => cargo
             .args(["+nightly", "miri", "test"])
             .args(package)
