@@ -13,6 +13,8 @@ BTF ?= $(firstword $(wildcard $(KBUILD_PATH)/vmlinux \
 PREFIX ?= /usr/local
 INSTALL_MOD_PATH ?= $(DESTDIR)
 CARGO ?= cargo
+# The program that runs the tests.
+SUITE = $(CARGO) run --quiet --release --package suite --
 # For `make torture`: its duration, and the choice of its actions.
 SECONDS ?= 120
 SEED ?= 1
@@ -45,22 +47,22 @@ check-kernel: ## say what the kernel lacks for a module in Rust
 	@tools/check-kernel "$(KBUILD_PATH)"
 
 test: ## run all tests, on this machine and in VMs
-	@tests/run
+	@$(SUITE) test
 
 test-debug: ## run tests on kernels with sanitizers [KERNELS=forky-kasan] [STEPS='torture volumes']
-	@tests/debug '$(STEPS)'
+	@$(SUITE) debug '$(STEPS)'
 
 matrix: ## build, load and test the module on each kernel of tools/targets [MATRIX='forky-rt sid']
-	@tests/matrix
+	@$(SUITE) matrix
 
 torture: ## run the torture alone [SECONDS=600] [SEED=7] [KERNELS=forky-kasan]
-	@TORTURE_SECONDS="$(SECONDS)" SEED="$(SEED)" tests/debug torture
+	@TORTURE_SECONDS="$(SECONDS)" SEED="$(SEED)" $(SUITE) debug torture
 
 demo: ## boot a distribution's kernel in a VM and show everything
-	@tests/demo
+	@$(SUITE) demo
 
 bench: ## measure costs and exactness [BOOTS=3] [PARTS='idle rules'] [OUT=target/bench/results]
-	@tests/bench/run
+	@$(SUITE) bench
 
 rust-analyzer: ## describe the kernel crate and the module to editors, in driver/rust-project.json
 	@tools/lab rust-analyzer

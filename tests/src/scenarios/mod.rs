@@ -91,8 +91,7 @@ pub(crate) fn selects<W: AsRef<str>>(words: &[W], name: &str) -> bool {
 mod tests {
     use super::{all, selects};
     use std::{collections::BTreeSet, fs};
-
-    const CHECKS: &str = include_str!("../../checks");
+    use suite::guests;
 
     #[test]
     fn each_file_has_tests() -> anyhow::Result<()> {
@@ -127,21 +126,31 @@ mod tests {
         assert!(place("delay_1s") < place("limit_20us"));
     }
 
-    /// `make test` starts guests with the words of `tests/checks`.
+    /// Those that `make test` starts.
     #[test]
     fn each_test_has_a_guest() {
-        let joined = CHECKS.replace("\\\n", " ");
-        let guests: Vec<Vec<&str>> = joined
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("start_vm "))
-            .map(|words| words.split_whitespace().skip(3).collect())
-            .collect();
-        assert!(guests.len() > 1);
         for scenario in all() {
             assert!(
-                guests.iter().any(|words| selects(words, scenario.name)),
-                "the words in tests/checks select {} for no guest",
+                guests::all()
+                    .iter()
+                    .any(|guest| selects(&guest.words, scenario.name)),
+                "the words in tests/suite/src/guests.rs select {} for no guest",
                 scenario.name
+            );
+        }
+    }
+
+    /// A misspelt one would select none, or leave none out.
+    #[test]
+    fn each_word_of_a_guest_is_of_a_test() {
+        let guests = guests::all()
+            .into_iter()
+            .chain(guests::of_other_architecture());
+        for word in guests.flat_map(|guest| guest.words) {
+            let part = word.trim_start_matches('-');
+            assert!(
+                all().iter().any(|scenario| scenario.name.contains(part)),
+                "the word {word} in tests/suite/src/guests.rs is of no test"
             );
         }
     }

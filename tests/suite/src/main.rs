@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Runs the tests of Chaos Driver, each in its place: on this machine, or through the lab in
+//! virtual machines. One line a test; the last line tells how many passed and failed.
+//!
+//! `make test` and others start it; it works in the folder of the checkout.
+
+mod bench;
+mod checks;
+mod ci;
+mod command;
+mod debug;
+mod demo;
+mod fuzz;
+mod ktap;
+mod matrix;
+mod model;
+mod programs;
+mod refusals;
+mod slots;
+mod test;
+mod vm;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use std::{env, process::ExitCode};
+
+/// Runs the tests of Chaos Driver
+#[derive(Parser)]
+enum Arguments {
+    /// All tests on a distribution's kernel, and all that needs none
+    Test,
+    /// Tests on kernels with sanitizers; from the environment: KERNELS, TORTURE_SECONDS, SEED and
+    /// VOLUME_SECONDS
+    Debug {
+        /// Only these, of: untimed_tests traps unjudged_tests torture volumes
+        #[arg(value_name = "STEP")]
+        steps: Vec<String>,
+    },
+    /// The module on each kernel of tools/targets, or of those that MATRIX names
+    Matrix,
+    /// Everything that users see, in a VM, command by command
+    Demo,
+    /// Costs and exactness; from the environment: BOOTS, JOBS, PARTS and OUT
+    Bench,
+    /// Inputs on which a parser fails
+    Fuzz(fuzz::Arguments),
+    /// The driver's own code under a checker
+    Model {
+        /// What looks at it
+        checker: model::Checker,
+    },
+    /// What continuous integration runs
+    Ci,
+}
+
+fn run(arguments: Arguments) -> Result<u8> {
+    let arguments = match arguments {
+        Arguments::Fuzz(fuzz) => Arguments::Fuzz(fuzz.with_whole_paths()?),
+        other => other,
+    };
+    env::set_current_dir(command::top()).context("entering the checkout")?;
+    let passed = match arguments {
+        Arguments::Test => test::test()?,
+        Arguments::Debug { steps } => debug::debug(&steps)?,
+        Arguments::Matrix => matrix::matrix()?,
+        Arguments::Demo => demo::demo().map(|()| true)?,
+        Arguments::Bench => return bench::bench(),
+        Arguments::Fuzz(fuzz) => fuzz::fuzz(fuzz)?,
+        Arguments::Model { checker } => model::check(checker).map(|()| true)?,
+        Arguments::Ci => ci::ci(),
+    };
+    Ok(u8::from(!passed))
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprintln!("suite: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Builds, loads and tests the module on each of the distributions' kernels in `tools/targets`, and
+//! has kernels refused that cannot work. At the end a table in Markdown tells the outcome.
+
+use crate::{
+    checks::{Checks, Transcript},
+    command::{lab, text_of, variable},
+    ktap::Count,
+    programs,
+    refusals::real,
+    slots::Turn,
+    test::build_module,
+    vm::{Guests, Kernel, file},
+};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use suite::guests::{self, Guest};
+
+/// A kernel of all kinds of hardware takes more time to boot, and other machines are slower.
+const OPTIONS: &[&str] = &["--seconds", "9000"];
+
+/// What the guest does when the module only has to load, and to serve a disk.
+const LOAD: &str = r#"
+    insmod /chaos_driver.ko
+    modprobe null_blk nr_devices=1
+    echo ioem >/sys/block/nullb0/queue/scheduler
+    grep -F "[ioem]" /sys/block/nullb0/queue/scheduler
+    echo none >/sys/block/nullb0/queue/scheduler
+    rmmod chaos_driver
+"#;
+
+/// A line of `tools/targets`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Target {
+    name: String,
+    architecture: String,
+    /// Whether the lab builds the kernel itself.
+    is_own: bool,
+}
+
+fn targets(text: &str) -> Result<Vec<Target>> {
+    let target = |line: &str| {
+        let [name, _, _, architecture, own] = line.split_whitespace().collect::<Vec<_>>()[..]
+        else {
+            bail!("tools/targets has a line of other than five words: {line}");
+        };
+        Ok(Target {
+            name: name.to_owned(),
+            architecture: architecture.to_owned(),
+            is_own: own != "-",
+        })
+    };
+    text.lines().map(target).collect()
+}
+
+/// Those that `MATRIX` names, in its order; all that the lab does not build itself, if it names
+/// none.
+fn chosen(all: Vec<Target>, names: Option<&str>) -> Result<Vec<Target>> {
+    let Some(names) = names else {
+        return Ok(all.into_iter().filter(|target| !target.is_own).collect());
+    };
+    let named = |name| {
+        let target = all.iter().find(|target| target.name == name).cloned();
+        target.with_context(|| {
+            format!("there is no target '{name}' for MATRIX; 'tools/lab targets' lists them")
+        })
+    };
+    names.split_whitespace().map(named).collect()
+}
+
+/// What the table tells of a target.
+enum Row {
+    NotReady(String),
+    Ready {
+        /// As `tools/lab kernel` prints it.
+        kernel: Vec<String>,
+        builds: String,
+        loads: String,
+        /// The outcome of tests in guests, or why there are none.
+        tests: String,
+    },
+}
+
+impl Row {
+    fn markdown(&self, target: &str) -> String {
+        match self {
+            Self::NotReady(reason) => format!("| {target} | not ready: {reason} | | | | | |"),
+            Self::Ready {
+                kernel,
+                builds,
+                loads,
+                tests,
+            } => {
+                let line = |place: usize| kernel.get(place).map_or("", String::as_str);
+                let rustc = line(2).split(' ').nth(1).unwrap_or_default();
+                let (release, package) = (line(0), line(1));
+                format!(
+                    "| {target} | {release} | {package} | {rustc} | {builds} | {loads} | {tests} |"
+                )
+            }
+        }
+    }
+}
+
+/// A check as a cell of the table tells it.
+fn outcome(passed: bool) -> String {
+    let mut count = Count::default();
+    count.add(passed);
+    count.of_all()
+}
+
+pub(crate) fn matrix() -> Result<bool> {
+    let all = targets(&text_of(&mut lab(&["targets"]))?)?;
+    let targets = chosen(all, variable("MATRIX").as_deref())?;
+    let mut checks = Checks::default();
+    let mut rows = String::new();
+    for target in &targets {
+        rows += &test_target(&mut checks, target)?.markdown(&target.name);
+        rows.push('\n');
+    }
+    real::refusals(&mut checks)?;
+    println!("\n| target | kernel | package | its rustc | builds | loads | tests in guests |");
+    println!("|---|---|---|---|---|---|---|\n{rows}");
+    Ok(checks.summary())
+}
+
+/// Each step only if the one before it worked.
+fn test_target(checks: &mut Checks, target: &Target) -> Result<Row> {
+    let Target {
+        name, architecture, ..
+    } = target;
+    let Some(programs) = checks.check(&format!("programs for {architecture}"), |transcript| {
+        programs::build_for_debian(architecture, transcript)
+    }) else {
+        return Ok(Row::NotReady(checks.transcript.reason()));
+    };
+    if !checks.check_command(
+        &format!("the kernel {name} is ready"),
+        lab(&["prepare", name]),
+    ) {
+        return Ok(Row::NotReady(checks.transcript.reason()));
+    }
+    let kernel = text_of(&mut lab(&["kernel", name]))?;
+    let kernel: Vec<String> = kernel.lines().map(str::to_owned).collect();
+    let release = kernel.first().context("the lab names no kernel")?;
+    let module = checks.check(&format!("the module builds for {release}"), |transcript| {
+        build_module(transcript, name)
+    });
+    let builds = outcome(module.is_some());
+    let Some(module) = module else {
+        let (loads, tests) = (String::new(), checks.transcript.reason());
+        return Ok(Row::Ready {
+            kernel,
+            builds,
+            loads,
+            tests,
+        });
+    };
+    let loads = checks
+        .check(
+            &format!("it loads into {release}, and serves a disk"),
+            |transcript| load(transcript, name, &module),
+        )
+        .is_some();
+    let tests = if loads {
+        test_in_guests(checks, target, module, programs)
+    } else {
+        String::new()
+    };
+    let loads = outcome(loads);
+    Ok(Row::Ready {
+        kernel,
+        builds,
+        loads,
+        tests,
+    })
+}
+
+fn load(transcript: &mut Transcript, target: &str, module: &Path) -> Result<()> {
+    let mut guest = lab(&["run", target, "--file", &file(module, "/chaos_driver.ko")]);
+    transcript.run(guest.args(["--", "sh", "-ec", LOAD]))
+}
+
+fn guests_of(architecture: &str) -> Vec<Guest> {
+    if architecture == "amd64" {
+        guests::all()
+    } else {
+        guests::of_other_architecture()
+    }
+}
+
+fn test_in_guests(
+    checks: &mut Checks,
+    target: &Target,
+    module: PathBuf,
+    programs: PathBuf,
+) -> String {
+    let kernel = Kernel {
+        target: target.name.clone(),
+        module,
+        programs,
+        options: OPTIONS,
+    };
+    let before = checks.count;
+    let mut guests = Guests::default();
+    for guest in guests_of(&target.architecture) {
+        guests.start(&kernel, &guest, Turn::Last);
+    }
+    guests.finish(checks);
+    (checks.count - before).of_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "forky-cloud forky linux-image-cloud-amd64 amd64 -\n\
+                        forky-kasan forky linux-image-cloud-amd64 amd64 kasan\n\
+                        forky-arm64 forky linux-image-arm64 arm64 -\n";
+
+    fn names(names: Option<&str>) -> Vec<String> {
+        let targets = chosen(targets(TEXT).unwrap(), names).unwrap();
+        targets.into_iter().map(|target| target.name).collect()
+    }
+
+    #[test]
+    fn kernels_of_the_lab_itself_are_only_tested_when_named() {
+        assert_eq!(names(None), ["forky-cloud", "forky-arm64"]);
+        let named = ["forky-arm64", "forky-kasan"];
+        assert_eq!(names(Some(&named.join(" "))), named);
+    }
+
+    #[test]
+    fn a_misspelt_target_is_told() {
+        let error = chosen(targets(TEXT).unwrap(), Some("forky-cloud forkey")).unwrap_err();
+        assert!(error.to_string().contains("'forkey'"), "{error}");
+    }
+
+    #[test]
+    fn the_targets_of_the_checkout_are_understood() {
+        let text = std::fs::read_to_string(crate::command::top().join("tools/targets")).unwrap();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(targets(&lines.join("\n")).unwrap().len(), lines.len());
+        assert!(targets("forky-cloud forky").is_err());
+    }
+
+    #[test]
+    fn another_architecture_has_fewer_guests() {
+        assert_eq!(guests_of("amd64"), guests::all());
+        assert_eq!(guests_of("arm64"), guests::of_other_architecture());
+    }
+
+    #[test]
+    fn rows_have_seven_cells() {
+        let kernel = [
+            "7.2.12-amd64",
+            "7.2.12-1",
+            "rustc 1.95.0 (built from a source tarball)",
+        ];
+        let row = Row::Ready {
+            kernel: kernel.map(str::to_owned).to_vec(),
+            builds: outcome(true),
+            loads: outcome(false),
+            tests: String::new(),
+        };
+        let line = "| forky | 7.2.12-amd64 | 7.2.12-1 | 1.95.0 | 1 of 1 | 0 of 1 |  |";
+        assert_eq!(row.markdown("forky"), line);
+        let row = Row::NotReady("there is no network.".to_owned()).markdown("sid");
+        assert_eq!(row, "| sid | not ready: there is no network. | | | | | |");
+    }
+}
