@@ -85,8 +85,8 @@ impl Injection {
     }
 }
 
-/// The data of an injection from which plans are made, either its present data or those that it
-/// gets if the plans can be made.
+/// The data of an injection from which plans are made: either its present data, or its new data if
+/// the plans can be made.
 #[derive(Clone, Copy)]
 pub(crate) struct Draft<'a> {
     pub(crate) injection: InjectionId,

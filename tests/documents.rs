@@ -134,7 +134,7 @@ fn no_source_file_is_too_long() {
 /// A module, or an item in it, by the names on its path from the root of its crate.
 type Path = Vec<String>;
 
-/// What each module of a crate imports, without its tests.
+/// The imports of each module of a crate, without its tests.
 struct Imports(BTreeMap<Path, Vec<Import>>);
 
 struct Import {

@@ -56,7 +56,7 @@ impl<E: Sorted> SortedQueue<E> {
         self.tail.is_empty() && self.first.is_null()
     }
 
-    /// Adds an entry, behind all that have the same key.
+    /// Adds an entry, behind all entries of the same key.
     pub(crate) fn push(&mut self, entry: E) {
         let last = self.tail.last(E::key);
         if last.is_none_or(|last| last <= entry.key()) {

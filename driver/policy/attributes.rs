@@ -30,7 +30,7 @@ macro_rules! attributes {
             4 PeriodUs period_us: number(1..=HOUR_US, 1_000_000), Effect, "Length of a limit's period";
             5 Quota quota: number(0..=MOST, 0), Effect, "I/Os let through in each period, per device";
             6 Device device: text(""), Filter, "Only I/O to these: a disk, a partition of it";
-            7 Op op: text(""), Filter, "Only these operations; of the conditions sync, fua and meta, all that are named must hold";
+            7 Op op: text(""), Filter, "Only these operations; of the conditions sync, fua and meta, each named one must hold";
             8 Sectors sectors: text(""), Filter, "Only I/O that touches these ranges of the disk, in sectors of 512 bytes";
             9 MinBytes min_bytes: number(0..=MOST, 0), Filter, "Only I/O of at least so many bytes; 0 is any";
             10 MaxBytes max_bytes: number(0..=MOST, 0), Filter, "Only I/O of at most so many bytes; 0 is any";
@@ -41,7 +41,7 @@ macro_rules! attributes {
             15 Distribution distribution: text("uniform"), Effect, "How delays spread around the mean, as in tc netem";
             16 Percentiles percentiles: text(""), Effect, "Delays such as were measured, instead of mean and jitter: so many per cent are at most so long";
             17 DurationMs duration_ms: number(0..=MOST, 0), Time, "End by itself after this time; 0 is no end";
-            18 Hold hold: text("auto"), Effect, "What is held: the request, so that the disk is slow, or the completion, so that only this I/O is; auto: the request if all I/O of a disk is affected, else the completion";
+            18 Hold hold: text("auto"), Effect, "Hold the request, so that the disk is slow, or the completion, so that only this I/O is; auto: the request if all I/O of a disk is affected, else the completion";
             19 Cgroup cgroup: text(""), Filter, "Only I/O of this cgroup (v2) and those below it, buffered writes included";
             20 PidNs pid_ns: text(""), Filter, "Only I/O that processes of this process's PID namespace submit";
         }
@@ -217,8 +217,8 @@ mod tests {
     /// injections.
     fn described() -> Vec<[&'static str; 3]> {
         let text = include_str!("../interface.md");
-        let text = text.split_once("## What happens").unwrap().1;
-        let text = text.split_once("## What was done").unwrap().0;
+        let text = text.split_once("## Effect").unwrap().1;
+        let text = text.split_once("## Counts").unwrap().0;
         let rows = text.lines().filter(|line| line.starts_with("| `"));
         rows.map(|row| {
             let cells: Vec<&str> = row.split('|').map(str::trim).collect();

@@ -99,7 +99,7 @@ fn a_memory_that_is_broken_is_told() {
         let memory = tree.path("run/kchaos/vdb");
         let scheduler = tree.path("sys/block/vdb/queue/scheduler");
         for expected in [
-            &*format!("kchaos: {}, where", memory.display()),
+            &*format!("kchaos: {}, the record", memory.display()),
             &*format!("is broken: it {expected}; "),
             "so vdb gets none",
             &*format!("echo SCHEDULER > {}", scheduler.display()),

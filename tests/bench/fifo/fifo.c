@@ -40,7 +40,8 @@ static void fifo_exit_hctx(struct blk_mq_hw_ctx *hctx, unsigned int index)
 	kfree(hctx->sched_data);
 }
 
-static void fifo_insert_requests(struct blk_mq_hw_ctx *hctx, struct list_head *list, blk_insert_t flags)
+static void fifo_insert_requests(struct blk_mq_hw_ctx *hctx, struct list_head *list,
+				 blk_insert_t flags)
 {
 	struct fifo *fifo = hctx->sched_data;
 

@@ -264,7 +264,7 @@ impl Pair {
         self.compare()
     }
 
-    /// Checks what must hold after each step.
+    /// Checks the conditions that hold after each step.
     fn compare(&self) -> Result<(), String> {
         let sides = [
             (Side::Requests, self.requests.next_ns()),

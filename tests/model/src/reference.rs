@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The reference: what one hardware queue has to do, as plainly as possible, with vectors and a
-//! look at everything each time.
+//! The reference: the duty of one hardware queue, as plainly as possible, with vectors and a look
+//! at everything each time.
 
 mod parking;
 mod rule;

@@ -26,7 +26,7 @@ struct Setting<'a> {
     /// Each cgroup's own file.
     file: &'a str,
     value: &'a str,
-    /// What takes the value back.
+    /// The text that takes the value back.
     none: &'a str,
 }
 
@@ -54,8 +54,8 @@ fn by_cgroups(report: &mut Report, what: &str, disk: &Disk, setting: &Setting<'_
             Ok(())
         })
     })?;
-    // The kernel frees blk-iolatency with its work scheduled if a cgroup still has a target when the
-    // disk goes (`blkcg_iolatency_exit()` flushes the work before it takes the targets back).
+    // The kernel frees blk-iolatency with its work scheduled if a cgroup still has a target when
+    // the disk goes (`blkcg_iolatency_exit()` flushes the work before it takes the targets back).
     set(setting.none)
 }
 
