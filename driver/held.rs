@@ -21,7 +21,7 @@ use crate::{
     plan::Plan,
     published::{Published, State},
     rule_set::RuleSet,
-    stats::Count,
+    stats::{Count, Lane},
     waiting::{Waiting, NEVER},
 };
 use kernel::sync::Arc;
@@ -38,8 +38,8 @@ use kernel::sync::Arc;
 pub(crate) struct Held<E: HeldEntry> {
     /// The plan that the hardware queue follows; with `None` it holds nothing.
     plan: Option<Arc<Plan>>,
-    /// The hardware queue's number, for its counters.
-    hctx: usize,
+    /// The counters that the holder of this one's lock writes.
+    lane: Lane,
     /// Entries that may go now: no rule touches them, or they were requeued, or they only have to
     /// ask limits.
     ready: Fifo<E>,
@@ -74,7 +74,7 @@ impl<E: HeldEntry> Held<E> {
     pub(crate) const fn new() -> Self {
         Self {
             plan: None,
-            hctx: 0,
+            lane: Lane::of(0, E::IS_COMPLETION),
             ready: Fifo::new(),
             asking: 0,
             endless: RuleSet::EMPTY,
@@ -88,7 +88,7 @@ impl<E: HeldEntry> Held<E> {
 
     /// Sets the number of the hardware queue. To call before the first entry comes.
     pub(crate) fn set_hctx(&mut self, number: usize) {
-        self.hctx = number;
+        self.lane = Lane::of(number, E::IS_COMPLETION);
     }
 
     /// The plan that the hardware queue follows.
@@ -204,7 +204,7 @@ impl<E: HeldEntry> Held<E> {
     /// Takes an entry that its rules begin to hold now.
     fn enter(&mut self, mut entry: E, delay_ns: u64, now_ns: u64) {
         if let Some(plan) = &self.plan {
-            plan.count(entry.rules() & self.limit_all, self.hctx, Count::Matched);
+            plan.count(entry.rules() & self.limit_all, self.lane, Count::Matched);
         }
         entry.set_arrival_ns(now_ns);
         entry.set_due_ns(now_ns.saturating_add(delay_ns));
@@ -218,7 +218,7 @@ impl<E: HeldEntry> Held<E> {
             if self.waiting.count() == 0 && entry.arrival_ns() >= self.next_end_ns {
                 self.next_end_ns = plan.next_end_ns(entry.arrival_ns());
             }
-            plan.count(entry.rules(), self.hctx, Count::Entered);
+            plan.count(entry.rules(), self.lane, Count::Entered);
         }
         let (arrival_ns, is_due) = (entry.arrival_ns(), entry.due_ns() <= entry.arrival_ns());
         if let Some(place) = self.hold(entry).filter(|_| is_due) {

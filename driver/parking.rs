@@ -6,7 +6,7 @@ use crate::{
     held_entry::{Parking, Request},
     plan::Plan,
     rule_set::RuleSet,
-    stats::Count,
+    stats::{Count, Lane},
     sys::clock::now_ns,
     verdict::Verdict,
 };
@@ -44,7 +44,7 @@ pub(crate) fn park_or_hold(
     plan: &Plan,
     request: &mut Request,
     verdict: &mut Verdict,
-    hctx: usize,
+    lane: Lane,
     park: &mut impl Park,
 ) {
     let rules = verdict.parked_by;
@@ -52,7 +52,7 @@ pub(crate) fn park_or_hold(
         NotParked::Full
     } else if verdict.parked_ns == 0
         && !plan.turns().any_waits_for(rules)
-        && plan.admit_at_once(rules, RuleSet::EMPTY, hctx, now_ns())
+        && plan.admit_at_once(rules, RuleSet::EMPTY, lane, now_ns())
     {
         // The rules only limit, and their windows have room: the completion need not be held.
         return;
@@ -65,7 +65,7 @@ pub(crate) fn park_or_hold(
         match park.park(request, &order) {
             Ok(()) => return,
             Err(why) => {
-                plan.count(rules, hctx, why.counted_as());
+                plan.count(rules, lane, why.counted_as());
                 why
             }
         }

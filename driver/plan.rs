@@ -12,7 +12,7 @@ use crate::{
     policy::bounds::Bounds,
     rule::{Rule, RuleSpec},
     rule_set::RuleSet,
-    stats::Count,
+    stats::{Count, Lane},
     turns::Turns,
 };
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -259,19 +259,19 @@ impl Plan {
 
     /// Counts an I/O for these rules.
     #[inline]
-    pub(crate) fn count(&self, set: RuleSet, hctx: usize, what: Count) {
+    pub(crate) fn count(&self, set: RuleSet, lane: Lane, what: Count) {
         for rule in self.rules_of(set) {
-            rule.stats.count(hctx, what);
+            rule.stats.count(lane, what);
         }
     }
 
     /// Counts an entry that these rules have held, and that goes `added_ns` after its arrival.
     #[inline]
-    pub(crate) fn count_left(&self, set: RuleSet, hctx: usize, added_ns: u64, early: bool) {
+    pub(crate) fn count_left(&self, set: RuleSet, lane: Lane, added_ns: u64, early: bool) {
         for rule in self.rules_of(set) {
-            rule.stats.count_left(hctx, added_ns);
+            rule.stats.count_left(lane, added_ns);
             if early {
-                rule.stats.count(hctx, Count::Early);
+                rule.stats.count(lane, Count::Early);
             }
         }
     }
@@ -288,17 +288,17 @@ impl Plan {
     /// Counts a request that these rules might have held, and that goes at once. The rules in
     /// `uncounted` have not counted yet that it matches.
     #[inline]
-    pub(crate) fn count_at_once(&self, set: RuleSet, uncounted: RuleSet, hctx: usize) {
+    pub(crate) fn count_at_once(&self, set: RuleSet, uncounted: RuleSet, lane: Lane) {
         for rule in self.rules.iter().filter(|rule| set.contains(rule.bit)) {
             rule.stats
-                .count_at_once(hctx, !uncounted.contains(rule.bit));
+                .count_at_once(lane, !uncounted.contains(rule.bit));
         }
     }
 
     /// Counts an entry that had to wait for the limit of the rule of this number.
-    pub(crate) fn count_limited(&self, number: u32, hctx: usize) {
+    pub(crate) fn count_limited(&self, number: u32, lane: Lane) {
         if let Some(rule) = self.rule(number) {
-            rule.stats.count(hctx, Count::Limited);
+            rule.stats.count(lane, Count::Limited);
         }
     }
 

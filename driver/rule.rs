@@ -19,7 +19,7 @@ use crate::{
         window::{Shared, Window},
     },
     rule_set::RuleSet,
-    stats::{Count, Stats},
+    stats::{Count, Lane, Stats},
     sys::{
         atomic::{AcqRel, Acquire, AtomicU64, Relaxed},
         clock::{self, random_seed, Clock},
@@ -200,20 +200,20 @@ impl Rule {
         self.filter.matches(io)
     }
 
-    /// Adds this rule to the verdict on a request that arrives now. `hctx` is the hardware queue
-    /// that counts the request, if it is to be counted.
+    /// Adds this rule to the verdict on a request that arrives now. It is counted in the lane, if
+    /// there is one.
     #[inline]
     pub(crate) fn add_to(
         &self,
         verdict: &mut Verdict,
         request: &Request,
         clock: &mut Clock,
-        hctx: Option<usize>,
+        lane: Option<Lane>,
     ) {
         if !self.matches(request) {
             return;
         }
-        let Some(delay_ns) = self.judge(clock, hctx) else {
+        let Some(delay_ns) = self.judge(clock, lane) else {
             return;
         };
         let (set, sum_ns) = if self.holds_requests() {
@@ -226,22 +226,23 @@ impl Rule {
     }
 
     /// For how long this rule delays an I/O that matches; `None` if it does not hold the I/O. The
-    /// delay may be 0 if there is a limit to ask. `hctx` is the hardware queue that counts the I/O,
-    /// if it is to be counted.
-    pub(crate) fn judge(&self, clock: &mut Clock, hctx: Option<usize>) -> Option<u64> {
+    /// delay may be 0 if there is a limit to ask. The I/O is counted in the
+    /// lane, if there is one.
+    pub(crate) fn judge(&self, clock: &mut Clock, lane: Option<Lane>) -> Option<u64> {
         if !self.lease.is_open_by(clock) {
             return None;
         }
         let count = |what| {
-            if let Some(hctx) = hctx {
-                self.stats.count(hctx, what);
+            if let Some(lane) = lane {
+                self.stats.count(lane, what);
             }
         };
         count(Count::Matched);
         if !self.passes_sampler() {
             return None;
         }
-        let delay_ns = self.hold_for()?;
+        // An I/O that draws no delay is not affected, and does not use up the lease.
+        let delay_ns = self.hold_for().filter(|_| self.lease.take_one())?;
         if delay_ns > 0 {
             count(Count::Delayed);
         }
@@ -262,7 +263,7 @@ impl Rule {
                 return false;
             }
         }
-        self.lease.take_one()
+        true
     }
 
     /// Draws the delay; `None` if it is 0 and there is no limit, so that the I/O goes at once.
@@ -318,11 +319,11 @@ impl Rule {
     /// Admits one I/O as [`Plan::admit_at_once`](crate::plan::Plan::admit_at_once), for this rule
     /// alone.
     #[inline]
-    pub(crate) fn admits_at_once(&self, uncounted: RuleSet, hctx: usize, now_ns: u64) -> bool {
+    pub(crate) fn admits_at_once(&self, uncounted: RuleSet, lane: Lane, now_ns: u64) -> bool {
         let admits = self.charge_quickly(now_ns);
         if admits {
             self.stats
-                .count_at_once(hctx, !uncounted.contains(self.bit));
+                .count_at_once(lane, !uncounted.contains(self.bit));
         }
         admits
     }

@@ -37,18 +37,30 @@ pub(crate) enum Count {
 /// How many [`Count`]s there are.
 const COUNTS: usize = 8;
 
-/// The counters of one injection on one disk, separate for each hardware queue.
+/// Which counters of [`Stats`] the holder of a lock writes: a hardware queue has two locks, of its
+/// requests and of its completions.
+#[derive(Clone, Copy)]
+pub(crate) struct Lane(usize);
+
+impl Lane {
+    /// The lane of the requests of the hardware queue of this number, or of its completions.
+    pub(crate) const fn of(hctx: usize, is_completions: bool) -> Self {
+        let requests = hctx.saturating_mul(2);
+        Self(requests.saturating_add(is_completions as usize))
+    }
+}
+
+/// The counters of one injection on one disk, separate for each lane.
 pub(crate) struct Stats {
     /// A `KVVec`, since with many hardware queues the kernel may have no block of pages that is
     /// large enough.
-    per_hctx: KVVec<PerHctx>,
+    lanes: KVVec<Counters>,
 }
 
-/// The counters of one hardware queue. Only the holder of the hardware queue's lock writes them, so
-/// that no addition is lost. They have cache lines of their own, so that no other hardware queue
-/// waits for them.
+/// The counters of one lane. Only the holder of the lane's lock writes them, so that no addition is
+/// lost. They have cache lines of their own, so that no other lane waits for them.
 #[repr(align(64))]
-struct PerHctx {
+struct Counters {
     /// I/Os that went at once and were not counted as matched before. A rule that takes all I/O and
     /// only limits it mostly counts nothing else.
     at_once: AtomicU64,
@@ -67,30 +79,31 @@ pub(crate) struct Totals {
 impl Stats {
     /// Counters for this many hardware queues, at zero.
     pub(crate) fn new(hctxs: u32) -> Result<Arc<Self>> {
-        let mut per_hctx = KVVec::with_capacity(hctxs as usize, GFP_KERNEL)?;
-        for _ in 0..hctxs {
-            let counters = PerHctx {
+        let count = Lane::of(hctxs as usize, false).0;
+        let mut lanes = KVVec::with_capacity(count, GFP_KERNEL)?;
+        for _ in 0..count {
+            let counters = Counters {
                 at_once: AtomicU64::new(0),
                 counts: array::from_fn(|_| AtomicU64::new(0)),
                 added: array::from_fn(|_| AtomicU64::new(0)),
             };
-            per_hctx.push(counters, GFP_KERNEL)?;
+            lanes.push(counters, GFP_KERNEL)?;
         }
-        Ok(Arc::new(Self { per_hctx }, GFP_KERNEL)?)
+        Ok(Arc::new(Self { lanes }, GFP_KERNEL)?)
     }
 
-    /// Counts one I/O of the hardware queue of this number, whose lock the caller holds.
+    /// Counts one I/O. The caller holds the lane's lock.
     #[inline]
-    pub(crate) fn count(&self, hctx: usize, what: Count) {
-        if let Some(counters) = self.per_hctx.get(hctx) {
+    pub(crate) fn count(&self, lane: Lane, what: Count) {
+        if let Some(counters) = self.lanes.get(lane.0) {
             add_one(&counters.counts[what as usize]);
         }
     }
 
     /// Counts one I/O that stops being held, `added_ns` after its arrival.
     #[inline]
-    pub(crate) fn count_left(&self, hctx: usize, added_ns: u64) {
-        if let Some(counters) = self.per_hctx.get(hctx) {
+    pub(crate) fn count_left(&self, lane: Lane, added_ns: u64) {
+        if let Some(counters) = self.lanes.get(lane.0) {
             add_one(&counters.counts[Count::Left as usize]);
             add_one(&counters.added[step(added_ns)]);
         }
@@ -99,8 +112,8 @@ impl Stats {
     /// Counts one I/O that might have been held, and went at once. Counts it as matched too, unless
     /// `counted` says that it was counted as matched before.
     #[inline]
-    pub(crate) fn count_at_once(&self, hctx: usize, counted: bool) {
-        if let Some(counters) = self.per_hctx.get(hctx) {
+    pub(crate) fn count_at_once(&self, lane: Lane, counted: bool) {
+        if let Some(counters) = self.lanes.get(lane.0) {
             add_one(if counted {
                 &counters.added[step(0)]
             } else {
@@ -112,7 +125,7 @@ impl Stats {
     /// The sums. While I/O goes on, they do not all belong to the same moment.
     pub(crate) fn totals(&self) -> Totals {
         let mut totals = Totals::ZERO;
-        for counters in &self.per_hctx {
+        for counters in &self.lanes {
             let at_once = counters.at_once.load(Relaxed);
             for sum in [
                 &mut totals.counts[Count::Matched as usize],

@@ -60,7 +60,7 @@ impl<E: HeldEntry> Waiting<E> {
     /// in one.
     pub(crate) fn push(&mut self, mut entry: E, limits: RuleSet) -> Option<usize> {
         // A due time must not look like `NEVER`.
-        entry.set_due_ns(entry.due_ns().min(NEVER - 2));
+        entry.set_due_ns(entry.due_ns().min(NEVER - 1));
         self.count = self.count.saturating_add(1);
         if !limits.is_empty() {
             return Some(self.limited.push(entry, limits));

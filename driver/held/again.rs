@@ -58,11 +58,11 @@ impl<E: HeldEntry> Held<E> {
         let again = again.map(|(plan, old)| plan.again(old, now_ns));
         while let Some(mut entry) = waiting.pop_front() {
             match (&again, old) {
-                (Some(again), _) => again.judge(&mut entry, self.hctx),
+                (Some(again), _) => again.judge(&mut entry, self.lane),
                 (None, Some(old)) => {
                     let added_ns = now_ns.saturating_sub(entry.arrival_ns());
                     let early = old.is_early(&entry, now_ns);
-                    old.count_left(entry.rules(), self.hctx, added_ns, early);
+                    old.count_left(entry.rules(), self.lane, added_ns, early);
                     entry.set_rules(RuleSet::EMPTY);
                 }
                 (None, None) => {}

@@ -71,9 +71,9 @@ impl Held<Request> {
         let Some(plan) = &self.plan else {
             return self.ready.push_back(request);
         };
-        let mut verdict = plan.judge(&request, &mut clock, self.hctx, self.limit_all);
+        let mut verdict = plan.judge(&request, &mut clock, self.lane, self.limit_all);
         if !verdict.parked_by.is_empty() {
-            park_or_hold(plan, &mut request, &mut verdict, self.hctx, park);
+            park_or_hold(plan, &mut request, &mut verdict, self.lane, park);
         }
         request.set_rules(verdict.held_by);
         if verdict.held_by.is_empty() {
@@ -134,14 +134,14 @@ impl Held<Request> {
         }
         while let Some(mut request) = waiting.pop_front() {
             if park.can_park(&request) {
-                let mut verdict = plan.judge_new(&request, self.hctx);
+                let mut verdict = plan.judge_new(&request, self.lane);
                 if !verdict.parked_by.is_empty() {
-                    park_or_hold(&plan, &mut request, &mut verdict, self.hctx, park);
+                    park_or_hold(&plan, &mut request, &mut verdict, self.lane, park);
                     if !verdict.held_by.is_empty() {
                         let due_ns = request.due_ns().saturating_add(verdict.delay_ns);
                         request.set_due_ns(due_ns);
                         request.set_rules(request.rules() | verdict.held_by);
-                        plan.count(verdict.held_by, self.hctx, Count::Entered);
+                        plan.count(verdict.held_by, self.lane, Count::Entered);
                     }
                 }
             }
@@ -166,7 +166,7 @@ impl Held<Parked> {
             0
         };
         if is_stale || plan.has_ended(may_end, now_ns) {
-            plan.judge_arrival(&mut parked, now_ns, self.hctx);
+            plan.judge_arrival(&mut parked, now_ns, self.lane);
         }
         if parked.rules().is_empty() {
             return self.ready.push_back(parked);

@@ -38,7 +38,7 @@ impl<E: HeldEntry> Held<E> {
             let Some(plan) = self.plan.as_ref() else {
                 return Next::Unknown;
             };
-            if !plan.admit_at_once(rules, self.limit_all, self.hctx, now_ns()) {
+            if !plan.admit_at_once(rules, self.limit_all, self.lane, now_ns()) {
                 return Next::Unknown;
             }
             self.asking = self.asking.wrapping_sub(1);
@@ -80,7 +80,7 @@ impl<E: HeldEntry> Held<E> {
         };
         match admission {
             Admission::Admitted(closed) => {
-                plan.count_at_once(entry.rules(), self.limit_all, self.hctx);
+                plan.count_at_once(entry.rules(), self.limit_all, self.lane);
                 if closed.until_ns > 0 {
                     self.close(limits, closed, now_ns);
                 }
@@ -112,7 +112,7 @@ impl<E: HeldEntry> Held<E> {
             if self.asking > 0 && !entry.rules().is_empty() {
                 self.asking = self.asking.wrapping_sub(1);
                 if let Some(plan) = &self.plan {
-                    plan.count_at_once(entry.rules(), self.limit_all, self.hctx);
+                    plan.count_at_once(entry.rules(), self.limit_all, self.lane);
                 }
             }
             return Some(entry);
@@ -130,7 +130,7 @@ impl<E: HeldEntry> Held<E> {
     fn let_go(&mut self, entry: E, now_ns: u64, early: bool) -> E {
         if let Some(plan) = &self.plan {
             let added_ns = now_ns.saturating_sub(entry.arrival_ns());
-            plan.count_left(entry.rules(), self.hctx, added_ns, early);
+            plan.count_left(entry.rules(), self.lane, added_ns, early);
         }
         entry
     }
@@ -173,7 +173,7 @@ impl<E: HeldEntry> Held<E> {
         plan.turns().leave(limits);
         // An entry whose delays were over before the limits admitted any had to wait for them.
         if entry.due_ns() < was_closed.until_ns {
-            plan.count_limited(was_closed.by, self.hctx);
+            plan.count_limited(was_closed.by, self.lane);
         }
         Some(entry)
     }

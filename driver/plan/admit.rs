@@ -8,6 +8,7 @@ use crate::{
     policy::window::Window,
     rule::Rule,
     rule_set::RuleSet,
+    stats::Lane,
 };
 
 impl Plan {
@@ -53,33 +54,27 @@ impl Plan {
         &self,
         set: RuleSet,
         uncounted: RuleSet,
-        hctx: usize,
+        lane: Lane,
         now_ns: u64,
     ) -> bool {
         match &self.rules[..] {
             // Most often there is one rule, and this path is the cost of a limit that is not
             // reached.
-            [rule] => rule.admits_at_once(uncounted, hctx, now_ns),
-            _ => self.all_admit_at_once(set, uncounted, hctx, now_ns),
+            [rule] => rule.admits_at_once(uncounted, lane, now_ns),
+            _ => self.all_admit_at_once(set, uncounted, lane, now_ns),
         }
     }
 
     /// [`Plan::admit_at_once`] of any number of rules; not inlined, so that it costs nothing where
     /// the plan has one rule.
     #[inline(never)]
-    fn all_admit_at_once(
-        &self,
-        set: RuleSet,
-        uncounted: RuleSet,
-        hctx: usize,
-        now_ns: u64,
-    ) -> bool {
+    fn all_admit_at_once(&self, set: RuleSet, uncounted: RuleSet, lane: Lane, now_ns: u64) -> bool {
         if let Some(rule) = self.sole_rule(set) {
-            return rule.admits_at_once(uncounted, hctx, now_ns);
+            return rule.admits_at_once(uncounted, lane, now_ns);
         }
         let admits = self.charge_quickly(self.limits_of(set), now_ns);
         if admits {
-            self.count_at_once(set, uncounted, hctx);
+            self.count_at_once(set, uncounted, lane);
         }
         admits
     }

@@ -7,7 +7,7 @@ use crate::{
     held_entry::{HeldEntry, Parked, Request},
     policy::{bounds::Place, io::Io},
     rule_set::RuleSet,
-    stats::Count,
+    stats::{Count, Lane},
     sys::clock::Clock,
     verdict::Verdict,
 };
@@ -36,18 +36,18 @@ pub(crate) struct Again<'a> {
 impl Again<'_> {
     /// Judges a held entry again, and replaces its rules and its due time, which come from the old
     /// plan.
-    pub(crate) fn judge<E: HeldEntry>(&self, entry: &mut E, hctx: usize) {
+    pub(crate) fn judge<E: HeldEntry>(&self, entry: &mut E, lane: Lane) {
         let (before, now_ns) = (entry.rules(), self.now_ns);
         let early = self.old.is_early(entry, now_ns);
         let delayed = before & self.old.delaying;
         self.plan
-            .judge_again(entry, self.common, self.active, delayed, now_ns, hctx);
+            .judge_again(entry, self.common, self.active, delayed, now_ns, lane);
         let (held_by, known) = (entry.rules(), self.common.injection);
         let added_ns = now_ns.saturating_sub(entry.arrival_ns());
         self.old
-            .count_left(before - (held_by & known), hctx, added_ns, early);
+            .count_left(before - (held_by & known), lane, added_ns, early);
         self.plan
-            .count(held_by - (before & known), hctx, Count::Entered);
+            .count(held_by - (before & known), lane, Count::Entered);
     }
 }
 
@@ -60,7 +60,7 @@ impl Plan {
         &self,
         request: &Request,
         clock: &mut Clock,
-        hctx: usize,
+        lane: Lane,
         limit_all: RuleSet,
     ) -> Verdict {
         let mut verdict = Verdict::NONE;
@@ -76,7 +76,7 @@ impl Plan {
         let place = Place::of(request);
         for (screen, rule) in self.screens.iter().zip(&self.rules) {
             if candidates.contains(screen.bit) && screen.bounds.may_match(&place) {
-                rule.add_to(&mut verdict, request, clock, Some(hctx));
+                rule.add_to(&mut verdict, request, clock, Some(lane));
             }
         }
         verdict
@@ -92,12 +92,12 @@ impl Plan {
     }
 
     /// The verdict of the new rules that hold completions, on a request that is held already.
-    pub(crate) fn judge_new(&self, request: &Request, hctx: usize) -> Verdict {
+    pub(crate) fn judge_new(&self, request: &Request, lane: Lane) -> Verdict {
         let mut verdict = Verdict::NONE;
         for rule in self.rules_of(self.newly_parking() - request.rules()) {
             // As in `judge_again`.
             let is_new = rule.known_since == self.epoch;
-            let counted = is_new.then_some(hctx);
+            let counted = is_new.then_some(lane);
             rule.add_to(&mut verdict, request, &mut Clock::new(), counted);
         }
         verdict
@@ -117,7 +117,7 @@ impl Plan {
         active: RuleSet,
         delayed: RuleSet,
         now_ns: u64,
-        hctx: usize,
+        lane: Lane,
     ) {
         let before = entry.rules();
         let mut held_by = before & common.choice & active;
@@ -130,7 +130,7 @@ impl Plan {
                 let takes =
                     knows && before.contains(rule.bit) || rule.holds_requests() != E::IS_COMPLETION;
                 (takes && rule.matches(entry))
-                    .then(|| rule.judge(&mut now_ns.into(), (!knows).then_some(hctx)))
+                    .then(|| rule.judge(&mut now_ns.into(), (!knows).then_some(lane)))
                     .flatten()
             } else if !held_by.contains(rule.bit) {
                 None
@@ -159,14 +159,14 @@ impl Plan {
     /// Judges a completion that arrives now, and that an earlier plan judged when its request was
     /// inserted.
     #[cold]
-    pub(crate) fn judge_arrival(&self, parked: &mut Parked, now_ns: u64, hctx: usize) {
+    pub(crate) fn judge_arrival(&self, parked: &mut Parked, now_ns: u64, lane: Lane) {
         let common = self.since(parked.epoch());
         let delay_ns = parked.due_ns().saturating_sub(parked.arrival_ns());
         // The record does not say which of the earlier plan's rules have delayed the completion,
         // only for how long they did together.
         let delayed = parked.rules().when(delay_ns > 0);
         let active = self.active(now_ns);
-        self.judge_again(parked, common, active, delayed, now_ns, hctx);
+        self.judge_again(parked, common, active, delayed, now_ns, lane);
     }
 
     /// Prepares to judge entries again, at this time, that `old` has judged before.

@@ -168,7 +168,6 @@ fn tickets_lose_nothing() {
             .into_iter()
             .map(|sets| {
                 let sets = sets.map(RuleSet::from_bits);
-                let sets = sets.map(RuleSet::from_bits);
                 let turns = turns.clone();
                 thread::spawn(move || {
                     let tickets = sets.map(|limits| turns.draw(limits));

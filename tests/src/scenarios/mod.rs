@@ -126,7 +126,7 @@ mod tests {
         assert!(place("delay_1s") < place("limit_20us"));
     }
 
-    /// Those that `make test` starts.
+    /// Among the guests that `make test` starts.
     #[test]
     fn each_test_has_a_guest() {
         for scenario in all() {

@@ -14,7 +14,7 @@ use std::{
     time::Instant,
 };
 
-/// What the commands of one check have printed.
+/// The output of the commands of one check.
 #[derive(Default)]
 pub(crate) struct Transcript(String);
 
@@ -48,7 +48,7 @@ impl Transcript {
         self.0.lines().map(|line| format!("# {line}\n")).collect()
     }
 
-    /// What the tool that failed said last, in a sentence that fits into a table.
+    /// The last sentence of the tool that failed, short enough for a table.
     pub(crate) fn reason(&self) -> String {
         let tools = ["lab: ", "layouts: ", "check-kernel: "];
         let sentences = self.0.lines().rev();
@@ -75,7 +75,7 @@ pub(crate) struct Checks {
 }
 
 impl Checks {
-    /// Makes a check, and prints its line; what it has made, if it passed.
+    /// Makes a check, and prints its line. Returns the check's result if it passed.
     pub(crate) fn check<T>(
         &mut self,
         name: &str,

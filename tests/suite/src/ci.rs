@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What continuous integration runs, in a fresh clone: all tests on the distribution's kernel, and
-//! those that judge no time and a short torture on one that looks for mistakes.
+//! Continuous integration, in a fresh clone: all tests on the distribution's kernel; tests that
+//! judge no time, and a short torture, on a kernel that looks for mistakes.
 
 use crate::{checks::Checks, debug, test, vm::Guests};
 use anyhow::Result;

@@ -59,7 +59,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     must_succeed(command, status)
 }
 
-/// What a command prints; if it fails, its errors are in the error.
+/// The output of a command; if it fails, its errors are in the error.
 pub(crate) fn text_of(command: &mut Command) -> Result<String> {
     let output = command
         .output()
@@ -101,7 +101,7 @@ pub(crate) fn host() -> Result<String> {
     Ok(host.context("rustc -vV names no host")?.to_owned())
 }
 
-/// The lab's cache, which has what is the same for all checkouts.
+/// The lab's cache, with the files that all checkouts share.
 pub(crate) fn cache() -> Result<PathBuf> {
     if let Some(folder) = variable("CHAOS_LAB_CACHE") {
         return Ok(PathBuf::from(folder));

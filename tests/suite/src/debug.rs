@@ -15,14 +15,14 @@ use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use suite::guests::{Clock, Guest};
 
-/// What runs in guests of its own on each kernel, on the clock whose races are real.
+/// The steps: each runs in guests of its own on each kernel, on the clock whose races are real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Times are not judged.
     UntimedTests,
-    /// What is special about holding completions.
+    /// Other parts of the kernel, while completions are held.
     Traps,
-    /// Tests that tell by a time what has happened to an I/O only have to come to their end.
+    /// Tests that learn from a time how an I/O fared: here they only have to come to their end.
     UnjudgedTests,
     Torture,
     /// Torture until there was enough of everything.
@@ -41,7 +41,7 @@ const STEPS: [(&str, Step); 5] = [
 /// Kernels on which volumes are known to be reached, and how many I/Os are to be verified there.
 const VERIFIED: [(&str, u64); 2] = [("forky-kasan", 10_000_000), ("forky-kcsan", 2_000_000)];
 
-/// What the environment chooses.
+/// The choices of the environment.
 pub(crate) struct Settings {
     /// `KERNELS`: targets of the lab.
     kernels: Vec<String>,
@@ -160,7 +160,7 @@ fn verified(kernel: &str) -> Result<u64> {
     Ok(*verified)
 }
 
-/// What goes into guests besides the module.
+/// The files that go into guests besides the module.
 struct Tools {
     programs: PathBuf,
     fsx: PathBuf,

@@ -19,7 +19,7 @@ const HERE: &str = "tests/fuzz";
 const CORPUS: &str = "target/fuzz-corpus";
 const CRASHES: &str = "target/fuzz-crashes";
 
-/// What `cargo fuzz` would set.
+/// The flags that `cargo fuzz` sets.
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
@@ -112,7 +112,7 @@ fn compiler() -> String {
     variable("CXX").unwrap_or_else(|| "c++".to_owned())
 }
 
-/// As the lab does: what is missing is installed when root, and named when not.
+/// Installs a missing compiler for root, and names it for others, as the lab does.
 fn need_compiler() -> Result<()> {
     if command(&[&compiler(), "--version"]).output().is_ok() {
         return Ok(());
@@ -283,7 +283,7 @@ fn minimise(programs: &Path, name: &str) -> Result<()> {
     run(&mut merge)?;
     let entries = fs::read_dir(small.path())?.collect::<Result<Vec<_>, _>>()?;
     let mut inputs: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-    // Those that reach most come first, and so are the oldest.
+    // The inputs that reach most come first, and so are the oldest.
     inputs.sort_by_key(|input| modified(input));
     inputs.truncate(SMALL);
     fs::remove_dir_all(&corpus)?;

@@ -2,7 +2,7 @@
 
 //! The guests of a kernel, and by which words each of them chooses its tests.
 
-/// What a guest's time is.
+/// The source of a guest's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
     /// The number of its instructions: figures hardly differ, whatever else this machine does.
@@ -26,11 +26,11 @@ impl Clock {
 pub struct Guest {
     /// Of two guests with one name, the second waits for the end of the first.
     pub name: &'static str,
-    /// What its time is.
+    /// The source of its time.
     pub clock: Clock,
     /// How many processors it has.
     pub cpus: u8,
-    /// What more `tools/lab run` is told.
+    /// Further options of `tools/lab run`.
     pub options: Vec<String>,
     /// The arguments of `chaos-tests`: it runs the tests whose names contain one of them, and
     /// leaves out those with one that begins with `-`.
@@ -95,7 +95,7 @@ pub fn all() -> Vec<Guest> {
     ]
 }
 
-/// What is tested of another architecture. One virtual processor where figures are times: of two,
+/// The guests of another architecture. One virtual processor where figures are times: of two,
 /// the one that waits for the other is emulated to the end of its turn first, and milliseconds
 /// pass. A read there takes more instructions, so that a delay of 1 ms leaves less than the 970
 /// reads a second that are asked of the other.

@@ -57,7 +57,7 @@ impl fmt::Display for Count {
     }
 }
 
-/// What a guest has printed of its tests so far.
+/// The results that a guest has printed so far.
 #[derive(Debug, Default)]
 pub(crate) struct Ktap {
     planned: Option<u32>,
@@ -87,7 +87,7 @@ impl Ktap {
     }
 }
 
-/// What `cargo test` has printed of its tests so far.
+/// The results that `cargo test` has printed so far.
 #[derive(Debug, Default)]
 pub(crate) struct CargoTests {
     count: Count,

@@ -28,7 +28,7 @@ use std::{env, process::ExitCode};
 /// Runs the tests of Chaos Driver
 #[derive(Parser)]
 enum Arguments {
-    /// All tests on a distribution's kernel, and all that needs none
+    /// All tests on a distribution's kernel, and all tests that need none
     Test,
     /// Tests on kernels with sanitizers; from the environment: KERNELS, TORTURE_SECONDS, SEED and
     /// VOLUME_SECONDS
@@ -37,9 +37,9 @@ enum Arguments {
         #[arg(value_name = "STEP")]
         steps: Vec<String>,
     },
-    /// The module on each kernel of tools/targets, or of those that MATRIX names
+    /// The module on each kernel of tools/targets, or on the kernels that MATRIX names
     Matrix,
-    /// Everything that users see, in a VM, command by command
+    /// All features for users, in a VM, command by command
     Demo,
     /// Costs and exactness; from the environment: BOOTS, JOBS, PARTS and OUT
     Bench,
@@ -47,10 +47,10 @@ enum Arguments {
     Fuzz(fuzz::Arguments),
     /// The driver's own code under a checker
     Model {
-        /// What looks at it
+        /// The checker that looks at it
         checker: model::Checker,
     },
-    /// What continuous integration runs
+    /// The tests of continuous integration
     Ci,
 }
 

@@ -20,7 +20,7 @@ use suite::guests::{self, Guest};
 /// A kernel of all kinds of hardware takes more time to boot, and other machines are slower.
 const OPTIONS: &[&str] = &["--seconds", "9000"];
 
-/// What the guest does when the module only has to load, and to serve a disk.
+/// The script of a guest in which the module only has to load, and to serve a disk.
 const LOAD: &str = r#"
     insmod /chaos_driver.ko
     modprobe null_blk nr_devices=1
@@ -54,8 +54,8 @@ fn targets(text: &str) -> Result<Vec<Target>> {
     text.lines().map(target).collect()
 }
 
-/// Those that `MATRIX` names, in its order; all that the lab does not build itself, if it names
-/// none.
+/// The targets that `MATRIX` names, in its order. If it names none, all targets whose kernels the
+/// lab does not build itself.
 fn chosen(all: Vec<Target>, names: Option<&str>) -> Result<Vec<Target>> {
     let Some(names) = names else {
         return Ok(all.into_iter().filter(|target| !target.is_own).collect());
@@ -69,7 +69,7 @@ fn chosen(all: Vec<Target>, names: Option<&str>) -> Result<Vec<Target>> {
     names.split_whitespace().map(named).collect()
 }
 
-/// What the table tells of a target.
+/// The row of a target in the table.
 enum Row {
     NotReady(String),
     Ready {

@@ -35,8 +35,8 @@ fn tests(checker: Checker, host: &str) -> Command {
             .arg("test")
             .args(package)
             .args(["--target", host, "--target-dir", "target/model-address"])
-            // Every compiler has the sanitizer, but stable ones only with RUSTC_BOOTSTRAP. A request
-            // that is lost, or a bio that never ends, shows as a leak.
+            // Every compiler has the sanitizer, but stable ones only with RUSTC_BOOTSTRAP. A lost
+            // request, or a bio that never ends, shows as a leak.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("RUSTFLAGS", "-Zsanitizer=address")
             .env("ASAN_OPTIONS", "detect_leaks=1"),

@@ -38,7 +38,7 @@ fn says_only(output: &str, sentence: &str) -> Result<()> {
     )
 }
 
-/// What make itself says of a command that failed, as in `make[1]: *** [Makefile:28: module] Error
+/// Whether make itself says that a command failed, as in `make[1]: *** [Makefile:28: module] Error
 /// 1`.
 fn is_last_word(line: &str) -> bool {
     let Some((maker, _)) = line.split_once(": *** ") else {

@@ -11,12 +11,12 @@ use std::{
 /// memory.
 const MOST: usize = 2;
 
-/// Whose turn is before others'.
+/// The place of a guest in the queue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// After all that wait already.
     Last,
-    /// Before all that wait already: for what takes long, or is waited for meanwhile.
+    /// Before all that wait already: for guests that take long, or that a test waits for.
     Next,
 }
 

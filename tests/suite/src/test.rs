@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! All tests on a distribution's kernel: in virtual machines what users see, and beside them on
-//! this machine what needs no kernel.
+//! All tests on a distribution's kernel: in virtual machines the tests of users' view, and beside
+//! them on this machine the tests that need no kernel.
 
 use crate::{
     checks::{Checks, Transcript, ensure},
@@ -31,8 +31,8 @@ pub(crate) fn test() -> Result<bool> {
     Ok(checks.summary())
 }
 
-/// Makes all checks, and starts the guests. These take longest: what they need comes first, and
-/// all else is done beside them.
+/// Makes all checks, and starts the guests. The guests take longest: the files that they need
+/// come first, and all other checks run beside them.
 pub(crate) fn start(checks: &mut Checks, guests: &mut Guests) -> Result<()> {
     let target = first_target()?;
     checks.check_command("the lab is ready", lab(&["prepare"]));
@@ -66,7 +66,7 @@ pub(crate) fn start(checks: &mut Checks, guests: &mut Guests) -> Result<()> {
     check_vms(checks);
     if let Some(kernel) = &kernel {
         // A test on this machine's clock may wait for another processor in vain while a compiler
-        // has it. These guests take longest of those that are left, and so go before them.
+        // has it. Of the guests that are left these take longest, and so go first.
         for guest in &untimed {
             guests.start(kernel, guest, Turn::Next);
         }
@@ -153,7 +153,7 @@ fn cargo_tests(checks: &mut Checks) {
     }
 }
 
-/// What the tests printed, whether all is well, and what cargo said itself.
+/// The output of the tests, whether all is well, and cargo's own messages.
 fn run_cargo_tests() -> Result<(CargoTests, bool, String)> {
     let mut errors = tempfile::tempfile()?;
     let mut child = command(&["cargo", "test", "--workspace"])
@@ -281,7 +281,7 @@ fn remove(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What README tells to try in a VM, and then an exit status.
+/// README's commands for a VM, and then an exit status.
 fn readme_script(readme: &str) -> String {
     let lines = readme.lines();
     lines

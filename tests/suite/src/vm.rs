@@ -22,13 +22,13 @@ use std::{
 };
 use suite::guests::Guest;
 
-/// A kernel whose guests run the tests, and what goes into them.
+/// A kernel whose guests run the tests, and the files that go into them.
 pub(crate) struct Kernel {
     pub(crate) target: String,
     pub(crate) module: PathBuf,
     /// The folder of `kchaos` and `chaos-tests`.
     pub(crate) programs: PathBuf,
-    /// What more `tools/lab run` is told for each guest.
+    /// Further options of `tools/lab run` for each guest.
     pub(crate) options: &'static [&'static str],
 }
 
