@@ -13,7 +13,7 @@ use crate::{
     rule_set::RuleSet,
     shim::clock::set_now_ns,
     specs::spec,
-    stats::Stats,
+    stats::{Count, Lane, Stats},
     sync::Arc,
     sys::clock::now_ns,
     turns::Turns,
@@ -140,6 +140,25 @@ fn what_one_limit_refuses_the_others_have_not_counted() {
 fn what_is_given_back_is_not_given_to_another_window() {
     explore(|| check(&[1, 1], &[&[0b11], &[0b11]], &[2 * PERIOD_NS]));
     explore(|| check(&[1, 1], &[&[0b11], &[0b10, 0b01]], &[2 * PERIOD_NS]));
+}
+
+/// The holders of a hardware queue's two locks count at once, and lose no addition.
+#[test]
+fn counters_lose_nothing() {
+    explore(|| {
+        let stats = Stats::new(1).unwrap();
+        let holders: Vec<_> = [false, true]
+            .into_iter()
+            .map(|is_completions| {
+                let (stats, lane) = (stats.clone(), Lane::of(0, is_completions));
+                thread::spawn(move || stats.count(lane, Count::Entered))
+            })
+            .collect();
+        for holder in holders {
+            holder.join().unwrap();
+        }
+        assert_eq!(stats.totals().of(Count::Entered), 2);
+    });
 }
 
 #[test]
