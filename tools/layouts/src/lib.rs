@@ -8,7 +8,9 @@ mod contract;
 mod declaration;
 mod generate;
 mod kernel;
+mod update;
 
 pub use contract::Contract;
 pub use generate::generate;
 pub use kernel::Kernel;
+pub use update::update;

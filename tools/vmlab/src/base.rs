@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The part of the guest that only changes with the kernel: busybox, fio, mkfs, the modules.
+
+use crate::{archive::Archive, cache::checksum, kernel::Kernel, lab::Lab, process::Output};
+use anyhow::{Context, Result};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::BufWriter,
+    path::{Path, PathBuf},
+};
+use tempfile::{NamedTempFile, TempDir};
+
+/// How the archive is made. When this file changes what is in the archive, count up.
+const RECIPE: u32 = 1;
+
+/// What the guest's kernel needs loaded before a command can use disks, and what tests load.
+const MODULES: &str = "virtio_blk null_blk scsi_debug loop dm-mod dm-delay dm-crypt mq-deadline \
+    kyber-iosched bfq configfs ext4 xfs btrfs scsi_mod sd_mod f2fs dm-mirror dm-multipath \
+    dm-round-robin raid0 raid1 nvme-loop";
+
+/// What commands in the guest can run, beside busybox.
+const PROGRAMS: &str = "fio mkfs.ext4 fsck.ext4 mkfs.xfs mkfs.btrfs mkfs.f2fs chrt dmsetup blkzone \
+    strace insmod kmod";
+
+const FOLDERS: &str = "bin sbin dev proc sys tmp mnt run root etc usr/bin lib/modules";
+
+/// The archive of a kernel.
+#[derive(Debug)]
+pub(crate) struct Base {
+    /// Its file.
+    pub(crate) name: String,
+    init: PathBuf,
+}
+
+impl Lab {
+    /// The archive for this kernel.
+    pub(crate) fn base(&self, kernel: &Kernel) -> Result<Base> {
+        let init = self.chroot.top.join("tools/guest-init");
+        let text = fs::read_to_string(&init);
+        let text = text.with_context(|| format!("cannot read {}", init.display()))?;
+        let content = format!("{RECIPE}\n{MODULES}\n{PROGRAMS}\n{FOLDERS}\n{text}");
+        let sum = checksum(content.as_bytes());
+        Ok(Base {
+            name: format!("base-{}-{sum}.cpio", kernel.release),
+            init,
+        })
+    }
+
+    /// Packs the archive.
+    pub(crate) fn make_base(&self, output: &Output, kernel: &Kernel, base: &Base) -> Result<()> {
+        let state = self.state();
+        let new = NamedTempFile::with_prefix_in("base-new.", &state)?;
+        let mut archive = Archive::new(BufWriter::new(new.as_file()));
+        for folder in FOLDERS.split_whitespace() {
+            archive.folder(Path::new(folder))?;
+        }
+        archive.link(Path::new("lib64"), "lib")?;
+        archive.file(Path::new("init"), &base.init)?;
+        let programs = self.guest_programs();
+        archive.file(Path::new("bin/busybox"), &programs.join("usr/bin/busybox"))?;
+        let mut libraries = Libraries {
+            lab: self,
+            output,
+            programs,
+            files: BTreeSet::new(),
+        };
+        for program in PROGRAMS.split_whitespace() {
+            let path = libraries.program(program)?;
+            archive.file(&Path::new("bin").join(program), &path)?;
+            libraries.add_of(&path)?;
+        }
+        for library in &libraries.files {
+            let name = library.file_name().context("a library has a name")?;
+            archive.file(&Path::new("lib").join(name), library)?;
+        }
+        let modules = format!("lib/modules/{}", kernel.release);
+        let copied = self.copy_modules(output, kernel)?;
+        archive.tree(Path::new(&modules), &copied.path().join(&modules))?;
+        archive.finish()?;
+        new.persist(state.join(&base.name))?;
+        Ok(())
+    }
+
+    /// Copies the modules that guests use, and makes the lists by which they are found.
+    fn copy_modules(&self, output: &Output, kernel: &Kernel) -> Result<TempDir> {
+        let (chroot, release) = (&self.chroot, kernel.release.as_str());
+        let folder = TempDir::with_prefix_in("modules.", chroot.outside("tmp"))?;
+        let name = folder.path().file_name().unwrap_or_default();
+        let inside = format!("/tmp/{}", name.to_string_lossy());
+        let from = chroot.outside(&kernel.modules());
+        let to = folder.path().join("lib/modules").join(release);
+        let base = format!("{}/usr", kernel.image_folder());
+        let mut files: BTreeSet<PathBuf> = BTreeSet::new();
+        for module in MODULES.split_whitespace() {
+            let words = [
+                "modprobe",
+                "-d",
+                &base,
+                "-S",
+                release,
+                "--show-depends",
+                module,
+            ];
+            // Not every kernel has all of them.
+            let shown = chroot.read(output, &words).unwrap_or_default();
+            files.extend(files_of(&shown).map(PathBuf::from));
+        }
+        files.extend(
+            ["order", "builtin", "builtin.modinfo"].map(|list| format!("modules.{list}").into()),
+        );
+        for file in files.iter().filter(|file| from.join(file).exists()) {
+            let copy = to.join(file);
+            fs::create_dir_all(copy.parent().context("a module is in a folder")?)?;
+            fs::copy(from.join(file), copy)?;
+        }
+        chroot.run(output, &["depmod", "-b", &inside, release])?;
+        Ok(folder)
+    }
+}
+
+/// The files of modules that modprobe would insert, below the folder of the kernel's modules.
+fn files_of(shown: &str) -> impl Iterator<Item = &str> {
+    shown.lines().filter_map(|line| {
+        let path = line.strip_prefix("insmod ")?.split_whitespace().next()?;
+        path.find("/kernel/").map(|place| &path[place + 1..])
+    })
+}
+
+/// The libraries that programs load.
+struct Libraries<'a> {
+    lab: &'a Lab,
+    output: &'a Output,
+    programs: PathBuf,
+    files: BTreeSet<PathBuf>,
+}
+
+impl Libraries<'_> {
+    fn program(&self, name: &str) -> Result<PathBuf> {
+        let places = ["usr/bin", "usr/sbin"].map(|folder| self.programs.join(folder));
+        let found = places.iter().find_map(|folder| find(folder, name));
+        found.with_context(|| format!("no package of the guest has the program {name}"))
+    }
+
+    /// Adds those of a program, or of another library.
+    fn add_of(&mut self, path: &Path) -> Result<()> {
+        let chroot = &self.lab.chroot;
+        let inside = Path::new("/").join(path.strip_prefix(&chroot.root)?);
+        let inside = inside.to_str().context("paths in a chroot are of ASCII")?;
+        let folder = format!("usr/lib/{}", self.lab.target.arch.triple);
+        for name in libraries_of(&chroot.read(self.output, &["readelf", "-dl", inside])?) {
+            let found = find(&self.programs.join(&folder), name)
+                .with_context(|| format!("no package of the guest has the library {name}"))?;
+            if self.files.insert(found.clone()) {
+                self.add_of(&found)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names of libraries and of the interpreter in what readelf prints of a program.
+fn libraries_of(printed: &str) -> Vec<&str> {
+    let names = printed.lines().filter_map(|line| {
+        let needed = || {
+            line.contains("(NEEDED)")
+                .then(|| line.rsplit_once('['))
+                .flatten()
+        };
+        let interpreter = || line.split_once("program interpreter: ");
+        let (_, rest) = interpreter().or_else(needed)?;
+        let path = &rest[..rest.find(']')?];
+        path.rsplit('/').next()
+    });
+    names.collect()
+}
+
+/// The file of this name in a folder, or below it.
+fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    let path = folder.join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    let mut folders: Vec<PathBuf> = fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect();
+    folders.sort();
+    folders.iter().find_map(|folder| find(folder, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_read_from_programs() {
+        let printed = "      [Requesting program interpreter: /lib64/ld-linux-x86-64.so.2]\n \
+            0x0000000000000001 (NEEDED)             Shared library: [libnuma.so.1]\n \
+            0x000000000000000c (INIT)               0x1000\n";
+        assert_eq!(
+            libraries_of(printed),
+            ["ld-linux-x86-64.so.2", "libnuma.so.1"]
+        );
+    }
+
+    #[test]
+    fn modules_are_read_from_modprobe() {
+        let shown = "insmod /var/lib/chaos-kernel-7.2/usr/lib/modules/7.2/kernel/fs/jbd2.ko.xz \n\
+            builtin configfs\n\
+            insmod /var/lib/x/kernel/drivers/block/null_blk.ko nr_devices=2\n";
+        let files: Vec<&str> = files_of(shown).collect();
+        assert_eq!(
+            files,
+            ["kernel/fs/jbd2.ko.xz", "kernel/drivers/block/null_blk.ko"]
+        );
+    }
+}

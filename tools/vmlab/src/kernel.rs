@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A distribution's kernel: which one it is today, its tools, its Rust metadata, its image.
+
+use crate::{chroot::debootstrap, lab::Lab, process::Output};
+use anyhow::{Context, Result, ensure};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+};
+
+/// What a target's package names today.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Kernel {
+    /// Of this kernel, such as 7.2.12+deb14-cloud-amd64; one that the lab builds is 7.2.12-kasan.
+    pub(crate) release: String,
+    /// Of the distribution's package, such as 7.2.12-1.
+    pub(crate) version: String,
+    /// Of its source, such as 7.2.
+    pub(crate) series: String,
+}
+
+impl Kernel {
+    /// Reads what [`write`](Self::write) has written.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path)?;
+        let value = |name: &str| {
+            let value = text
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            value
+                .map(str::to_owned)
+                .with_context(|| format!("{} has no {name}", path.display()))
+        };
+        Ok(Self {
+            release: value("release")?,
+            version: value("version")?,
+            series: value("series")?,
+        })
+    }
+
+    /// Notes in the cache which kernel it is: all of it or nothing.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let Self {
+            release,
+            version,
+            series,
+        } = self;
+        let new = path.with_extension("new");
+        fs::write(
+            &new,
+            format!("release={release}\nversion={version}\nseries={series}\n"),
+        )?;
+        Ok(fs::rename(new, path)?)
+    }
+
+    /// The folder of its headers in the chroot.
+    pub(crate) fn headers(&self) -> String {
+        format!("/usr/src/linux-headers-{}", self.release)
+    }
+
+    /// The folder of its image and modules in the chroot.
+    pub(crate) fn image_folder(&self) -> String {
+        format!("/var/lib/chaos-kernel-{}", self.release)
+    }
+
+    /// The folder of its modules in the chroot.
+    pub(crate) fn modules(&self) -> String {
+        format!("{}/usr/lib/modules/{}", self.image_folder(), self.release)
+    }
+
+    /// What the release has after x.y.z. make has to be told, or the vermagic differs.
+    fn local_version(&self) -> &str {
+        &self.release[leading(&self.release, 3).len()..]
+    }
+}
+
+/// The numbers that a release begins with, at most so many, with the points between them.
+fn leading(release: &str, count: usize) -> &str {
+    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let digits = release
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(release.len());
+    let numbers = release[..digits]
+        .split('.')
+        .take_while(is_number)
+        .take(count);
+    let length: usize = numbers.map(|number| number.len() + 1).sum();
+    &release[..length.saturating_sub(1)]
+}
+
+/// The value of a text among the options of a configuration.
+pub(crate) fn text_option<'a>(config: &'a str, name: &str) -> Option<&'a str> {
+    let value = config
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+    value.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// How many jobs make runs at once.
+pub(crate) fn jobs() -> String {
+    format!(
+        "-j{}",
+        thread::available_parallelism().map_or(1, usize::from)
+    )
+}
+
+impl Lab {
+    /// Asks the suite which kernel its package names.
+    pub(crate) fn resolve(&self, output: &Output) -> Result<Kernel> {
+        let (target, chroot) = (&self.target, &self.chroot);
+        let arch = target.arch.debian;
+        if target.is_foreign() {
+            chroot.run(output, &["dpkg", "--add-architecture", arch])?;
+        }
+        chroot.run(output, &["apt-get", "update", "-qq"])?;
+        let default = format!("APT::Default-Release={}", target.suite);
+        let package = format!("{}:{arch}", target.package);
+        let depends = chroot.read(output, &["apt-cache", "-o", &default, "depends", &package])?;
+        let release = release_of(&depends).with_context(|| {
+            format!(
+                "{} names no kernel in {}: see tools/targets.",
+                target.package, target.suite
+            )
+        })?;
+        let headers = format!("linux-headers-{release}:{arch}");
+        let policy = chroot.read(output, &["apt-cache", "policy", &headers])?;
+        let version = candidate(&policy).with_context(|| {
+            format!(
+                "{} has no package {headers}: try again later.",
+                target.suite
+            )
+        })?;
+        Ok(Kernel {
+            release: match &target.own {
+                None => release.to_owned(),
+                Some(own) => format!("{}-{own}", leading(release, 3)),
+            },
+            version: version.to_owned(),
+            series: leading(release, 2).to_owned(),
+        })
+    }
+
+    /// Installs the compilers, the source, QEMU, and the programs for guests.
+    pub(crate) fn install_tools(&self, output: &Output, kernel: &Kernel) -> Result<()> {
+        let source = format!("linux-source-{}", kernel.series);
+        let headers = format!(
+            "linux-headers-{}:{}",
+            kernel.release, self.target.arch.debian
+        );
+        let mut packages = vec![source.as_str()];
+        packages.extend(TOOLS);
+        packages.push(self.target.arch.qemu_package);
+        match self.target.own {
+            None => packages.push(&headers),
+            // Rust with KASAN is for kernels that clang has compiled.
+            Some(_) => packages.extend(["clang", "lld", "llvm"]),
+        }
+        self.chroot.run(output, &["apt-get", "update", "-qq"])?;
+        self.install(output, &packages)?;
+        if !self.target.is_foreign() {
+            return self.install(output, &GUEST_PACKAGES);
+        }
+        // Unpacked and not configured: nothing of them runs here.
+        let arch = format!("--architectures={}", self.target.arch.debian);
+        let include = format!("--include={}", GUEST_PACKAGES.join(","));
+        let options = ["--variant=extract", &arch, &include];
+        debootstrap(
+            output,
+            &options,
+            self.target.base_suite(),
+            &self.guest_programs(),
+        )
+    }
+
+    fn install(&self, output: &Output, packages: &[&str]) -> Result<()> {
+        let install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"];
+        self.chroot.run(output, &[&install[..], packages].concat())
+    }
+
+    /// The root of the guest's programs: the chroot, unless they are of another architecture.
+    pub(crate) fn guest_programs(&self) -> PathBuf {
+        if !self.target.is_foreign() {
+            return self.chroot.root.clone();
+        }
+        self.chroot.outside(&format!(
+            "/var/lib/chaos-programs-{}",
+            self.target.arch.debian
+        ))
+    }
+
+    /// Makes what Debian's headers lack: they say CONFIG_RUST=y, and ship neither `rust/` nor
+    /// `scripts/target.json`.
+    pub(crate) fn regenerate_metadata(&self, output: &Output, kernel: &Kernel) -> Result<()> {
+        let chroot = &self.chroot;
+        let tree = format!("/usr/src/chaos-{}", kernel.release);
+        let headers = kernel.headers();
+        let config = fs::read_to_string(chroot.outside(&headers).join(".config"))?;
+        self.check_source(output, kernel)?;
+        self.check_rustc(output, kernel, &config)?;
+        let compiler = text_option(&config, "CONFIG_CC_VERSION_TEXT").unwrap_or_default();
+        let compiler = compiler.split(' ').next().unwrap_or_default();
+        self.unpack_source(output, kernel, &tree)?;
+        fs::write(chroot.outside(&tree).join(".config"), &config)?;
+        let make = |words: &[&str]| {
+            let compiler = format!("CC={compiler}");
+            let mut all = vec!["make", "-C", &tree, &compiler];
+            let cross = self.target.cross();
+            all.extend(cross.iter().map(String::as_str));
+            all.extend(words);
+            chroot.run(output, &all)
+        };
+        make(&["olddefconfig"])?;
+        let local_version = format!("LOCALVERSION={}", kernel.local_version());
+        make(&[&jobs(), &local_version, "modules_prepare"])?;
+        // Some architectures are targets that rustc knows by name.
+        let target = format!("{tree}/scripts/target.json");
+        if chroot.outside(&target).exists() {
+            chroot.run(
+                output,
+                &["cp", "-a", &target, &format!("{headers}/scripts/")],
+            )?;
+        }
+        let rust = format!("{headers}/rust");
+        chroot.run(output, &["rm", "-rf", &rust])?;
+        chroot.run(output, &["cp", "-a", &format!("{tree}/rust"), &rust])?;
+        chroot.run(output, &["rm", "-rf", &tree])
+    }
+
+    /// Unpacks the kernel's source into a new folder of the chroot.
+    pub(crate) fn unpack_source(&self, output: &Output, kernel: &Kernel, tree: &str) -> Result<()> {
+        let source = format!("/usr/src/linux-source-{}.tar.xz", kernel.series);
+        self.chroot.run(output, &["rm", "-rf", tree])?;
+        fs::create_dir_all(self.chroot.outside(tree))?;
+        self.chroot.run(
+            output,
+            &["tar", "xf", &source, "-C", tree, "--strip-components=1"],
+        )
+    }
+
+    /// The source has to be of the kernel's own version.
+    pub(crate) fn check_source(&self, output: &Output, kernel: &Kernel) -> Result<()> {
+        let package = format!("linux-source-{}", kernel.series);
+        let query = ["dpkg-query", "-W", "-f", "${Version}", &package];
+        ensure!(
+            self.chroot.read(output, &query)? == kernel.version,
+            "{package} in {} is not of version {}, as the kernel is: try again when the suite has \
+             caught up.",
+            self.target.suite,
+            kernel.version
+        );
+        Ok(())
+    }
+
+    fn check_rustc(&self, output: &Output, kernel: &Kernel, config: &str) -> Result<()> {
+        let asked = text_option(config, "CONFIG_RUSTC_VERSION_TEXT").unwrap_or_default();
+        let have = self.chroot.read(output, &["rustc", "--version"])?;
+        ensure!(
+            asked == have.trim(),
+            "the kernel {} was built by '{asked}' and {} has '{}': wait for the suite to catch up, \
+             or take another target.",
+            kernel.release,
+            self.target.suite,
+            have.trim()
+        );
+        Ok(())
+    }
+
+    /// Fetches image and modules without the packages' post-install scripts. Those would build an
+    /// initramfs for this very machine.
+    pub(crate) fn fetch_kernel(&self, output: &Output, kernel: &Kernel) -> Result<()> {
+        let (chroot, release) = (&self.chroot, &kernel.release);
+        let new = "/var/lib/chaos-kernel.new";
+        chroot.run(output, &["rm", "-rf", new])?;
+        fs::create_dir_all(chroot.outside(new))?;
+        for part in ["binary", "modules"] {
+            let package = format!("linux-{part}-{release}:{}", self.target.arch.debian);
+            let script = r#"cd "$1"; apt-get download "$2"; dpkg -x ./*.deb .; rm -- ./*.deb"#;
+            chroot.run(output, &["sh", "-ec", script, "fetch", new, &package])?;
+        }
+        // Some packages have their modules below /usr.
+        let depmod = |base: &str| chroot.run(output, &["depmod", "-b", base, release.as_str()]);
+        depmod(new).or_else(|_| depmod(&format!("{new}/usr")))?;
+        let folder = kernel.image_folder();
+        chroot.run(output, &["rm", "-rf", &folder])?;
+        Ok(fs::rename(chroot.outside(new), chroot.outside(&folder))?)
+    }
+}
+
+/// What the module, the kernel's metadata, and the guest's archive are built with.
+const TOOLS: [&str; 18] = [
+    "rustc",
+    "rust-src",
+    "rustfmt",
+    "rust-clippy",
+    "bindgen",
+    "make",
+    "xz-utils",
+    "flex",
+    "bison",
+    "bc",
+    "libelf-dev",
+    "libssl-dev",
+    "cpio",
+    "kmod",
+    "rsync",
+    "python3",
+    "dwarves",
+    "binutils",
+];
+
+/// What has the programs of guests.
+const GUEST_PACKAGES: [&str; 11] = [
+    "busybox-static",
+    "fio",
+    "e2fsprogs",
+    "xfsprogs",
+    "btrfs-progs",
+    "f2fs-tools",
+    "dmsetup",
+    "strace",
+    "kmod",
+    "util-linux",
+    "util-linux-extra",
+];
+
+/// The release of the image that a meta package depends on.
+fn release_of(depends: &str) -> Option<&str> {
+    let releases = depends.lines().filter_map(|line| {
+        let (_, image) = line.split_once("Depends: linux-image-")?;
+        image
+            .starts_with(|c: char| c.is_ascii_digit())
+            .then_some(image)
+    });
+    let release = releases
+        .filter_map(|image| image.split(':').next())
+        .next()?;
+    Some(release.strip_suffix("-unsigned").unwrap_or(release))
+}
+
+/// The version that apt would install.
+fn candidate(policy: &str) -> Option<&str> {
+    let line = policy
+        .lines()
+        .find_map(|line| line.trim_start().strip_prefix("Candidate:"))?;
+    Some(line.trim()).filter(|version| *version != "(none)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_meta_package_names_the_release() {
+        let depends = "linux-image-cloud-amd64\n  Depends: linux-image-7.2.12+deb14-cloud-amd64\n";
+        assert_eq!(release_of(depends), Some("7.2.12+deb14-cloud-amd64"));
+        let depends = "linux-image-arm64:arm64\n  Depends: linux-base:arm64\n |Depends: \
+                       linux-image-7.2.12+deb14-arm64:arm64\n  Depends: linux-image-7.2-unsigned\n";
+        assert_eq!(release_of(depends), Some("7.2.12+deb14-arm64"));
+        assert_eq!(
+            release_of("x\n  Depends: linux-image-7.9-amd64-unsigned\n"),
+            Some("7.9-amd64")
+        );
+        assert_eq!(release_of("x\n  Depends: linux-image-amd64\n"), None);
+    }
+
+    #[test]
+    fn apt_tells_the_version() {
+        let policy = "linux-headers-7.2:\n  Installed: (none)\n  Candidate: 7.3.4-1~bpo13+1\n";
+        assert_eq!(candidate(policy), Some("7.3.4-1~bpo13+1"));
+        assert_eq!(candidate("x:\n  Candidate: (none)\n"), None);
+        assert_eq!(candidate(""), None);
+    }
+
+    #[test]
+    fn a_release_begins_with_numbers() {
+        let parts = |release: &str| {
+            let kernel = Kernel {
+                release: release.to_owned(),
+                version: String::new(),
+                series: String::new(),
+            };
+            let series = leading(release, 2).to_owned();
+            (
+                series,
+                leading(release, 3).to_owned(),
+                kernel.local_version().to_owned(),
+            )
+        };
+        let three = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
+        assert_eq!(
+            parts("7.2.12+deb14-cloud-amd64"),
+            three("7.2", "7.2.12", "+deb14-cloud-amd64")
+        );
+        assert_eq!(parts("7.2-amd64"), three("7.2", "7.2", "-amd64"));
+        assert_eq!(parts("7.3-rc4+x"), three("7.3", "7.3", "-rc4+x"));
+    }
+
+    #[test]
+    fn a_kernel_is_read_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kernel");
+        let kernel = Kernel {
+            release: "7.2.12+deb14-cloud-amd64".to_owned(),
+            version: "7.2.12-1~bpo13+1".to_owned(),
+            series: "7.2".to_owned(),
+        };
+        kernel.write(&path).unwrap();
+        assert_eq!(Kernel::read(&path).unwrap(), kernel);
+        fs::write(&path, "release=7.2\n").unwrap();
+        let error = Kernel::read(&path).unwrap_err().to_string();
+        assert!(error.ends_with("has no version"), "{error}");
+    }
+
+    #[test]
+    fn texts_of_a_configuration_have_quotes() {
+        let config = "CONFIG_RUST=y\nCONFIG_RUSTC_VERSION_TEXT=\"rustc 1.97.1 (x)\"\n";
+        let text = text_option(config, "CONFIG_RUSTC_VERSION_TEXT");
+        assert_eq!(text, Some("rustc 1.97.1 (x)"));
+        assert_eq!(text_option(config, "CONFIG_RUST"), None);
+    }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Makes a target ready, step by step, as far as it is not yet.
+
+use crate::{
+    cache::{self, Lock, checksum, entries, is_of_today},
+    chroot,
+    kernel::Kernel,
+    lab::Lab,
+    own,
+    step::say,
+};
+use anyhow::Result;
+use std::{fs::File, path::PathBuf};
+
+/// Which packages are installed. It stands in a file's name: when the packages change, count up.
+const TOOLS_RECIPE: u32 = 2_436_932_027;
+
+/// A target that is ready, and stays so until the lab exits.
+///
+/// One lock is for the whole cache, as targets share their suite's chroot: exclusive while
+/// something is made, then shared. A kernel that the lab builds has folders and a lock of its own,
+/// so that other targets can be used while it is built.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    /// The target's kernel.
+    pub(crate) kernel: Kernel,
+    /// The part of the guest that does not change from run to run.
+    pub(crate) base: PathBuf,
+    _locks: [Lock; 2],
+}
+
+impl Lab {
+    /// Makes the target ready.
+    pub(crate) fn prepare(&self) -> Result<Ready> {
+        self.need_host()?;
+        let locks = [self.cache.join("lock"), self.state().join("lock")];
+        let [whole, own_lock] = [Lock::share(&locks[0])?, Lock::share(&locks[1])?];
+        let own = self.target.own.as_deref();
+        if !self.has_kernel()? && (own.is_none() || self.known_kernel().is_none()) {
+            whole.while_alone("the cache", || self.make_ready())?;
+        }
+        match own {
+            Some(own) if !self.has_kernel()? => {
+                own_lock.while_alone("this kernel", || self.make_own_kernel(own))?;
+            }
+            _ => {}
+        }
+        let kernel = Kernel::read(&self.state().join("kernel"))?;
+        let base = self.need_base(&kernel)?;
+        Ok(Ready {
+            kernel,
+            base,
+            _locks: [whole, own_lock],
+        })
+    }
+
+    /// The kernel that the suite has, if it is known and has its tools.
+    fn known_kernel(&self) -> Option<Kernel> {
+        let kernel = self.kernel_of_today()?;
+        self.tools_stamp(&kernel).exists().then_some(kernel)
+    }
+
+    /// The suite is asked for its kernel's name once a day.
+    fn kernel_of_today(&self) -> Option<Kernel> {
+        let path = self.state().join("kernel");
+        let is_known = self.chroot.is_ready() && is_of_today(&path);
+        is_known.then(|| Kernel::read(&path).ok()).flatten()
+    }
+
+    fn has_kernel(&self) -> Result<bool> {
+        match self.known_kernel() {
+            Some(kernel) => Ok(self.kernel_stamp(&kernel)?.exists()),
+            None => Ok(false),
+        }
+    }
+
+    /// The file that tells that what this version of the lab installs is installed.
+    fn tools_stamp(&self, kernel: &Kernel) -> PathBuf {
+        self.state()
+            .join(format!("tools-{}-{TOOLS_RECIPE}", kernel.version))
+    }
+
+    /// The file that tells that the kernel is there; if the lab builds it, by this configuration.
+    fn kernel_stamp(&self, kernel: &Kernel) -> Result<PathBuf> {
+        let mut name = format!("ready-{}-{}", kernel.release, kernel.version);
+        if let Some(own) = &self.target.own {
+            let config = own::configuration(&self.chroot.top, own)?;
+            name += &format!("-{}", checksum(config.as_bytes()));
+        }
+        Ok(self.state().join(name))
+    }
+
+    fn make_ready(&self) -> Result<()> {
+        self.remove_leftovers()?;
+        if !self.chroot.is_ready() {
+            let (base, suite) = (self.target.base_suite(), &self.target.suite);
+            self.step(&format!("making a chroot of {suite}"), |output| {
+                self.chroot.make(output, base, suite)
+            })?;
+        }
+        let kernel = match self.kernel_of_today() {
+            Some(kernel) => kernel,
+            None => {
+                let text = format!("asking {} for {}", self.target.suite, self.target.package);
+                let kernel = self.step(&text, |output| self.resolve(output))?;
+                kernel.write(&self.state().join("kernel"))?;
+                kernel
+            }
+        };
+        if !self.tools_stamp(&kernel).exists() {
+            let text = format!(
+                "installing compilers, the source of {}, and QEMU (300 MB to fetch)",
+                kernel.release
+            );
+            self.step(&text, |output| self.install_tools(output, &kernel))?;
+            self.remove_stamps("tools-")?;
+            File::create(self.tools_stamp(&kernel))?;
+        }
+        if self.target.own.is_some() {
+            return Ok(());
+        }
+        if !self.kernel_stamp(&kernel)?.exists() {
+            self.tell_kernel(&kernel);
+            let text = "regenerating its Rust metadata from its source (about 2 minutes)";
+            self.step(text, |output| self.regenerate_metadata(output, &kernel))?;
+            let text = "fetching its image and modules";
+            self.step(text, |output| self.fetch_kernel(output, &kernel))?;
+            self.remove_stamps("ready-")?;
+            self.remove_stamps("base-")?;
+            File::create(self.kernel_stamp(&kernel)?)?;
+        }
+        Ok(())
+    }
+
+    fn make_own_kernel(&self, own: &str) -> Result<()> {
+        let kernel = Kernel::read(&self.state().join("kernel"))?;
+        if self.kernel_stamp(&kernel)?.exists() {
+            return Ok(());
+        }
+        self.tell_kernel(&kernel);
+        self.remove_stamps("ready-")?;
+        self.remove_stamps("base-")?;
+        let text = "building it (about a quarter of an hour)";
+        self.step(text, |output| self.build_kernel(output, &kernel, own))?;
+        File::create(self.kernel_stamp(&kernel)?)?;
+        Ok(())
+    }
+
+    fn tell_kernel(&self, kernel: &Kernel) {
+        say(&format!(
+            "the kernel is {} ({})",
+            kernel.release, kernel.version
+        ));
+    }
+
+    /// The archive for this kernel. It is packed beside whoever uses the target.
+    fn need_base(&self, kernel: &Kernel) -> Result<PathBuf> {
+        let base = self.base(kernel)?;
+        let path = self.state().join(&base.name);
+        if !path.exists() {
+            let text = "packing the guest's programs and modules";
+            self.step(text, |output| self.make_base(output, kernel, &base))?;
+        }
+        Ok(path)
+    }
+
+    fn remove_stamps(&self, prefix: &str) -> Result<()> {
+        entries(&self.state(), prefix)?
+            .iter()
+            .try_for_each(|path| chroot::remove(path))
+    }
+
+    /// Removes what killed runs have left, and archives that other versions of the lab have packed.
+    fn remove_leftovers(&self) -> Result<()> {
+        let mut paths = entries(&self.cache, "run.")?;
+        paths.extend(entries(&self.state(), "base-")?);
+        paths.retain(|path| !is_of_today(path));
+        paths.iter().try_for_each(|path| chroot::remove(path))
+    }
+}
+
+/// Removes all of the cache.
+pub(crate) fn clean() -> Result<()> {
+    let cache = cache::folder()?;
+    let lock = cache.join("lock");
+    let Some(_lock) = Lock::try_alone(&lock)? else {
+        anyhow::bail!(
+            "another run uses {}: wait for it, or end it.",
+            cache.display()
+        );
+    };
+    // But for the lock itself. Another run may be waiting for it.
+    let entries = entries(&cache, "")?
+        .into_iter()
+        .filter(|path| *path != lock);
+    entries
+        .into_iter()
+        .try_for_each(|path| chroot::remove(&path))
+}

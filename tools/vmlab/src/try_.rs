@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The inner loop: builds what has changed, and runs chosen tests in one VM.
+
+use crate::{lab::Lab, process};
+use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
+use std::{
+    env,
+    ffi::OsStr,
+    io::{self, BufRead, BufReader, Write},
+    panic::resume_unwind,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    thread,
+    time::Instant,
+};
+
+/// Where the module is once it is built.
+const MODULE: &str = "driver/chaos_driver.ko";
+
+impl Lab {
+    /// Runs the tests whose names contain a word; a word with `-` before it leaves tests out.
+    /// Returns whether all have passed.
+    pub(crate) fn try_tests(&self, words: &[String]) -> Result<bool> {
+        let start = Instant::now();
+        ensure!(
+            !words.is_empty(),
+            "try takes words that names of tests contain, as delay_1ms."
+        );
+        ensure!(
+            !self.target.is_foreign(),
+            "try takes targets of this machine's architecture."
+        );
+        let top = &self.chroot.top;
+        let programs = Programs::of_this_machine(top)?;
+        let name = &self.target.name;
+        // The chroot builds the module while cargo builds the programs.
+        let is_built = thread::scope(|scope| {
+            let module = scope.spawn(|| {
+                let mut build = myself()?;
+                check(
+                    &format!("the module builds for {name}"),
+                    build.args(["build", name]),
+                )
+            });
+            let programs = check("programs for the guest", &mut programs.build(top));
+            let module = module.join().unwrap_or_else(|panic| resume_unwind(panic));
+            Ok::<bool, anyhow::Error>(module? && programs?)
+        })?;
+        if !is_built {
+            return Ok(false);
+        }
+        // A word that no test has is told before a guest is started for it.
+        let tests = programs.path("chaos-tests");
+        let chosen = bound(&tests).arg("names").args(words).output();
+        let chosen = chosen.with_context(|| format!("cannot run {}", tests.display()))?;
+        if !chosen.status.success() {
+            io::stdout().write_all(&chosen.stdout)?;
+            return Ok(false);
+        }
+
+        let guest = format!("{name}, icount clock, processors: 2");
+        let mut out = io::stdout();
+        writeln!(out, "# {guest}")?;
+        let booted = Instant::now();
+        let mut run = myself()?;
+        run.args([
+            "run",
+            name,
+            "--clock",
+            "icount",
+            "--cpus",
+            "2",
+            "--seconds",
+            "3000",
+        ]);
+        run.arg("--serial");
+        for (file, place) in [
+            (top.join(MODULE), "/chaos_driver.ko"),
+            (tests, "/chaos-tests"),
+            (programs.path("kchaos"), "/bin/kchaos"),
+        ] {
+            run.arg("--file").arg(format!("{}={place}", file.display()));
+        }
+        let mut results = follow(run.args(["--", "/chaos-tests"]).args(words))?;
+        if results.broke_off() {
+            results.failed = 1;
+            writeln!(
+                out,
+                "not ok the run on the {guest}: status {}",
+                results.status
+            )?;
+        }
+        writeln!(out, "# waited {} s", booted.elapsed().as_secs())?;
+        let Results { passed, failed, .. } = results;
+        writeln!(
+            out,
+            "after {} s: {passed} passed, {failed} failed",
+            start.elapsed().as_secs()
+        )?;
+        Ok(failed == 0)
+    }
+}
+
+/// The programs for guests, which need no libraries of this machine.
+struct Programs {
+    target: String,
+    /// Other flags than those of the checkout's other programs would have everything built anew
+    /// each time, but for a folder of their own.
+    folder: PathBuf,
+}
+
+impl Programs {
+    fn of_this_machine(top: &Path) -> Result<Self> {
+        let version = process::read(&mut process::command(&["rustc", "-vV"]))?;
+        let target = version.lines().find_map(|line| line.strip_prefix("host: "));
+        let target = target.context("rustc does not tell what machine this is")?;
+        Ok(Self {
+            target: target.to_owned(),
+            folder: top.join("target/guest"),
+        })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(&self.target).join("release").join(name)
+    }
+
+    fn build(&self, top: &Path) -> Command {
+        let mut cargo = bound("cargo");
+        cargo
+            .current_dir(top)
+            .env("RUSTFLAGS", "-C target-feature=+crt-static");
+        // A change of a line compiles only what depends on it. Cargo keeps this beside what it has
+        // built without.
+        cargo.env("CARGO_INCREMENTAL", "1");
+        cargo.args(["build", "--quiet", "--release", "--target", &self.target]);
+        cargo.args(["--package", "kchaos", "--package", "chaos-tests"]);
+        cargo.arg("--target-dir").arg(&self.folder);
+        cargo
+    }
+}
+
+/// A command that ends when the lab does.
+fn bound(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    process::bind(&mut command, Signal::TERM);
+    command
+}
+
+/// The lab. One that runs a guest holds the cache as it is: building may have to change that first.
+fn myself() -> Result<Command> {
+    Ok(bound(
+        env::current_exe().context("cannot find the lab's own program")?,
+    ))
+}
+
+/// A test that is one command; its output is shown when it fails.
+fn check(name: &str, command: &mut Command) -> Result<bool> {
+    let start = Instant::now();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().with_context(|| name.to_owned())?;
+    let word = if status.success() { "ok" } else { "not ok" };
+    let mut report = format!("{word} {name} - {} s\n", start.elapsed().as_secs());
+    if !status.success() {
+        let text = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
+        text.lines()
+            .for_each(|line| report += &format!("# {line}\n"));
+    }
+    io::stdout().write_all(report.as_bytes())?;
+    Ok(status.success())
+}
+
+/// What a run of tests printed, counted.
+#[derive(Debug, Default)]
+struct Results {
+    passed: usize,
+    failed: usize,
+    wanted: Option<usize>,
+    status: u8,
+}
+
+impl Results {
+    fn count(&mut self, line: &str) {
+        if line.starts_with("ok ") {
+            self.passed += 1;
+        } else if line.starts_with("not ok ") {
+            self.failed += 1;
+        } else if let Some(count) = line.strip_prefix("1..") {
+            self.wanted = count.trim_end().parse().ok().or(self.wanted);
+        }
+    }
+
+    /// Whether the run broke off, or the kernel complained in it, though no test has failed.
+    fn broke_off(&self) -> bool {
+        self.failed == 0 && (self.status != 0 || self.wanted != Some(self.passed))
+    }
+}
+
+/// Shows what a run of tests prints, and counts it.
+fn follow(run: &mut Command) -> Result<Results> {
+    let mut run = run
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot run the lab")?;
+    let output = run.stdout.take().context("the lab has an output")?;
+    let mut results = Results::default();
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line?;
+        let mut out = io::stdout();
+        out.write_all(&[&line, &b"\n"[..]].concat())?;
+        out.flush()?;
+        results.count(&String::from_utf8_lossy(&line));
+    }
+    results.status = process::code(run.wait()?);
+    Ok(results)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn results(script: &str) -> Results {
+        follow(Command::new("sh").args(["-c", script])).unwrap()
+    }
+
+    #[test]
+    fn a_run_in_which_all_pass_has_passed() {
+        let run = results("echo 1..2; echo ok 1 a; echo '# ok'; echo ok 2 b");
+        assert_eq!((run.passed, run.failed, run.broke_off()), (2, 0, false));
+    }
+
+    #[test]
+    fn a_run_that_breaks_off_has_failed() {
+        assert!(results("echo 1..2; echo ok 1 a").broke_off());
+        assert!(results("true").broke_off());
+        assert!(results("echo 1..1; echo ok 1 a; exit 1").broke_off());
+    }
+
+    #[test]
+    fn a_test_that_fails_is_counted_once() {
+        let run = results("echo 1..2; echo not ok 1 a; echo ok 2 b; exit 1");
+        assert_eq!((run.passed, run.failed, run.broke_off()), (1, 1, false));
+    }
+}
