@@ -8,7 +8,7 @@ use std::{fs, io::Write, path::Path};
 
 /// Generates the file `output` for the kernel of `btf`; leaves it alone if it would not change.
 ///
-/// Fails with all that is not as the contract has it.
+/// Fails with all differences between the contract and the kernel.
 pub fn update(btf: &Path, contract: &Path, output: &Path) -> Result<(), Vec<anyhow::Error>> {
     let contract = read_contract(contract).map_err(|error| vec![error])?;
     let kernel = open_kernel(btf).map_err(|error| vec![error])?;

@@ -2,8 +2,9 @@
 
 //! Describes the kernel crate and the module to editors, in `driver/rust-project.json`.
 //!
-//! The kernel's own generator does it, as for a module outside of the kernel's tree. What it takes
-//! for that tree is a folder: the distribution's headers have no tree, and lack the generator.
+//! The kernel's own generator does it, as for a module outside of the kernel's tree. The
+//! distribution's headers have no tree and lack the generator, so the lab makes a folder that the
+//! generator takes for the tree.
 
 use crate::{kernel::Kernel, lab::Lab, process::Output};
 use anyhow::{Context, Result, ensure};
@@ -17,12 +18,13 @@ use std::{
 };
 
 /// rust-analyzer knows the methods of numbers and slices only in a library that it finds by itself,
-/// in the sysroot: the kernel's description of that is left out.
+/// in the sysroot. The lab leaves these crates out of the kernel's description.
 const LIBRARY: [&str; 4] = ["core", "alloc", "std", "proc_macro"];
 
 const GENERATOR: &str = "scripts/generate_rust_analyzer.py";
 
-/// What editors start of the kernel's own compiler, as only it knows its procedural macros.
+/// Programs of the kernel's own compiler that editors start: only this compiler can load the
+/// procedural macros that it has built.
 const COMPILER: [&str; 2] = ["bin/rustc", "libexec/rust-analyzer-proc-macro-srv"];
 
 impl Lab {
@@ -40,7 +42,7 @@ impl Lab {
             "the headers of {} have no source of the kernel crate: take another target.",
             kernel.release
         );
-        // A file of the module that is not in the checkout.
+        // The checkout lacks one file of the module until this step generates it.
         self.write_layouts(kernel)?;
         let tree = format!("/usr/src/chaos-analyzer-{}", kernel.release);
         self.step("describing the module and the kernel crate", |output| {
@@ -123,7 +125,7 @@ impl Lab {
         chroot.run(output, &make)
     }
 
-    /// Makes programs that run the chroot's own with its libraries, outside of it.
+    /// Makes scripts that run the chroot's programs with its libraries, outside of the chroot.
     fn write_compiler(&self, sysroot: &Path) -> Result<()> {
         for folder in ["bin", "libexec"] {
             fs::create_dir_all(sysroot.join(folder))?;
@@ -146,7 +148,7 @@ impl Lab {
     }
 }
 
-/// Makes a symbolic link, in place of the one that is there.
+/// Makes a symbolic link; replaces an older one.
 fn link(to: &str, path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
@@ -155,8 +157,8 @@ fn link(to: &str, path: &Path) -> Result<()> {
     Ok(symlink(to, path)?)
 }
 
-/// The kernel's description of its crates with the paths that this machine has. A path that begins
-/// with the first of a pair begins with the second instead; the first pair that fits is taken.
+/// The kernel's description of its crates, with the paths of this machine. A pair of `moves` is an
+/// old and a new beginning of paths; the first pair that fits a path replaces its beginning.
 fn for_this_machine(project: &str, sysroot: &str, moves: &[(String, String)]) -> Result<String> {
     let mut project: Value = serde_json::from_str(project)?;
     let crates = project["crates"]

@@ -34,7 +34,7 @@ impl<W: Write> Archive<W> {
         }
     }
 
-    /// Adds a folder and those that it is in, but for those that are there.
+    /// Adds a folder and its parents, each once.
     pub(crate) fn folder(&mut self, path: &Path) -> io::Result<()> {
         if path.as_os_str().is_empty() || self.folders.contains(path) {
             return Ok(());
@@ -99,7 +99,7 @@ impl<W: Write> Archive<W> {
         let length = u32::try_from(name.len() + 1).map_err(io::Error::other)?;
         self.entries += 1;
         // Inode, mode, user, group, links, time, size, four numbers of devices, length of the
-        // name, and a checksum that this format does not have.
+        // name, and a checksum, which is 0 in this format.
         let fields = [self.entries, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, length, 0];
         self.put(b"070701")?;
         for field in fields {

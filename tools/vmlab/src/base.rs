@@ -12,15 +12,15 @@ use std::{
 };
 use tempfile::{NamedTempFile, TempDir};
 
-/// How the archive is made. When this file changes what is in the archive, count up.
+/// The version of this recipe. Count it up when a change of this file changes the archive.
 const RECIPE: u32 = 1;
 
-/// What the guest's kernel needs loaded before a command can use disks, and what tests load.
+/// Modules that a command needs before it can use disks, and modules that tests load.
 const MODULES: &str = "virtio_blk null_blk scsi_debug loop dm-mod dm-delay dm-crypt mq-deadline \
     kyber-iosched bfq configfs ext4 xfs btrfs scsi_mod sd_mod f2fs dm-mirror dm-multipath \
     dm-round-robin raid0 raid1 nvme-loop";
 
-/// What commands in the guest can run, beside busybox.
+/// Programs in the guest, beside busybox.
 const PROGRAMS: &str = "fio mkfs.ext4 fsck.ext4 mkfs.xfs mkfs.btrfs mkfs.f2fs chrt dmsetup blkzone \
     strace insmod kmod";
 
@@ -83,7 +83,7 @@ impl Lab {
         Ok(())
     }
 
-    /// Copies the modules that guests use, and makes the lists by which they are found.
+    /// Copies the modules that guests use, and makes the lists by which modprobe finds them.
     fn copy_modules(&self, output: &Output, kernel: &Kernel) -> Result<TempDir> {
         let (chroot, release) = (&self.chroot, kernel.release.as_str());
         let folder = TempDir::with_prefix_in("modules.", chroot.outside("tmp"))?;
@@ -103,7 +103,7 @@ impl Lab {
                 "--show-depends",
                 module,
             ];
-            // Not every kernel has all of them.
+            // Not every kernel has all modules.
             let shown = chroot.read(output, &words).unwrap_or_default();
             files.extend(files_of(&shown).map(PathBuf::from));
         }
@@ -143,7 +143,7 @@ impl Libraries<'_> {
         found.with_context(|| format!("no package of the guest has the program {name}"))
     }
 
-    /// Adds those of a program, or of another library.
+    /// Adds the libraries of a program, or of another library.
     fn add_of(&mut self, path: &Path) -> Result<()> {
         let chroot = &self.lab.chroot;
         let inside = Path::new("/").join(path.strip_prefix(&chroot.root)?);
@@ -176,7 +176,7 @@ fn libraries_of(printed: &str) -> Vec<&str> {
     names.collect()
 }
 
-/// The file of this name in a folder, or below it.
+/// The file of this name in a folder, or below the folder.
 fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     let path = folder.join(name);
     if path.exists() {

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-/// After this time, the kernel that a suite has is asked for anew, and leftovers go.
+/// After this time, the lab asks the suite for its kernel again, and removes leftovers.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The folder: `$CHAOS_LAB_CACHE`, or one in the user's own cache.
@@ -36,7 +36,7 @@ pub(crate) fn folder() -> Result<PathBuf> {
     Ok(std::path::absolute(caches.join("chaos-driver"))?)
 }
 
-/// Whether a file is there that was written within a day.
+/// Whether the file exists and was written within a day.
 pub(crate) fn is_of_today(path: &Path) -> bool {
     let written = fs::metadata(path).and_then(|data| data.modified());
     // A time in the future has no age.
@@ -59,34 +59,34 @@ pub(crate) fn entries(folder: &Path, prefix: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A lock of a file. The lab holds it until it exits, however that comes; what the lab starts does
-/// not inherit it, and does not outlive the lab.
+/// A lock of a file. The kernel frees it when the lab exits, even if a signal kills the lab:
+/// processes that the lab starts neither inherit the lock nor outlive the lab.
 #[derive(Debug)]
 pub(crate) struct Lock(File);
 
 impl Lock {
-    /// Shares the lock with all that only use what it is about.
+    /// Shares the lock with runs that only use the files under it.
     pub(crate) fn share(path: &Path) -> Result<Self> {
         let lock = Self::open(path)?;
         lock.take(FlockOperation::LockShared)?;
         Ok(lock)
     }
 
-    /// Waits until nobody else has the lock.
+    /// Waits until no other process has the lock.
     pub(crate) fn wait_alone(path: &Path) -> Result<Self> {
         let lock = Self::open(path)?;
         lock.take(FlockOperation::LockExclusive)?;
         Ok(lock)
     }
 
-    /// Takes the lock, if nobody has it.
+    /// Takes the lock if no other process has it.
     pub(crate) fn try_alone(path: &Path) -> Result<Option<Self>> {
         let lock = Self::open(path)?;
         let is_alone = lock.take_now(FlockOperation::NonBlockingLockExclusive)?;
         Ok(is_alone.then_some(lock))
     }
 
-    /// Has the shared lock alone while `make` makes `what`, which it is about.
+    /// Upgrades the shared lock to an exclusive one while `make` makes `what`, the files under it.
     pub(crate) fn while_alone(&self, what: &str, make: impl FnOnce() -> Result<()>) -> Result<()> {
         if !self.take_now(FlockOperation::NonBlockingLockExclusive)? {
             say(&format!("another run uses {what}; waiting for it"));

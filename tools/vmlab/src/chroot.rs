@@ -26,12 +26,12 @@ use std::{
 pub(crate) struct Chroot {
     /// The folder.
     pub(crate) root: PathBuf,
-    /// The checkout, which is at `/src` inside.
+    /// The checkout; the chroot has it at `/src`.
     pub(crate) top: PathBuf,
 }
 
 impl Chroot {
-    /// Where a path of the inside is outside.
+    /// The path on this machine of a path in the chroot.
     pub(crate) fn outside(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
     }
@@ -40,12 +40,12 @@ impl Chroot {
         self.outside(".ready")
     }
 
-    /// Whether it was made to its end.
+    /// Whether the chroot is complete.
     pub(crate) fn is_ready(&self) -> bool {
         self.stamp().exists()
     }
 
-    /// Makes it of `base`; packages that only `suite` has come from there.
+    /// Makes the chroot of `base`; packages that only `suite` has come from `suite`.
     pub(crate) fn make(&self, output: &Output, base: &str, suite: &str) -> Result<()> {
         remove(&self.root)?;
         let new = PathBuf::from(format!("{}.new", self.root.display()));
@@ -88,11 +88,11 @@ impl Chroot {
         })
     }
 
-    /// Does `work` in a thread whose root the chroot is, with the checkout and `binds` mounted.
+    /// Does `work` in a thread with the chroot as its root, and the checkout and `binds` mounted.
     ///
-    /// The mounts go when the thread ends. `work` may start one process, which is the first of a PID
-    /// namespace: when it dies, so does all that it has started. By [`inner_command`], it dies when
-    /// the lab does.
+    /// The kernel removes the mounts when the thread ends. `work` may start one process, the first
+    /// of a PID namespace: when this process dies, the kernel kills all its descendants.
+    /// [`inner_command`] makes a process that dies with the lab.
     pub(crate) fn enter<T: Send>(
         &self,
         binds: &[(&Path, &str)],
@@ -112,7 +112,7 @@ impl Chroot {
     /// Gives the calling thread mounts of its own, and the chroot as its root.
     fn isolate(&self, binds: &[(&Path, &str)]) -> Result<()> {
         let parts = UnshareFlags::FS | UnshareFlags::NEWNS | UnshareFlags::NEWPID;
-        // SAFETY: FILES is not among the parts: the threads go on sharing their file descriptors.
+        // SAFETY: FILES is not among the parts: the threads still share their file descriptors.
         unsafe { unshare_unsafe(parts) }?;
         mount_change(
             "/",
@@ -137,7 +137,7 @@ impl Chroot {
         Ok(chdir("/")?)
     }
 
-    /// Has names resolved as on this machine. Others may be using the file.
+    /// Gives the chroot this machine's resolver. Other runs may be reading the file.
     fn copy_resolver(&self) -> Result<()> {
         let place = self.outside("etc/resolv.conf");
         match fs::read("/etc/resolv.conf") {
@@ -149,7 +149,7 @@ impl Chroot {
     }
 }
 
-/// A command for the inside of a chroot, which knows nothing of this machine's environment.
+/// A command for a chroot, without this machine's environment.
 pub(crate) fn inner_command<S: AsRef<OsStr>>(words: &[S]) -> Command {
     let mut command = process::command(words);
     command
@@ -163,7 +163,7 @@ pub(crate) fn inner_command<S: AsRef<OsStr>>(words: &[S]) -> Command {
     command
 }
 
-/// Makes a folder of a suite's packages, in place of what is there.
+/// Makes a folder of a suite's packages; replaces an older folder.
 pub(crate) fn debootstrap(
     output: &Output,
     options: &[&str],
@@ -179,8 +179,8 @@ pub(crate) fn debootstrap(
     run_here(output, make)
 }
 
-/// This machine's own settings for reaching its mirrors. A proxy or an older index would fail
-/// without them.
+/// This machine's own apt settings for its mirrors. Without them, mmdebstrap fails behind a proxy
+/// or with a mirror whose index is old.
 fn mirror_options(output: &Output) -> Result<Vec<String>> {
     let mut dump = process::command(&["apt-config", "dump"]);
     output.direct(&mut dump)?;
@@ -216,14 +216,14 @@ fn sources_of(suite: &str, list: &str, base: &str) -> String {
         .collect()
 }
 
-/// Runs a command of this machine, of a step.
+/// Runs a command on this machine as part of a step.
 pub(crate) fn run_here(output: &Output, mut command: Command) -> Result<()> {
     process::bind(&mut command, Signal::TERM);
     output.direct(&mut command)?;
     process::finish(&mut command)
 }
 
-/// Removes what is at `path`, and follows no mount: somebody may have mounted this machine's own
+/// Removes the folder `path`, and crosses no mount: a user may have mounted this machine's own
 /// `/dev` there.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     let mut remove = process::command(&["rm", "-rf", "--one-file-system", "--"]);

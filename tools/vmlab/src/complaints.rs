@@ -8,7 +8,7 @@ use crate::races::without_known_races;
 pub(crate) struct Complaint {
     /// A line with these words, in this order, is one.
     words: &'static [&'static str],
-    /// Why such a line fails a run: what it tells.
+    /// Why such a line fails a run: its meaning.
     pub(crate) reason: &'static str,
 }
 
@@ -23,17 +23,17 @@ const COMPLAINTS: [Complaint; 28] = [
     ),
     complaint(
         &["BUG:"],
-        "a bad page fault, sleeping where one may not, or a sanitizer's report",
+        "a bad page fault, a sleep in atomic context, or a sanitizer's report",
     ),
     complaint(&["BUG "], "SLUB has found an object that was overwritten"),
-    complaint(&["Oops"], "the kernel has used an address that is none"),
+    complaint(&["Oops"], "the kernel has used an invalid address"),
     complaint(
         &["Call Trace"],
-        "the stack that goes with any report, also with those not known here",
+        "the stack of a report, perhaps of a kind that the lab does not know",
     ),
     complaint(
         &["general protection"],
-        "the kernel has used an address that cannot be one",
+        "the kernel has used an address that no memory can have",
     ),
     complaint(
         &["possible ", " deadlock"],
@@ -41,15 +41,15 @@ const COMPLAINTS: [Complaint; 28] = [
     ),
     complaint(
         &["possible recursive locking"],
-        "lockdep: a lock is taken by who has it",
+        "lockdep: a task takes a lock that it already holds",
     ),
     complaint(
         &["suspicious RCU"],
-        "lockdep: RCU data are used outside of a reader's section",
+        "lockdep: the kernel has used RCU data outside of a reader's section",
     ),
     complaint(
         &["blocked for more than"],
-        "a task waits for minutes, as for I/O that never ends",
+        "a task waits for minutes, for example for I/O that never ends",
     ),
     complaint(
         &["soft lockup"],
@@ -64,38 +64,44 @@ const COMPLAINTS: [Complaint; 28] = [
         &["rcu", "detected"],
         "a reader's section of RCU does not end",
     ),
-    complaint(&["KASAN"], "memory is used that is free, or another one's"),
+    complaint(
+        &["KASAN"],
+        "the kernel has used memory that is free, or beyond its object",
+    ),
     complaint(&["KCSAN"], "a data race"),
     complaint(
         &["UBSAN"],
-        "what C leaves undefined, as a shift that is too wide",
+        "behaviour that C leaves undefined, such as a shift that is too wide",
     ),
     complaint(
         &["refcount_t"],
-        "a count of references has passed one of its ends",
+        "a reference count has overflowed or underflowed",
     ),
-    complaint(&["use-after-free"], "memory is used that is free"),
+    complaint(
+        &["use-after-free"],
+        "the kernel has used memory that is free",
+    ),
     complaint(&["kernel panic"], "the kernel has given up"),
     complaint(&["Kernel panic"], "the kernel has given up"),
     complaint(
         &["list_add corruption"],
-        "an entry of a list is in two places",
+        "an entry is added to a list twice",
     ),
     complaint(
         &["list_del corruption"],
-        "an entry of a list is taken out twice",
+        "an entry is removed from a list twice",
     ),
     complaint(
         &["sysfs: cannot"],
-        "a name is made twice, so that its first owner was not removed",
+        "a name is made twice: its first owner was not removed",
     ),
     complaint(
         &["leaked"],
-        "something has not been given back, as a tag or a reference",
+        "the kernel has lost a resource, such as a tag or a reference",
     ),
     complaint(
         &["Invalid"],
-        "what the kernel was given by a driver cannot be",
+        "a driver has given the kernel an impossible value",
     ),
     complaint(
         &["scheduling while atomic"],
@@ -103,11 +109,11 @@ const COMPLAINTS: [Complaint; 28] = [
     ),
     complaint(
         &["I/O error"],
-        "a disk or a file system has failed an I/O: no test asks for that",
+        "a disk or a file system has failed an I/O, and no test asks for failures",
     ),
 ];
 
-/// At boot, kernels tell what they look for.
+/// At boot, kernels list the checks that they have.
 const HARMLESS: [&str; 2] = ["debug is enabled.", "kcsan: "];
 
 impl Complaint {
@@ -120,7 +126,7 @@ impl Complaint {
     }
 }
 
-/// What a kernel complained of: each line, and the first kind of complaint that it is.
+/// The complaints of a kernel: each line, and its first kind of complaint.
 pub(crate) fn complaints<'a>(log: &'a str, races: &str) -> Vec<(&'a str, &'static Complaint)> {
     let is_harmless = |line: &str| HARMLESS.iter().any(|words| line.contains(words));
     let judged = without_known_races(log, races)

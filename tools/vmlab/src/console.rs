@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What a guest writes: files that QEMU fills, read while they grow.
+//! The output of a guest: files that QEMU fills, and that the lab reads while they grow.
 
 use anyhow::{Context, Result};
 use std::{
@@ -13,7 +13,7 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Follower<W> {
     file: File,
-    /// Nobody reads any more once this is none.
+    /// `None` once the reader has gone.
     out: Option<W>,
 }
 
@@ -26,7 +26,7 @@ impl<W: Write> Follower<W> {
         })
     }
 
-    /// Copies what has come since the last time.
+    /// Copies the bytes that the file has gained since the last copy.
     pub(crate) fn copy(&mut self) -> io::Result<()> {
         let mut part = [0; 64 * 1024];
         loop {
@@ -38,7 +38,7 @@ impl<W: Write> Follower<W> {
                 out.write_all(&part[..length])?;
                 out.flush()
             });
-            // The guest is to come to its end nevertheless.
+            // Without a reader, the guest still runs to its end.
             if written.is_some_and(|written| written.is_err()) {
                 self.out = None;
             }
@@ -46,7 +46,7 @@ impl<W: Write> Follower<W> {
     }
 }
 
-/// The text of a file that a guest has written, whatever bytes it has.
+/// The text of a file that a guest has written; bytes that are not UTF-8 are replaced.
 pub(crate) fn text(path: &Path) -> Result<String> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

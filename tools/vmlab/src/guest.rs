@@ -27,7 +27,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// What the guest's time is.
+/// The source of the guest's time.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Clock {
     /// The count of instructions, so that figures hardly differ
@@ -50,7 +50,7 @@ impl Clock {
     }
 }
 
-/// What a guest has.
+/// The machine of a guest, and the files and limits of its run.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// The guest's clock
@@ -65,24 +65,24 @@ pub(crate) struct Options {
     /// A word for the kernel's command line (several allowed)
     #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
     boot: Vec<String>,
-    /// An empty virtio disk of that size, with a queue for each processor: vda, once the guest has
-    /// done `modprobe virtio_blk`
+    /// An empty virtio disk of this size, with a queue for each processor: vda, once the guest has
+    /// run `modprobe virtio_blk`
     #[arg(long, value_name = "MB")]
     disk: Option<NonZeroU64>,
-    /// A file of this machine, and where it is in the guest (several allowed)
+    /// A file of this machine, and its path in the guest (several allowed)
     #[arg(long, value_name = "HOST=GUEST", value_parser = parse_file)]
     file: Vec<(PathBuf, PathBuf)>,
-    /// Give the guest up after so many seconds of wall-clock time
+    /// End the guest after this many seconds of wall-clock time
     #[arg(long, value_name = "N", default_value = "900")]
     seconds: NonZeroU64,
-    /// Keep the log of the console there
+    /// Write the console's log to FILE
     #[arg(long, value_name = "FILE")]
     console: Option<PathBuf>,
-    /// Give the guest a port "monitor" that takes commands of QEMU's monitor. What they write to
-    /// /run/lab/monitor comes to FOLDER
+    /// Give the guest a port "monitor" that takes commands of QEMU's monitor. Files that these
+    /// commands write to /run/lab/monitor come to FOLDER
     #[arg(long, value_name = "FOLDER")]
     monitor: Option<PathBuf>,
-    /// Print the guest's output while it runs, and not at its end
+    /// Print the guest's output while the guest runs, and not at its end
     #[arg(long)]
     serial: bool,
 }
@@ -93,7 +93,7 @@ fn parse_file(text: &str) -> Result<(PathBuf, PathBuf)> {
     Ok((host.into(), guest.into()))
 }
 
-/// The files of one guest; they are at `/run/lab` in the chroot, and go when dropped.
+/// The files of one guest, at `/run/lab` in the chroot; dropping this removes them.
 struct Work(TempDir);
 
 impl Work {
@@ -107,8 +107,8 @@ impl Work {
         self.0.path().join(name)
     }
 
-    /// Writes the archive that the kernel unpacks: the base, and what is of this run. The kernel
-    /// unpacks archives one after another.
+    /// Writes the archives that the kernel unpacks one after another: the base, and the files of
+    /// this run.
     fn write_initrd(&self, base: &Path, options: &Options, words: &[OsString]) -> Result<()> {
         let initrd = self.path("initrd");
         fs::copy(base, &initrd)?;
@@ -122,7 +122,7 @@ impl Work {
         Ok(())
     }
 
-    /// Makes the files that QEMU uses. What is returned has to live as long as QEMU.
+    /// Makes the files that QEMU uses. The returned file has to stay open while QEMU runs.
     fn make_files(&self, options: &Options) -> Result<Option<File>> {
         for name in ["console", "output", "status"] {
             File::create(self.path(name))?;
@@ -137,16 +137,16 @@ impl Work {
         fs::create_dir(self.path("monitor"))?;
         let commands = self.path("commands");
         mkfifoat(CWD, &commands, Mode::RUSR | Mode::WUSR)?;
-        // Held open at both ends, or QEMU would wait for itself.
+        // The lab holds both ends open: QEMU would otherwise wait for a writer before it starts.
         Ok(Some(File::options().read(true).write(true).open(commands)?))
     }
 
-    /// Moves what the monitor has written.
+    /// Moves the files that the monitor has written.
     fn move_monitor(&self, folder: &Path) -> Result<()> {
         for entry in fs::read_dir(self.path("monitor"))? {
             let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
             let place = folder.join(name);
-            // The folder may be on another disk.
+            // A rename fails if the folder is on another disk.
             fs::rename(&path, &place).or_else(|_| fs::copy(&path, &place).map(|_| ()))?;
         }
         Ok(())
@@ -284,8 +284,8 @@ impl Lab {
             "-append",
             &line,
         ]);
-        // The command's output and its exit status have ports of their own, so that neither mixes
-        // with the kernel's messages.
+        // The command's output and its exit status have ports of their own: on the console they
+        // would mix with the kernel's messages.
         add(&["-serial", "file:/run/lab/console"]);
         for port in ["output", "status"] {
             add(&["-chardev", &format!("file,id={port},path=/run/lab/{port}")]);
@@ -298,13 +298,13 @@ impl Lab {
     }
 }
 
-/// Words for kernels with sanitizers. So slow, they take the emulated clock for one that cannot be
-/// trusted. And with page tables of five levels, KASAN takes any address for a wild one in an
-/// interrupt that comes while `identify_cpu()` has cleared what it knows of the processor
-/// (`pgtable_l5_enabled()`); after a report, neither it nor lockdep says any more.
+/// Words for kernels with sanitizers. These kernels are so slow that they distrust the emulated
+/// clock. With page tables of five levels, KASAN reports any address as wild in an interrupt that
+/// comes while `identify_cpu()` has cleared the processor's features (`pgtable_l5_enabled()`);
+/// after one report, KASAN and lockdep are silent.
 const SANITIZED: &str = " tsc=reliable no5lvl";
 
-/// The exit status of the guest's command, unless the guest or its kernel have failed.
+/// The exit status of the guest's command; an error if the guest or its kernel has failed.
 fn judge(log: &str, status: &str, races: &str) -> Result<u8> {
     let Ok(status) = status.trim().parse() else {
         tell(&last_lines(log, 60));

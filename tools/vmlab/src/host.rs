@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What the lab needs of this machine.
+//! The needs of the lab on this machine: root, programs, and room on the disk.
 
 use crate::{chroot::run_here, lab::Lab, process::Output};
 use anyhow::{Context, Result, ensure};
 use rustix::{fs::statvfs, process::geteuid};
 use std::{env, fs, process::Command};
 
-/// What a chroot with a kernel takes, in GB.
+/// The room that a chroot with a kernel takes, in GB.
 const ROOM: u64 = 6;
 
 /// Programs, and the packages that have them.
 const PROGRAMS: [(&str, &str); 2] = [("mmdebstrap", "mmdebstrap"), ("xz", "xz-utils")];
 
 impl Lab {
-    /// Says what is missing, or installs it.
+    /// Installs missing programs; fails if the machine lacks anything else.
     pub(crate) fn need_host(&self) -> Result<()> {
         ensure!(
             has_program("apt-get"),

@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-/// What a target's package names today.
+/// The kernel that a target's package names today.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Kernel {
     /// Of this kernel, such as 7.2.12+deb14-cloud-amd64; one that the lab builds is 7.2.12-kasan.
@@ -40,7 +40,7 @@ impl Kernel {
         })
     }
 
-    /// Notes in the cache which kernel it is: all of it or nothing.
+    /// Writes this kernel's file in the cache, whole or not at all.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let Self {
             release,
@@ -70,13 +70,13 @@ impl Kernel {
         format!("{}/usr/lib/modules/{}", self.image_folder(), self.release)
     }
 
-    /// What the release has after x.y.z. make has to be told, or the vermagic differs.
+    /// The part of the release after x.y.z. Without it, make gives the module another vermagic.
     fn local_version(&self) -> &str {
         &self.release[leading(&self.release, 3).len()..]
     }
 }
 
-/// The numbers that a release begins with, at most so many, with the points between them.
+/// The numbers that a release begins with, at most `count`, with the points between them.
 fn leading(release: &str, count: usize) -> &str {
     let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let digits = release
@@ -98,7 +98,7 @@ pub(crate) fn text_option<'a>(config: &'a str, name: &str) -> Option<&'a str> {
     value.strip_prefix('"')?.strip_suffix('"')
 }
 
-/// How many jobs make runs at once.
+/// The option for the number of jobs that make runs at once.
 pub(crate) fn jobs() -> String {
     format!(
         "-j{}",
@@ -162,7 +162,7 @@ impl Lab {
         if !self.target.is_foreign() {
             return self.install(output, &GUEST_PACKAGES);
         }
-        // Unpacked and not configured: nothing of them runs here.
+        // The lab only unpacks these packages: their scripts cannot run on this machine.
         let arch = format!("--architectures={}", self.target.arch.debian);
         let include = format!("--include={}", GUEST_PACKAGES.join(","));
         let options = ["--variant=extract", &arch, &include];
@@ -179,7 +179,7 @@ impl Lab {
         self.chroot.run(output, &[&install[..], packages].concat())
     }
 
-    /// The root of the guest's programs: the chroot, unless they are of another architecture.
+    /// The root of the guest's programs: the chroot, unless the target is foreign.
     pub(crate) fn guest_programs(&self) -> PathBuf {
         if !self.target.is_foreign() {
             return self.chroot.root.clone();
@@ -190,8 +190,8 @@ impl Lab {
         ))
     }
 
-    /// Makes what Debian's headers lack: they say CONFIG_RUST=y, and ship neither `rust/` nor
-    /// `scripts/target.json`.
+    /// Makes the files that Debian's headers lack: the headers say CONFIG_RUST=y, and ship neither
+    /// `rust/` nor `scripts/target.json`.
     pub(crate) fn regenerate_metadata(&self, output: &Output, kernel: &Kernel) -> Result<()> {
         let chroot = &self.chroot;
         let tree = format!("/usr/src/chaos-{}", kernel.release);
@@ -214,7 +214,7 @@ impl Lab {
         make(&["olddefconfig"])?;
         let local_version = format!("LOCALVERSION={}", kernel.local_version());
         make(&[&jobs(), &local_version, "modules_prepare"])?;
-        // Some architectures are targets that rustc knows by name.
+        // For some architectures, the kernel uses a target that rustc knows by name.
         let target = format!("{tree}/scripts/target.json");
         if chroot.outside(&target).exists() {
             chroot.run(
@@ -239,7 +239,7 @@ impl Lab {
         )
     }
 
-    /// The source has to be of the kernel's own version.
+    /// Checks that the source has the kernel's own version.
     pub(crate) fn check_source(&self, output: &Output, kernel: &Kernel) -> Result<()> {
         let package = format!("linux-source-{}", kernel.series);
         let query = ["dpkg-query", "-W", "-f", "${Version}", &package];
@@ -267,8 +267,8 @@ impl Lab {
         Ok(())
     }
 
-    /// Fetches image and modules without the packages' post-install scripts. Those would build an
-    /// initramfs for this very machine.
+    /// Fetches image and modules without the packages' post-install scripts, which would build an
+    /// initramfs for this machine.
     pub(crate) fn fetch_kernel(&self, output: &Output, kernel: &Kernel) -> Result<()> {
         let (chroot, release) = (&self.chroot, &kernel.release);
         let new = "/var/lib/chaos-kernel.new";
@@ -288,7 +288,7 @@ impl Lab {
     }
 }
 
-/// What the module, the kernel's metadata, and the guest's archive are built with.
+/// Packages that build the module, the kernel's metadata, and the guest's archive.
 const TOOLS: [&str; 18] = [
     "rustc",
     "rust-src",
@@ -310,7 +310,7 @@ const TOOLS: [&str; 18] = [
     "binutils",
 ];
 
-/// What has the programs of guests.
+/// Packages that have the programs of guests.
 const GUEST_PACKAGES: [&str; 11] = [
     "busybox-static",
     "fio",

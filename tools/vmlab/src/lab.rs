@@ -6,14 +6,14 @@ use crate::{cache, chroot::Chroot, process::Output, step, target::Target};
 use anyhow::Result;
 use std::path::PathBuf;
 
-/// What all commands that have a target need to know.
+/// The context of all commands that have a target.
 #[derive(Debug)]
 pub(crate) struct Lab {
     /// The cache.
     pub(crate) cache: PathBuf,
-    /// What is asked for.
+    /// The target that the user asks for.
     pub(crate) target: Target,
-    /// The chroot of its suite.
+    /// The chroot of the target's suite.
     pub(crate) chroot: Chroot,
 }
 
@@ -28,7 +28,7 @@ impl Lab {
         })
     }
 
-    /// The folder of what is the target's own.
+    /// The folder of the files that only this target uses.
     pub(crate) fn state(&self) -> PathBuf {
         self.cache.join(&self.target.name)
     }

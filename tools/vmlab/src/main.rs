@@ -9,7 +9,7 @@
 //!
 //! [`prepare`] makes a [`target`] ready in the [`cache`]: the [`chroot`], the distribution's
 //! [`kernel`] or an [`own`] one, and the [`base`] of the guest, an [`archive`]. [`module`] builds
-//! the module. [`guest`] boots a VM, and [`watch`]es it; [`console`] has its output, and
+//! the module. [`guest`] boots a VM, and [`watch`]es it; [`console`] reads the guest's output, and
 //! [`complaints`] judges its kernel's log. [`try_`] does all of these in turn.
 
 mod analyzer;
@@ -72,9 +72,9 @@ enum Command {
     },
     /// Build driver/chaos_driver.ko for the target's kernel
     Build { target: Option<String> },
-    /// Print the kernel's release, its package's version and the rustc that built it, a line each
+    /// Print the kernel's release, its package's version and the rustc that built it, one per line
     Kernel { target: Option<String> },
-    /// Boot the kernel in a VM and run COMMAND there, without input; its exit status is ours
+    /// Boot the kernel in a VM and run COMMAND there, without input; exit with its status
     Run {
         target: Option<String>,
         #[command(flatten)]
@@ -82,10 +82,10 @@ enum Command {
         #[arg(last = true)]
         command: Vec<OsString>,
     },
-    /// Write driver/rust-project.json, by which editors know the kernel crate
+    /// Write driver/rust-project.json, which describes the kernel crate to editors
     RustAnalyzer { target: Option<String> },
-    /// Build what has changed, and run the tests whose names contain a WORD in a VM; a WORD with -
-    /// before it leaves tests out
+    /// Build the module and the programs, and run the tests whose names contain a WORD in a VM; a
+    /// WORD that begins with - leaves tests out
     Try {
         #[arg(value_name = "[TARGET] WORD", required = true)]
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -105,7 +105,7 @@ fn main() -> ExitCode {
     match run(arguments.command) {
         Ok(code) => code.into(),
         Err(error) => match error.downcast_ref::<Failed>() {
-            // What has failed has told why.
+            // The failed command has already printed the reason.
             Some(failed) => failed.code.into(),
             None => {
                 say(&format!("{error:#}"));
@@ -115,12 +115,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Tells what is wrong with the arguments, or the help that they ask for.
+/// Prints the error in the arguments, or the help that the user asks for.
 fn refuse(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     match text.strip_prefix("error: ") {
         Some(text) => say(text.trim_end()),
-        // Nobody is left to tell if this fails.
+        // A failure here cannot be reported: standard error is gone.
         None => drop(error.print()),
     }
     match error.kind() {

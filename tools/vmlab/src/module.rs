@@ -12,13 +12,13 @@ use anyhow::{Context, Result};
 use std::{env, fs};
 
 impl Lab {
-    /// Builds the module: by the kernel's compilers, in the chroot.
+    /// Builds the module with the kernel's compilers, in the chroot.
     pub(crate) fn build(&self) -> Result<()> {
         let ready = self.prepare()?;
         self.write_layouts(&ready.kernel)?;
         let headers = format!("KBUILD_PATH={}", ready.kernel.headers());
         let lints = format!("CLIPPY={}", env::var("CLIPPY").unwrap_or("0".to_owned()));
-        // The layouts are there; no cargo is in the chroot.
+        // The layouts are already generated, and the chroot has no cargo.
         let make = [
             "make",
             "-s",
@@ -37,7 +37,7 @@ impl Lab {
         self.chroot.run(&Output::Shown, &words.collect::<Vec<_>>())
     }
 
-    /// What `make layouts` does.
+    /// Generates the layouts, as `make layouts` does.
     pub(crate) fn write_layouts(&self, kernel: &Kernel) -> Result<()> {
         let btf = self.chroot.outside(&kernel.headers()).join("vmlinux");
         for room in ["elevator", "sys"] {
@@ -57,7 +57,7 @@ impl Lab {
         Ok(())
     }
 
-    /// The kernel's release, the version of its package, and the rustc that has built it.
+    /// The kernel's release, the version of its package, and the rustc that built it.
     pub(crate) fn describe_kernel(&self) -> Result<String> {
         let ready = self.prepare()?;
         let kernel = &ready.kernel;

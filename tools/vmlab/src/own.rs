@@ -14,7 +14,7 @@ use std::{
     path::Path,
 };
 
-/// The configuration of such a kernel: what all have, and what is special about it.
+/// The configuration of such a kernel: the options of all of them, then its own.
 pub(crate) fn configuration(top: &Path, own: &str) -> Result<String> {
     let read = |name: &str| {
         let path = top.join(format!("tools/kernels/{name}.config"));
@@ -24,8 +24,8 @@ pub(crate) fn configuration(top: &Path, own: &str) -> Result<String> {
 }
 
 impl Lab {
-    /// Leaves the same as [`fetch_kernel`](Self::fetch_kernel), and a folder as of headers. That
-    /// folder also needs the source.
+    /// Builds the image and the modules that [`fetch_kernel`](Self::fetch_kernel) would fetch, and
+    /// a folder that stands for the headers; that folder refers to the source.
     pub(crate) fn build_kernel(&self, output: &Output, kernel: &Kernel, own: &str) -> Result<()> {
         let chroot = &self.chroot;
         self.check_source(output, kernel)?;
@@ -40,7 +40,7 @@ impl Lab {
         fs::create_dir_all(chroot.outside(&out))?;
         let local_version = format!("LOCALVERSION=-{own}");
         let into = format!("O={out}");
-        // In the environment, where the configuration and all sub-makes look for them.
+        // The configuration and all sub-makes look for these variables in the environment.
         let make = [
             "env",
             "LLVM=1",
@@ -64,7 +64,7 @@ impl Lab {
         let image = chroot.read(output, &[&make[..], &["image_name"]].concat())?;
         let image = chroot.outside(&out).join(image.trim());
         fs::copy(image, chroot.outside(&kernel.modules()).join("vmlinuz"))?;
-        // What was linked into the kernel is not needed for modules.
+        // Modules do not need the objects that the kernel is linked from.
         let [scripts, tools] = ["scripts", "tools"].map(|folder| format!("{out}/{folder}/*"));
         let find = [
             "find", &out, "-name", "*.o", "-not", "-path", &scripts, "-not", "-path",
@@ -72,8 +72,8 @@ impl Lab {
         chroot.run(output, &[&find[..], &[&tools, "-delete"]].concat())
     }
 
-    /// Unpacks the source that kernels of one series share. Another target may want it at the same
-    /// time.
+    /// Unpacks the source that kernels of one series share, under a lock: another target may want
+    /// it at the same time.
     fn share_source(&self, output: &Output, kernel: &Kernel, tree: &str) -> Result<()> {
         let place = self.chroot.outside(tree);
         let unpacked = place.join(".unpacked");
@@ -86,7 +86,8 @@ impl Lab {
     }
 }
 
-/// All options that are asked for have to be there: kconfig drops those that lack another one.
+/// Checks that the kernel has all wanted options: kconfig drops an option without a word if one
+/// of its dependencies is missing.
 fn check_options(wanted: &str, have: &str, config: &str) -> Result<()> {
     let options = wanted.lines().filter(|line| line.starts_with("CONFIG_"));
     for (name, value) in options.filter_map(|line| line.split_once('=')) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Makes a target ready, step by step, as far as it is not yet.
+//! Makes a target ready: each step runs only if its result is missing.
 
 use crate::{
     cache::{self, Lock, checksum, entries, is_of_today},
@@ -13,14 +13,14 @@ use crate::{
 use anyhow::Result;
 use std::{fs::File, path::PathBuf};
 
-/// Which packages are installed. It stands in a file's name: when the packages change, count up.
+/// The version of the lists of packages. A file's name has it: count it up when a list changes.
 const TOOLS_RECIPE: u32 = 2_436_932_027;
 
 /// A target that is ready, and stays so until the lab exits.
 ///
-/// One lock is for the whole cache, as targets share their suite's chroot: exclusive while
-/// something is made, then shared. A kernel that the lab builds has folders and a lock of its own,
-/// so that other targets can be used while it is built.
+/// One lock covers the whole cache, as targets share their suite's chroot: the lab takes it
+/// exclusively to change the chroot, then shares it. A kernel that the lab builds has folders and a
+/// lock of its own, so other targets stay usable while the lab builds it.
 #[derive(Debug)]
 pub(crate) struct Ready {
     /// The target's kernel.
@@ -55,13 +55,13 @@ impl Lab {
         })
     }
 
-    /// The kernel that the suite has, if it is known and has its tools.
+    /// The suite's kernel, if the lab knows it and has its tools.
     fn known_kernel(&self) -> Option<Kernel> {
         let kernel = self.kernel_of_today()?;
         self.tools_stamp(&kernel).exists().then_some(kernel)
     }
 
-    /// The suite is asked for its kernel's name once a day.
+    /// The kernel from the cache, unless its file is older than a day.
     fn kernel_of_today(&self) -> Option<Kernel> {
         let path = self.state().join("kernel");
         let is_known = self.chroot.is_ready() && is_of_today(&path);
@@ -75,13 +75,14 @@ impl Lab {
         }
     }
 
-    /// The file that tells that what this version of the lab installs is installed.
+    /// The file whose presence says that the chroot has this version's packages.
     fn tools_stamp(&self, kernel: &Kernel) -> PathBuf {
         self.state()
             .join(format!("tools-{}-{TOOLS_RECIPE}", kernel.version))
     }
 
-    /// The file that tells that the kernel is there; if the lab builds it, by this configuration.
+    /// The file whose presence says that the kernel is complete; for a kernel that the lab builds,
+    /// its name has the configuration's checksum.
     fn kernel_stamp(&self, kernel: &Kernel) -> Result<PathBuf> {
         let mut name = format!("ready-{}-{}", kernel.release, kernel.version);
         if let Some(own) = &self.target.own {
@@ -154,7 +155,7 @@ impl Lab {
         ));
     }
 
-    /// The archive for this kernel. It is packed beside whoever uses the target.
+    /// The archive for this kernel. Other runs may use the target while this run packs it.
     fn need_base(&self, kernel: &Kernel) -> Result<PathBuf> {
         let base = self.base(kernel)?;
         let path = self.state().join(&base.name);
@@ -171,7 +172,7 @@ impl Lab {
             .try_for_each(|path| chroot::remove(path))
     }
 
-    /// Removes what killed runs have left, and archives that other versions of the lab have packed.
+    /// Removes leftovers of killed runs, and archives that other versions of the lab have packed.
     fn remove_leftovers(&self) -> Result<()> {
         let mut paths = entries(&self.cache, "run.")?;
         paths.extend(entries(&self.state(), "base-")?);
@@ -180,7 +181,7 @@ impl Lab {
     }
 }
 
-/// Removes all of the cache.
+/// Removes the cache.
 pub(crate) fn clean() -> Result<()> {
     let cache = cache::folder()?;
     let lock = cache.join("lock");
@@ -190,7 +191,7 @@ pub(crate) fn clean() -> Result<()> {
             cache.display()
         );
     };
-    // But for the lock itself. Another run may be waiting for it.
+    // The lock itself stays: another run may be waiting for it.
     let entries = entries(&cache, "")?
         .into_iter()
         .filter(|path| *path != lock);

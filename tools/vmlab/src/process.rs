@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Processes that the lab starts: they die with it, and their output goes where it is wanted.
+//! Processes that the lab starts: they die with the lab, and write to its output or to a log.
 
 use anyhow::{Context, Result, anyhow};
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -13,12 +13,12 @@ use std::{
     process::{Command, ExitStatus, Stdio},
 };
 
-/// Where the output of commands goes.
+/// The destination of the output of commands.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// To whoever reads the lab's own.
+    /// The lab's own output.
     Shown,
-    /// To the log of a step.
+    /// The log of a step.
     Log(File),
 }
 
@@ -30,7 +30,7 @@ impl Output {
         }
     }
 
-    /// Sends the output of `command` there. Nothing of a step reads the terminal.
+    /// Sends the output of `command` there. No command of a step reads the terminal.
     pub(crate) fn direct(&self, command: &mut Command) -> io::Result<()> {
         if let Self::Log(_) = self {
             command.stdin(Stdio::null());
@@ -44,7 +44,7 @@ impl Output {
 /// A command has failed, and its output says why.
 #[derive(Debug)]
 pub(crate) struct Failed {
-    /// The exit status, as a shell has it.
+    /// The exit status, as a shell reports it.
     pub(crate) code: u8,
     pub(crate) program: String,
 }
@@ -61,7 +61,7 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// The exit status as a shell has it: a signal counts from 128.
+/// The exit status as a shell reports it: 128 and the number of the signal.
 pub(crate) fn code(status: ExitStatus) -> u8 {
     let code = status.code().or(status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
@@ -74,10 +74,10 @@ pub(crate) fn command<S: AsRef<OsStr>>(words: &[S]) -> Command {
     command
 }
 
-/// Has `command` get `signal` when the thread that starts it ends, however that comes.
+/// Has the kernel send `signal` to `command` when the thread that starts it ends.
 pub(crate) fn bind(command: &mut Command, signal: Signal) {
     let ask = move || Ok(set_parent_process_death_signal(Some(signal))?);
-    // SAFETY: Between fork and exec, the closure makes one system call, and takes no memory.
+    // SAFETY: Between fork and exec, the closure makes one system call, and allocates no memory.
     unsafe { command.pre_exec(ask) };
 }
 

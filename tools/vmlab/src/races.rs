@@ -4,16 +4,16 @@
 
 use std::{collections::HashSet, mem};
 
-/// What is above and below a report.
+/// The ruler above and below a report.
 const RULER: &str = "==============================";
 
-/// What the title of a report begins with.
+/// The beginning of the title of a report.
 const TITLE: &str = "BUG: KCSAN: ";
 
-/// What a report has in which the driver occurs.
+/// The name of the driver in a report.
 const DRIVER: &str = "chaos_driver";
 
-/// A report, as far as it was read.
+/// The part of a report that the lab has read.
 #[derive(Default)]
 struct Report<'a> {
     /// The line of its title, and the title.
@@ -29,9 +29,9 @@ impl<'a> Report<'a> {
     }
 }
 
-/// The lines of a log without rulers, and without the titles of known reports: those between
-/// functions that `races` names, and in which the driver does not occur. Other lines within a
-/// report stay, as other processors may have written them.
+/// The lines of a log without rulers, and without the titles of known reports. `races` names the
+/// functions of a known report, and the driver does not occur in it. Other lines within a report
+/// stay, as other processors may have written them.
 pub(crate) fn without_known_races<'a>(log: &'a str, races: &str) -> Vec<&'a str> {
     let names = races
         .lines()
@@ -66,7 +66,8 @@ pub(crate) fn without_known_races<'a>(log: &'a str, races: &str) -> Vec<&'a str>
     kept
 }
 
-/// A title without the places in its functions, as in `part_stat_read_all+0x30/0x90`.
+/// A title without the offsets and sizes of its functions, as in
+/// `part_stat_read_all+0x30/0x90`.
 fn without_offsets(title: &str) -> String {
     let mut parts = title.trim_end_matches('\r').split('+');
     let first = parts.next().unwrap_or_default().to_owned();
@@ -76,7 +77,7 @@ fn without_offsets(title: &str) -> String {
     })
 }
 
-/// What comes after an offset and a size, if the text begins with these.
+/// The rest of a text after its offset and size, if it begins with these.
 fn after_offset(text: &str) -> Option<&str> {
     let after_number = |text: &str| {
         let digits = text.strip_prefix("0x")?;
@@ -151,7 +152,7 @@ mod tests {
             titles(&report("part_stat_read_all+0x30/0x90", inside)).len(),
             1
         );
-        // It is told again in the next report, if there.
+        // The next report names the race again.
         let log = report("part_stat_read_all+0x30/0x90", inside)
             + &report("part_stat_read_all+0x30/0x90", "x");
         assert_eq!(titles(&log).len(), 1);

@@ -12,8 +12,8 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-/// Does `work`, and says what is done and how long it took. The output of commands goes to a log in
-/// the cache, which stays if the step fails.
+/// Does `work`, and prints the step's name and its time. The output of commands goes to a log in
+/// the cache; the log stays if the step fails.
 pub(crate) fn step<T>(
     cache: &Path,
     text: &str,
@@ -41,8 +41,8 @@ pub(crate) fn step<T>(
             Err(anyhow!(explain(&text, cache).unwrap_or_else(|| {
                 tell(&last_lines(&text, 20));
                 format!(
-                    "this failed in a way that is not known here ({error}): the whole log is {}; \
-                     run it again once its last lines are dealt with.",
+                    "this step failed for a reason that the lab does not know ({error}): see the \
+                     last lines of the log {}, mend their cause, and run this again.",
                     log.display()
                 )
             })))
@@ -55,12 +55,12 @@ pub(crate) fn say(sentence: &str) {
     tell(&format!("lab: {sentence}\n"));
 }
 
-/// Tells users a part of a line. Nobody is left to tell if that fails.
+/// Tells users a part of a line. A failure cannot be reported: standard error is gone.
 pub(crate) fn tell(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// What says that the network is not there, in any of the programs that fetch something.
+/// Messages of apt, curl and similar programs when the network is not there.
 const NO_NETWORK: [&str; 8] = [
     "Could not resolve ",
     "Temporary failure resolving ",
@@ -72,7 +72,7 @@ const NO_NETWORK: [&str; 8] = [
     "Network is unreachable",
 ];
 
-/// What is to be done about a step that has failed, where its log tells.
+/// Advice about a failed step, if its log has a known cause.
 fn explain(log: &str, cache: &Path) -> Option<String> {
     if log.contains("No space left on device") {
         return Some(format!(

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The targets: the kernels of `tools/targets`, and how each architecture is called and emulated.
+//! The targets: the kernels of `tools/targets`, and each architecture's names and emulator.
 
 use anyhow::{Context, Result, anyhow, bail};
 use std::{env::consts::ARCH, fs, path::Path};
 
-/// How the kernel's sources call an architecture and its compilers, and what emulates it.
+/// An architecture: its names, and the program that emulates it.
 #[derive(Debug)]
 pub(crate) struct Architecture {
     /// Debian's name.
@@ -14,9 +14,9 @@ pub(crate) struct Architecture {
     rust: &'static str,
     /// The kernel's name.
     pub(crate) kernel: &'static str,
-    /// What names of compilers begin with, and where libraries are.
+    /// The beginning of the names of compilers, and the folder of libraries.
     pub(crate) triple: &'static str,
-    /// The emulator, and the machine that it is.
+    /// The emulator, and the options for the machine that it emulates.
     pub(crate) qemu: &'static [&'static str],
     /// The package that has the emulator.
     pub(crate) qemu_package: &'static str,
@@ -54,13 +54,13 @@ static ARCHITECTURES: [Architecture; 2] = [
 /// A line of `tools/targets`.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// What users call it.
+    /// The name that users give.
     pub(crate) name: String,
-    /// The suite whose kernel it is, and whose compilers have built that.
+    /// The suite that has the kernel and the compilers that built it.
     pub(crate) suite: String,
-    /// The package that names the kernel of today.
+    /// The package that depends on the suite's newest kernel.
     pub(crate) package: String,
-    /// What the kernel runs on.
+    /// The architecture of the kernel.
     pub(crate) arch: &'static Architecture,
     /// The configuration in `tools/kernels` by which the lab builds the kernel itself.
     pub(crate) own: Option<String>,
@@ -86,7 +86,7 @@ impl Target {
         })
     }
 
-    /// The suite that has all packages which `suite` only adds to.
+    /// The suite that is complete by itself, and that `suite` adds packages to.
     pub(crate) fn base_suite(&self) -> &str {
         match self.suite.as_str() {
             "experimental" => "sid",
@@ -99,7 +99,7 @@ impl Target {
         self.arch.rust != ARCH
     }
 
-    /// What make has to be told of the compilers for a foreign target.
+    /// Variables that name the compilers of a foreign target to make.
     pub(crate) fn cross(&self) -> Vec<String> {
         if !self.is_foreign() {
             return Vec::new();

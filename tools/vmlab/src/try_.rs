@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The inner loop: builds what has changed, and runs chosen tests in one VM.
+//! The inner loop: builds the module and the programs, and runs chosen tests in one VM.
 
 use crate::{lab::Lab, process};
 use anyhow::{Context, Result, ensure};
@@ -16,17 +16,17 @@ use std::{
     time::Instant,
 };
 
-/// Where the module is once it is built.
+/// The built module.
 const MODULE: &str = "driver/chaos_driver.ko";
 
 impl Lab {
     /// Runs the tests whose names contain a word; a word with `-` before it leaves tests out.
-    /// Returns whether all have passed.
+    /// Returns whether all tests have passed.
     pub(crate) fn try_tests(&self, words: &[String]) -> Result<bool> {
         let start = Instant::now();
         ensure!(
             !words.is_empty(),
-            "try takes words that names of tests contain, as delay_1ms."
+            "try takes parts of tests' names, such as delay_1ms."
         );
         ensure!(
             !self.target.is_foreign(),
@@ -51,7 +51,7 @@ impl Lab {
         if !is_built {
             return Ok(false);
         }
-        // A word that no test has is told before a guest is started for it.
+        // An error in the words stops the lab before a guest boots.
         let tests = programs.path("chaos-tests");
         let chosen = bound(&tests).arg("names").args(words).output();
         let chosen = chosen.with_context(|| format!("cannot run {}", tests.display()))?;
@@ -106,8 +106,8 @@ impl Lab {
 /// The programs for guests, which need no libraries of this machine.
 struct Programs {
     target: String,
-    /// Other flags than those of the checkout's other programs would have everything built anew
-    /// each time, but for a folder of their own.
+    /// A folder of its own: the flags differ from those of the checkout's other programs, and cargo
+    /// would rebuild everything at each change of flags.
     folder: PathBuf,
 }
 
@@ -115,7 +115,7 @@ impl Programs {
     fn of_this_machine(top: &Path) -> Result<Self> {
         let version = process::read(&mut process::command(&["rustc", "-vV"]))?;
         let target = version.lines().find_map(|line| line.strip_prefix("host: "));
-        let target = target.context("rustc does not tell what machine this is")?;
+        let target = target.context("rustc -vV does not name this machine's target")?;
         Ok(Self {
             target: target.to_owned(),
             folder: top.join("target/guest"),
@@ -131,8 +131,8 @@ impl Programs {
         cargo
             .current_dir(top)
             .env("RUSTFLAGS", "-C target-feature=+crt-static");
-        // A change of a line compiles only what depends on it. Cargo keeps this beside what it has
-        // built without.
+        // After a change of a line, rustc compiles only the code that depends on it. Cargo keeps
+        // incremental builds apart from others.
         cargo.env("CARGO_INCREMENTAL", "1");
         cargo.args(["build", "--quiet", "--release", "--target", &self.target]);
         cargo.args(["--package", "kchaos", "--package", "chaos-tests"]);
@@ -148,7 +148,8 @@ fn bound(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// The lab. One that runs a guest holds the cache as it is: building may have to change that first.
+/// Another process of the lab. A lab that runs a guest locks the cache, and a build may have to
+/// change the cache first.
 fn myself() -> Result<Command> {
     Ok(bound(
         env::current_exe().context("cannot find the lab's own program")?,
@@ -174,7 +175,7 @@ fn check(name: &str, command: &mut Command) -> Result<bool> {
     Ok(status.success())
 }
 
-/// What a run of tests printed, counted.
+/// The counts of a run of tests, from its output.
 #[derive(Debug, Default)]
 struct Results {
     passed: usize,
@@ -194,13 +195,13 @@ impl Results {
         }
     }
 
-    /// Whether the run broke off, or the kernel complained in it, though no test has failed.
+    /// Whether the run broke off, or the kernel complained, although no test has failed.
     fn broke_off(&self) -> bool {
         self.failed == 0 && (self.status != 0 || self.wanted != Some(self.passed))
     }
 }
 
-/// Shows what a run of tests prints, and counts it.
+/// Shows the output of a run of tests, and counts the results in it.
 fn follow(run: &mut Command) -> Result<Results> {
     let mut run = run
         .stdout(Stdio::piped())

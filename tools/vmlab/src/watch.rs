@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Waits for a guest's end, and has it end when its time is up or the lab is told to.
+//! Waits for a guest's end; ends the guest when its time is up or a signal tells the lab to end.
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,19 +15,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often the lab looks for output, and for the end.
+/// The pause between two looks at the guest's output and at QEMU.
 const TURN: Duration = Duration::from_millis(50);
 
-/// How long QEMU may take to end once it is told to.
+/// The time that QEMU may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How a guest ended.
 pub(crate) enum End {
-    /// By itself, or by QEMU's failure.
+    /// The guest ended by itself, or QEMU failed.
     Exited,
-    /// It took too long.
+    /// The guest took too long.
     TimedOut,
-    /// The lab was told to end, by this signal.
+    /// This signal told the lab to end.
     Signalled(u8),
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum End {
 pub(crate) struct Signals(Arc<AtomicUsize>);
 
 impl Signals {
-    /// From here on, they no longer end the lab by themselves.
+    /// From here on, these signals no longer end the lab by themselves.
     pub(crate) fn listen() -> io::Result<Self> {
         let told = Arc::new(AtomicUsize::new(0));
         for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
@@ -51,7 +51,7 @@ impl Signals {
     }
 }
 
-/// Waits for QEMU to end, and has it end when time is up or the lab is told to.
+/// Waits for QEMU to end; ends it when its time is up or a signal tells the lab to end.
 pub(crate) fn watch(
     mut qemu: Child,
     deadline: Instant,
@@ -76,7 +76,7 @@ pub(crate) fn watch(
     }
 }
 
-/// Asks QEMU to end, which writes out what it has, and ends it if it does not.
+/// Asks QEMU to end, so that it writes its buffers out, and kills it if it does not.
 fn stop(mut qemu: Child) -> Result<()> {
     let start = Instant::now();
     let pid = i32::try_from(qemu.id()).ok().and_then(Pid::from_raw);
