@@ -16,6 +16,7 @@
 mod attempt;
 mod bench;
 mod disk;
+mod failslab;
 mod fio;
 mod injection;
 mod mapped;

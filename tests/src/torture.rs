@@ -14,7 +14,7 @@ mod injections;
 mod load;
 mod switches;
 
-use crate::{memory, random::Random, report::Report, sys};
+use crate::{failslab, memory, random::Random, report::Report, sys};
 use actions::{Actor, Bar, Counts};
 use anyhow::{Context, Result, bail, ensure};
 use load::Rigs;
@@ -278,7 +278,7 @@ impl Progress {
 /// Ends all injections, and all interference with memory and processors.
 fn release() -> Result<()> {
     injections::remove_all();
-    let _ = sys::write(format!("{}/probability", actions::FAILSLAB), "0");
+    let _ = failslab::end();
     switches::all_online()?;
     sys::write(format!("{}/enabled", sys::IOEM), "1")
 }

@@ -25,101 +25,62 @@ struct Case {
     percent: f64,
 }
 
-scenario!("limit_example_1_queue", example_1_queue);
-fn example_1_queue(report: &mut Report) -> Result<()> {
-    measure(
-        report,
-        &Case {
-            hw_queues: 1,
-            period_us: 1_000,
-            quota: 15,
-            jobs: 16,
-            depth: 256,
-            seconds: 5,
-            percent: 0.5,
-        },
-    )
-}
+/// README's example: 15 I/Os in each millisecond.
+const EXAMPLE: Case = Case {
+    hw_queues: 1,
+    period_us: 1_000,
+    quota: 15,
+    jobs: 16,
+    depth: 256,
+    seconds: 5,
+    percent: 0.5,
+};
 
-scenario!("limit_example_2_queues", example_2_queues);
-fn example_2_queues(report: &mut Report) -> Result<()> {
-    measure(
-        report,
-        &Case {
-            hw_queues: 2,
-            period_us: 1_000,
-            quota: 15,
-            jobs: 16,
-            depth: 256,
-            seconds: 5,
-            percent: 0.5,
-        },
-    )
-}
+const TWO_QUEUES: Case = Case {
+    hw_queues: 2,
+    ..EXAMPLE
+};
 
-scenario!("limit_20us", period_20us);
-fn period_20us(report: &mut Report) -> Result<()> {
-    measure(
-        report,
-        &Case {
-            hw_queues: 1,
-            period_us: 20,
-            quota: 1,
-            jobs: 1,
-            depth: 64,
-            seconds: 2,
-            percent: 1.0,
-        },
-    )
-}
+/// Windows so short that one task fills them.
+const OF_20_US: Case = Case {
+    hw_queues: 1,
+    period_us: 20,
+    quota: 1,
+    jobs: 1,
+    depth: 64,
+    seconds: 2,
+    percent: 1.0,
+};
 
-scenario!("limit_100us", period_100us);
-fn period_100us(report: &mut Report) -> Result<()> {
-    measure(
-        report,
-        &Case {
-            hw_queues: 1,
-            period_us: 100,
-            quota: 2,
-            jobs: 1,
-            depth: 64,
-            seconds: 2,
-            percent: 1.0,
-        },
-    )
-}
+const OF_100_US: Case = Case {
+    period_us: 100,
+    quota: 2,
+    ..OF_20_US
+};
 
-scenario!("limit_10ms", period_10ms);
-fn period_10ms(report: &mut Report) -> Result<()> {
-    measure(
-        report,
-        &Case {
-            hw_queues: 1,
-            period_us: 10_000,
-            quota: 150,
-            jobs: 4,
-            depth: 64,
-            seconds: 3,
-            percent: 1.0,
-        },
-    )
-}
+const OF_10_MS: Case = Case {
+    period_us: 10_000,
+    quota: 150,
+    jobs: 4,
+    seconds: 3,
+    ..OF_20_US
+};
 
-scenario!("limit_1s", period_1s);
-fn period_1s(report: &mut Report) -> Result<()> {
-    measure(
-        report,
-        &Case {
-            hw_queues: 1,
-            period_us: 1_000_000,
-            quota: 15_000,
-            jobs: 4,
-            depth: 64,
-            seconds: 3,
-            percent: 1.0,
-        },
-    )
-}
+const OF_1_S: Case = Case {
+    period_us: 1_000_000,
+    quota: 15_000,
+    ..OF_10_MS
+};
+
+scenario!("limit_example_1_queue", |report| measure(report, &EXAMPLE));
+scenario!("limit_example_2_queues", |report| measure(
+    report,
+    &TWO_QUEUES
+));
+scenario!("limit_20us", |report| measure(report, &OF_20_US));
+scenario!("limit_100us", |report| measure(report, &OF_100_US));
+scenario!("limit_10ms", |report| measure(report, &OF_10_MS));
+scenario!("limit_1s", |report| measure(report, &OF_1_S));
 
 fn measure(report: &mut Report, case: &Case) -> Result<()> {
     let disk = Disk::on_ioem(&Kind {

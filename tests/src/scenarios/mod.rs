@@ -18,7 +18,7 @@ inventory::collect!(Scenario);
 
 /// Makes a function a test of this name.
 macro_rules! scenario {
-    ($name:literal, $run:ident) => {
+    ($name:literal, $run:expr) => {
         inventory::submit! {
             $crate::scenarios::Scenario {
                 name: $name,

@@ -6,6 +6,7 @@
 use super::traps::{amid_changes, disk, verify, verify_while};
 use crate::{
     disk::{Disk, Kind},
+    failslab::{self, Failing},
     injection::Injection,
     process::Cgroup,
     report::Report,
@@ -167,9 +168,6 @@ fn write_zeroes(disk: &Disk) -> Result<()> {
     sys::run(&[&zeroes[..], &[&to]].concat()).map(drop)
 }
 
-/// The folder of failslab, which makes allocations fail.
-const FAILSLAB: &str = "/sys/kernel/debug/failslab";
-
 /// Memory for direct I/O.
 struct Block(Vec<u8>);
 
@@ -204,20 +202,11 @@ scenario!("traps_no_memory", no_memory);
 fn no_memory(report: &mut Report) -> Result<()> {
     const BLOCKS: u64 = 400;
     let _ = sys::run(&["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"]);
-    if !Path::new(FAILSLAB).exists() {
+    if !failslab::is_there() {
         report.skip("this kernel cannot make allocations fail");
         return Ok(());
     }
-    for (file, value) in [
-        ("task-filter", "1"),
-        ("ignore-gfp-wait", "0"),
-        ("verbose", "0"),
-        ("times", "-1"),
-        ("interval", "1"),
-        ("probability", "5"),
-    ] {
-        sys::write(format!("{FAILSLAB}/{file}"), value)?;
-    }
+    failslab::begin()?;
     let disk = disk()?;
     let file = File::options()
         .read(true)
@@ -226,9 +215,7 @@ fn no_memory(report: &mut Report) -> Result<()> {
         .open(disk.path())?;
     // All of the disk's own memory is there before: this test is not about errors of the disk.
     write_zeroes(&disk)?;
-    let fails = File::options()
-        .write(true)
-        .open("/proc/thread-self/make-it-fail")?;
+    let failing = Failing::of_this_thread()?;
     let settings = [
         ("hold", "completion"),
         ("op", "read write"),
@@ -238,7 +225,7 @@ fn no_memory(report: &mut Report) -> Result<()> {
     let (mut block, mut none) = (Block::new(), 0);
     let done = amid_changes(report, |_| {
         for round in 1..=3u8 {
-            fails.write_all_at(b"1", 0)?;
+            failing.set(true)?;
             for number in 0..BLOCKS {
                 block.bytes().fill(number as u8 ^ round.wrapping_mul(59));
                 let place = number * Block::BYTES as u64;
@@ -251,11 +238,11 @@ fn no_memory(report: &mut Report) -> Result<()> {
                 let same = block.bytes().iter().all(|byte| *byte == wanted);
                 ensure!(same, "block {number} is not as it was written");
             }
-            fails.write_all_at(b"0", 0)?;
+            failing.set(false)?;
         }
         Ok(())
     });
-    fails.write_all_at(b"0", 0)?;
+    failing.set(false)?;
     done?;
     report.figure("calls without memory, done again", "any", none, true);
     let let_go = injection.stat("no_memory")?;

@@ -3,11 +3,10 @@
 //! The threads that torture, and what they count.
 
 use super::{allocations, faults, injections, switches};
-use crate::{random::Random, report::Report};
+use crate::{failslab, random::Random, report::Report};
 use anyhow::{Context, Result, ensure};
 use std::{
     fmt,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -27,9 +26,6 @@ pub(super) struct Actor {
     /// The name of its count.
     pub(super) key: &'static str,
 }
-
-/// The folder of failslab, which makes allocations fail, if the kernel can inject faults.
-pub(super) const FAILSLAB: &str = "/sys/kernel/debug/failslab";
 
 /// A thread: runs until the end of the torture, and fails only if the driver breaks a promise.
 type Act = fn(Actor) -> Result<()>;
@@ -154,7 +150,7 @@ impl Counts {
     /// Reports all counts. In a run of all actors, a count of 0 fails, since that action was not
     /// tested, unless this kernel cannot inject faults.
     pub(super) fn report(&self, report: &mut Report, bars: &[Bar], all: bool) {
-        let with_faults = Path::new(FAILSLAB).exists();
+        let with_faults = failslab::is_there();
         for count in self.all() {
             let number = count.number.load(Ordering::Relaxed);
             let asked = match bars.iter().find(|bar| bar.key == count.key) {

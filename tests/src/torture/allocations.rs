@@ -3,19 +3,16 @@
 //! Injections and schedulers while there is no memory, again and again.
 
 use super::{
-    actions::{Actor, Counts, FAILSLAB},
+    actions::{Actor, Counts},
     injections::{remove, step},
 };
 use crate::{
     disk::{Disk, Kind},
+    failslab::{self, Failing},
     sys,
 };
 use anyhow::{Result, ensure};
-use std::{
-    fs::File,
-    os::unix::fs::FileExt,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 /// Changes injections as [`super::injections::change`] does, with one in twenty of this thread's
 /// allocations failing, if the kernel can do that; and switches a disk to ioem.
@@ -24,23 +21,14 @@ use std::{
 /// `elevator_change` forgets the directory of the old one in sysfs, with any schedulers, and the
 /// disk accepts no other one any more.
 pub(super) fn fail(mut actor: Actor) -> Result<()> {
-    if !Path::new(FAILSLAB).exists() {
+    if !failslab::is_there() {
         println!("# torture: this kernel cannot make allocations fail");
         while actor.goes_on() {
             actor.wait(500);
         }
         return Ok(());
     }
-    for (file, value) in [
-        ("task-filter", "1"),
-        ("ignore-gfp-wait", "0"),
-        ("verbose", "0"),
-        ("times", "-1"),
-        ("interval", "1"),
-        ("probability", "5"),
-    ] {
-        sys::write(format!("{FAILSLAB}/{file}"), value)?;
-    }
+    failslab::begin()?;
     let disk = Disk::new(&Kind {
         hw_queues: 2,
         ..Kind::default()
@@ -61,24 +49,6 @@ pub(super) fn fail(mut actor: Actor) -> Result<()> {
     failing.set(false)?;
     remove(&mine);
     Ok(())
-}
-
-/// A switch for whether a thread's allocations fail. The file stays open, as opening it takes
-/// memory, too.
-struct Failing(File);
-
-impl Failing {
-    fn of_this_thread() -> Result<Self> {
-        let file = File::options()
-            .write(true)
-            .open("/proc/thread-self/make-it-fail")?;
-        Ok(Self(file))
-    }
-
-    fn set(&self, fail: bool) -> Result<()> {
-        let value = if fail { "1" } else { "0" };
-        Ok(self.0.write_all_at(value.as_bytes(), 0)?)
-    }
 }
 
 /// Switches a disk to ioem, or fails to, and back.
