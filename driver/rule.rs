@@ -226,8 +226,7 @@ impl Rule {
     }
 
     /// For how long this rule delays an I/O that matches; `None` if it does not hold the I/O. The
-    /// delay may be 0 if there is a limit to ask. The I/O is counted in the
-    /// lane, if there is one.
+    /// delay may be 0 if there is a limit to ask. The I/O is counted in the lane, if there is one.
     pub(crate) fn judge(&self, clock: &mut Clock, lane: Option<Lane>) -> Option<u64> {
         if !self.lease.is_open_by(clock) {
             return None;
@@ -238,7 +237,8 @@ impl Rule {
             }
         };
         count(Count::Matched);
-        if !self.passes_sampler() {
+        // A lease that is used up draws nothing: the sequence of draws goes on where it ended.
+        if !self.passes_sampler() || self.lease.is_used_up() {
             return None;
         }
         // An I/O that draws no delay is not affected, and does not use up the lease.
