@@ -251,12 +251,14 @@ impl Elevator for Ioem {
         }
         // Relaxed: as above. While requests are ready (`next_ns` is 0), the new one does not bypass
         // them: it comes behind them, and may take bios that would else be requests of their own.
+        // On a busy disk it might have to wait anyway, where it could take such bios, too.
         let concerned = state
             .operations
             .load(Relaxed)
             .checked_shr(flags.operation());
-        prepared.passes_by =
-            concerned.is_some_and(|bits| bits & 1 == 0) && state.next_ns.load(Relaxed) != 0;
+        prepared.passes_by = concerned.is_some_and(|bits| bits & 1 == 0)
+            && state.next_ns.load(Relaxed) != 0
+            && !hctx.is_busy();
         prepared
     }
 

@@ -127,6 +127,15 @@ impl<E: Elevator> Hctx<E> {
         unsafe { bindings::blk_mq_run_hw_queue(self.hctx.as_ptr(), true) };
     }
 
+    /// Whether the disk lately had no room for requests that the block layer dispatched. A
+    /// scheduler that lets requests pass by then loses chances to merge them.
+    #[inline]
+    pub(crate) fn is_busy(&self) -> bool {
+        // SAFETY: By the invariants `hctx` is valid. The block layer changes the word without a
+        // lock (`blk_mq_update_dispatch_busy`); a single aligned load of it cannot tear.
+        unsafe { (&raw const (*self.hctx.as_ptr()).dispatch_busy).read_volatile() != 0 }
+    }
+
     /// Whether the queue has a flag.
     pub(super) fn has_flag(&self, flag: u32) -> bool {
         // SAFETY: By the invariants `hctx` is valid, and it does not outlive its queue. The flags

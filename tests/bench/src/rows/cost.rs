@@ -99,7 +99,7 @@ pub(super) fn merges(cells: &Cells) -> Vec<Row> {
             what: format!("sequential {stream} of 4 KiB: merged beside mq-deadline"),
             // From boot to boot each varies by 2 %, and the first I/O of a burst passes by: it
             // waits for no neighbours.
-            target: Target::AtLeast(0.95),
+            target: Target::AtLeast(0.97),
             unit: "times",
             of: format!(
                 "{} and {} I/Os a request; none {}",
