@@ -13,8 +13,8 @@ pub(crate) fn is_there() -> bool {
     Path::new(FOLDER).exists()
 }
 
-/// From now on, one in twenty allocations of a thread fails if the thread asks for it by [`Failing`],
-/// even an allocation that may wait.
+/// From now on, one in twenty allocations of a thread fails if the thread asks for it by
+/// [`Failing`], even an allocation that may wait.
 pub(crate) fn begin() -> Result<()> {
     let settings = [
         ("task-filter", "1"),
