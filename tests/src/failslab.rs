@@ -13,8 +13,8 @@ pub(crate) fn is_there() -> bool {
     Path::new(FOLDER).exists()
 }
 
-/// From now on, one in twenty allocations fails, also those that may wait, of each thread that asks
-/// for it by [`Failing`].
+/// From now on, one in twenty allocations of a thread with a [`Failing`] fails, also of the
+/// allocations that may wait.
 pub(crate) fn begin() -> Result<()> {
     let settings = [
         ("task-filter", "1"),
