@@ -2,13 +2,10 @@
 
 //! The files of the checkout that people read and write.
 
-use std::{fs, path::Path};
+use std::{fs, process::Command};
 
-/// The folders with files of the checkout; files beside them count too.
-const FOLDERS: [&str; 6] = [".ci", ".github", "cli", "driver", "tests", "tools"];
-
-/// Folders and files that programs write, and the inputs of the fuzzing.
-const GENERATED: [&str; 4] = ["target", "corpus", "results", "generated.rs"];
+/// Files that programs write: the inputs of the fuzzing, and figures of the benchmark.
+const GENERATED: [&str; 2] = ["tests/fuzz/corpus/", "tests/bench/results/"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -42,33 +39,24 @@ fn kind(path: &str, text: &str) -> Option<Kind> {
     }
 }
 
-/// All files in a folder, which is a path from the root that is empty or ends with `/`.
-fn collect(folder: &str, files: &mut Vec<File>) {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let full = Path::new(root).join(folder);
-    let entries = fs::read_dir(&full).unwrap_or_else(|error| panic!("{}: {error}", full.display()));
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.expect("entries of a folder can be read").file_name())
-        .filter_map(|name| name.into_string().ok())
-        .collect();
-    names.sort();
-    for name in names {
-        let path = format!("{folder}{name}");
-        if GENERATED.contains(&name.as_str()) {
-            continue;
-        }
-        if full.join(&name).is_dir() {
-            if !folder.is_empty() || FOLDERS.contains(&name.as_str()) {
-                collect(&format!("{path}/"), files);
-            }
-        } else if let Ok(text) = fs::read_to_string(full.join(&name)) {
-            files.extend(kind(&path, &text).map(|kind| File { path, kind, text }));
-        }
-    }
-}
-
+/// The files that git tracks.
 pub(crate) fn all() -> Vec<File> {
-    let mut files = Vec::new();
-    collect("", &mut files);
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let listed = Command::new("git")
+        .arg("ls-files")
+        .current_dir(root)
+        .output()
+        .expect("git runs");
+    let listed = String::from_utf8(listed.stdout).expect("git lists names in ASCII");
+    let is_written = |path: &&str| !GENERATED.iter().any(|folder| path.starts_with(folder));
+    let file = |path: &str| {
+        let text = fs::read_to_string(format!("{root}/{path}"));
+        let text = text.unwrap_or_else(|error| panic!("{path}: {error}"));
+        let kind = kind(path, &text)?;
+        let path = path.to_owned();
+        Some(File { path, kind, text })
+    };
+    let files: Vec<File> = listed.lines().filter(is_written).filter_map(file).collect();
+    assert!(files.len() > 100, "git lists only {} files", files.len());
     files
 }

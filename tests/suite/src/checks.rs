@@ -102,6 +102,15 @@ impl Checks {
             .is_some()
     }
 
+    /// The result of a part of a run. If the part broke off, that is a failure of its own; the rest
+    /// of the run goes on.
+    pub(crate) fn part<T>(&mut self, name: &str, result: Result<T>) -> Option<T> {
+        match result {
+            Ok(made) => Some(made),
+            Err(error) => self.check(name, |_| Err(error)),
+        }
+    }
+
     /// Prints the last line of a run; whether all is well.
     pub(crate) fn summary(&self) -> bool {
         println!("{}", self.count);
@@ -141,6 +150,16 @@ mod tests {
         assert_eq!(checks.count.to_string(), "1 passed, 1 failed");
         assert!(checks.transcript.comments().starts_with("# no\n# sh -c"));
         assert!(!checks.summary());
+    }
+
+    #[test]
+    fn only_a_part_that_broke_off_is_counted() {
+        let mut checks = Checks::default();
+        assert_eq!(checks.part("a", Ok(7)), Some(7));
+        assert_eq!(checks.count.to_string(), "0 passed, 0 failed");
+        assert_eq!(checks.part::<()>("b", Err(anyhow::anyhow!("no"))), None);
+        assert_eq!(checks.count.to_string(), "0 passed, 1 failed");
+        assert_eq!(checks.transcript.comments(), "# no\n");
     }
 
     #[test]

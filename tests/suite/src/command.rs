@@ -3,11 +3,15 @@
 //! Starts programs and reads what they print; reads the environment.
 
 use anyhow::{Context, Result, bail};
-use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::{
+    pipe::{PipeFlags, pipe_with},
+    process::{Signal, set_parent_process_death_signal},
+};
 use std::{
     env,
     fmt::Display,
     fs::File,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     str::FromStr,
@@ -72,8 +76,12 @@ pub(crate) fn text_of(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Starts a command without input, and gives what it prints, errors included, in their order.
+/// Starts a command without input, and gives what it prints, errors included, in their order. The
+/// command ends when the calling thread does, also if a signal kills this program.
 pub(crate) fn start(command: &mut Command) -> Result<(Child, File)> {
+    let bind = || Ok(set_parent_process_death_signal(Some(Signal::TERM))?);
+    // SAFETY: Between fork and exec, the closure makes one system call, and allocates no memory.
+    unsafe { command.pre_exec(bind) };
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).context("making a pipe")?;
     let errors = writer.try_clone().context("making a pipe")?;
     let child = command
@@ -185,6 +193,13 @@ mod tests {
         output.read_to_string(&mut text).unwrap();
         assert_eq!(text, "one\ntwo\nthree\n");
         assert!(child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_command_ends_with_the_thread_that_started_it() {
+        let sleep = || start(&mut command(&["sleep", "100"])).unwrap().0;
+        let mut child = thread::spawn(sleep).join().unwrap();
+        assert_eq!(child.wait().unwrap().to_string(), "signal: 15 (SIGTERM)");
     }
 
     #[test]

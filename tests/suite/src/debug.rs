@@ -13,7 +13,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
-use suite::guests::{Clock, Guest};
+use suite::guests::{self, Clock, Guest};
 
 /// The steps: each runs in guests of its own on each kernel, on the clock whose races are real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,28 +86,18 @@ fn steps(words: &[String]) -> Result<Vec<Step>> {
 
 /// The guests of a step on a kernel, with the file system exerciser for torture.
 fn of_step(step: Step, kernel: &str, fsx: &Path, settings: &Settings) -> Result<Vec<Guest>> {
-    let guest = |name, words: &str| Guest::new(name, Clock::Threads, 2, words);
     let torture = |name, seconds: u64, words: &[&str]| {
-        let mut guest = guest(name, &format!("torture {seconds} {}", settings.seed));
+        let start = format!("torture {seconds} {}", settings.seed);
+        let mut guest = Guest::new(name, Clock::Threads, 2, &start);
         guest
             .words
             .extend(words.iter().map(|word| (*word).to_owned()));
         guest.with(&["--disk", "256", "--file", &file(fsx, "/bin/fsx")])
     };
     Ok(match step {
-        Step::UntimedTests => vec![guest(
-            "untimed_tests",
-            "--untimed input recovery module_in_use not_swap held_and_early kchaos data_verified
-             flush_inserted security sleep",
-        )],
-        // io.cost is in another guest: where io.latency was used as well, lockdep tells of a circle
-        // among the locks of these two, in which the kernel is alone.
-        Step::Traps => vec![guest("traps", "--untimed traps -traps_weights")],
-        Step::UnjudgedTests => vec![guest(
-            "unjudged_tests",
-            "--unjudged filter counters seed others lease command combine traps_weights -not_swap
-             -held_and_early",
-        )],
+        Step::UntimedTests => vec![guests::untimed_tests()],
+        Step::Traps => vec![guests::traps()],
+        Step::UnjudgedTests => vec![guests::unjudged_tests()],
         Step::Torture => vec![torture("torture", settings.seconds, &[])],
         // Where it is on, kmemleak takes most of the time; `torture` has it. First raw disks, with
         // as much else as still leaves most of the time to their I/O; then everything else, but for
@@ -186,53 +176,78 @@ pub(crate) fn debug(words: &[String]) -> Result<bool> {
             .try_for_each(|kernel| verified(kernel).map(drop))?;
     }
     if let Some(tools) = Tools::build(&mut checks) {
-        for kernel in &settings.kernels {
+        for target in &settings.kernels {
+            let Some(kernel) = build_kernel(target, &tools, &mut checks) else {
+                continue;
+            };
             let mut guests = Guests::default();
-            start_on(kernel, &steps, &settings, &tools, &mut checks, &mut guests)?;
+            let started = start_on(&kernel, &steps, &settings, &tools.fsx, &mut guests);
+            checks.part(&format!("the tests on {target} have started"), started);
             guests.finish(&mut checks);
         }
     }
     Ok(checks.summary())
 }
 
-/// Starts what continuous integration has time for: tests that judge no time, and a short torture.
-pub(crate) fn start_short(checks: &mut Checks, guests: &mut Guests) -> Result<()> {
+/// The part that continuous integration has time for: tests that judge no time, and a short
+/// torture. All that they need is built.
+pub(crate) struct Short {
+    kernel: Kernel,
+    fsx: PathBuf,
+    settings: Settings,
+}
+
+/// Builds for the short part; nothing if a check of this fails.
+pub(crate) fn build_short(checks: &mut Checks) -> Result<Option<Short>> {
     let settings = Settings {
         seconds: 60,
         ..Settings::from_environment()?
     };
-    let steps = [Step::UntimedTests, Step::Torture];
-    match Tools::build(checks) {
-        Some(tools) => start_on("forky-kasan", &steps, &settings, &tools, checks, guests),
-        None => Ok(()),
+    let short = Tools::build(checks).and_then(|tools| {
+        let kernel = build_kernel("forky-kasan", &tools, checks)?;
+        let fsx = tools.fsx;
+        Some(Short {
+            kernel,
+            fsx,
+            settings,
+        })
+    });
+    Ok(short)
+}
+
+impl Short {
+    pub(crate) fn start(&self, guests: &mut Guests) -> Result<()> {
+        let steps = [Step::UntimedTests, Step::Torture];
+        start_on(&self.kernel, &steps, &self.settings, &self.fsx, guests)
     }
 }
 
-fn start_on(
-    target: &str,
-    steps: &[Step],
-    settings: &Settings,
-    tools: &Tools,
-    checks: &mut Checks,
-    guests: &mut Guests,
-) -> Result<()> {
+/// Makes a target ready, and builds the module for it.
+fn build_kernel(target: &str, tools: &Tools, checks: &mut Checks) -> Option<Kernel> {
     let ready = format!("the kernel {target} is ready");
     if !checks.check_command(&ready, lab(&["prepare", target])) {
-        return Ok(());
+        return None;
     }
     let builds = format!("the module builds for {target}");
-    let Some(module) = checks.check(&builds, |transcript| build_module(transcript, target)) else {
-        return Ok(());
-    };
-    let kernel = Kernel {
+    let module = checks.check(&builds, |transcript| build_module(transcript, target))?;
+    Some(Kernel {
         target: target.to_owned(),
         module,
         programs: tools.programs.clone(),
         options: &[],
-    };
+    })
+}
+
+fn start_on(
+    kernel: &Kernel,
+    steps: &[Step],
+    settings: &Settings,
+    fsx: &Path,
+    guests: &mut Guests,
+) -> Result<()> {
     for step in steps {
-        for guest in of_step(*step, target, &tools.fsx, settings)? {
-            guests.start(&kernel, &guest, Turn::Last);
+        for guest in of_step(*step, &kernel.target, fsx, settings)? {
+            guests.start(kernel, &guest, Turn::Last);
         }
     }
     Ok(())

@@ -78,7 +78,8 @@ impl Ktap {
     /// The count, and whether the run itself failed although none of its tests did: it broke off,
     /// or the kernel complained, which is its status alone. That counts as a failure, too.
     pub(crate) fn end(mut self, succeeded: bool) -> (Count, bool) {
-        let is_whole = succeeded && self.planned == Some(self.count.total());
+        let total = self.count.total();
+        let is_whole = succeeded && total > 0 && self.planned == Some(total);
         let broke_off = self.count.failed == 0 && !is_whole;
         if broke_off {
             self.count.add(false);
@@ -152,6 +153,7 @@ mod tests {
     fn a_guest_that_broke_off_has_failed() {
         assert_eq!(ktap("1..3\nok 1 a - \n", true), (count(1, 1), true));
         assert_eq!(ktap("", true), (count(0, 1), true));
+        assert_eq!(ktap("1..0\n", true), (count(0, 1), true));
         assert_eq!(ktap("ok 1 a - \n", true), (count(1, 1), true));
     }
 

@@ -61,9 +61,9 @@ fn run(arguments: Arguments) -> Result<u8> {
     };
     env::set_current_dir(command::top()).context("entering the checkout")?;
     let passed = match arguments {
-        Arguments::Test => test::test()?,
+        Arguments::Test => test::test(),
         Arguments::Debug { steps } => debug::debug(&steps)?,
-        Arguments::Matrix => matrix::matrix()?,
+        Arguments::Matrix => matrix::matrix(),
         Arguments::Demo => demo::demo().map(|()| true)?,
         Arguments::Bench => return bench::bench(),
         Arguments::Fuzz(fuzz) => fuzz::fuzz(fuzz)?,

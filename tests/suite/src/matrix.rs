@@ -110,19 +110,33 @@ fn outcome(passed: bool) -> String {
     count.of_all()
 }
 
-pub(crate) fn matrix() -> Result<bool> {
+/// The targets of this run.
+fn targets_to_test() -> Result<Vec<Target>> {
     let all = targets(&text_of(&mut lab(&["targets"]))?)?;
-    let targets = chosen(all, variable("MATRIX").as_deref())?;
+    chosen(all, variable("MATRIX").as_deref())
+}
+
+pub(crate) fn matrix() -> bool {
     let mut checks = Checks::default();
+    let Some(targets) = checks.part("there are targets to test", targets_to_test()) else {
+        return checks.summary();
+    };
     let mut rows = String::new();
     for target in &targets {
-        rows += &test_target(&mut checks, target)?.markdown(&target.name);
+        let row = test_target(&mut checks, target);
+        let row = checks.part(
+            &format!("the tests on {} come to their end", target.name),
+            row,
+        );
+        let row = row.unwrap_or_else(|| Row::NotReady(checks.transcript.reason()));
+        rows += &row.markdown(&target.name);
         rows.push('\n');
     }
-    real::refusals(&mut checks)?;
+    let refused = real::refusals(&mut checks);
+    checks.part("kernels that cannot work can be had", refused);
     println!("\n| target | kernel | package | its rustc | builds | loads | tests in guests |");
     println!("|---|---|---|---|---|---|---|\n{rows}");
-    Ok(checks.summary())
+    checks.summary()
 }
 
 /// Each step only if the one before it worked.

@@ -9,7 +9,7 @@ use crate::{
     ktap::CargoTests,
     programs,
     refusals::made::{self, Headers},
-    slots::Turn,
+    slots::{Slot, Turn},
     vm::{Guests, Kernel},
 };
 use anyhow::{Context, Result};
@@ -24,20 +24,26 @@ use suite::guests::{self, Clock};
 const MODULE: &str = "driver/chaos_driver.ko";
 const ROOT: &str = "driver/chaos_driver.rs";
 
-pub(crate) fn test() -> Result<bool> {
+pub(crate) fn test() -> bool {
     let (mut checks, mut guests) = (Checks::default(), Guests::default());
-    start(&mut checks, &mut guests)?;
+    let kernel = start_timed(&mut checks, &mut guests);
+    let place = check_vms(&mut checks, &mut guests);
+    start_untimed(kernel.as_ref(), &mut guests);
+    drop(place);
     guests.finish(&mut checks);
-    Ok(checks.summary())
+    checks.summary()
 }
 
-/// Makes all checks, and starts the guests. The guests take longest: the files that they need
-/// come first, and all other checks run beside them.
-pub(crate) fn start(checks: &mut Checks, guests: &mut Guests) -> Result<()> {
-    let target = first_target()?;
+/// Makes all checks but those in VMs, and starts the guests on the clock of instructions. These
+/// guests take longest: the files that they need come first, and all other checks run beside them.
+/// Returns the kernel, if its guests can run.
+pub(crate) fn start_timed(checks: &mut Checks, guests: &mut Guests) -> Option<Kernel> {
+    let target = checks.part("the lab names its targets", first_target());
     checks.check_command("the lab is ready", lab(&["prepare"]));
-    let module = checks.check("the module builds", |transcript| {
-        build_module(transcript, &target)
+    let module = target.as_ref().and_then(|target| {
+        checks.check("the module builds", |transcript| {
+            build_module(transcript, target)
+        })
     });
     if let Some(module) = &module {
         let mut frames = command(&["tools/check-frames"]);
@@ -45,34 +51,32 @@ pub(crate) fn start(checks: &mut Checks, guests: &mut Guests) -> Result<()> {
         checks.check_command("frames of the module", frames);
     }
     let programs = checks.check("programs for the guest", programs::build);
-    let kernel = module.zip(programs).map(|(module, programs)| Kernel {
-        target,
-        module,
-        programs,
-        options: &[],
-    });
-    let (timed, untimed): (Vec<_>, Vec<_>) = guests::all()
-        .into_iter()
-        .partition(|guest| guest.clock == Clock::Icount);
-    if let Some(kernel) = &kernel {
-        for guest in &timed {
-            guests.start(kernel, guest, Turn::Last);
-        }
-    }
+    let files = module.zip(programs);
+    let kernel = target
+        .zip(files)
+        .map(|(target, (module, programs))| Kernel {
+            target,
+            module,
+            programs,
+            options: &[],
+        });
+    start_on_clock(Clock::Icount, kernel.as_ref(), guests, Turn::Last);
     check_this_machine(checks);
-    // The checks keep one place until the guests below wait for it. If they gave it up between two
-    // checks, a short guest would take it, and the second check would wait for another one to end.
-    let place = guests.place("checks");
-    check_vms(checks);
-    if let Some(kernel) = &kernel {
-        // A test on this machine's clock may wait for another processor in vain while a compiler
-        // has it. Of the guests that are left these take longest, and so go first.
-        for guest in &untimed {
-            guests.start(kernel, guest, Turn::Next);
-        }
+    kernel
+}
+
+/// Starts the guests on this machine's clock. A test in them may wait for another processor in vain
+/// while a compiler has it: nothing is built from here on. Of the guests that are left these take
+/// longest, and so go first.
+pub(crate) fn start_untimed(kernel: Option<&Kernel>, guests: &mut Guests) {
+    start_on_clock(Clock::Threads, kernel, guests, Turn::Next);
+}
+
+fn start_on_clock(clock: Clock, kernel: Option<&Kernel>, guests: &mut Guests, turn: Turn) {
+    let Some(kernel) = kernel else { return };
+    for guest in guests::all().iter().filter(|guest| guest.clock == clock) {
+        guests.start(kernel, guest, turn);
     }
-    drop(place);
-    Ok(())
 }
 
 pub(crate) fn first_target() -> Result<String> {
@@ -128,11 +132,15 @@ fn check_this_machine(checks: &mut Checks) {
     checks.check(name, no_network);
 }
 
-/// With a VM of their own each, one after the other, in one of the places of guests.
-fn check_vms(checks: &mut Checks) {
+/// With a VM of their own each, one after the other. Returns the place among the guests that both
+/// checks use. If they gave it up between them, a short guest would take it, and the second check
+/// would wait for another one to end.
+pub(crate) fn check_vms(checks: &mut Checks, guests: &mut Guests) -> Slot {
+    let place = guests.place("checks");
     let name = "README in a VM, and a guest's exit status comes back";
     checks.check(name, readme_in_vm);
     checks.check("a kernel's complaint fails the run", complaint);
+    place
 }
 
 /// Tests of host crates: cargo prints one line each.

@@ -24,6 +24,16 @@ const MODULES: &str = "virtio_blk null_blk scsi_debug loop dm-mod dm-delay dm-cr
 const PROGRAMS: &str = "fio mkfs.ext4 fsck.ext4 mkfs.xfs mkfs.btrfs mkfs.f2fs chrt dmsetup blkzone \
     strace insmod kmod";
 
+/// Prints the lines by which modprobe would load a module; its words: the folder, the release, and
+/// the module. Not every kernel has all modules: of a missing one, it prints nothing.
+const SHOW: &str = r#"
+    shown=$(modprobe -d "$1" -S "$2" --show-depends "$3" 2>&1) || case $shown in
+        *"Module $3 not found in directory"*) exit 0 ;;
+        *) printf '%s\n' "$shown" >&2; exit 1 ;;
+    esac
+    printf '%s\n' "$shown"
+"#;
+
 const FOLDERS: &str = "bin sbin dev proc sys tmp mnt run root etc usr/bin lib/modules";
 
 /// The archive of a kernel.
@@ -94,17 +104,8 @@ impl Lab {
         let base = format!("{}/usr", kernel.image_folder());
         let mut files: BTreeSet<PathBuf> = BTreeSet::new();
         for module in MODULES.split_whitespace() {
-            let words = [
-                "modprobe",
-                "-d",
-                &base,
-                "-S",
-                release,
-                "--show-depends",
-                module,
-            ];
-            // Not every kernel has all modules.
-            let shown = chroot.read(output, &words).unwrap_or_default();
+            let words = ["sh", "-ec", SHOW, "show", &base, release, module];
+            let shown = chroot.read(output, &words)?;
             files.extend(files_of(&shown).map(PathBuf::from));
         }
         files.extend(
@@ -195,6 +196,7 @@ fn find(folder: &Path, name: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process;
 
     #[test]
     fn libraries_are_read_from_programs() {
@@ -205,6 +207,26 @@ mod tests {
             libraries_of(printed),
             ["ld-linux-x86-64.so.2", "libnuma.so.1"]
         );
+    }
+
+    /// The output of the script with a modprobe that is this line of shell.
+    fn shown(modprobe: &str) -> Result<String> {
+        let script = format!("modprobe() {{ {modprobe}; }}\n{SHOW}");
+        let words = ["sh", "-ec", &script, "show", "/base", "7.2", "raid0"];
+        process::read(&mut process::command(&words))
+    }
+
+    #[test]
+    fn only_a_missing_module_is_no_failure_of_modprobe() {
+        let line = shown("echo \"insmod $2/kernel/$6.ko\"").unwrap();
+        assert_eq!(line, "insmod /base/kernel/raid0.ko\n");
+        let fatal = "echo modprobe: FATAL: Module raid0";
+        let missing = shown(&format!(
+            "{fatal} not found in directory /base >&2; return 1"
+        ));
+        assert_eq!(missing.unwrap(), "");
+        assert!(shown(&format!("{fatal} is odd >&2; return 1")).is_err());
+        assert!(shown("kill -KILL $$").is_err());
     }
 
     #[test]

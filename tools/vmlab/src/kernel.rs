@@ -2,7 +2,7 @@
 
 //! A distribution's kernel: which one it is today, its tools, its Rust metadata, its image.
 
-use crate::{chroot::debootstrap, lab::Lab, process::Output};
+use crate::{cache::checksum, chroot::debootstrap, lab::Lab, process::Output};
 use anyhow::{Context, Result, ensure};
 use std::{
     fs,
@@ -154,10 +154,10 @@ impl Lab {
         packages.push(self.target.arch.qemu_package);
         match self.target.own {
             None => packages.push(&headers),
-            // Rust with KASAN is for kernels that clang has compiled.
-            Some(_) => packages.extend(["clang", "lld", "llvm"]),
+            Some(_) => packages.extend(OWN_TOOLS),
         }
         self.chroot.run(output, &["apt-get", "update", "-qq"])?;
+        self.mend_packages(output)?;
         self.install(output, &packages)?;
         if !self.target.is_foreign() {
             return self.install(output, &GUEST_PACKAGES);
@@ -172,6 +172,15 @@ impl Lab {
             self.target.base_suite(),
             &self.guest_programs(),
         )
+    }
+
+    /// Completes the installation that a killed run has broken off: until then, apt-get refuses
+    /// every other one.
+    fn mend_packages(&self, output: &Output) -> Result<()> {
+        // dpkg also fails if a package lacks one that apt-get then installs.
+        let script = "dpkg --configure -a || echo \"dpkg's status: $?\"
+                      apt-get install -f -y -qq --no-install-recommends";
+        self.chroot.run(output, &["sh", "-ec", script])
     }
 
     fn install(&self, output: &Output, packages: &[&str]) -> Result<()> {
@@ -310,6 +319,9 @@ const TOOLS: [&str; 18] = [
     "binutils",
 ];
 
+/// Packages that build a kernel of the lab: Rust with KASAN is for kernels that clang has compiled.
+const OWN_TOOLS: [&str; 3] = ["clang", "lld", "llvm"];
+
 /// Packages that have the programs of guests.
 const GUEST_PACKAGES: [&str; 11] = [
     "busybox-static",
@@ -324,6 +336,15 @@ const GUEST_PACKAGES: [&str; 11] = [
     "util-linux",
     "util-linux-extra",
 ];
+
+/// The version of the other steps of an installation. Count it up when one of them changes.
+const TOOLS_RECIPE: u32 = 1;
+
+/// The checksum of all that decides which packages a chroot gets.
+pub(crate) fn tools_checksum() -> u32 {
+    let recipe = format!("{TOOLS_RECIPE} {TOOLS:?} {OWN_TOOLS:?} {GUEST_PACKAGES:?}");
+    checksum(recipe.as_bytes())
+}
 
 /// The release of the image that a meta package depends on.
 fn release_of(depends: &str) -> Option<&str> {

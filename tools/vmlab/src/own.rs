@@ -23,13 +23,19 @@ pub(crate) fn configuration(top: &Path, own: &str) -> Result<String> {
     Ok(read("debug")? + &read(own)?)
 }
 
+/// The folder of a kernel's source in the chroot. Each version has one: after an update, another
+/// target still uses the older source.
+fn source_tree(kernel: &Kernel) -> String {
+    format!("/usr/src/chaos-source-{}", kernel.version)
+}
+
 impl Lab {
     /// Builds the image and the modules that [`fetch_kernel`](Self::fetch_kernel) would fetch, and
     /// a folder that stands for the headers; that folder refers to the source.
     pub(crate) fn build_kernel(&self, output: &Output, kernel: &Kernel, own: &str) -> Result<()> {
         let chroot = &self.chroot;
         self.check_source(output, kernel)?;
-        let tree = format!("/usr/src/chaos-source-{}", kernel.series);
+        let tree = source_tree(kernel);
         self.share_source(output, kernel, &tree)?;
         let wanted = configuration(&chroot.top, own)?;
         let config = format!("/usr/src/chaos-config/{own}");
@@ -72,7 +78,7 @@ impl Lab {
         chroot.run(output, &[&find[..], &[&tools, "-delete"]].concat())
     }
 
-    /// Unpacks the source that kernels of one series share, under a lock: another target may want
+    /// Unpacks the source that kernels of one version share, under a lock: another target may want
     /// it at the same time.
     fn share_source(&self, output: &Output, kernel: &Kernel, tree: &str) -> Result<()> {
         let place = self.chroot.outside(tree);
@@ -107,6 +113,22 @@ fn check_options(wanted: &str, have: &str, config: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kernels_share_the_source_of_their_version_alone() {
+        let tree = |release: &str, version: &str| {
+            source_tree(&Kernel {
+                release: release.to_owned(),
+                version: version.to_owned(),
+                series: "7.2".to_owned(),
+            })
+        };
+        let kasan = tree("7.2.12-kasan", "7.2.12-1");
+        assert_eq!(kasan, tree("7.2.12-kcsan", "7.2.12-1"));
+        for newer in ["7.2.12-2", "7.2.13-1"] {
+            assert_ne!(kasan, tree("7.2.12-kasan", newer));
+        }
+    }
 
     #[test]
     fn an_option_that_kconfig_drops_is_told() {

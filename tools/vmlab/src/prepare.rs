@@ -5,16 +5,16 @@
 use crate::{
     cache::{self, Lock, checksum, entries, is_of_today},
     chroot,
-    kernel::Kernel,
+    kernel::{Kernel, tools_checksum},
     lab::Lab,
     own,
     step::say,
 };
 use anyhow::Result;
-use std::{fs::File, path::PathBuf};
-
-/// The version of the lists of packages. A file's name has it: count it up when a list changes.
-const TOOLS_RECIPE: u32 = 2_436_932_027;
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+};
 
 /// A target that is ready, and stays so until the lab exits.
 ///
@@ -35,11 +35,13 @@ impl Lab {
     pub(crate) fn prepare(&self) -> Result<Ready> {
         self.need_host()?;
         let locks = [self.cache.join("lock"), self.state().join("lock")];
-        let [whole, own_lock] = [Lock::share(&locks[0])?, Lock::share(&locks[1])?];
+        let whole = Lock::share(&locks[0])?;
         let own = self.target.own.as_deref();
         if !self.has_kernel()? && (own.is_none() || self.known_kernel().is_none()) {
             whole.while_alone("the cache", || self.make_ready())?;
         }
+        // Not before: a run that builds this kernel shares the first lock, and waits for this one.
+        let own_lock = Lock::share(&locks[1])?;
         match own {
             Some(own) if !self.has_kernel()? => {
                 own_lock.while_alone("this kernel", || self.make_own_kernel(own))?;
@@ -75,10 +77,11 @@ impl Lab {
         }
     }
 
-    /// The file whose presence says that the chroot has this version's packages.
+    /// The file whose presence says that the chroot has this version's packages; its name has the
+    /// checksum of their lists.
     fn tools_stamp(&self, kernel: &Kernel) -> PathBuf {
         self.state()
-            .join(format!("tools-{}-{TOOLS_RECIPE}", kernel.version))
+            .join(format!("tools-{}-{}", kernel.version, tools_checksum()))
     }
 
     /// The file whose presence says that the kernel is complete; for a kernel that the lab builds,
@@ -93,6 +96,7 @@ impl Lab {
     }
 
     fn make_ready(&self) -> Result<()> {
+        fs::create_dir_all(self.state())?;
         self.remove_leftovers()?;
         if !self.chroot.is_ready() {
             let (base, suite) = (self.target.base_suite(), &self.target.suite);

@@ -6,7 +6,6 @@ use crate::{lab::Lab, process};
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use std::{
-    env,
     ffi::OsStr,
     io::{self, BufRead, BufReader, Write},
     panic::resume_unwind,
@@ -38,7 +37,7 @@ impl Lab {
         // The chroot builds the module while cargo builds the programs.
         let is_built = thread::scope(|scope| {
             let module = scope.spawn(|| {
-                let mut build = myself()?;
+                let mut build = myself();
                 check(
                     &format!("the module builds for {name}"),
                     build.args(["build", name]),
@@ -64,7 +63,7 @@ impl Lab {
         let mut out = io::stdout();
         writeln!(out, "# {guest}")?;
         let booted = Instant::now();
-        let mut run = myself()?;
+        let mut run = myself();
         run.args([
             "run",
             name,
@@ -83,7 +82,7 @@ impl Lab {
         ] {
             run.arg("--file").arg(format!("{}={place}", file.display()));
         }
-        let mut results = follow(run.args(["--", "/chaos-tests"]).args(words))?;
+        let mut results = follow(run.args(["--", "/chaos-tests"]).args(words), &mut out)?;
         if results.broke_off() {
             results.failed = 1;
             writeln!(
@@ -149,11 +148,9 @@ fn bound(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// Another process of the lab. A lab that runs a guest locks the cache, and a build may have to
-/// change the cache first.
-fn myself() -> Result<Command> {
-    Ok(bound(
-        env::current_exe().context("cannot find the lab's own program")?,
-    ))
+/// change the cache first. The kernel knows this program even after a build has replaced its file.
+fn myself() -> Command {
+    bound("/proc/self/exe")
 }
 
 /// A test that is one command; its output is shown when it fails.
@@ -201,8 +198,8 @@ impl Results {
     }
 }
 
-/// Shows the output of a run of tests, and counts the results in it.
-fn follow(run: &mut Command) -> Result<Results> {
+/// Copies the output of a run of tests to `out`, and counts the results in it.
+fn follow(run: &mut Command, out: &mut impl Write) -> Result<Results> {
     let mut run = run
         .stdout(Stdio::piped())
         .spawn()
@@ -211,7 +208,6 @@ fn follow(run: &mut Command) -> Result<Results> {
     let mut results = Results::default();
     for line in BufReader::new(output).split(b'\n') {
         let line = line?;
-        let mut out = io::stdout();
         out.write_all(&[&line, &b"\n"[..]].concat())?;
         out.flush()?;
         results.count(&String::from_utf8_lossy(&line));
@@ -225,7 +221,16 @@ mod tests {
     use super::*;
 
     fn results(script: &str) -> Results {
-        follow(Command::new("sh").args(["-c", script])).unwrap()
+        let mut out = Vec::new();
+        follow(Command::new("sh").args(["-c", script]), &mut out).unwrap()
+    }
+
+    #[test]
+    fn all_lines_of_a_run_are_shown() {
+        let mut out = Vec::new();
+        let script = "echo 1..1; printf 'odd \\377\\n'; echo ok 1 a";
+        follow(Command::new("sh").args(["-c", script]), &mut out).unwrap();
+        assert_eq!(out, b"1..1\nodd \xff\nok 1 a\n");
     }
 
     #[test]
