@@ -35,14 +35,25 @@ mod trace;
 use report::{Judge, Report};
 use std::process::ExitCode;
 
-/// Prints the names of the tests that words select. If they select none, prints the names of all
-/// tests and returns false.
+/// Prints the names of the tests that words select. If a word is in no name, or the words select no
+/// test, prints the names of all tests and returns false.
 fn print_names(words: &[String]) -> bool {
     let words: Vec<&String> = words
         .iter()
         .filter(|word| !word.starts_with("--"))
         .collect();
     let names: Vec<&str> = scenarios::all().iter().map(|test| test.name).collect();
+    let of_no_test = |word: &&String| {
+        let part = word.trim_start_matches('-');
+        !names.iter().any(|name| name.contains(part))
+    };
+    if let Some(word) = words.iter().copied().find(of_no_test) {
+        println!(
+            "no test has {word} in its name; there are: {}",
+            names.join(" ")
+        );
+        return false;
+    }
     let selected: Vec<&str> = names
         .iter()
         .copied()

@@ -76,9 +76,12 @@ enum Command {
     Kernel { target: Option<String> },
     /// Boot the kernel in a VM and run COMMAND there, without input; exit with its status
     Run {
+        /// The kernel, by a name in tools/targets [default: the first]
         target: Option<String>,
         #[command(flatten)]
         options: guest::Options,
+        /// The command, as root. The guest has busybox, fio and tc; configfs, tracefs and cgroup2
+        /// are mounted
         #[arg(last = true)]
         command: Vec<OsString>,
     },
