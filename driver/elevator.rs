@@ -13,27 +13,33 @@
 //!
 //! | function | context |
 //! |---|---|
-//! | [`Elevator::start_queue`], [`Elevator::new_hctx`], [`Elevator::start_hctx`], [`Elevator::stop_hctx`], [`Elevator::stop_queue`] | process, may sleep; the queue is frozen, `q->elevator_lock` is held |
-//! | [`Elevator::bio_merge`] | the submitter, no locks, holding its reference of the queue; it must not take long |
-//! | [`Elevator::prepare_request`] | the submitter, no locks; it must not take long |
-//! | [`Elevator::completion_arrives`] | any, hard interrupts included: it must neither lock nor take long |
-//! | [`Elevator::release`] | a worker of the block layer, or a soft interrupt; no locks |
-//! | [`ShowQueue::show`] | process, may sleep; `eq->sysfs_lock` is held |
-//! | [`ShowHctxs::show`] | process, may sleep; the disk may have left the scheduler |
-//! | [`Elevator::for_each_queue`] | process, may sleep; `cpus_write_lock` is held |
-//! | [`Elevator::insert_requests`] | process or kblockd, must not sleep: it may run from `schedule()` |
-//! | [`Elevator::dispatch_request`] | process or kblockd under `rcu_read_lock()`, must not sleep; several CPUs at once |
-//! | [`Elevator::has_work`] | any, hard interrupts included: it must neither lock nor take long |
+//! | `start_queue`, `new_hctx`, `start_hctx` | process; the queue is frozen, `elevator_lock` held |
+//! | `stop_hctx`, `stop_queue` | the same |
+//! | `bio_merge` | the submitter, holding its reference of the queue; takes little time |
+//! | `prepare_request` | the submitter; takes little time |
+//! | `completion_arrives` | any, even hard interrupts; takes no lock and little time |
+//! | `release` | a worker of the block layer, or a soft interrupt |
+//! | [`ShowQueue::show`] | process; `eq->sysfs_lock` is held |
+//! | [`ShowHctxs::show`] | process; the disk may have left the scheduler |
+//! | `for_each_queue` | process; `cpus_write_lock` is held |
+//! | `insert_requests` | process or kblockd, even in `schedule()`; does not sleep |
+//! | `dispatch_request` | process or kblockd, several CPUs at once; does not sleep (RCU) |
+//! | `has_work` | any, even hard interrupts; takes no lock and little time |
+//!
+//! A function without a type is one of [`Elevator`]. Where the table only says "process", the
+//! function may sleep. The callers of `bio_merge`, `prepare_request` and `release` hold no locks.
 //!
 //! # Lock order
 //!
-//! `update_nr_hwq_lock` → queue freeze → `q->elevator_lock` → `eq->sysfs_lock` → the scheduler's
-//! own configuration lock → [`Queue`]'s list of hardware queues → the scheduler's locks of a
-//! hardware queue. `cpus_write_lock`, too, comes before the scheduler's own configuration lock. The
-//! disk's `rqos_state_mutex` comes after `q->elevator_lock`, and nothing after it.
+//! `update_nr_hwq_lock` → queue freeze → `q->elevator_lock` → `eq->sysfs_lock` → the
+//! scheduler's own configuration lock → [`Queue`]'s list of hardware queues → the scheduler's
+//! locks of a hardware queue. `cpus_write_lock`, too, comes before the scheduler's own
+//! configuration lock. The disk's `rqos_state_mutex` comes after `q->elevator_lock`, and nothing
+//! after it.
 //!
 //! A task may want any lock from the third on while a disk is frozen. The holder of such a lock
-//! must therefore not wait for I/O: allocate under it only within [`NoIo`].
+//! must therefore not wait for I/O: allocate under it only within
+//! [`NoIo`](crate::sys::no_io::NoIo).
 //!
 //! C header: `block/elevator.h`, which no distribution installs (see [`layouts`]).
 

@@ -215,7 +215,7 @@ impl<E: Elevator> Hctx<E> {
         }
     }
 
-    /// Runs this hardware queue at `time_ns` of [`super::now_ns`]; this replaces the time of an
+    /// Runs this hardware queue at `time_ns` of `CLOCK_MONOTONIC`; this replaces the time of an
     /// earlier call. May be called in any context but the timer's own.
     pub(crate) fn wake_at(&self, time_ns: u64) {
         if self.is_over.load(Relaxed) {

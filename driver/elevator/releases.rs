@@ -151,7 +151,7 @@ impl<E: Elevator> Hctx<E> {
         drop(queued);
     }
 
-    /// Has [`Elevator::release`] called at `time_ns` of [`super::now_ns`]; this replaces the time
+    /// Has [`Elevator::release`] called at `time_ns` of `CLOCK_MONOTONIC`; this replaces the time
     /// of an earlier call. May be called in any context.
     pub(crate) fn release_at(&self, time_ns: u64) {
         if self.is_over.load(Relaxed) {
