@@ -9,7 +9,6 @@ mod help;
 use crate::{
     error::EXIT_CODES,
     interface::{Settings, attributes::LIMIT, check_name, units},
-    system::Roots,
 };
 use advice::advise;
 use clap::{Arg, ArgGroup, Args, Error, Parser, Subcommand, error::ErrorKind};
@@ -22,9 +21,6 @@ use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
 #[command(after_help = format!("{}\n\n{EXIT_CODES}", help::START))]
 #[command(after_long_help = format!("{}\n\n{}\n\n{EXIT_CODES}", help::START, help::ENVIRONMENT))]
 pub struct Arguments {
-    /// Where the file systems are.
-    #[command(flatten)]
-    pub roots: Roots,
     /// The verb, with its arguments.
     #[command(subcommand)]
     pub verb: Verb,
@@ -49,7 +45,7 @@ impl Arguments {
 /// A verb, with its arguments.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Make an injection, and print its name
+    /// Make an injection, and print its name; or run a command with one, and end it
     #[command(after_help = help::INJECT)]
     #[command(after_long_help = format!("{}\n\n{EXIT_CODES}", help::INJECT))]
     Inject(Inject),
@@ -125,7 +121,7 @@ pub struct Inject {
     /// The fault.
     #[command(subcommand)]
     pub fault: Fault,
-    /// Name of the injection [default: a free one such as delay-1]
+    /// Name of the injection [default: a free one such as delay-1 or limit-1]
     #[arg(long, global = true, value_parser = check_name, display_order = 100)]
     pub name: Option<String>,
     /// Also slow down disks that have /, /usr or active swap, without --for
@@ -213,7 +209,7 @@ pub struct Status {
     #[arg(value_name = "NAME")]
     pub names: Vec<OsString>,
     /// Show it again and again, with rates, until Ctrl-C
-    #[arg(long)]
+    #[arg(long, short)]
     pub watch: bool,
     /// How long to wait before it is shown again [10ms to 1h; default 1s]
     #[arg(long, value_name = "TIME", value_parser = interval, requires = "watch")]

@@ -24,7 +24,7 @@ pub use system::Roots;
 
 use anyhow::Result;
 use args::{Fault, Inject, Verb};
-use clap::{Command, Subcommand};
+use clap::CommandFactory;
 use clap_complete::Shell;
 use error::{Exit, failure};
 use inject::{Request, attach, recover};
@@ -38,7 +38,7 @@ use std::io::Write;
 ///
 /// Any failure; [`error::exit`] has its exit code.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<u8> {
-    let roots = &arguments.roots;
+    let roots = &Roots::from_environment();
     match &arguments.verb {
         Verb::Inject(inject) => return run_inject(roots, inject, out),
         Verb::Recover {
@@ -113,11 +113,8 @@ fn version(roots: &Roots, out: &mut dyn Write) -> Result<()> {
 }
 
 fn completions(shell: Shell, out: &mut dyn Write) -> Result<()> {
-    // The roots, which nobody types, are left out.
-    let command = Command::new("kchaos").version(env!("CARGO_PKG_VERSION"));
-    let mut command = Verb::augment_subcommands(command);
     let mut script = Vec::new();
     // `generate` panics if its output fails.
-    clap_complete::generate(shell, &mut command, "kchaos", &mut script);
+    clap_complete::generate(shell, &mut Arguments::command(), "kchaos", &mut script);
     Ok(out.write_all(&script)?)
 }

@@ -134,13 +134,7 @@ fn a_verb_shows_its_own_flags_first() {
 #[test]
 fn nothing_at_all_is_answered_with_the_help() {
     for arguments in ["", "inject"] {
-        // Without the roots, which count as arguments.
-        let output = std::process::Command::new(crate::tree::KCHAOS)
-            .args(arguments.split_whitespace())
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(2));
-        let said = String::from_utf8(output.stderr).unwrap();
+        let said = stderr(&mut Tree::new().kchaos(arguments), 2);
         assert!(said.contains("\nUsage: kchaos "), "{said}");
         assert!(!said.starts_with("kchaos: "), "{said}");
     }
