@@ -5,6 +5,7 @@
 
 pub(crate) mod attached;
 pub(crate) mod block;
+pub(crate) mod cgroups;
 pub(crate) mod disk;
 pub(crate) mod files;
 pub(crate) mod guard;
