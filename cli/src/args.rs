@@ -3,8 +3,12 @@
 //! The command line: verbs, flags, help, and advice on the intended command.
 
 mod advice;
+mod borrowed;
 mod flags;
 mod help;
+mod line;
+mod near;
+mod netem;
 
 use crate::{
     error::EXIT_CODES,
@@ -38,6 +42,7 @@ impl Arguments {
             let message = "no command after --; name one, or leave -- out";
             return Err(Error::raw(ErrorKind::ValueValidation, message));
         }
+        arguments.verb.check_effect()?;
         Ok(arguments)
     }
 }
@@ -98,6 +103,28 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Refuses an injection that would do nothing, unless it is only prepared.
+    fn check_effect(&self) -> Result<(), Error> {
+        let Self::Inject(Inject {
+            fault: Fault::Ioem { effect },
+            ..
+        }) = self
+        else {
+            return Ok(());
+        };
+        let settings = &effect.parts().1.settings;
+        match settings.do_nothing().filter(|_| settings.enabled) {
+            Some(why) => {
+                let message = format!(
+                    "this injection would do nothing: {why}; change that, or prepare it with \
+                     --enabled 0"
+                );
+                Err(Error::raw(ErrorKind::ValueValidation, message))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Whether `--` announces a command that is missing. To clap, a `--` at the end is as none. A
     /// variable without a value mostly leaves it, and the injection would have no end.
     fn lacks_command(&self, words: &[OsString]) -> bool {
@@ -151,6 +178,7 @@ pub enum Effect {
     #[command(mut_group("quota", |group| group.required(true)))]
     #[command(
         mut_arg("--quota", quota_of_limit),
+        mut_arg("--iops", first),
         mut_arg("--period", first),
         mut_arg("--period-us", first)
     )]

@@ -81,8 +81,9 @@ kchaos inject ioem delay --delay <TIME> [OPTIONS] [-- <COMMAND>...]
        kchaos inject ioem delay --percentiles <PERCENT:TIME,...> [OPTIONS]
                                 [-- <COMMAND>...]";
 
-pub(crate) const LIMIT_USAGE: &str =
-    "kchaos inject ioem limit --quota <NUMBER> [OPTIONS] [-- <COMMAND>...]";
+pub(crate) const LIMIT_USAGE: &str = "\
+kchaos inject ioem limit --iops <RATE> [OPTIONS] [-- <COMMAND>...]
+       kchaos inject ioem limit --quota <NUMBER> [OPTIONS] [-- <COMMAND>...]";
 
 pub(crate) const DELAY_EXAMPLES: &str = "\
 Examples:
@@ -101,7 +102,7 @@ Examples:
 pub(crate) const LIMIT_EXAMPLES: &str = "\
 Examples:
   100 I/Os a second and device:
-    kchaos inject ioem limit --quota 100
+    kchaos inject ioem limit --iops 100
   Writes of at least 64 KiB to one disk, while a program runs:
     kchaos inject ioem limit --quota 15 --period 100ms --op write \\
       --min-bytes 64k --device sdb -- fio job.fio";

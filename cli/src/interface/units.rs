@@ -126,6 +126,34 @@ pub fn percent(text: &str, places: u32) -> Result<u128, String> {
         .saturating_add(decimals))
 }
 
+/// Per cents that have no sign `%`, are more than 0 and at most 1, and so could be meant as a share
+/// of one, or the question which of both is meant.
+///
+/// # Errors
+///
+/// A sentence with both readings.
+pub(crate) fn not_a_share(text: &str, places: u32) -> Result<(), String> {
+    match percent(text, places).map(u64::try_from) {
+        Ok(Ok(value)) if is_share(text, value, places) => {
+            let [percent, share] = readings(value, places);
+            Err(format!(
+                "{text} could be {percent}, or {share} as a share of one; write {percent} or {share}"
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether per cents with this text and value could be meant as a share of one.
+pub(crate) fn is_share(text: &str, value: u64, places: u32) -> bool {
+    !text.ends_with('%') && (1..=10_u64.pow(places)).contains(&value)
+}
+
+/// What a number is as per cents, and as a share of one.
+pub(crate) fn readings(value: u64, places: u32) -> [String; 2] {
+    [value, value.saturating_mul(100)].map(|value| Unit::Percent { places }.show(value))
+}
+
 /// Per cents in units of their last decimal, as the interface writes them: `25`, `12.5`.
 pub fn show_percent(value: u64, places: u32) -> String {
     decimal(value, places)

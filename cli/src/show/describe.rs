@@ -2,7 +2,7 @@
 
 //! Describes an injection in words: its effect, and the I/O that it affects.
 
-use crate::interface::{Name, attribute, form::CONDITIONS, units, values::Values};
+use crate::interface::{Name, attribute, operation::CONDITIONS, units, values::Values};
 
 /// An injection with these values, in words.
 pub(crate) struct Described<'a>(pub(crate) &'a Values);

@@ -13,5 +13,6 @@ mod list;
 mod output;
 mod privileges;
 mod recover;
+mod slips;
 mod status;
 mod tree;
