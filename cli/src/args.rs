@@ -9,6 +9,7 @@ mod help;
 mod line;
 mod near;
 mod netem;
+mod whom;
 
 use crate::{
     error::EXIT_CODES,
@@ -18,6 +19,7 @@ use advice::advise;
 use clap::{Arg, ArgGroup, Args, Error, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
 use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
+pub use whom::Whom;
 
 /// Slows disks down on purpose, to see what is on them cope with a bad day.
 #[derive(Debug, Parser)]
@@ -125,6 +127,20 @@ impl Verb {
         }
     }
 
+    /// Whether it changes something.
+    pub fn changes(&self) -> bool {
+        let dry_run = match self {
+            Self::Inject(inject) => inject.dry_run,
+            Self::Recover { dry_run, .. } => *dry_run,
+            Self::Attach(attach) => attach.devices.dry_run,
+            Self::Detach(devices) => devices.dry_run,
+            Self::List { .. } | Self::Status(_) | Self::Version | Self::Completions { .. } => {
+                return false;
+            }
+        };
+        !dry_run.dry_run
+    }
+
     /// Whether `--` announces a command that is missing. To clap, a `--` at the end is as none. A
     /// variable without a value mostly leaves it, and the injection would have no end.
     fn lacks_command(&self, words: &[OsString]) -> bool {
@@ -211,6 +227,9 @@ pub struct Task {
     /// The settings of the injection.
     #[command(flatten)]
     pub settings: Settings,
+    /// Whose I/O is affected.
+    #[command(flatten)]
+    pub whom: Whom,
     /// Run this, end the injection when it ends, and exit as it does; if kchaos is killed, the
     /// injection ends within 2 s; not with --for
     ///

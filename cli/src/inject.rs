@@ -7,10 +7,12 @@ mod command;
 mod hints;
 mod lease;
 mod make;
+pub(crate) mod own;
 mod owned;
 mod reach;
 pub(crate) mod recover;
 mod resolve;
+mod whose;
 mod witness;
 
 use crate::{
@@ -18,15 +20,19 @@ use crate::{
     interface::{Name, Settings, Value},
     system::{Roots, guard},
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use hints::{hints, idle};
 use make::{make, names, taken};
+use own::OwnCgroup;
 use reach::reached;
 use std::{
     ffi::{OsStr, OsString},
     io::Write,
+    process::Command,
     sync::Arc,
 };
+use whose::Aimed;
+pub(crate) use whose::Whose;
 use witness::Witness;
 
 /// An injection that is to be made.
@@ -38,6 +44,8 @@ pub(crate) struct Request<'a> {
     pub(crate) name: Option<&'a str>,
     /// The settings, with devices and cgroups as people name them.
     pub(crate) settings: &'a Settings,
+    /// Whose I/O is affected, beside what the settings say.
+    pub(crate) whose: Whose<'a>,
     /// The command that the injection is made for; empty if there is none.
     pub(crate) command: &'a [OsString],
     /// Whether the system's own disks may be slowed down without an end in sight.
@@ -47,7 +55,9 @@ pub(crate) struct Request<'a> {
 impl Request<'_> {
     /// The settings as the driver takes them.
     fn checked(&self, roots: &Roots) -> Result<Settings> {
-        let settings = resolve::resolved(roots, self.settings)?;
+        let aimed = Aimed::new(roots, self.settings, self.whose)?;
+        let settings =
+            resolve::resolved(roots, &aimed.settings).map_err(|error| aimed.why(error))?;
         if !self.force && settings.number(Name::DurationMs).unwrap_or(0) == 0 {
             let remedy = if self.command.is_empty() {
                 "add --for 30s, so that it ends by itself, choose others with --device, or add --force"
@@ -89,13 +99,24 @@ pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     roots.require_known_version()?;
     let mut settings = request.checked(roots)?;
     settings.set(Name::DurationMs, Value::Number(lease::LENGTH_MS));
+    let own = match request.whose {
+        Whose::Command => Some(OwnCgroup::new(roots)?),
+        _ => None,
+    };
+    if let Some(own) = &own {
+        settings.set(Name::Cgroup, Value::Text(own.name()?));
+    }
     let signals = command::Signals::new()?;
     let (name, owned) = make(roots, request.effect, request.name, &settings)?;
     let owned = Arc::new(owned);
     let renewal = lease::renew(Arc::clone(&owned));
     hints(roots, &name, &settings);
     let witness = Witness::new(roots, &owned, &settings);
-    signals.run(request.command, || {
+    let mut command = match (&own, request.command) {
+        (Some(own), words) => own.command(words),
+        (None, words) => plain(words)?,
+    };
+    signals.run(&mut command, || {
         if let Some(why) = witness.end(renewal.stop()) {
             let program = request.command.first().map(|word| word.to_string_lossy());
             note(&format!(
@@ -103,8 +124,20 @@ pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
                 program.unwrap_or_default()
             ));
         }
-        owned.end().map(drop)
+        let ended = owned.end().map(drop);
+        if let Some(own) = &own {
+            own.end(roots);
+        }
+        ended
     })
+}
+
+/// A command with these words.
+fn plain(words: &[OsString]) -> Result<Command> {
+    let (program, arguments) = words.split_first().context("there is no command")?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Ok(command)
 }
 
 /// Prints the commands that make an injection.

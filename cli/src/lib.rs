@@ -23,14 +23,20 @@ pub use args::Arguments;
 pub use system::Roots;
 
 use anyhow::Result;
-use args::{Fault, Inject, Verb};
+use args::{Fault, Inject, Verb, Whom};
 use clap::CommandFactory;
 use clap_complete::Shell;
 use error::{Exit, failure};
-use inject::{Request, attach, recover};
+use inject::{Request, Whose, attach, own, recover};
 use interface::Name;
 use show::{list, status};
-use std::io::Write;
+use std::{ffi::OsString, io::Write};
+
+/// If these are the words by which this program starts itself again, to run a command in a cgroup,
+/// becomes the command. Returns only the failure to do so.
+pub fn enter(words: &[OsString]) -> Option<anyhow::Error> {
+    own::enter(words)
+}
 
 /// Runs the verb of a command line, and returns the exit code. Results go to `out`.
 ///
@@ -39,6 +45,9 @@ use std::io::Write;
 /// Any failure; [`error::exit`] has its exit code.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<u8> {
     let roots = &Roots::from_environment();
+    if arguments.verb.changes() {
+        own::sweep(roots);
+    }
     match &arguments.verb {
         Verb::Inject(inject) => return run_inject(roots, inject, out),
         Verb::Recover {
@@ -78,6 +87,7 @@ fn run_inject(roots: &Roots, inject: &Inject, out: &mut dyn Write) -> Result<u8>
         effect,
         name: inject.name.as_deref(),
         settings: &task.settings,
+        whose: whose(&task.whom),
         command: &task.command,
         force: inject.force,
     };
@@ -86,6 +96,13 @@ fn run_inject(roots: &Roots, inject: &Inject, out: &mut dyn Write) -> Result<u8>
             Exit::Usage,
             "an injection for a command lasts as long as the command, so --for has no meaning with \
              -- COMMAND; leave --for out, or end the command too: -- timeout 30s COMMAND",
+        ));
+    }
+    if task.whom.own && task.command.is_empty() {
+        return Err(failure(
+            Exit::Usage,
+            "--own affects the I/O of a command alone, so it needs one: add -- COMMAND; for a \
+             program that runs already, there is --pid",
         ));
     }
     match (inject.dry_run.dry_run, task.command.is_empty()) {
@@ -101,6 +118,16 @@ fn run_inject(roots: &Roots, inject: &Inject, out: &mut dyn Write) -> Result<u8>
         }
     }
     Ok(0)
+}
+
+/// Whose I/O is affected; the command line has at most one of the three.
+fn whose(whom: &Whom) -> Whose<'_> {
+    match (whom.own, whom.pid, &whom.container) {
+        (true, _, _) => Whose::Command,
+        (_, Some(pid), _) => Whose::Process(pid),
+        (_, _, Some(id)) => Whose::Container(id),
+        _ => Whose::Anyone,
+    }
 }
 
 fn version(roots: &Roots, out: &mut dyn Write) -> Result<()> {

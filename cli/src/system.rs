@@ -6,10 +6,12 @@
 pub(crate) mod attached;
 pub(crate) mod block;
 pub(crate) mod cgroups;
+pub(crate) mod containers;
 pub(crate) mod disk;
 pub(crate) mod files;
 pub(crate) mod guard;
 pub(crate) mod mounts;
+pub(crate) mod process;
 mod roots;
 pub(crate) mod saved;
 pub(crate) mod step;

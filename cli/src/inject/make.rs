@@ -2,7 +2,7 @@
 
 //! Makes an injection by its steps: all of them, or none.
 
-use super::{owned::Owned, resolve};
+use super::{owned::Owned, whose};
 use crate::{
     error::{Exit, all_of, failure},
     interface::{Name, Settings, existing::recover_command},
@@ -121,7 +121,7 @@ fn why(step: &Step, error: &io::Error) -> anyhow::Error {
                 ),
             )
         }
-        (Some(Name::PidNs), Some(Errno::SRCH)) => return resolve::no_process(value),
+        (Some(Name::PidNs), Some(Errno::SRCH)) => return whose::no_process(value),
         (_, Some(Errno::NOSPC)) => (
             Exit::Failure,
             "no more than 64 injections act on one disk; end others with `kchaos recover`"

@@ -2,6 +2,7 @@
 
 //! Looks up the devices, cgroups and processes that people name.
 
+use super::whose::no_process;
 use crate::{
     error::{Exit, failure, note},
     interface::{Name, Settings, Value},
@@ -51,14 +52,6 @@ fn check_process(roots: &Roots, process: &str) -> Result<()> {
         return Err(no_process(process));
     }
     Ok(())
-}
-
-/// The failure for a process that is not there.
-pub(crate) fn no_process(process: &str) -> anyhow::Error {
-    failure(
-        Exit::Name,
-        format!("there is no process {process}; `ps -e` lists all"),
-    )
 }
 
 /// The driver's name of a device.

@@ -15,6 +15,8 @@ use std::{
 pub(crate) struct Mount {
     /// The number of its device, such as `8:1`; one that begins with `0:` is of no device.
     pub(crate) number: String,
+    /// The directory of the file system that is at the mount point.
+    pub(crate) root: PathBuf,
     /// The mount point.
     pub(crate) point: PathBuf,
     /// The kind of the file system.
@@ -43,10 +45,12 @@ fn mount(line: &[u8]) -> Option<Mount> {
     let text = |word: &[u8]| String::from_utf8(word.to_vec()).ok();
     let mut words = line.split(|&byte| byte == b' ').skip(2);
     let number = text(words.next()?)?;
-    let point = PathBuf::from(unescape(words.nth(1)?));
+    let root = PathBuf::from(unescape(words.next()?));
+    let point = PathBuf::from(unescape(words.next()?));
     words.find(|word| *word == b"-")?;
     Some(Mount {
         number,
+        root,
         point,
         kind: text(words.next()?)?,
         source: unescape(words.next()?),
