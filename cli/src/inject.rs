@@ -5,8 +5,10 @@
 pub(crate) mod attach;
 mod command;
 mod hints;
+mod hits;
 mod lease;
 mod make;
+mod missed;
 mod owned;
 mod reach;
 pub(crate) mod recover;
@@ -20,6 +22,7 @@ use crate::{
 };
 use anyhow::Result;
 use hints::{hints, idle};
+use hits::Hits;
 use make::{make, names, taken};
 use reach::reached;
 use std::{
@@ -42,6 +45,8 @@ pub(crate) struct Request<'a> {
     pub(crate) command: &'a [OsString],
     /// Whether the system's own disks may be slowed down without an end in sight.
     pub(crate) force: bool,
+    /// Whether a command is to fail if its injection hits nothing.
+    pub(crate) expect_hits: bool,
 }
 
 impl Request<'_> {
@@ -92,19 +97,22 @@ pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     let signals = command::Signals::new()?;
     let (name, owned) = make(roots, request.effect, request.name, &settings)?;
     let owned = Arc::new(owned);
-    let renewal = lease::renew(Arc::clone(&owned));
+    let witness = Arc::new(Witness::new(roots, &owned, &settings));
+    let looking = Arc::clone(&witness);
+    let renewal = lease::renew(Arc::clone(&owned), move || looking.look());
     hints(roots, &name, &settings);
-    let witness = Witness::new(roots, &owned, &settings);
-    signals.run(request.command, || {
-        if let Some(why) = witness.end(renewal.stop()) {
-            let program = request.command.first().map(|word| word.to_string_lossy());
-            note(&format!(
-                "the injection {name} had ended before {} did: part of it ran without; {why}",
-                program.unwrap_or_default()
-            ));
+    let program = request.command.first().map(|word| word.to_string_lossy());
+    let who = program.unwrap_or_default();
+    let hits = Hits::new(roots, &name, &settings, &who, false);
+    let mut outcome = None;
+    let code = signals.run(request.command, || {
+        if let Some(sentence) = witness.end(renewal.stop(), &name, &who) {
+            note(&sentence);
         }
+        outcome = Some(hits.end(&witness));
         owned.end().map(drop)
-    })
+    })?;
+    Ok(outcome.map_or(code, |outcome| outcome.tell(request.expect_hits, code)))
 }
 
 /// Prints the commands that make an injection.
