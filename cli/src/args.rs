@@ -170,6 +170,9 @@ pub struct Inject {
     /// Also slow down disks that have /, /usr or active swap, without --for
     #[arg(long, global = true, display_order = 100)]
     pub force: bool,
+    /// With -- COMMAND: exit with 125 if COMMAND succeeds and no I/O was hit
+    #[arg(long, global = true, display_order = 100)]
+    pub expect_hits: bool,
     /// Whether to print commands instead.
     #[command(flatten)]
     pub dry_run: DryRun,
@@ -233,8 +236,10 @@ pub struct Task {
     /// Run this, end the injection when it ends, and exit as it does; if kchaos is killed, the
     /// injection ends within 2 s; not with --for
     ///
-    /// If the injection ends before COMMAND does, such as by `kchaos recover` or `kchaos detach`,
-    /// kchaos warns when COMMAND has ended. The exit code is that of COMMAND all the same.
+    /// When COMMAND has ended, kchaos tells how much I/O the injection hit, and for how long it was
+    /// held; or why none was hit. If the injection ends before COMMAND does, or is off for a while,
+    /// such as by `kchaos recover` or `kchaos detach`, kchaos warns, too. The exit code is that of
+    /// COMMAND all the same, except for --expect-hits.
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }

@@ -90,7 +90,15 @@ fn run_inject(roots: &Roots, inject: &Inject, out: &mut dyn Write) -> Result<u8>
         whose: whose(&task.whom),
         command: &task.command,
         force: inject.force,
+        expect_hits: inject.expect_hits,
     };
+    if inject.expect_hits && task.command.is_empty() {
+        return Err(failure(
+            Exit::Usage,
+            "--expect-hits is about the time in which a command runs; add -- COMMAND, or leave it \
+             out and look at `kchaos status`",
+        ));
+    }
     if !task.command.is_empty() && task.settings.number(Name::DurationMs).is_some() {
         return Err(failure(
             Exit::Usage,

@@ -93,6 +93,33 @@ impl Stats {
         self.numbers.get("active") != Some(&0)
     }
 
+    /// How many I/Os got a delay, or had to wait for a limit: the larger number of the two, since
+    /// one I/O may have had both.
+    pub(crate) fn hits(&self) -> u64 {
+        self.get("delayed").max(self.get("limited"))
+    }
+
+    /// The time in microseconds below which so many per cent of the hits went; `None` if the file
+    /// lacks steps, or none has gone. Steps of any length will do: it is the end of the step that
+    /// the percentile falls into. I/Os that a limit admitted at once are no hits, and have the
+    /// shortest times.
+    pub(crate) fn percentile_us(&self, per_cent: u64) -> Option<u64> {
+        if self.left_out > 0 {
+            return None;
+        }
+        let counts = self.added_us.iter().map(|(_, count)| u128::from(*count));
+        let all: u128 = counts.sum();
+        let hits = all.min(u128::from(self.hits()));
+        let rank = all - hits + (hits * u128::from(per_cent)).div_ceil(100);
+        let mut seen = 0;
+        let mut steps = self.added_us.iter();
+        let step = steps.find(|(_, count)| {
+            seen += u128::from(*count);
+            seen >= rank
+        });
+        step.filter(|_| hits > 0).map(|(end, _)| *end)
+    }
+
     /// The numbers as JSON.
     pub(crate) fn json(&self) -> Map<String, Value> {
         let mut object = Map::new();
@@ -202,6 +229,26 @@ mod tests {
             let json = Stats::parse(text).json();
             let told = SELDOM.map(|(key, _)| json[key].as_u64().unwrap());
             assert_eq!(told, numbers, "{text}");
+        }
+    }
+
+    #[test]
+    fn percentiles_are_the_ends_of_steps_of_any_length() {
+        let of = |text: &str| {
+            let stats = Stats::parse(text);
+            [1, 50, 90, 99, 100].map(|per_cent| stats.percentile_us(per_cent))
+        };
+        let steps = "added_us_lt_1024 90\nadded_us_lt_1152 9\nadded_us_lt_1280 1\n";
+        let delayed = format!("delayed 100\n{steps}");
+        let expected = [1_024, 1_024, 1_024, 1_152, 1_280].map(Some);
+        assert_eq!(of(&delayed), expected);
+        // Of the 90 that took less, 80 did not wait for the limit.
+        let limited = format!("matched 100\nlimited 20\n{steps}");
+        assert_eq!(of(&limited), [1_024, 1_024, 1_152, 1_280, 1_280].map(Some));
+        // Some are held still.
+        assert_eq!(of("delayed 7\nadded_us_lt_1024 2\n"), [Some(1_024); 5]);
+        for text in ["delayed 7\n", steps, &format!("{delayed}... 3 more\n"), ""] {
+            assert_eq!(of(text), [None; 5], "{text}");
         }
     }
 

@@ -76,7 +76,8 @@ impl Described<'_> {
         Some(format!("limit to {quota} in each {period}"))
     }
 
-    fn filter(&self) -> Option<String> {
+    /// The I/O that the filter chooses: `of reads of 4KiB or more on sda1`; `None` if it is all.
+    pub(crate) fn filter(&self) -> Option<String> {
         let mut words = Vec::new();
         if let Some(operations) = self.0.text(Name::Op) {
             words.push(format!("of {}", in_words(operations)));

@@ -86,7 +86,7 @@ fn what_a_command_is_run_with_is_told() {
     let text = help("inject ioem delay --help", "100");
     assert!(text.contains("not with --for"), "{text}");
     assert!(
-        text.contains("If the injection ends before COMMAND does"),
+        text.contains("or why none was hit. If the injection ends before COMMAND does"),
         "{text}"
     );
 }

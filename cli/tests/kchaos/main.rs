@@ -7,6 +7,7 @@ mod command;
 mod dry_run;
 mod filter;
 mod help;
+mod hits;
 mod inject;
 mod interface;
 mod list;
