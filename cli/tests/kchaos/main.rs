@@ -16,3 +16,4 @@ mod recover;
 mod slips;
 mod status;
 mod tree;
+mod words;
