@@ -219,7 +219,7 @@ fn first(argument: Arg) -> Arg {
 /// The quota of `inject limit`, which must not be 0.
 fn quota_of_limit(argument: Arg) -> Arg {
     first(argument)
-        .value_parser(|text: &str| LIMIT.parse(text))
+        .value_parser(|text: &str| flags::quota(&LIMIT, text))
         .help(LIMIT.help())
         .long_help(format!("{} [{}]", LIMIT.help(), LIMIT.range()))
 }

@@ -118,6 +118,10 @@ fn verb(line: &Line, word: &str) -> Option<String> {
 /// Advice on an unknown flag, or a word where none is accepted.
 fn argument(line: &Line, word: &str) -> Option<String> {
     if let Some(name) = word.strip_prefix("--") {
+        // It was typed in front of the verb that has it.
+        if flags(line.verb()).iter().any(|(known, _)| *known == name) {
+            return Some(format!("it comes after 'kchaos {}'", line.path.join(" ")));
+        }
         return flag(line, name, line.value(word));
     }
     if let Some(letters) = word.strip_prefix('-') {
@@ -149,41 +153,71 @@ fn normal(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "-")
 }
 
+/// A flag as people type it.
+fn with(flag: &str, value: Option<&str>) -> String {
+    match value {
+        Some(value) => format!("--{flag} {value}"),
+        None => format!("--{flag}"),
+    }
+}
+
 /// Advice on a word that is a flag, or another program's flag.
 fn exact(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
     let verb = line.verb();
     let known = flags(verb);
     match known.iter().find(|(known, _)| *known == name) {
-        Some((_, own)) => Some(format!("it is '--{own}'")),
+        Some((_, own)) => Some(format!("it is '{}'", with(own, value))),
         None => borrowed::flag(verb, &line.path.join(" "), name, value),
     }
 }
 
 /// Advice on a flag by its name without hyphens.
 fn flag(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
+    let known = flags(line.verb());
     let name = normal(name);
     if let Some(tip) = exact(line, &name, value) {
         return Some(tip);
     }
-    let known = flags(line.verb());
     let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-    let mut near: Vec<String> = near(&name, &names)
+    let mut near: Vec<&str> = near(&name, &names)
         .into_iter()
         .filter_map(|near| known.iter().find(|(name, _)| *name == near))
-        .map(|(_, own)| format!("--{own}"))
+        .map(|(_, own)| *own)
         .collect();
     near.dedup();
     if !near.is_empty() {
+        // Of several, the value fits one or none.
+        let value = value.filter(|_| near.len() == 1);
+        let near: Vec<String> = near.into_iter().map(|own| with(own, value)).collect();
         return Some(format!("it is {}", or(&near)));
     }
-    let verbs = line.verbs_with(&name);
-    if !verbs.is_empty() {
-        return Some(format!("'--{name}' is a flag of {}", or(&verbs)));
+    if line.is_in("inject") {
+        return outside(line, &name, value);
     }
-    let delay = line.delay();
-    let tip = borrowed::flag(delay, "inject ioem delay", &name, value)?;
-    line.is_in("inject")
-        .then(|| format!("after 'kchaos inject ioem delay': {tip}"))
+    let verbs = line.verbs_with(&name);
+    (!verbs.is_empty()).then(|| format!("'--{name}' is a flag of {}", or(&verbs)))
+}
+
+/// Advice on a flag of an effect that comes before the effect.
+fn outside(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
+    let effect = match name {
+        "iops" | "quota" | "period" | "period-us" => "limit",
+        _ => "delay",
+    };
+    if line.is_in("delay") || line.is_in("limit") {
+        return None;
+    }
+    let inside = format!("kchaos inject ioem {effect}");
+    if line.verbs_with(name).contains(&inside) {
+        let place = line
+            .words
+            .iter()
+            .position(|word| line.path.last() == Some(word))?;
+        let rest = shlex::try_join(line.words[place + 1..].iter().map(String::as_str)).ok()?;
+        return Some(format!("it is '{inside} {rest}'"));
+    }
+    let tip = borrowed::flag(line.delay(), "inject ioem delay", name, value)?;
+    Some(format!("after 'kchaos inject ioem delay': {tip}"))
 }
 
 /// Advice on a word that is no flag: perhaps it lacks its flag, or is a command.

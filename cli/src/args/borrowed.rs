@@ -34,7 +34,7 @@ const SLOW_ONLY: &str = "ioem slows I/O down, and never loses, changes, repeats 
 
 /// The flags. A row is about a verb that has all flags which its tip names.
 #[rustfmt::skip]
-const FLAGS: [Borrowed; 46] = [
+const FLAGS: [Borrowed; 47] = [
     row(&["percent", "percentage", "pct"], "10%", "'--probability {}' affects a share of the I/O, and '--percentiles 50:1ms,99:5ms' takes delays as measured"),
     row(&["latency", "mean", "lag", "delay-time", "time-delay", "latency-time", "thinktime"], "10ms", "'--delay {}'"),
     row(&["delay-ms", "latency-ms"], "10", "'--delay {ms}'"),
@@ -77,6 +77,7 @@ const FLAGS: [Borrowed; 46] = [
     row(&["id", "uid", "label", "injection"], "slow", "'--name {}'"),
     row(&["cgroup-path", "cgroup-parent", "slice", "unit", "scope"], "/sys/fs/cgroup/tenant", "'--cgroup {}'"),
     row(&["proc", "process", "task"], "PID", "'--pid {}'"),
+    row(&["proc", "process", "task", "pid", "pidns"], "PID", "'--pid-ns {}' is about the PID namespace of the process"),
     row(&["container-id", "container-name", "containerid", "containernames", "pod"], "ID", "'--container {}'"),
     row(&["noop", "simulate", "check"], "", "'--dry-run'"),
     row(&["iodepth", "queue-depth", "depth", "tags"], "64", "'--nr-requests {}'"),
@@ -106,13 +107,15 @@ const ROOTS: [(&str, &str); 3] = [
 ];
 
 /// Words for names and devices, which some verbs take without a flag.
-const OPERANDS: [(&str, &[&str]); 2] = [
+const OPERANDS: [(&str, &str, &[&str]); 2] = [
     (
         "NAME",
+        "names come",
         &["id", "uid", "name", "names", "injection", "label"],
     ),
     (
         "DEVICE",
+        "devices come",
         &[
             "dev", "device", "devices", "dev-path", "disk", "path", "drive", "filename", "mount",
         ],
@@ -131,10 +134,12 @@ pub(super) fn flag(verb: &Command, path: &str, word: &str, value: Option<&str>) 
                 .is_some_and(|names| names[0] == operand)
         })
     };
-    for (operand, words) in OPERANDS {
+    for (operand, they_come, words) in OPERANDS {
         if words.contains(&word) && takes(operand) {
             let value = value.unwrap_or(operand);
-            return Some(format!("it has no flag: 'kchaos {path} {value}'"));
+            return Some(format!(
+                "{they_come} without a flag: 'kchaos {path} {value}'"
+            ));
         }
     }
     let known: Vec<&str> = flags(verb).into_iter().map(|(name, _)| name).collect();

@@ -111,6 +111,16 @@ fn rate() -> Arg {
         .long_help(format!("{help} [such as 100, 100/s, 6000/min or 15/ms]"))
 }
 
+/// Reads a quota, and knows a rate.
+pub(super) fn quota(attribute: &Attribute, text: &str) -> Result<Value, String> {
+    attribute
+        .parse(text)
+        .map_err(|message| match Rate::parse(text) {
+            Ok(_) => format!("{message}; a rate has another flag: {RATE} {text}"),
+            Err(_) => message,
+        })
+}
+
 /// Other programs' words for a flag, where they mean the same.
 fn aliases(name: &str) -> &'static [&'static str] {
     match name {
@@ -168,7 +178,10 @@ fn flags(attribute: &'static Attribute) -> Vec<Arg> {
             .allow_hyphen_values(true)
     };
     let in_full = format!("{} {}", attribute.help(), attribute.accepted());
-    let own = flag(&attribute.flag()).value_parser(|text: &str| attribute.parse(text));
+    let own = flag(&attribute.flag()).value_parser(|text: &str| match attribute.name {
+        Name::Quota => quota(attribute, text),
+        _ => attribute.parse(text),
+    });
     match (&attribute.kind, attribute.flag_with_unit()) {
         (
             Kind::Number {

@@ -171,7 +171,7 @@ fn what_was_meant_is_guessed() {
             "tip: a limit has a flag: '--quota 15'",
         ),
         ("inject ioem delay --delay 1ms sleep 1", "comes after '--'"),
-        ("inject ioem delay --dely 1ms", "'--delay'"),
+        ("inject ioem delay --dely 1ms", "'--delay 1ms'"),
     ] {
         let message = stderr(&mut tree.kchaos(arguments), 2);
         assert!(message.starts_with("kchaos: "), "{arguments}: {message}");

@@ -17,3 +17,4 @@ mod recover;
 mod slips;
 mod status;
 mod tree;
+mod words;
