@@ -3,7 +3,7 @@
 //! The flags that say whose I/O is affected, without a word about cgroups.
 
 use crate::interface::Form;
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 
 const HEADING: &str = "Which I/O";
 
@@ -22,13 +22,15 @@ pub struct Whom {
     ///
     /// The cgroup can have other processes, whose I/O is affected, too: kchaos says how many.
     #[arg(long, value_name = "PID", help_heading = HEADING, value_parser = process)]
-    #[arg(conflicts_with_all = ["cgroup", "container"])]
+    // Lets the message about a negative value name the range.
+    #[arg(conflicts_with_all = ["cgroup", "container"], allow_hyphen_values = true)]
     pub pid: Option<u32>,
     /// Only I/O of this container, on the disk of its root directory unless --device names others
     ///
     /// An id, or at least 8 characters of it, of a container of containerd, CRI-O, Docker or Podman
     /// that has a cgroup (v2); or the name of a container of LXC or systemd-nspawn.
     #[arg(long, value_name = "ID", help_heading = HEADING, conflicts_with = "cgroup")]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub container: Option<String>,
 }
 

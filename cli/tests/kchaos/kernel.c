@@ -7,13 +7,20 @@
 //  - An injection's files come with its directory, and go with it. New ones are copies of those in
 //    the folder NEW_INJECTION.
 //  - A scheduler that is written into a disk's file `queue/scheduler` is read in brackets.
+//  - A cgroup's files come with its directory, and go with it, unless a process of it lives: a
+//    directory with a file `cgroup.procs` has cgroups in it. A process that writes 0 into that file
+//    is in it from then on.
+//  - The names of controllers that are written with a + into `cgroup.subtree_control` are read
+//    without it. A cgroup with a process, other than the one above all others, takes none.
 //  - A node in /dev is a block device. In the tree it is a file that has its number, such as 8:1.
 
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,38 +93,122 @@ static void delete(int from, int to, const char *name)
 	check(!unlinkat(from, name, 0), name);
 }
 
+// Whether a directory has a file of this name.
+static int has(const char *directory, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return !access(path, F_OK);
+}
+
+// Whether a process of a cgroup lives.
+static int is_populated(const char *directory)
+{
+	char path[PATH_MAX];
+	int pid, lives = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", directory);
+	file = fopen(path, "r");
+	while (file && !lives && fscanf(file, "%d", &pid) == 1)
+		lives = !kill(pid, 0);
+	if (file)
+		fclose(file);
+	return lives;
+}
+
+static void make_cgroup_files(const char *directory)
+{
+	static const char *const names[] = { "cgroup.procs", "cgroup.subtree_control",
+					     "cgroup.type" };
+	char path[PATH_MAX];
+	size_t place;
+	int file;
+
+	for (place = 0; place < sizeof(names) / sizeof(*names); place++) {
+		snprintf(path, sizeof(path), "%s/%s", directory, names[place]);
+		file = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+		check(file >= 0, path);
+		close(file);
+	}
+}
+
 int mkdir(const char *path, mode_t mode)
 {
+	char parent[PATH_MAX];
+
 	if (syscall(SYS_mkdirat, AT_FDCWD, path, mode))
 		return -1;
+	snprintf(parent, sizeof(parent), "%s", path);
 	if (is_injection(path))
 		each(getenv("NEW_INJECTION"), path, copy);
+	else if (has(dirname(parent), "cgroup.procs"))
+		make_cgroup_files(path);
 	return 0;
 }
 
 int rmdir(const char *path)
 {
-	if (is_injection(path))
+	if (is_injection(path)) {
 		each(path, path, delete);
+	} else if (has(path, "cgroup.procs")) {
+		if (is_populated(path)) {
+			errno = EBUSY;
+			return -1;
+		}
+		each(path, path, delete);
+	}
 	return syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
+}
+
+// What the kernel makes of a text that is written into the file `name` in `directory`; 0 if it
+// takes the text as it is, and -1 if it refuses.
+static int kept(const char *directory, const char *name, const char *text, char *line, size_t most)
+{
+	size_t from, to = 0;
+
+	if (!strcmp(name, "scheduler"))
+		return snprintf(line, most, "[%s]\n", text);
+	if (!strcmp(name, "cgroup.procs") && !strcmp(text, "0"))
+		return snprintf(line, most, "%d\n", getpid());
+	if (strcmp(name, "cgroup.subtree_control"))
+		return 0;
+	if (has(directory, "cgroup.type") && is_populated(directory)) {
+		errno = EBUSY;
+		return -1;
+	}
+	for (from = 0; text[from] && to + 2 < most; from++)
+		if (text[from] != '+')
+			line[to++] = text[from];
+	line[to++] = '\n';
+	return to;
 }
 
 ssize_t write(int fd, const void *text, size_t length)
 {
-	static const char scheduler[] = "/queue/scheduler";
-	char link[64], path[PATH_MAX], line[128];
-	const char *newline;
+	char link[64], path[PATH_MAX], written[128], line[128];
+	const char *name;
 	ssize_t end;
 	int shown;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	end = readlink(link, path, sizeof(path));
-	end -= sizeof(scheduler) - 1;
-	if (end < 0 || memcmp(path + end, scheduler, sizeof(scheduler) - 1))
+	end = readlink(link, path, sizeof(path) - 1);
+	if (end < 0 || length >= sizeof(written))
 		return syscall(SYS_write, fd, text, length);
-	newline = memchr(text, '\n', length);
-	end = newline ? newline - (const char *)text : (ssize_t)length;
-	shown = snprintf(line, sizeof(line), "[%.*s]\n", (int)end, (const char *)text);
+	path[end] = 0;
+	name = strrchr(path, '/');
+	if (!name)
+		return syscall(SYS_write, fd, text, length);
+	path[name++ - path] = 0;
+	memcpy(written, text, length);
+	written[length] = 0;
+	written[strcspn(written, "\n")] = 0;
+	shown = kept(path, name, written, line, sizeof(line));
+	if (!shown)
+		return syscall(SYS_write, fd, text, length);
+	if (shown < 0)
+		return -1;
 	return syscall(SYS_write, fd, line, shown) == shown ? (ssize_t)length : -1;
 }
 

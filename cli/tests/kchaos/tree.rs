@@ -84,6 +84,50 @@ impl Tree {
         self.node(&device, &name.replace('!', "/"));
     }
 
+    /// Mounts a hierarchy of cgroups (v2) with these controllers, and enables some of them.
+    pub(crate) fn cgroups(&self, controllers: &str, enabled: &str) {
+        self.write("cgroup/cgroup.controllers", &format!("{controllers}\n"));
+        self.write("cgroup/cgroup.subtree_control", enabled);
+        self.write("cgroup/cgroup.procs", "");
+        self.mount(&format!(
+            "0:99 / {} rw - cgroup2 none rw",
+            self.path("cgroup").display()
+        ));
+    }
+
+    /// Adds a cgroup with these processes to the hierarchy.
+    pub(crate) fn cgroup(&self, path: &str, processes: &str) {
+        for parent in Path::new(path).ancestors().skip(1) {
+            let file = format!("cgroup/{}/cgroup.procs", parent.display());
+            if !self.path(&file).exists() {
+                self.write(&file, "");
+            }
+        }
+        self.write(&format!("cgroup/{path}/cgroup.procs"), processes);
+    }
+
+    /// Adds a mount; the line lacks the first two numbers.
+    pub(crate) fn mount(&self, line: &str) {
+        let mounts = self.read("proc/self/mountinfo");
+        self.write("proc/self/mountinfo", &format!("{mounts}9 1 {line}\n"));
+    }
+
+    /// Adds a process with a cgroup, whose working directory and root directory is that of a device.
+    pub(crate) fn process(&self, pid: u32, cgroup: &str, device: &str) {
+        self.write(&format!("proc/{pid}/comm"), "sh\n");
+        self.write(
+            &format!("proc/{pid}/stat"),
+            &format!("{pid} (sh) S 1 1 1 0 -1 4194560 0\n"),
+        );
+        self.write(
+            &format!("proc/{pid}/cgroup"),
+            &format!("1:cpu:/x\n0::{cgroup}\n"),
+        );
+        for name in ["cwd", "root"] {
+            self.link(&format!("dev/{device}"), &format!("proc/{pid}/{name}"));
+        }
+    }
+
     /// Adds the node of a device, whose number is the next one.
     fn node(&self, device: &str, name: &str) {
         /// No disk of the machine that runs the tests has this number.
