@@ -168,7 +168,7 @@ impl Stats {
         let sum = self.lanes.iter().enumerate().map(|(lane, counters)| {
             let octave = self.octave(lane, number);
             let count = octave.map_or(0, |octave| octave.0[number % STEPS_OF_OCTAVE].load(Relaxed));
-            // Those that went at once are in the first step, too.
+            // An I/O that went at once is in the first step, too.
             let at_once = if number == step(0) {
                 counters.at_once.load(Relaxed)
             } else {
