@@ -13,7 +13,7 @@ use crate::{
     lease::{end_ns_after, Lease},
     plan::Plan,
     policy::{attributes::Attribute, settings::Owner},
-    stats::Totals,
+    stats::{Added, Totals},
     sys::{clock::now_ns, no_io::NoIo},
 };
 use core::ops::{Deref, DerefMut};
@@ -50,7 +50,7 @@ pub(crate) struct InjectionStats<'a> {
     pub(crate) errors: u64,
     pub(crate) totals: Totals,
     disks: &'a Disks,
-    injection: InjectionId,
+    injection: &'a Injection,
 }
 
 /// The locked configuration. While it lives, allocations of the task cause no I/O.
@@ -151,7 +151,7 @@ impl Config {
         let id = InjectionId(self.next_id);
         let mut bytes = KVec::new();
         bytes.extend_from_slice(name.to_bytes(), GFP_KERNEL)?;
-        let injection = Injection::new(id, bytes, Lease::new()?);
+        let injection = Injection::new(id, bytes, Lease::new()?, Added::new()?);
         self.injections.push(injection, GFP_KERNEL)?;
         self.next_id = self.next_id.wrapping_add(1);
         Ok(id)
@@ -300,7 +300,7 @@ impl Config {
             errors: injection.errors,
             totals,
             disks: &self.disks,
-            injection: id,
+            injection,
         })
     }
 
@@ -308,6 +308,7 @@ impl Config {
     pub(crate) fn reset_stats(&mut self, id: InjectionId) -> Result {
         let place = self.place_of(id)?;
         self.injections[place].past = Totals::ZERO;
+        self.injections[place].past_added.change(|_, _| 0);
         self.injections[place].errors = 0;
         self.disks.reset_stats(id);
         Ok(())
@@ -334,6 +335,8 @@ impl Config {
         for injection in self.injections.iter_mut() {
             if let Some(stats) = self.disks.stats_on(queue, injection.id) {
                 injection.past += &stats.totals();
+                let change = |step, sum: u64| sum.wrapping_add(stats.added(step));
+                injection.past_added.change(change);
             }
         }
         self.disks.remove(queue);
@@ -365,9 +368,16 @@ fn drafts<'a>(
 }
 
 impl InjectionStats<'_> {
+    /// One step of the histogram.
+    pub(crate) fn added(&self, step: usize) -> u64 {
+        let stats = self.disks.stats_of(self.injection.id);
+        let sums = stats.map(|(_, stats)| stats.added(step));
+        sums.fold(self.injection.past_added.of(step), u64::wrapping_add)
+    }
+
     /// The counts on each disk that is on the scheduler.
     pub(crate) fn by_disk(&self) -> impl Iterator<Item = (&[u8], Totals)> {
-        let stats = self.disks.stats_of(self.injection);
+        let stats = self.disks.stats_of(self.injection.id);
         stats.map(|(disk, stats)| (disk, stats.totals()))
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         parse::{line, number},
         settings::{Owner, Settings},
     },
-    stats::Totals,
+    stats::{Added, Totals},
     sys::{cgroup::cgroup_id, clock::now_ns, pid_namespace::pid_namespace_id},
 };
 use kernel::{prelude::*, sync::Arc};
@@ -35,6 +35,7 @@ pub(crate) struct Injection {
     pub(crate) lease: Arc<Lease>,
     /// The counts on disks that have left the scheduler.
     pub(crate) past: Totals,
+    pub(crate) past_added: Added,
     /// How many changes have failed for lack of memory.
     pub(crate) errors: u64,
 }
@@ -42,7 +43,12 @@ pub(crate) struct Injection {
 impl Injection {
     /// An injection that does nothing yet. It is large, so this function cannot fail: the compiler
     /// then builds the value in place.
-    pub(crate) fn new(id: InjectionId, name: KVec<u8>, lease: Arc<Lease>) -> Self {
+    pub(crate) fn new(
+        id: InjectionId,
+        name: KVec<u8>,
+        lease: Arc<Lease>,
+        past_added: Added,
+    ) -> Self {
         Self {
             id,
             name,
@@ -51,6 +57,7 @@ impl Injection {
             sequence: 0,
             lease,
             past: Totals::ZERO,
+            past_added,
             errors: 0,
         }
     }

@@ -35,8 +35,9 @@ pub struct Devices {
     count: usize,
 }
 
+/// A disk or a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Device {
+pub(super) enum Device {
     Name {
         bytes: [u8; MOST_BYTES],
         length: usize,
@@ -49,7 +50,7 @@ enum Device {
 
 impl Device {
     /// A name as in sysfs, or `major:minor`.
-    fn parse(word: &[u8]) -> Result<Self, ParseError> {
+    pub(super) fn parse(word: &[u8]) -> Result<Self, ParseError> {
         if let Some(colon) = word.iter().position(|&byte| byte == b':') {
             // The widths of the kernel's device numbers.
             return Ok(Self::Number {
@@ -69,6 +70,14 @@ impl Device {
             bytes,
             length: word.len(),
         })
+    }
+
+    /// Whether this is the disk itself, and no partition.
+    pub(super) fn is(&self, disk: &Disk<'_>) -> bool {
+        match self {
+            Self::Name { bytes, length } => bytes[..*length] == *disk.name,
+            Self::Number { major, minor } => (*major, *minor) == (disk.major, disk.first_minor),
+        }
     }
 }
 

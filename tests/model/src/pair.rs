@@ -28,7 +28,7 @@ use crate::{
         bio::{take_qos_done, take_verified},
         clock::set_now_ns,
     },
-    stats::{Count, Stats},
+    stats::{Added, Count, Stats},
     sync::Arc,
     waiting::NEVER,
 };
@@ -71,7 +71,14 @@ impl Pair {
             hctx: Hctx::new(),
             plan: None,
             injections: ids
-                .map(|id| Injection::new(id, KVec::new(), Lease::new().unwrap()))
+                .map(|id| {
+                    Injection::new(
+                        id,
+                        KVec::new(),
+                        Lease::new().unwrap(),
+                        Added::new().unwrap(),
+                    )
+                })
                 .collect(),
             stats: (0..INJECTIONS).map(|_| Stats::new(1).unwrap()).collect(),
             reference: Reference::new(),
