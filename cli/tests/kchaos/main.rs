@@ -18,5 +18,5 @@ mod recover;
 mod slips;
 mod status;
 mod tree;
-mod words;
 mod whose;
+mod words;
