@@ -39,6 +39,12 @@ impl Filter {
             && !self.has_place_or_size()
     }
 
+    /// Whether each I/O that matches `other`, for the same disk, also matches this filter. Such
+    /// filters are only found where that is plain.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.matches_all() || self == other
+    }
+
     /// Whether the filter asks for a cgroup or a PID namespace.
     pub const fn has_owner(&self) -> bool {
         self.cgroup != 0 || self.pid_namespace != 0
