@@ -44,6 +44,8 @@ impl Extents {
     ///
     /// [`ParseError::OutOfRange`] for too many ranges or disks, and for empty and endless ranges,
     /// [`ParseError::Invalid`] for ranges of one disk that overlap and for other words.
+    // Not inlined, as it takes much of the stack.
+    #[inline(never)]
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         let mut new = Self::ALL;
         for word in words(text) {
@@ -142,12 +144,14 @@ mod tests {
         major: 8,
         first_minor: 0,
         minors: 16,
+        is_elsewhere: &|_| false,
     };
     const SDB: Disk<'_> = Disk {
         name: b"sdb",
         major: 8,
         first_minor: 16,
         minors: 16,
+        is_elsewhere: &|_| false,
     };
 
     fn parse(text: &str) -> Result<Extents, ParseError> {
