@@ -4,14 +4,22 @@
 //! the steps that change any of it. Nothing here knows what an injection is.
 
 pub(crate) mod attached;
+mod beside;
 pub(crate) mod block;
 pub(crate) mod disk;
 pub(crate) mod files;
 pub(crate) mod guard;
+mod kernel_name;
+mod mapper;
 pub(crate) mod mounts;
+mod names;
+pub(crate) mod place;
 mod roots;
 pub(crate) mod saved;
+pub(crate) mod stack;
 pub(crate) mod step;
+mod table;
+pub(crate) mod target;
 
 pub use roots::Roots;
 

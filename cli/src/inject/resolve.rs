@@ -2,15 +2,11 @@
 
 //! Looks up the devices, cgroups and processes that people name.
 
+use super::devices::put;
 use crate::{
-    error::{Exit, failure, note},
+    error::{Exit, failure},
     interface::{Name, Settings, Value},
-    system::{
-        Roots,
-        block::{self, Found, is_number},
-        disk::Disk,
-        mounts::mounts,
-    },
+    system::{Roots, mounts::mounts},
 };
 use anyhow::Result;
 use std::{
@@ -19,27 +15,15 @@ use std::{
 };
 use walkdir::WalkDir;
 
-/// The largest numbers that a device can have.
-const MOST_MAJOR: u64 = 4_095;
-const MOST_MINOR: u64 = 1_048_575;
-
 /// The settings with the driver's names for devices and the cgroup.
 ///
 /// # Errors
 ///
 /// [`Exit::Name`] if there is no such device, cgroup or process.
 pub(crate) fn resolved(roots: &Roots, settings: &Settings) -> Result<Settings> {
+    roots.require_sysfs()?;
     let mut resolved = settings.clone();
-    if let Some(devices) = settings.text(Name::Device) {
-        let mut names: Vec<String> = Vec::new();
-        for name in devices.split(',') {
-            let name = device(roots, name)?;
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        resolved.set(Name::Device, Value::Text(names.join(" ")));
-    }
+    put(roots, &mut resolved)?;
     if let Some(path) = settings.text(Name::Cgroup) {
         resolved.set(Name::Cgroup, Value::Text(cgroup(roots, path)?));
     }
@@ -63,46 +47,6 @@ pub(crate) fn no_process(process: &str) -> anyhow::Error {
         Exit::Name,
         format!("there is no process {process}; `ps -e` lists all"),
     )
-}
-
-/// The driver's name of a device.
-fn device(roots: &Roots, text: &str) -> Result<String> {
-    match block::find(roots, Path::new(text))? {
-        Found::Block(block) => {
-            // A scheduler never sees I/O to a device that has none.
-            Disk::named(roots, &block.disk)?;
-            Ok(block.name)
-        }
-        Found::Absent(name) => {
-            check_absent(&name)?;
-            note(&format!(
-                "there is no device {name} yet; the injection reaches it once it is there and on ioem"
-            ));
-            Ok(name)
-        }
-    }
-}
-
-/// Checks that a device could have this name or number.
-fn check_absent(name: &str) -> Result<()> {
-    if !is_number(name) {
-        return if name.contains(|c: char| c.is_whitespace() || c.is_control() || c == ':') {
-            let message = format!("no device can be named \"{name}\"; name one such as /dev/sda");
-            Err(failure(Exit::Usage, message))
-        } else {
-            Ok(())
-        };
-    }
-    let within = |text: &str, most| text.parse().is_ok_and(|number: u64| number <= most);
-    match name.split_once(':') {
-        Some((major, minor)) if within(major, MOST_MAJOR) && within(minor, MOST_MINOR) => Ok(()),
-        _ => Err(failure(
-            Exit::Usage,
-            format!(
-                "no device can have the number {name}; they are from 0:0 to {MOST_MAJOR}:{MOST_MINOR}"
-            ),
-        )),
-    }
 }
 
 /// The path of a cgroup. People name it by its directory or by its path in the hierarchy. The
@@ -178,25 +122,4 @@ fn same_name(text: &str, hierarchies: &[PathBuf]) -> Vec<String> {
             })
     });
     paths.take(MOST).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_no_device_can_be_called_is_refused() {
-        for name in ["sdz", "cciss!c0d0", "8:1", "4095:1048575"] {
-            assert!(check_absent(name).is_ok(), "{name}");
-        }
-        for name in [
-            "a b",
-            "4096:0",
-            "0:1048576",
-            "1:2:3",
-            "99999999999999999999:0",
-        ] {
-            assert!(check_absent(name).is_err(), "{name}");
-        }
-    }
 }

@@ -5,13 +5,17 @@
 mod attach;
 mod command;
 mod dry_run;
+mod files;
 mod filter;
+mod guard;
 mod help;
 mod inject;
 mod interface;
 mod list;
+mod names;
 mod output;
 mod privileges;
 mod recover;
+mod stack;
 mod status;
 mod tree;
