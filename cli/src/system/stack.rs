@@ -16,7 +16,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-/// No machine has more layers; sysfs could show a circle to somebody who made one up.
+/// No machine has more layers. Against a circle in sysfs, which only a mistake can make.
 const MOST_LAYERS: usize = 32;
 
 /// A part of a disk that has a scheduler.
@@ -30,7 +30,7 @@ pub(crate) struct Part {
     pub(crate) extents: Option<Vec<Extent>>,
 }
 
-/// All that is below some devices.
+/// The devices below others, layer by layer.
 #[derive(Debug, Default)]
 pub(crate) struct Below {
     /// The parts of disks with a scheduler.
@@ -75,7 +75,7 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// All that is below these devices.
+    /// Goes down from these devices.
     pub(crate) fn below(&self, blocks: &[Block]) -> Below {
         let mut below = Below::default();
         for block in blocks {
