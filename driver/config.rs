@@ -10,11 +10,11 @@ use crate::{
     elevator::Queue,
     injection::{Draft, Injection, InjectionId},
     ioem::Ioem,
-    lease::{end_ns_after, Lease},
+    lease::end_ns_after,
     plan::Plan,
     policy::{attributes::Attribute, settings::Owner},
     stats::Totals,
-    sys::{clock::now_ns, no_io::NoIo},
+    sys::{cgroup::Cgroup, clock::now_ns, no_io::NoIo, pid_namespace::Process},
 };
 use core::ops::{Deref, DerefMut};
 use kernel::{
@@ -50,7 +50,7 @@ pub(crate) struct InjectionStats<'a> {
     pub(crate) errors: u64,
     pub(crate) totals: Totals,
     disks: &'a Disks,
-    injection: InjectionId,
+    injection: &'a Injection,
 }
 
 /// The locked configuration. While it lives, allocations of the task cause no I/O.
@@ -151,8 +151,7 @@ impl Config {
         let id = InjectionId(self.next_id);
         let mut bytes = KVec::new();
         bytes.extend_from_slice(name.to_bytes(), GFP_KERNEL)?;
-        let injection = Injection::new(id, bytes, Lease::new()?);
-        self.injections.push(injection, GFP_KERNEL)?;
+        self.injections.push(Injection::new(id, bytes)?, GFP_KERNEL)?;
         self.next_id = self.next_id.wrapping_add(1);
         Ok(id)
     }
@@ -194,7 +193,7 @@ impl Config {
     pub(crate) fn set(&mut self, id: InjectionId, attribute: Attribute, text: &[u8]) -> Result {
         let place = self.place_of(id)?;
         let injection = &self.injections[place];
-        let mut settings = injection.settings;
+        let mut settings = *injection.settings;
         settings.set(attribute, text)?;
         let is_new_sequence = attribute == Attribute::Seed;
         let sequence = injection.sequence.wrapping_add(is_new_sequence.into());
@@ -218,7 +217,7 @@ impl Config {
         let injection = &mut self.injections[place];
         let plans = prepared.inspect_err(|error| injection.count_error(*error))?;
         // No step from here on can fail.
-        injection.settings = settings;
+        *injection.settings = settings;
         injection.sequence = sequence;
         injection.lease.set_end_ns(end_ns);
         self.disks.follow(plans, self.is_asleep);
@@ -300,7 +299,7 @@ impl Config {
             errors: injection.errors,
             totals,
             disks: &self.disks,
-            injection: id,
+            injection,
         })
     }
 
@@ -308,6 +307,7 @@ impl Config {
     pub(crate) fn reset_stats(&mut self, id: InjectionId) -> Result {
         let place = self.place_of(id)?;
         self.injections[place].past = Totals::ZERO;
+        self.injections[place].past_added.change(|_, _| 0);
         self.injections[place].errors = 0;
         self.disks.reset_stats(id);
         Ok(())
@@ -334,6 +334,8 @@ impl Config {
         for injection in self.injections.iter_mut() {
             if let Some(stats) = self.disks.stats_on(queue, injection.id) {
                 injection.past += &stats.totals();
+                let change = |step, sum: u64| sum.wrapping_add(stats.added(step));
+                injection.past_added.change(change);
             }
         }
         self.disks.remove(queue);
@@ -365,9 +367,16 @@ fn drafts<'a>(
 }
 
 impl InjectionStats<'_> {
+    /// One step of the histogram.
+    pub(crate) fn added(&self, step: usize) -> u64 {
+        let stats = self.disks.stats_of(self.injection.id);
+        let sums = stats.map(|(_, stats)| stats.added(step));
+        sums.fold(self.injection.past_added.of(step), u64::wrapping_add)
+    }
+
     /// The counts on each disk that is on the scheduler.
     pub(crate) fn by_disk(&self) -> impl Iterator<Item = (&[u8], Totals)> {
-        let stats = self.disks.stats_of(self.injection);
+        let stats = self.disks.stats_of(self.injection.id);
         stats.map(|(disk, stats)| (disk, stats.totals()))
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     memory,
     policy::{
         attributes::{attributes, Attribute},
-        histogram::end_us,
+        histogram::{end_us, STEPS},
         parse::{line, number, ParseError},
     },
     stats::{Count, Totals},
@@ -252,8 +252,9 @@ fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &InjectionStats<'_>) -> usize {
         lines.add(core::format_args!("{name} {count}"));
     }
     lines.add(core::format_args!("errors {}", stats.errors));
-    for (step, count) in stats.totals.added.iter().enumerate() {
-        if *count > 0 {
+    for step in 0..STEPS {
+        let count = stats.added(step);
+        if count > 0 {
             lines.add(core::format_args!("added_us_lt_{} {count}", end_us(step)));
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     plan::Plan,
     rule::RuleSpec,
     scheduler::{as_disk, HctxData},
-    stats::{Stats, Totals},
+    stats::{Added, Stats, Totals},
     sys::clock::now_ns,
 };
 use kernel::{
@@ -34,6 +34,7 @@ pub(crate) struct DiskStats {
     stats: Arc<Stats>,
     /// The counts at the last reset, to subtract.
     base: Totals,
+    base_added: Added,
 }
 
 /// A plan for each disk, in the order of the disks.
@@ -131,6 +132,8 @@ impl Disks {
         let all = self.0.iter_mut().flat_map(|disk| disk.stats.iter_mut());
         for stats in all.filter(|stats| stats.injection == id) {
             stats.base = stats.stats.totals().base();
+            let now = &stats.stats;
+            stats.base_added.change(|step, _| now.added(step));
         }
     }
 
@@ -200,6 +203,7 @@ impl Disk {
                     injection: id,
                     stats: Stats::new(self.info.hw_queues)?,
                     base: Totals::ZERO,
+                    base_added: Added::new()?,
                 };
                 self.stats.push(stats, GFP_KERNEL)?;
             }
@@ -245,5 +249,11 @@ impl DiskStats {
         let mut totals = self.stats.totals();
         totals -= &self.base;
         totals
+    }
+
+    /// One step of the histogram since then.
+    pub(crate) fn added(&self, step: usize) -> u64 {
+        let sum = self.stats.added(step);
+        sum.wrapping_sub(self.base_added.of(step))
     }
 }

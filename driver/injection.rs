@@ -8,7 +8,7 @@ use crate::{
         parse::{line, number},
         settings::{Owner, Settings},
     },
-    stats::Totals,
+    stats::{Added, Totals},
     sys::{cgroup::cgroup_id, clock::now_ns, pid_namespace::pid_namespace_id},
 };
 use kernel::{prelude::*, sync::Arc};
@@ -28,31 +28,37 @@ pub(crate) struct Injection {
     pub(crate) id: InjectionId,
     /// The name of its directory.
     pub(crate) name: KVec<u8>,
-    pub(crate) settings: Settings,
+    /// On the heap, as they are large.
+    pub(crate) settings: KBox<Settings>,
     pub(crate) owner: OwnerFiles,
     /// Grows when the sequence of draws has to begin again.
     pub(crate) sequence: u64,
     pub(crate) lease: Arc<Lease>,
     /// The counts on disks that have left the scheduler.
     pub(crate) past: Totals,
+    pub(crate) past_added: Added,
     /// How many changes have failed for lack of memory.
     pub(crate) errors: u64,
 }
 
 impl Injection {
-    /// An injection that does nothing yet. It is large, so this function cannot fail: the compiler
-    /// then builds the value in place.
-    pub(crate) fn new(id: InjectionId, name: KVec<u8>, lease: Arc<Lease>) -> Self {
-        Self {
+    /// An injection that does nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new(id: InjectionId, name: KVec<u8>) -> Result<Self> {
+        Ok(Self {
             id,
             name,
-            settings: Settings::new(),
+            settings: default_settings()?,
             owner: OwnerFiles::default(),
             sequence: 0,
-            lease,
+            lease: Lease::new()?,
             past: Totals::ZERO,
+            past_added: Added::new()?,
             errors: 0,
-        }
+        })
     }
 
     /// The name of its directory, as far as it is text.
@@ -86,6 +92,12 @@ impl Injection {
 }
 
 /// The data of an injection from which plans are made: either its present data, or its new data if
+/// The settings of a new injection; not inlined, as they take much of the stack.
+#[inline(never)]
+fn default_settings() -> Result<KBox<Settings>> {
+    Ok(KBox::new(Settings::new(), GFP_KERNEL)?)
+}
+
 /// the plans can be made.
 #[derive(Clone, Copy)]
 pub(crate) struct Draft<'a> {

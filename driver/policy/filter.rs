@@ -110,6 +110,7 @@ mod tests {
     use super::super::{
         bounds::Place,
         device::{Devices, Disk},
+        extents::Extents,
     };
     use super::*;
 
@@ -151,6 +152,17 @@ mod tests {
         }
     }
 
+    const SDA: Disk<'_> = Disk {
+        name: b"sda",
+        major: 8,
+        first_minor: 0,
+        minors: 16,
+    };
+
+    fn sectors(text: &str) -> Sectors {
+        Extents::parse(text.as_bytes()).unwrap().on(&SDA).unwrap()
+    }
+
     const READ: Plain = Plain {
         operation: 0,
         conditions: Conditions::SYNC,
@@ -175,7 +187,6 @@ mod tests {
     fn empty_is_any_and_each_condition_counts() {
         assert!(ANY.matches(&READ) && ANY.matches_all());
         let operations = |text: &str| Operations::parse(text.as_bytes()).unwrap();
-        let sectors = |text: &str| Sectors::parse(text.as_bytes()).unwrap();
         let cases = [
             (
                 Filter {
@@ -297,25 +308,12 @@ mod tests {
 
     /// Few different numbers, so that bounds and I/Os are often next to each other.
     fn filters() -> impl Strategy<Value = Filter> {
-        let range = (0u64..40, 1u64..20).prop_map(|(start, length)| {
-            let text = std::format!("{start}+{length}");
-            Sectors::parse(text.as_bytes()).unwrap()
-        });
-        let sectors = prop_oneof![
-            Just(Sectors::ALL),
-            range,
-            Just("0+2 9+4 30+1").prop_map(|text| Sectors::parse(text.as_bytes()).unwrap())
-        ];
+        let range = (0u64..40, 1u64..20)
+            .prop_map(|(start, length)| sectors(&std::format!("{start}+{length}")));
+        let several = Just("0+2 9+4 30+1").prop_map(sectors);
+        let sectors = prop_oneof![Just(Sectors::ALL), range, several];
         let part = prop_oneof![Just("sda"), Just("sda3"), Just("sda3 sda200"), Just("sdb1")];
-        let part = part.prop_map(|names| {
-            let sda = Disk {
-                name: b"sda",
-                major: 8,
-                first_minor: 0,
-                minors: 16,
-            };
-            Devices::parse(names.as_bytes()).unwrap().on(&sda)
-        });
+        let part = part.prop_map(|names| Devices::parse(names.as_bytes()).unwrap().on(&SDA));
         let bytes = prop_oneof![Just(0u32), 1..5_000u32];
         (sectors, part, bytes.clone(), bytes).prop_map(|(sectors, part, min_bytes, max_bytes)| {
             Filter {
@@ -344,7 +342,7 @@ mod tests {
 
     #[test]
     fn what_is_out_of_one_range_is_out_of_bounds() {
-        let sectors = Sectors::parse(b"8+8").unwrap();
+        let sectors = sectors("8+8");
         let bounds = Filter { sectors, ..ANY }.bounds();
         let may_match = |first_sector, bytes| {
             bounds.may_match(&Place::of(&Plain {

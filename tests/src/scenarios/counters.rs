@@ -41,8 +41,8 @@ fn delays(report: &mut Report) -> Result<()> {
         hw_queues: 2,
         ..Kind::default()
     })?;
-    // Well inside of the steps that end at 512, 4096 and 32768 us.
-    let delays = [("300", 512), ("3000", 4_096), ("30000", 32_768)];
+    // Well inside of the steps that end at 320, 3072 and 30720 us.
+    let delays = [("292", 320), ("2830", 3_072), ("28900", 30_720)];
     for (delay_us, step_us) in delays {
         let settings = [("op", "read"), ("delay_us", delay_us)];
         let injection = Injection::with_texts("counted", &settings)?;

@@ -189,6 +189,33 @@ fn place_and_size(report: &mut Report) -> Result<()> {
     run(report, "all of these", &loads, &all)
 }
 
+scenario!("filter_sectors_of_disks", sectors_of_disks);
+fn sectors_of_disks(report: &mut Report) -> Result<()> {
+    let loads = Loads::default();
+    let disks = [(); 3].map(|()| Disk::on_ioem(&loads.kind));
+    let [one, two, three] = disks;
+    let (one, two, three) = (one?, two?, three?);
+    let half = DISK_SECTORS / 2;
+    let number = sys::read(two.attribute("dev"))?;
+    let sectors = format!("{}:0+{half} {number}:{half}+{half}", one.name());
+    let injection = Injection::with_texts("filter", &[("sectors", &sectors)])?;
+    injection.set("delay_us", DELAY_US.to_string())?;
+    let [matching, other] = run_on(&one, &loads)?;
+    judge(report, "the first half of a disk", &matching, &other);
+    let [other, matching] = run_on(&two, &loads)?;
+    judge(report, "the second half of another", &matching, &other);
+    let all = run_on(&three, &loads)?.concat();
+    none_delayed(report, "a disk of which no range is", &all, 2 * COUNT);
+    let matched = injection.stat("matched")?;
+    report.figure(
+        "matched on all disks",
+        2 * COUNT,
+        matched,
+        matched == 2 * COUNT as u64,
+    );
+    Ok(())
+}
+
 /// Runs a load on each of the two devices at once.
 fn run_on_devices(devices: [&str; 2]) -> Result<[Vec<u64>; 2]> {
     let number = format!("--number_ios={COUNT}");
