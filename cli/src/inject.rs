@@ -3,30 +3,34 @@
 //! The verbs that change something: injections are made and ended, disks attached and detached.
 
 pub(crate) mod attach;
+mod auto;
+pub(crate) mod change;
 mod command;
 mod hints;
 mod lease;
 mod make;
+mod needs;
 mod owned;
 mod reach;
 pub(crate) mod recover;
 mod resolve;
+mod stay;
+pub(crate) mod sweep;
+pub(crate) mod wait;
 mod witness;
 
 use crate::{
-    error::{note, print_or},
+    error::{Exit, all_of, failure, joined, note, print_or},
     interface::{Name, Settings, Value},
-    system::{Roots, guard},
+    system::{Roots, attached::attached_names, guard, lock::Lock},
 };
 use anyhow::Result;
+use auto::Needed;
 use hints::{hints, idle};
-use make::{make, names, taken};
+use make::make;
+use owned::Owned;
 use reach::reached;
-use std::{
-    ffi::{OsStr, OsString},
-    io::Write,
-    sync::Arc,
-};
+use std::{ffi::OsString, io::Write, sync::Arc};
 use witness::Witness;
 
 /// An injection that is to be made.
@@ -42,12 +46,23 @@ pub(crate) struct Request<'a> {
     pub(crate) command: &'a [OsString],
     /// Whether the system's own disks may be slowed down without an end in sight.
     pub(crate) force: bool,
+    /// Whether the disks that the injection names are attached.
+    pub(crate) attach: bool,
+    /// Whether an injection of the name ends first.
+    pub(crate) replace: bool,
 }
 
 impl Request<'_> {
     /// The settings as the driver takes them.
     fn checked(&self, roots: &Roots) -> Result<Settings> {
         let settings = resolve::resolved(roots, self.settings)?;
+        let names_device = settings.text(Name::Device).is_some();
+        if self.attach && !names_device && attached_names(roots).is_empty() {
+            return Err(failure(
+                Exit::Name,
+                "no disk is attached, so this injection would reach none; name a disk with --device",
+            ));
+        }
         if !self.force && settings.number(Name::DurationMs).unwrap_or(0) == 0 {
             let remedy = if self.command.is_empty() {
                 "add --for 30s, so that it ends by itself, choose others with --device, or add --force"
@@ -63,6 +78,38 @@ impl Request<'_> {
     }
 }
 
+/// Attaches the disks of an injection, and makes the injection: all of it or, on an error, nothing.
+fn begin(roots: &Roots, request: &Request<'_>) -> Result<(String, Owned, Settings)> {
+    let lock = Lock::take(roots)?;
+    sweep::before(roots, lock.as_ref());
+    let mut settings = request.checked(roots)?;
+    if !request.command.is_empty() {
+        settings.set(Name::DurationMs, Value::Number(lease::LENGTH_MS));
+    }
+    let made = Needed::by(roots, &settings, request.attach).and_then(|needed| {
+        needed.attach(roots)?;
+        make(roots, request, &settings, &needed.disks)
+    });
+    match made {
+        Ok((name, owned)) => {
+            // The injection may have replaced another one.
+            sweep::before(roots, lock.as_ref());
+            Ok((name, owned, settings))
+        }
+        Err(error) => {
+            let undone = lock.map(|lock| sweep::sweep(roots, &lock));
+            Err(joined(error, undone.unwrap_or_default()))
+        }
+    }
+}
+
+/// Ends an injection, and gives back the disks that were attached for it.
+fn end(roots: &Roots, owned: &Owned) -> Vec<anyhow::Error> {
+    let mut failures: Vec<_> = owned.end().err().into_iter().collect();
+    failures.extend(sweep::after_end(roots));
+    failures
+}
+
 /// Makes an injection and prints its name.
 ///
 /// # Errors
@@ -70,13 +117,31 @@ impl Request<'_> {
 /// If the kernel refuses a step; then nothing stays of the injection.
 pub(crate) fn inject(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) -> Result<()> {
     roots.require_known_version()?;
-    let settings = request.checked(roots)?;
-    let (name, owned) = make(roots, request.effect, request.name, &settings)?;
-    print_or(out, &format!("{name}\n"), || {
-        owned.end().err().into_iter().collect()
-    })?;
+    let (name, owned, settings) = begin(roots, request)?;
+    print_or(out, &format!("{name}\n"), || end(roots, &owned))?;
     hints(roots, &name, &settings);
     Ok(())
+}
+
+/// Makes an injection, prints its name, and stays until it has ended by itself. Returns the exit
+/// code.
+///
+/// # Errors
+///
+/// If the injection cannot be made or ended.
+pub(crate) fn inject_and_stay(
+    roots: &Roots,
+    request: &Request<'_>,
+    out: &mut dyn Write,
+) -> Result<u8> {
+    roots.require_known_version()?;
+    let mut signals = command::Signals::new()?;
+    let (name, owned, settings) = begin(roots, request)?;
+    print_or(out, &format!("{name}\n"), || end(roots, &owned))?;
+    hints(roots, &name, &settings);
+    let code = stay::until_end(roots, &name, &owned, &mut signals);
+    all_of(end(roots, &owned))?;
+    Ok(code)
 }
 
 /// Makes an injection, runs its command, and ends the injection when the command has ended. Returns
@@ -87,10 +152,8 @@ pub(crate) fn inject(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) 
 /// If the injection cannot be made or ended, or the command cannot be run.
 pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     roots.require_known_version()?;
-    let mut settings = request.checked(roots)?;
-    settings.set(Name::DurationMs, Value::Number(lease::LENGTH_MS));
     let signals = command::Signals::new()?;
-    let (name, owned) = make(roots, request.effect, request.name, &settings)?;
+    let (name, owned, settings) = begin(roots, request)?;
     let owned = Arc::new(owned);
     let renewal = lease::renew(Arc::clone(&owned));
     hints(roots, &name, &settings);
@@ -103,7 +166,7 @@ pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
                 program.unwrap_or_default()
             ));
         }
-        owned.end().map(drop)
+        all_of(end(roots, &owned))
     })
 }
 
@@ -121,17 +184,12 @@ pub(crate) fn print_inject(
         note(&format!("these commands would fail now: {error:#}"));
     }
     let settings = request.checked(roots)?;
-    for candidate in names(request.effect, request.name) {
-        let directory = roots.injection(OsStr::new(&candidate));
-        if !directory.exists() {
-            return settings
-                .steps(&directory)
-                .iter()
-                .try_for_each(|step| step.print(out));
-        }
-        if request.name.is_some() {
-            return Err(taken(&candidate));
-        }
-    }
-    Ok(())
+    let needed = Needed::by(roots, &settings, request.attach)?;
+    let mut steps = needed.attach_steps(roots);
+    let (name, make) = make::steps(roots, request, &settings)?;
+    steps.extend(make);
+    steps.extend(needed.remember_steps(roots, &name));
+    let given_back = sweep::steps(roots, &[name], &needed.disks);
+    steps.extend(given_back);
+    steps.iter().try_for_each(|step| step.print(out))
 }

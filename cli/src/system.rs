@@ -8,6 +8,7 @@ pub(crate) mod block;
 pub(crate) mod disk;
 pub(crate) mod files;
 pub(crate) mod guard;
+pub(crate) mod lock;
 pub(crate) mod mounts;
 mod roots;
 pub(crate) mod saved;

@@ -4,13 +4,15 @@
 // preload it into kchaos and every program that kchaos starts, so they run the real program, which
 // has to be linked dynamically:
 //
-//  - An injection's files come with its directory, and go with it. New ones are copies of those in
-//    the folder NEW_INJECTION.
+//  - An injection's files come with its directory, and go with it, all at once. New ones are copies
+//    of those in the folder NEW_INJECTION.
+//  - A file of configfs or sysfs has its old value or the new one, and nothing in between.
 //  - A scheduler that is written into a disk's file `queue/scheduler` is read in brackets.
 //  - A node in /dev is a block device. In the tree it is a file that has its number, such as 8:1.
 
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
@@ -86,39 +88,107 @@ static void delete(int from, int to, const char *name)
 	check(!unlinkat(from, name, 0), name);
 }
 
+// A path beside the tree's file systems, for what is being made or removed by this process.
+static void beside(char *path, const char *use)
+{
+	snprintf(path, PATH_MAX, "%s.%s.%d", getenv("NEW_INJECTION"), use, gettid());
+}
+
+// Removes the directory of an injection that nobody else sees.
+static void discard(const char *path)
+{
+	each(path, path, delete);
+	check(!syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR), path);
+}
+
 int mkdir(const char *path, mode_t mode)
 {
-	if (syscall(SYS_mkdirat, AT_FDCWD, path, mode))
-		return -1;
-	if (is_injection(path))
-		each(getenv("NEW_INJECTION"), path, copy);
-	return 0;
+	char made[PATH_MAX];
+	int error;
+
+	if (!is_injection(path))
+		return syscall(SYS_mkdirat, AT_FDCWD, path, mode);
+	beside(made, "made");
+	check(!syscall(SYS_mkdirat, AT_FDCWD, made, mode), made);
+	each(getenv("NEW_INJECTION"), made, copy);
+	if (!renameat2(AT_FDCWD, made, AT_FDCWD, path, RENAME_NOREPLACE))
+		return 0;
+	error = errno;
+	discard(made);
+	errno = error;
+	return -1;
 }
 
 int rmdir(const char *path)
 {
-	if (is_injection(path))
-		each(path, path, delete);
-	return syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
+	char gone[PATH_MAX];
+
+	if (!is_injection(path))
+		return syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
+	beside(gone, "gone");
+	if (rename(path, gone))
+		return -1;
+	discard(gone);
+	return 0;
+}
+
+// Whether a path is in the folder that a variable names.
+static int is_in(const char *path, const char *variable)
+{
+	const char *root = getenv(variable);
+	char found[PATH_MAX];
+	size_t length;
+
+	if (!root || !realpath(root, found))
+		return 0;
+	length = strlen(found);
+	return !strncmp(path, found, length) && path[length] == '/';
+}
+
+// Gives a file of the kernel another value.
+static ssize_t replace(const char *path, const void *text, size_t length)
+{
+	static const char scheduler[] = "/queue/scheduler";
+	size_t end = strlen(path);
+	char new[PATH_MAX], line[128];
+	const char *newline;
+	size_t shown;
+	int file;
+
+	beside(new, "written");
+	file = openat(AT_FDCWD, new, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	check(file >= 0, new);
+	if (end >= sizeof(scheduler) && !strcmp(path + end - sizeof(scheduler) + 1, scheduler)) {
+		newline = memchr(text, '\n', length);
+		shown = newline ? (size_t)(newline - (const char *)text) : length;
+		shown = snprintf(line, sizeof(line), "[%.*s]\n", (int)shown, (const char *)text);
+		check(syscall(SYS_write, file, line, shown) == (ssize_t)shown, new);
+	} else {
+		check(syscall(SYS_write, file, text, length) == (ssize_t)length, new);
+	}
+	close(file);
+	return rename(new, path) ? -1 : (ssize_t)length;
 }
 
 ssize_t write(int fd, const void *text, size_t length)
 {
-	static const char scheduler[] = "/queue/scheduler";
-	char link[64], path[PATH_MAX], line[128];
-	const char *newline;
+	struct stat named, own;
+	char link[64], path[PATH_MAX];
 	ssize_t end;
-	int shown;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	end = readlink(link, path, sizeof(path));
-	end -= sizeof(scheduler) - 1;
-	if (end < 0 || memcmp(path + end, scheduler, sizeof(scheduler) - 1))
+	end = readlink(link, path, sizeof(path) - 1);
+	if (end < 0)
 		return syscall(SYS_write, fd, text, length);
-	newline = memchr(text, '\n', length);
-	end = newline ? newline - (const char *)text : (ssize_t)length;
-	shown = snprintf(line, sizeof(line), "[%.*s]\n", (int)end, (const char *)text);
-	return syscall(SYS_write, fd, line, shown) == shown ? (ssize_t)length : -1;
+	path[end] = 0;
+	if (!is_in(path, "KCHAOS_CONFIGFS") && !is_in(path, "KCHAOS_SYSFS"))
+		return syscall(SYS_write, fd, text, length);
+	// A file that is gone takes no value, and neither does another one of its name.
+	if (stat(path, &named) || fstat(fd, &own) || named.st_ino != own.st_ino) {
+		errno = ENOENT;
+		return -1;
+	}
+	return replace(path, text, length);
 }
 
 int statx(int at, const char *restrict path, int flags, unsigned int mask,

@@ -3,6 +3,7 @@
 //! Runs the program against a folder that stands in for the kernel's file systems.
 
 mod attach;
+mod auto;
 mod command;
 mod dry_run;
 mod filter;
