@@ -5,7 +5,11 @@
 use super::sweep;
 use crate::{
     error::{Exit, failure},
-    interface::{existing::unknown, snapshot::Snapshot, units},
+    interface::{
+        existing::{is_there, unknown},
+        snapshot::Snapshot,
+        units,
+    },
     system::Roots,
 };
 use anyhow::Result;
@@ -68,13 +72,15 @@ pub(crate) fn wait(
     let begun = Instant::now();
     let shown = name.to_string_lossy();
     loop {
-        let is_there = roots.is_injection(name);
-        let seen = Snapshot::read(roots, name, roots.enabled().unwrap_or(true))?;
-        let Some(seen) = seen.filter(|_| is_there) else {
+        if !is_there(roots, name) {
             return match until {
                 Until::Gone => Ok(()),
                 _ => Err(unknown(name)),
             };
+        }
+        let seen = Snapshot::read(roots, name, roots.enabled().unwrap_or(true))?;
+        let Some(seen) = seen else {
+            continue;
         };
         let progress = until.progress(&seen);
         match progress {

@@ -65,6 +65,16 @@ impl Lock {
         Self::try_open(roots).ok()
     }
 
+    /// Waits until no kchaos changes anything, for those who only look: what is being replaced is
+    /// not there for a moment.
+    pub(crate) fn settle(roots: &Roots) {
+        let begun = Instant::now();
+        while matches!(Self::try_open(roots), Err(Errno::WOULDBLOCK)) && begun.elapsed() < PATIENCE
+        {
+            sleep(PAUSE);
+        }
+    }
+
     fn try_open(roots: &Roots) -> rustix::io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = open(roots.needs(), flags, Mode::empty())?;

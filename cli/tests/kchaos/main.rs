@@ -12,6 +12,7 @@ mod inject;
 mod interface;
 mod list;
 mod output;
+mod pairs;
 mod privileges;
 mod recover;
 mod status;
