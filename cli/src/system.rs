@@ -13,6 +13,7 @@ pub(crate) mod disk;
 pub(crate) mod files;
 pub(crate) mod guard;
 mod kernel_name;
+pub(crate) mod lock;
 mod mapper;
 pub(crate) mod mounts;
 mod names;

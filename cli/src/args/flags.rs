@@ -44,38 +44,79 @@ impl Args for Settings {
     }
 }
 
+/// The values that the flags give.
+fn given(matches: &ArgMatches) -> Result<Vec<(&'static Attribute, Value)>, Error> {
+    let rate = matches.try_get_one::<Rate>(RATE);
+    let rate = rate.map_err(|error| invalid(error.to_string()))?;
+    let mut given = Vec::new();
+    for attribute in &ATTRIBUTES {
+        if let Some(value) = rate.and_then(|rate| part(rate, attribute)) {
+            given.push((attribute, value.clone()));
+            continue;
+        }
+        let mut values: Vec<&Value> = Vec::new();
+        for flag in flags(attribute) {
+            let id = flag.get_id().to_string();
+            let of_flag = matches.try_get_many::<Value>(&id);
+            values.extend(
+                of_flag
+                    .map_err(|error| invalid(error.to_string()))?
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+        let value = match values.as_slice() {
+            [] => continue,
+            [value] => (*value).clone(),
+            parts => attribute.join(parts).map_err(|message| {
+                invalid(format!("in all of --{}, {message}", attribute.flag()))
+            })?,
+        };
+        given.push((attribute, value));
+    }
+    Ok(given)
+}
+
+/// The error for values that are not accepted.
+fn invalid(message: String) -> Error {
+    Error::raw(ErrorKind::ValueValidation, message)
+}
+
 impl FromArgMatches for Settings {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        let invalid = |message| Error::raw(ErrorKind::ValueValidation, message);
-        let rate = matches.try_get_one::<Rate>(RATE);
-        let rate = rate.map_err(|error| invalid(error.to_string()))?;
-        let mut given = Vec::new();
-        for attribute in &ATTRIBUTES {
-            if let Some(value) = rate.and_then(|rate| part(rate, attribute)) {
-                given.push((attribute, value.clone()));
-                continue;
-            }
-            let mut values: Vec<&Value> = Vec::new();
-            for flag in flags(attribute) {
-                let id = flag.get_id().to_string();
-                let of_flag = matches.try_get_many::<Value>(&id);
-                values.extend(
-                    of_flag
-                        .map_err(|error| invalid(error.to_string()))?
-                        .into_iter()
-                        .flatten(),
-                );
-            }
-            let value = match values.as_slice() {
-                [] => continue,
-                [value] => (*value).clone(),
-                parts => attribute.join(parts).map_err(|message| {
-                    invalid(format!("in all of --{}, {message}", attribute.flag()))
-                })?,
-            };
-            given.push((attribute, value));
+        Self::new(given(matches)?).map_err(invalid)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The settings of an injection that change.
+#[derive(Debug)]
+pub struct Changes(pub Vec<(&'static Attribute, Value)>);
+
+impl Args for Changes {
+    fn augment_args(command: Command) -> Command {
+        Settings::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Changes {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let given = given(matches)?;
+        if given.is_empty() {
+            let message = "nothing is to change; name a setting, such as --delay 20ms";
+            return Err(invalid(message.to_owned()));
         }
-        Self::new(given).map_err(invalid)
+        // Values that contradict each other are told here, as for a new injection.
+        Settings::new(given.iter().cloned()).map_err(invalid)?;
+        Ok(Self(given))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {

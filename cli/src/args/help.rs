@@ -4,16 +4,14 @@
 
 pub(crate) const START: &str = "\
 To slow a disk down:
-  kchaos attach /dev/sdb
-  kchaos inject ioem delay --delay 10ms --jitter 2ms
+  kchaos inject ioem delay --delay 10ms --jitter 2ms --device /dev/sdb
 and to have it back as it was:
   kchaos recover --all
-  kchaos detach /dev/sdb
 
 All options of each command, with what they accept and examples:
   kchaos inject ioem delay --help
   kchaos inject ioem limit --help
-  kchaos attach --help, and so on";
+  kchaos recover --help, and so on";
 
 pub(crate) const ENVIRONMENT: &str = "\
 Environment:
@@ -27,7 +25,12 @@ Environment:
 pub(crate) const INJECT: &str = "\
 All that an injection can do:
   kchaos inject ioem delay --help
-  kchaos inject ioem limit --help";
+  kchaos inject ioem limit --help
+
+kchaos attaches the disks that --device names, and gives them back when no
+injection needs them any more: at the end of COMMAND or of --wait, by kchaos
+recover, or, after an injection that ended by itself, by the next kchaos.
+Without --device, an injection is about all disks that are attached.";
 
 pub(crate) const LIST: &str = "\
 Shows injections and the devices that are on ioem.
@@ -45,11 +48,13 @@ are added:
    \"injections\": [{\"name\": \"delay-1\", \"state\": \"on\", \"enabled\": 1,
                    \"delay_us\": 10000, ...}],
    \"devices\": [{\"name\": \"sdb\", \"scheduler\": \"ioem\", \"remembered\": \"kyber\",
-                \"remembered_nr_requests\": null}]}
+                \"remembered_nr_requests\": null, \"auto\": true}]}
 
 The attributes of an injection are numbers and texts named like its files.
 \"remembered\" is the scheduler, and \"remembered_nr_requests\" the number of
-requests, that `kchaos detach` gives back, or null.";
+requests, that `kchaos detach` gives back, or null. \"auto\" is true if kchaos
+inject attached the device, which then gets them back as soon as no injection
+needs it.";
 
 pub(crate) const STATUS: &str = "\
 Shows what injections do: how much I/O they reached, hold now, and how long they
@@ -89,8 +94,8 @@ kchaos inject ioem limit --iops <RATE> [OPTIONS] [-- <COMMAND>...]
 
 pub(crate) const DELAY_EXAMPLES: &str = "\
 Examples:
-  10 ms, give or take 2, for all I/O of all attached disks, for half a minute:
-    kchaos inject ioem delay --delay 10ms --jitter 2ms --for 30s
+  10 ms, give or take 2, for all I/O of a disk, for half a minute:
+    kchaos inject ioem delay --delay 10ms --jitter 2ms --device sdb --for 30s
   One of a thousand reads of one file system hangs for half a second:
     kchaos inject ioem delay --delay 500ms --probability 0.1% --op read \\
       --device /mnt/data
@@ -103,7 +108,7 @@ Examples:
 
 pub(crate) const LIMIT_EXAMPLES: &str = "\
 Examples:
-  100 I/Os a second and device:
+  100 I/Os a second and device, on all disks that are attached:
     kchaos inject ioem limit --iops 100
   Writes of at least 64 KiB to one disk, while a program runs:
     kchaos inject ioem limit --quota 15 --period 100ms --op write \\

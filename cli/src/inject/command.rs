@@ -31,6 +31,11 @@ impl Signals {
         Ok(Self(caught.context("cannot catch signals")?))
     }
 
+    /// The first signal that has come since the last call, if any has.
+    pub(crate) fn come(&mut self) -> Option<i32> {
+        self.0.pending().next()
+    }
+
     /// Runs a command to its end, and then calls `end`. Returns the exit code that says how the
     /// command ended.
     ///

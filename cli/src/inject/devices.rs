@@ -8,34 +8,13 @@ use crate::{
     system::{
         Roots,
         block::{Block, Extent},
-        disk::Disk,
         stack::{Part, joined},
-        target::{Resolved, Target, resolve_all},
+        target::{Resolved, resolve_all},
     },
 };
 use anyhow::Result;
 use chaos_policy::policy::{device::MOST_DEVICES, sectors::MOST_RANGES};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// The disks below all devices that the settings name, as they are now: none if they name none.
-///
-/// # Errors
-///
-/// If there is no such device, or a disk cannot be read.
-#[allow(dead_code, reason = "inject attaches these disks")]
-pub(crate) fn disks(roots: &Roots, settings: &Settings) -> Result<Vec<Disk>> {
-    let Some(devices) = settings.text(Name::Device) else {
-        return Ok(Vec::new());
-    };
-    let all = resolve_all(roots, devices)?;
-    let targets = all.iter().filter_map(|resolved| match resolved {
-        Resolved::There(target) => Some(target),
-        Resolved::Absent(_) => None,
-    });
-    let names: BTreeSet<&str> = targets.flat_map(Target::disks).collect();
-    let disks = names.into_iter();
-    disks.map(|disk| Disk::named(roots, disk)).collect()
-}
+use std::collections::BTreeMap;
 
 /// Puts the driver's names of the devices into the settings, and the sectors that are meant.
 ///

@@ -78,7 +78,7 @@ mod tests {
         let directory = folder.path().join("x");
         let file = directory.join(DURATION);
         let made = Arc::new(Owned::new(&directory).unwrap());
-        fs::write(&file, "first\n").unwrap();
+        fs::write(&file, "0\n").unwrap();
         let renewal = renew(Arc::clone(&made), || {});
         thread::sleep(Duration::from_millis(1_000));
         assert_eq!(fs::read_to_string(&file).unwrap(), "1500\n");

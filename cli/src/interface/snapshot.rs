@@ -3,7 +3,7 @@
 //! An injection as its files show it: its settings, its state and its numbers.
 
 use super::{
-    attributes::{ATTRIBUTES, Name},
+    attributes::{ATTRIBUTES, Name, Value},
     ceiling,
     listed::Listed,
     stats::Stats,
@@ -93,6 +93,20 @@ impl Snapshot {
         }
     }
 
+    /// Whether it has been made to the end: it is switched on, and affects some I/O.
+    pub(crate) fn is_made(&self) -> bool {
+        self.values.get(Name::Enabled) != Some(&Value::Number(0)) && self.values.has_effect()
+    }
+
+    /// Whether it has ended by itself, and holds nothing any more. The time of its lease also passes
+    /// while it is switched off.
+    pub(crate) fn has_ended(&self) -> bool {
+        let is_over = self.values.number(Name::DurationMs).is_some()
+            && !self.stats.says_active()
+            && self.stats.get("remaining_ms") == 0;
+        (is_over || self.state == State::UsedUp) && self.stats.get("held") == 0
+    }
+
     /// Reads the files of an injection; `None` if it ends before all of them are read.
     pub(crate) fn read(roots: &Roots, name: &OsStr, all_enabled: bool) -> Result<Option<Self>> {
         let directory = roots.injection(name);
@@ -123,7 +137,7 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interface::attributes::{Value, attribute};
+    use crate::interface::attributes::attribute;
 
     fn seen(files: &[(Name, u64)], stats: &str, all_enabled: bool) -> Snapshot {
         let values = files

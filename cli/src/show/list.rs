@@ -11,6 +11,7 @@ use crate::{
     system::{
         IOEM, NONE, Roots,
         attached::{Attached, attached},
+        saved::Saved,
     },
 };
 use anyhow::Result;
@@ -69,7 +70,7 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
     } else {
         let rows = devices.iter().map(|device| {
             let after = device.remembered.as_ref();
-            let after = after.map_or_else(|| NONE.to_owned(), ToString::to_string);
+            let after = after.map_or_else(|| NONE.to_owned(), Saved::shown);
             [device.name.clone(), IOEM.to_owned(), after]
         });
         lines.extend(table(["DEVICE", "SCHEDULER", "AFTER DETACH"], rows));
@@ -90,5 +91,6 @@ fn device_json(device: &Attached) -> Value {
         "scheduler": IOEM,
         "remembered": remembered.map(|saved| &saved.scheduler),
         "remembered_nr_requests": remembered.and_then(|saved| saved.requests),
+        "auto": remembered.is_some_and(|saved| saved.auto),
     })
 }

@@ -11,7 +11,7 @@ use crate::{
     interface::{
         Name, attribute,
         attributes::ENABLED,
-        existing::{all, unknown},
+        existing::{all, is_there, unknown},
         listed::{self, Listed},
         snapshot::{Snapshot, State},
         stats::{self, GROWING, Queue, SELDOM},
@@ -53,13 +53,12 @@ pub(crate) struct Sample {
 
 impl Sample {
     fn take(roots: &Roots, names: &[OsString]) -> Result<Self> {
-        let all = all(roots)?;
-        if let Some(name) = names.iter().find(|name| !all.contains(name)) {
+        if let Some(name) = names.iter().find(|name| !is_there(roots, name)) {
             return Err(unknown(name));
         }
         let enabled = roots.enabled()?;
         let mut injections = Vec::new();
-        for name in all
+        for name in all(roots)?
             .iter()
             .filter(|name| names.is_empty() || names.contains(name))
         {

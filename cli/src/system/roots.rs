@@ -62,4 +62,14 @@ impl Roots {
     pub(crate) fn disk(&self, name: &str) -> PathBuf {
         self.sysfs.join("block").join(name)
     }
+
+    /// The file with the state that a disk had before ioem.
+    pub(crate) fn saved(&self, name: &str) -> PathBuf {
+        self.state.join(name)
+    }
+
+    /// The folder with a file for each injection: the disks that it needs on ioem.
+    pub(crate) fn needs(&self) -> PathBuf {
+        self.state.join("for")
+    }
 }

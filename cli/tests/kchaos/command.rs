@@ -7,7 +7,7 @@ use std::fs;
 
 #[test]
 fn an_injection_lasts_as_long_as_its_command() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     let list = tree.path("config/ioem/x/duration_ms").display().to_string();
     let inject = "inject ioem delay --delay 1ms --name x --";
     assert_eq!(
@@ -45,7 +45,7 @@ fn a_command_that_is_missing_is_no_injection_without_an_end() {
 
 #[test]
 fn a_signal_reaches_the_command_and_ends_the_injection() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     let child = std::process::Command::new(crate::tree::KCHAOS)
         .args("inject ioem delay --delay 1ms --name x -- sleep 100".split(' '))
         .envs(tree.environment())
@@ -66,7 +66,7 @@ fn a_signal_reaches_the_command_and_ends_the_injection() {
 
 #[test]
 fn another_injection_of_its_name_is_left_alone() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     let directory = tree.path("config/ioem/x").display().to_string();
     // Long enough for a renewal.
     let script = format!(

@@ -39,13 +39,13 @@ fn each_flag_is_written_as_the_driver_takes_it() {
         ("--for 90s", "duration_ms", "90000"),
         ("--duration-ms 5", "duration_ms", "5"),
     ] {
-        let tree = Tree::new();
+        let tree = Tree::attached();
         tree.write("proc/12/comm", "sh\n");
         stdout(&mut tree.kchaos(&format!("inject ioem delay --delay 1ms --name x {flags}")));
         assert_eq!(file(&tree, name), expected, "{flags}");
         assert_eq!(file(&tree, "enabled"), "1");
     }
-    let tree = Tree::new();
+    let tree = Tree::attached();
     let percentiles = "--percentiles 50:200,99:5ms,99.9:80ms";
     stdout(&mut tree.kchaos(&format!("inject ioem delay --name x {percentiles}")));
     assert_eq!(file(&tree, "percentiles"), "50:200 99:5000 99.9:80000");
@@ -65,7 +65,7 @@ fn a_device_may_be_a_path_a_mount_point_or_a_file_on_it() {
 
 #[test]
 fn what_makes_no_sense_is_refused_with_what_would() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     let before = tree.content();
     for (flags, expected) in [
         ("--op erase", "read"),
@@ -102,7 +102,7 @@ fn what_makes_no_sense_is_refused_with_what_would() {
 
 #[test]
 fn a_cgroup_that_may_have_been_meant_is_named() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     let point = tree.path("cgroup");
     for cgroup in ["t", "system.slice/db.service", "a/u", "b/u"] {
         std::fs::create_dir_all(point.join(cgroup)).unwrap();

@@ -4,13 +4,15 @@
 
 use crate::tree::{Tree, stderr, stdout};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "",
     "inject",
     "inject ioem",
     "inject ioem delay",
     "inject ioem limit",
     "recover",
+    "change",
+    "wait",
     "list",
     "status",
     "attach",
@@ -50,7 +52,7 @@ fn where_everything_is_told_is_told() {
     for expected in [
         "kchaos inject ioem delay --help",
         "kchaos inject ioem limit --help",
-        "kchaos attach --help",
+        "kchaos recover --help",
         "KCHAOS_CONFIGFS",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");

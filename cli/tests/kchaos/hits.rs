@@ -212,7 +212,11 @@ fn a_cgroup_without_the_command_is_a_reason() {
 fn a_disk_that_is_not_on_ioem_is_a_reason() {
     let tree = system();
     let script = numbers("", &[("vda", [110, 50, 7, 3])]);
-    let line = said(&tree, "delay --delay 1ms --device vda1", &script);
+    let line = said(
+        &tree,
+        "delay --delay 1ms --no-attach --device vda1",
+        &script,
+    );
     assert_eq!(
         line,
         "no I/O was hit: never on ioem: vda1; kchaos attach vda1"
@@ -220,13 +224,13 @@ fn a_disk_that_is_not_on_ioem_is_a_reason() {
     for disk in ["vdb", "vdc"] {
         tree.write(&format!("sys/devices/{disk}/queue/scheduler"), "[none]\n");
     }
-    let line = said(&tree, "delay --delay 1ms", &script);
+    let line = said(&tree, "delay --delay 1ms --no-attach", &script);
     assert_eq!(
         line,
         "no I/O was hit: no disk was on ioem: kchaos attach DEVICE"
     );
     tree.write("config/ioem/enabled", "0\n");
-    let line = said(&tree, "delay --delay 1ms", &script);
+    let line = said(&tree, "delay --delay 1ms --device vdb", &script);
     assert!(
         line.contains("all injections are switched off: echo 1 > "),
         "{line}"
@@ -238,7 +242,11 @@ fn io_beside_a_partition_is_told() {
     let tree = system();
     tree.write("sys/devices/vda/queue/scheduler", "none [ioem]\n");
     let script = numbers("", &[("vda", [110, 50, 7, 3])]);
-    let line = said(&tree, "delay --delay 1ms --device vda1", &script);
+    let line = said(
+        &tree,
+        "delay --delay 1ms --no-attach --device vda1",
+        &script,
+    );
     assert!(
         line.contains("vda1 had no I/O while sh ran, while vda had 10;"),
         "{line}"

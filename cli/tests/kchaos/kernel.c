@@ -4,8 +4,9 @@
 // preload it into kchaos and every program that kchaos starts, so they run the real program, which
 // has to be linked dynamically:
 //
-//  - An injection's files come with its directory, and go with it. New ones are copies of those in
-//    the folder NEW_INJECTION.
+//  - An injection's files come with its directory, and go with it, all at once. New ones are copies
+//    of those in the folder NEW_INJECTION.
+//  - A file of configfs or sysfs has its old value or the new one, and nothing in between.
 //  - A scheduler that is written into a disk's file `queue/scheduler` is read in brackets.
 //  - A cgroup's files come with its directory, and go with it, unless a process of it lives: a
 //    directory with a file `cgroup.procs` has cgroups in it. A process that writes 0 into that file
@@ -136,32 +137,89 @@ static void make_cgroup_files(const char *directory)
 	}
 }
 
+// A path beside the tree's file systems, for what is being made or removed by this process.
+static void beside(char *path, const char *use)
+{
+	snprintf(path, PATH_MAX, "%s.%s.%d", getenv("NEW_INJECTION"), use, gettid());
+}
+
+// Removes the directory of an injection that nobody else sees.
+static void discard(const char *path)
+{
+	each(path, path, delete);
+	check(!syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR), path);
+}
+
 int mkdir(const char *path, mode_t mode)
 {
-	char parent[PATH_MAX];
+	char made[PATH_MAX], parent[PATH_MAX];
+	int error;
 
-	if (syscall(SYS_mkdirat, AT_FDCWD, path, mode))
-		return -1;
 	snprintf(parent, sizeof(parent), "%s", path);
-	if (is_injection(path))
-		each(getenv("NEW_INJECTION"), path, copy);
-	else if (has(dirname(parent), "cgroup.procs"))
-		make_cgroup_files(path);
-	return 0;
+	if (!is_injection(path)) {
+		if (syscall(SYS_mkdirat, AT_FDCWD, path, mode))
+			return -1;
+		if (has(dirname(parent), "cgroup.procs"))
+			make_cgroup_files(path);
+		return 0;
+	}
+	beside(made, "made");
+	check(!syscall(SYS_mkdirat, AT_FDCWD, made, mode), made);
+	each(getenv("NEW_INJECTION"), made, copy);
+	if (!renameat2(AT_FDCWD, made, AT_FDCWD, path, RENAME_NOREPLACE))
+		return 0;
+	error = errno;
+	discard(made);
+	errno = error;
+	return -1;
 }
 
 int rmdir(const char *path)
 {
-	if (is_injection(path)) {
-		each(path, path, delete);
-	} else if (has(path, "cgroup.procs")) {
-		if (is_populated(path)) {
-			errno = EBUSY;
-			return -1;
+	char gone[PATH_MAX];
+
+	if (!is_injection(path)) {
+		if (has(path, "cgroup.procs")) {
+			if (is_populated(path)) {
+				errno = EBUSY;
+				return -1;
+			}
+			each(path, path, delete);
 		}
-		each(path, path, delete);
+		return syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
 	}
-	return syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
+	beside(gone, "gone");
+	if (rename(path, gone))
+		return -1;
+	discard(gone);
+	return 0;
+}
+
+// Whether a path is in the folder that a variable names.
+static int is_in(const char *path, const char *variable)
+{
+	const char *root = getenv(variable);
+	char found[PATH_MAX];
+	size_t length;
+
+	if (!root || !realpath(root, found))
+		return 0;
+	length = strlen(found);
+	return !strncmp(path, found, length) && path[length] == '/';
+}
+
+// Gives a file of the kernel another value.
+static int replace(const char *path, const void *text, size_t length)
+{
+	char new[PATH_MAX];
+	int file;
+
+	beside(new, "written");
+	file = openat(AT_FDCWD, new, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	check(file >= 0, new);
+	check(syscall(SYS_write, file, text, length) == (ssize_t)length, new);
+	close(file);
+	return rename(new, path);
 }
 
 // What the kernel makes of a text that is written into the file `name` in `directory`; 0 if it
@@ -189,10 +247,11 @@ static int kept(const char *directory, const char *name, const char *text, char 
 
 ssize_t write(int fd, const void *text, size_t length)
 {
-	char link[64], path[PATH_MAX], written[128], line[128];
+	char link[64], path[PATH_MAX], directory[PATH_MAX], written[8192], line[128];
+	struct stat named, own;
 	const char *name;
-	ssize_t end;
 	int shown;
+	ssize_t end;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	end = readlink(link, path, sizeof(path) - 1);
@@ -202,16 +261,26 @@ ssize_t write(int fd, const void *text, size_t length)
 	name = strrchr(path, '/');
 	if (!name)
 		return syscall(SYS_write, fd, text, length);
-	path[name++ - path] = 0;
+	snprintf(directory, sizeof(directory), "%.*s", (int)(name - path), path);
 	memcpy(written, text, length);
 	written[length] = 0;
 	written[strcspn(written, "\n")] = 0;
-	shown = kept(path, name, written, line, sizeof(line));
-	if (!shown)
-		return syscall(SYS_write, fd, text, length);
+	shown = kept(directory, name + 1, written, line, sizeof(line));
 	if (shown < 0)
 		return -1;
-	return syscall(SYS_write, fd, line, shown) == shown ? (ssize_t)length : -1;
+	if (!is_in(path, "KCHAOS_CONFIGFS") && !is_in(path, "KCHAOS_SYSFS")) {
+		if (!shown)
+			return syscall(SYS_write, fd, text, length);
+		return syscall(SYS_write, fd, line, shown) == shown ? (ssize_t)length : -1;
+	}
+	// A file that is gone takes no value, and neither does another one of its name.
+	if (stat(path, &named) || fstat(fd, &own) || named.st_ino != own.st_ino) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (shown ? replace(path, line, shown) : replace(path, text, length))
+		return -1;
+	return length;
 }
 
 // The device number of the file system that a file in the tree is on, and the number of its mount:

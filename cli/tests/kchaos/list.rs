@@ -68,8 +68,8 @@ fn json_has_the_attributes_as_numbers() {
                 },
             ],
             "devices": [
-                {"name": "vdb", "scheduler": "ioem", "remembered": "mq-deadline", "remembered_nr_requests": null},
-                {"name": "vdc", "scheduler": "ioem", "remembered": null, "remembered_nr_requests": null},
+                {"name": "vdb", "scheduler": "ioem", "remembered": "mq-deadline", "remembered_nr_requests": null, "auto": false},
+                {"name": "vdc", "scheduler": "ioem", "remembered": null, "remembered_nr_requests": null, "auto": false},
             ],
         })
     );

@@ -3,6 +3,7 @@
 //! Runs the program against a folder that stands in for the kernel's file systems.
 
 mod attach;
+mod auto;
 mod command;
 mod dry_run;
 mod files;
@@ -16,6 +17,7 @@ mod list;
 mod names;
 mod output;
 mod own;
+mod pairs;
 mod privileges;
 mod recover;
 mod slips;

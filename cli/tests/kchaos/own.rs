@@ -9,7 +9,7 @@ const OWN: &str = "inject ioem delay --delay 1ms --name x --own --";
 
 /// A tree with both controllers, enabled.
 fn with_cgroups() -> Tree {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     tree.cgroups("cpu io memory", "cpu io memory");
     tree
 }
@@ -77,7 +77,7 @@ fn an_injection_that_cannot_be_made_leaves_no_cgroup() {
 
 #[test]
 fn missing_controllers_are_enabled_and_told() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     tree.cgroups("cpu io memory", "");
     let text = said(&tree, "true");
     let point = tree.path("cgroup").display().to_string();
@@ -88,7 +88,7 @@ fn missing_controllers_are_enabled_and_told() {
     let text = said(&tree, "true");
     assert!(!text.contains("enabled"), "{text}");
     // Without the other controller, the kernel does not know whose buffered writes they are.
-    let tree = Tree::new();
+    let tree = Tree::attached();
     tree.cgroups("cpu io", "io");
     let text = said(&tree, "true");
     assert!(text.contains("no controller memory"), "{text}");
@@ -102,12 +102,12 @@ fn a_machine_that_cannot_account_io_is_told_why() {
         assert_eq!(tree.content(), before, "{said}");
         said
     };
-    let said = run(&Tree::new(), 1);
+    let said = run(&Tree::attached(), 1);
     assert!(
         said.contains("mount -t cgroup2 none /sys/fs/cgroup"),
         "{said}"
     );
-    let tree = Tree::new();
+    let tree = Tree::attached();
     tree.cgroups("", "");
     let said = run(&tree, 1);
     assert!(
@@ -115,7 +115,7 @@ fn a_machine_that_cannot_account_io_is_told_why() {
         "{said}"
     );
     // In a container, processes are in the cgroup that it sees as the root.
-    let tree = Tree::new();
+    let tree = Tree::attached();
     tree.cgroups("io", "");
     tree.write("cgroup/cgroup.type", "domain\n");
     tree.write("cgroup/cgroup.procs", &format!("{}\n", std::process::id()));

@@ -75,6 +75,13 @@ impl Tree {
         tree
     }
 
+    /// The same system, with the disk vdb on ioem.
+    pub(crate) fn attached() -> Self {
+        let tree = Self::new();
+        tree.disk("vdb", "none [ioem]");
+        tree
+    }
+
     /// Adds a disk whose file `queue/scheduler` has this text.
     pub(crate) fn disk(&self, name: &str, schedulers: &str) {
         let device = format!("sys/devices/{name}");
@@ -298,7 +305,7 @@ impl Tree {
     }
 
     /// Everything in the tree: files with their texts, and directories. The tree's own place does
-    /// not show.
+    /// not show, nor do the folders of kchaos, which stay.
     pub(crate) fn content(&self) -> BTreeMap<PathBuf, Option<String>> {
         // The kernel shows the open files of each process there.
         let is_open_files = |path: &Path| path.ends_with("proc/self/fdinfo");
@@ -312,6 +319,10 @@ impl Tree {
                 let text = is_file.then(|| fs::read_to_string(entry.path()).unwrap());
                 let folder = self.folder.path().to_str().unwrap();
                 (path.to_owned(), text.map(|text| text.replace(folder, "")))
+            })
+            .filter(|(path, _)| {
+                let own = ["run", "run/kchaos", "run/kchaos/for"];
+                own.iter().all(|own| path != Path::new(own))
             })
             .collect()
     }

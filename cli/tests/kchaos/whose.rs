@@ -10,7 +10,7 @@ const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd
 
 /// A tree with the process 12 in the cgroup /t, on vda1.
 fn with_process() -> Tree {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     tree.cgroups("io memory", "io memory");
     tree.cgroup("t", "12\n");
     tree.process(12, "/t", "vda1");
@@ -45,7 +45,6 @@ fn a_process_stands_for_its_cgroup_and_its_disk() {
     let (cgroup, device, said) = made(&tree, "--pid 12");
     assert_eq!((cgroup.as_str(), device.as_str()), ("/t", "vda1"));
     assert!(!said.contains("shares"), "{said}");
-    tree.disk("vdb", "[none]");
     let (cgroup, device, _) = made(&tree, "--pid 12 --device vdb");
     assert_eq!((cgroup.as_str(), device.as_str()), ("/t", "vdb"));
     // The same cgroup, by hand.

@@ -175,7 +175,7 @@ const SAME: [(&str, &str); 18] = [
 
 #[test]
 fn each_is_refused_with_a_tip() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     let before = tree.content();
     let mut wrong = Vec::new();
     for (typed, expected) in REFUSED {
@@ -190,7 +190,7 @@ fn each_is_refused_with_a_tip() {
 
 #[test]
 fn each_means_the_same() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     let read = |line: &str| {
         let words: Vec<OsString> = format!("kchaos {line}")
             .split(' ')
