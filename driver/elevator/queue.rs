@@ -112,7 +112,7 @@ impl<E: Elevator> Queue<E> {
             let disk = (*self.queue.as_ptr()).disk;
             let class = (*(*disk).part0).bd_device.class;
             let number = core::ptr::from_ref(&device).cast();
-            let matches = Some(bindings::device_match_devt as _);
+            let matches: bindings::device_match_t = Some(bindings::device_match_devt);
             let found = bindings::class_find_device(class, core::ptr::null(), number, matches);
             (disk, NonNull::new(found))
         };

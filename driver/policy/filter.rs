@@ -39,8 +39,8 @@ impl Filter {
             && !self.has_place_or_size()
     }
 
-    /// Whether each I/O that matches `other`, for the same disk, also matches this filter. Such
-    /// filters are only found where that is plain.
+    /// Whether each I/O of the disk that matches `other` also matches this filter. False also where
+    /// that would take more than a look.
     pub fn covers(&self, other: &Self) -> bool {
         self.matches_all() || self == other
     }
