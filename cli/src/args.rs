@@ -3,14 +3,17 @@
 //! The command line: verbs, flags, help, and advice on the intended command.
 
 mod advice;
+mod borrowed;
 mod flags;
 mod help;
+mod line;
+mod near;
+mod netem;
 mod whom;
 
 use crate::{
     error::EXIT_CODES,
     interface::{Settings, attributes::LIMIT, check_name, units},
-    system::Roots,
 };
 use advice::advise;
 use clap::{Arg, ArgGroup, Args, Error, Parser, Subcommand, error::ErrorKind};
@@ -24,9 +27,6 @@ pub use whom::Whom;
 #[command(after_help = format!("{}\n\n{EXIT_CODES}", help::START))]
 #[command(after_long_help = format!("{}\n\n{}\n\n{EXIT_CODES}", help::START, help::ENVIRONMENT))]
 pub struct Arguments {
-    /// Where the file systems are.
-    #[command(flatten)]
-    pub roots: Roots,
     /// The verb, with its arguments.
     #[command(subcommand)]
     pub verb: Verb,
@@ -44,6 +44,7 @@ impl Arguments {
             let message = "no command after --; name one, or leave -- out";
             return Err(Error::raw(ErrorKind::ValueValidation, message));
         }
+        arguments.verb.check_effect()?;
         Ok(arguments)
     }
 }
@@ -51,7 +52,7 @@ impl Arguments {
 /// A verb, with its arguments.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Make an injection, and print its name
+    /// Make an injection, and print its name; or run a command with one, and end it
     #[command(after_help = help::INJECT)]
     #[command(after_long_help = format!("{}\n\n{EXIT_CODES}", help::INJECT))]
     Inject(Inject),
@@ -104,6 +105,28 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Refuses an injection that would do nothing, unless it is only prepared.
+    fn check_effect(&self) -> Result<(), Error> {
+        let Self::Inject(Inject {
+            fault: Fault::Ioem { effect },
+            ..
+        }) = self
+        else {
+            return Ok(());
+        };
+        let settings = &effect.parts().1.settings;
+        match settings.do_nothing().filter(|_| settings.enabled) {
+            Some(why) => {
+                let message = format!(
+                    "this injection would do nothing: {why}; change that, or prepare it with \
+                     --enabled 0"
+                );
+                Err(Error::raw(ErrorKind::ValueValidation, message))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Whether it changes something.
     pub fn changes(&self) -> bool {
         let dry_run = match self {
@@ -141,12 +164,15 @@ pub struct Inject {
     /// The fault.
     #[command(subcommand)]
     pub fault: Fault,
-    /// Name of the injection [default: a free one such as delay-1]
+    /// Name of the injection [default: a free one such as delay-1 or limit-1]
     #[arg(long, global = true, value_parser = check_name, display_order = 100)]
     pub name: Option<String>,
     /// Also slow down disks that have /, /usr or active swap, without --for
     #[arg(long, global = true, display_order = 100)]
     pub force: bool,
+    /// With -- COMMAND: exit with 125 if COMMAND succeeds and no I/O was hit
+    #[arg(long, global = true, display_order = 100)]
+    pub expect_hits: bool,
     /// Whether to print commands instead.
     #[command(flatten)]
     pub dry_run: DryRun,
@@ -171,6 +197,7 @@ pub enum Effect {
     #[command(mut_group("quota", |group| group.required(true)))]
     #[command(
         mut_arg("--quota", quota_of_limit),
+        mut_arg("--iops", first),
         mut_arg("--period", first),
         mut_arg("--period-us", first)
     )]
@@ -192,7 +219,7 @@ fn first(argument: Arg) -> Arg {
 /// The quota of `inject limit`, which must not be 0.
 fn quota_of_limit(argument: Arg) -> Arg {
     first(argument)
-        .value_parser(|text: &str| LIMIT.parse(text))
+        .value_parser(|text: &str| flags::quota(&LIMIT, text))
         .help(LIMIT.help())
         .long_help(format!("{} [{}]", LIMIT.help(), LIMIT.range()))
 }
@@ -209,8 +236,10 @@ pub struct Task {
     /// Run this, end the injection when it ends, and exit as it does; if kchaos is killed, the
     /// injection ends within 2 s; not with --for
     ///
-    /// If the injection ends before COMMAND does, such as by `kchaos recover` or `kchaos detach`,
-    /// kchaos warns when COMMAND has ended. The exit code is that of COMMAND all the same.
+    /// When COMMAND has ended, kchaos tells how much I/O the injection hit, and for how long it was
+    /// held; or why none was hit. If the injection ends before COMMAND does, or is off for a while,
+    /// such as by `kchaos recover` or `kchaos detach`, kchaos warns, too. The exit code is that of
+    /// COMMAND all the same, except for --expect-hits.
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
@@ -232,7 +261,7 @@ pub struct Status {
     #[arg(value_name = "NAME")]
     pub names: Vec<OsString>,
     /// Show it again and again, with rates, until Ctrl-C
-    #[arg(long)]
+    #[arg(long, short)]
     pub watch: bool,
     /// How long to wait before it is shown again [10ms to 1h; default 1s]
     #[arg(long, value_name = "TIME", value_parser = interval, requires = "watch")]

@@ -5,8 +5,10 @@
 pub(crate) mod attach;
 mod command;
 mod hints;
+mod hits;
 mod lease;
 mod make;
+mod missed;
 pub(crate) mod own;
 mod owned;
 mod reach;
@@ -22,6 +24,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use hints::{hints, idle};
+use hits::Hits;
 use make::{make, names, taken};
 use own::OwnCgroup;
 use reach::reached;
@@ -50,6 +53,8 @@ pub(crate) struct Request<'a> {
     pub(crate) command: &'a [OsString],
     /// Whether the system's own disks may be slowed down without an end in sight.
     pub(crate) force: bool,
+    /// Whether a command is to fail if its injection hits nothing.
+    pub(crate) expect_hits: bool,
 }
 
 impl Request<'_> {
@@ -109,27 +114,30 @@ pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     let signals = command::Signals::new()?;
     let (name, owned) = make(roots, request.effect, request.name, &settings)?;
     let owned = Arc::new(owned);
-    let renewal = lease::renew(Arc::clone(&owned));
+    let witness = Arc::new(Witness::new(roots, &owned, &settings));
+    let looking = Arc::clone(&witness);
+    let renewal = lease::renew(Arc::clone(&owned), move || looking.look());
     hints(roots, &name, &settings);
-    let witness = Witness::new(roots, &owned, &settings);
+    let program = request.command.first().map(|word| word.to_string_lossy());
+    let who = program.unwrap_or_default();
     let mut command = match (&own, request.command) {
         (Some(own), words) => own.command(words),
         (None, words) => plain(words)?,
     };
-    signals.run(&mut command, || {
-        if let Some(why) = witness.end(renewal.stop()) {
-            let program = request.command.first().map(|word| word.to_string_lossy());
-            note(&format!(
-                "the injection {name} had ended before {} did: part of it ran without; {why}",
-                program.unwrap_or_default()
-            ));
+    let hits = Hits::new(roots, &name, &settings, &who, false);
+    let mut outcome = None;
+    let code = signals.run(&mut command, || {
+        if let Some(sentence) = witness.end(renewal.stop(), &name, &who) {
+            note(&sentence);
         }
+        outcome = Some(hits.end(&witness));
         let ended = owned.end().map(drop);
         if let Some(own) = &own {
             own.end(roots);
         }
         ended
-    })
+    })?;
+    Ok(outcome.map_or(code, |outcome| outcome.tell(request.expect_hits, code)))
 }
 
 /// A command with these words.

@@ -24,7 +24,7 @@ pub use system::Roots;
 
 use anyhow::Result;
 use args::{Fault, Inject, Verb, Whom};
-use clap::{Command, Subcommand};
+use clap::CommandFactory;
 use clap_complete::Shell;
 use error::{Exit, failure};
 use inject::{Request, Whose, attach, own, recover};
@@ -44,7 +44,7 @@ pub fn enter(words: &[OsString]) -> Option<anyhow::Error> {
 ///
 /// Any failure; [`error::exit`] has its exit code.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<u8> {
-    let roots = &arguments.roots;
+    let roots = &Roots::from_environment();
     if arguments.verb.changes() {
         own::sweep(roots);
     }
@@ -90,7 +90,15 @@ fn run_inject(roots: &Roots, inject: &Inject, out: &mut dyn Write) -> Result<u8>
         whose: whose(&task.whom),
         command: &task.command,
         force: inject.force,
+        expect_hits: inject.expect_hits,
     };
+    if inject.expect_hits && task.command.is_empty() {
+        return Err(failure(
+            Exit::Usage,
+            "--expect-hits is about the time in which a command runs; add -- COMMAND, or leave it \
+             out and look at `kchaos status`",
+        ));
+    }
     if !task.command.is_empty() && task.settings.number(Name::DurationMs).is_some() {
         return Err(failure(
             Exit::Usage,
@@ -140,11 +148,8 @@ fn version(roots: &Roots, out: &mut dyn Write) -> Result<()> {
 }
 
 fn completions(shell: Shell, out: &mut dyn Write) -> Result<()> {
-    // The roots, which nobody types, are left out.
-    let command = Command::new("kchaos").version(env!("CARGO_PKG_VERSION"));
-    let mut command = Verb::augment_subcommands(command);
     let mut script = Vec::new();
     // `generate` panics if its output fails.
-    clap_complete::generate(shell, &mut command, "kchaos", &mut script);
+    clap_complete::generate(shell, &mut Arguments::command(), "kchaos", &mut script);
     Ok(out.write_all(&script)?)
 }

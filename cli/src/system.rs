@@ -3,6 +3,7 @@
 //! The machine as the kernel shows it: file systems, block devices, disks and their schedulers, and
 //! the steps that change any of it. Nothing here knows what an injection is.
 
+pub(crate) mod abilities;
 pub(crate) mod attached;
 pub(crate) mod block;
 pub(crate) mod cgroups;
@@ -15,6 +16,7 @@ pub(crate) mod process;
 mod roots;
 pub(crate) mod saved;
 pub(crate) mod step;
+pub(crate) mod traffic;
 
 pub use roots::Roots;
 

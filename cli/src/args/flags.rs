@@ -2,7 +2,9 @@
 
 //! The flags that set an injection's attributes, made from the table of attributes.
 
-use crate::interface::{ATTRIBUTES, Attribute, Kind, Name, Section, Settings, Value, units::Unit};
+use crate::interface::{
+    ATTRIBUTES, Attribute, Kind, Name, Section, Settings, Value, rate::Rate, units::Unit,
+};
 use clap::{
     Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, Error, FromArgMatches,
     builder::{PossibleValue, TypedValueParser},
@@ -15,7 +17,9 @@ impl Args for Settings {
     fn augment_args(command: Command) -> Command {
         let ids = |attribute| -> Vec<String> {
             let flags = flags(attribute).into_iter();
-            flags.map(|flag| flag.get_id().to_string()).collect()
+            let own = flags.map(|flag| flag.get_id().to_string());
+            own.chain(RATED.contains(&attribute.name).then(|| RATE.to_owned()))
+                .collect()
         };
         let delays = ATTRIBUTES
             .iter()
@@ -31,6 +35,7 @@ impl Args for Settings {
                     .group(ArgGroup::new(attribute.file()).args(ids(attribute)))
             })
             .group(delay)
+            .arg(rate())
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -41,8 +46,14 @@ impl Args for Settings {
 impl FromArgMatches for Settings {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let invalid = |message| Error::raw(ErrorKind::ValueValidation, message);
+        let rate = matches.try_get_one::<Rate>(RATE);
+        let rate = rate.map_err(|error| invalid(error.to_string()))?;
         let mut given = Vec::new();
         for attribute in &ATTRIBUTES {
+            if let Some(value) = rate.and_then(|rate| part(rate, attribute)) {
+                given.push((attribute, value.clone()));
+                continue;
+            }
             let mut values: Vec<&Value> = Vec::new();
             for flag in flags(attribute) {
                 let id = flag.get_id().to_string();
@@ -57,14 +68,9 @@ impl FromArgMatches for Settings {
             let value = match values.as_slice() {
                 [] => continue,
                 [value] => (*value).clone(),
-                parts => {
-                    let texts: Vec<String> =
-                        parts.iter().map(|part| attribute.file_text(part)).collect();
-                    // Each part is accepted alone, but the whole may not be.
-                    attribute.parse(&texts.join(",")).map_err(|message| {
-                        invalid(format!("in all of --{}, {message}", attribute.flag()))
-                    })?
-                }
+                parts => attribute.join(parts).map_err(|message| {
+                    invalid(format!("in all of --{}, {message}", attribute.flag()))
+                })?,
             };
             given.push((attribute, value));
         }
@@ -74,6 +80,55 @@ impl FromArgMatches for Settings {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
+    }
+}
+
+/// The flag that sets both attributes of a limit.
+const RATE: &str = "--iops";
+
+/// The attributes that it sets.
+const RATED: [Name; 2] = [Name::Quota, Name::PeriodUs];
+
+/// The rate's value for an attribute.
+fn part<'a>(rate: &'a Rate, attribute: &Attribute) -> Option<&'a Value> {
+    match attribute.name {
+        Name::Quota => Some(&rate.quota),
+        Name::PeriodUs => Some(&rate.period),
+        _ => None,
+    }
+}
+
+/// The flag that sets both attributes of a limit.
+fn rate() -> Arg {
+    let help = "--quota and --period in one: so many I/Os a second, or in another time";
+    Arg::new(RATE)
+        .long("iops")
+        .value_name("RATE")
+        .help_heading(heading(Section::Effect))
+        .allow_hyphen_values(true)
+        .value_parser(Rate::parse)
+        .help(help)
+        .long_help(format!("{help} [such as 100, 100/s, 6000/min or 15/ms]"))
+}
+
+/// Reads a quota, and knows a rate.
+pub(super) fn quota(attribute: &Attribute, text: &str) -> Result<Value, String> {
+    attribute
+        .parse(text)
+        .map_err(|message| match Rate::parse(text) {
+            Ok(_) => format!("{message}; a rate has another flag: {RATE} {text}"),
+            Err(_) => message,
+        })
+}
+
+/// Other programs' words for a flag, where they mean the same.
+fn aliases(name: &str) -> &'static [&'static str] {
+    match name {
+        "correlation" => &["corr"],
+        "device" => &["dev-path"],
+        "for" => &["duration", "timeout"],
+        "op" => &["methods"],
+        _ => &[],
     }
 }
 
@@ -117,12 +172,16 @@ fn flags(attribute: &'static Attribute) -> Vec<Arg> {
     let flag = |name: &str| {
         Arg::new(format!("--{name}"))
             .long(name.to_owned())
+            .aliases(aliases(name))
             .help_heading(heading(attribute.name.section()))
             // Lets the message about a negative value name the range.
             .allow_hyphen_values(true)
     };
     let in_full = format!("{} {}", attribute.help(), attribute.accepted());
-    let own = flag(&attribute.flag()).value_parser(|text: &str| attribute.parse(text));
+    let own = flag(&attribute.flag()).value_parser(|text: &str| match attribute.name {
+        Name::Quota => quota(attribute, text),
+        _ => attribute.parse(text),
+    });
     match (&attribute.kind, attribute.flag_with_unit()) {
         (
             Kind::Number {

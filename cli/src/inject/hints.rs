@@ -56,13 +56,7 @@ pub(super) fn idle(settings: &Settings) -> Vec<String> {
     let varies = is_set(Name::JitterUs) || percentiles;
     let probability = settings.number(Name::Probability).unwrap_or(ALWAYS);
     let draws = varies || (1..ALWAYS).contains(&probability);
-    let works = is_set(Name::DelayUs) || varies || is_set(Name::Quota);
     let sentences = [
-        (
-            !works,
-            "this injection does nothing: it has neither a delay nor a limit",
-        ),
-        (probability == 0, "--probability 0 lets all I/O go as usual"),
         (
             is_set(Name::Correlation) && !varies,
             "--correlation does nothing without --jitter or --percentiles",

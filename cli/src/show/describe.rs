@@ -2,7 +2,7 @@
 
 //! Describes an injection in words: its effect, and the I/O that it affects.
 
-use crate::interface::{Name, attribute, form::CONDITIONS, units, values::Values};
+use crate::interface::{Name, attribute, operation::CONDITIONS, units, values::Values};
 
 /// An injection with these values, in words.
 pub(crate) struct Described<'a>(pub(crate) &'a Values);
@@ -76,7 +76,8 @@ impl Described<'_> {
         Some(format!("limit to {quota} in each {period}"))
     }
 
-    fn filter(&self) -> Option<String> {
+    /// The I/O that the filter chooses: `of reads of 4KiB or more on sda1`; `None` if it is all.
+    pub(crate) fn filter(&self) -> Option<String> {
         let mut words = Vec::new();
         if let Some(operations) = self.0.text(Name::Op) {
             words.push(format!("of {}", in_words(operations)));
@@ -91,8 +92,13 @@ impl Described<'_> {
         if let Some(cgroup) = self.0.text(Name::Cgroup) {
             words.push(format!("by cgroup {cgroup}"));
         }
-        if let Some(pid) = self.0.text(Name::PidNs) {
-            words.push(format!("by the PID namespace of {pid}"));
+        match self.0.text(Name::PidNs) {
+            None => {}
+            Some("gone") => words.push("by a PID namespace that is gone".to_owned()),
+            Some("hidden") => {
+                words.push("by a PID namespace that is not seen from here".to_owned())
+            }
+            Some(pid) => words.push(format!("by the PID namespace of {pid}")),
         }
         if let Some(devices) = self.0.text(Name::Device) {
             words.push(format!("on {}", devices.replace(' ', " and ")));
