@@ -4,6 +4,7 @@
 
 pub(crate) mod attach;
 mod command;
+pub(crate) mod devices;
 mod hints;
 mod hits;
 mod lease;

@@ -5,17 +5,25 @@
 
 pub(crate) mod abilities;
 pub(crate) mod attached;
+mod beside;
 pub(crate) mod block;
 pub(crate) mod cgroups;
 pub(crate) mod containers;
 pub(crate) mod disk;
 pub(crate) mod files;
 pub(crate) mod guard;
+mod kernel_name;
+mod mapper;
 pub(crate) mod mounts;
+mod names;
+pub(crate) mod place;
 pub(crate) mod process;
 mod roots;
 pub(crate) mod saved;
+pub(crate) mod stack;
 pub(crate) mod step;
+mod table;
+pub(crate) mod target;
 pub(crate) mod traffic;
 
 pub use roots::Roots;

@@ -3,7 +3,8 @@
 //! The flags that set an injection's attributes, made from the table of attributes.
 
 use crate::interface::{
-    ATTRIBUTES, Attribute, Kind, Name, Section, Settings, Value, rate::Rate, units::Unit,
+    ATTRIBUTES, Attribute, Kind, Name, Section, Settings, Value, form::Form, rate::Rate,
+    units::Unit,
 };
 use clap::{
     Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, Error, FromArgMatches,
@@ -132,14 +133,14 @@ fn aliases(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// Reads the value of an attribute whose words shells can complete.
+/// Reads a text, and knows the words that shells can complete.
 #[derive(Clone)]
-struct Completed {
+struct Text {
     attribute: &'static Attribute,
-    words: &'static [&'static str],
+    form: Form,
 }
 
-impl TypedValueParser for Completed {
+impl TypedValueParser for Text {
     type Value = Value;
 
     fn parse_ref(
@@ -149,13 +150,38 @@ impl TypedValueParser for Completed {
         value: &OsStr,
     ) -> Result<Value, Error> {
         let attribute = self.attribute;
+        if value.to_str().is_none() {
+            return Err(Error::raw(
+                ErrorKind::ValueValidation,
+                no_text(attribute, self.form, value),
+            ));
+        }
         let parse = |text: &str| attribute.parse(text);
         parse.parse_ref(command, argument, value)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(self.words.iter().map(PossibleValue::new)))
+        let words = self.form.known_words();
+        (!words.is_empty()).then(|| {
+            let values: Box<dyn Iterator<Item = PossibleValue>> =
+                Box::new(words.iter().map(PossibleValue::new));
+            values
+        })
     }
+}
+
+/// The sentence about a value that is not UTF-8.
+fn no_text(attribute: &Attribute, form: Form, value: &OsStr) -> String {
+    let next = if form == Form::Devices {
+        "; name the disk, or go there with cd and say --device ."
+    } else {
+        ""
+    };
+    format!(
+        "the value \"{}\" of --{} is no text in UTF-8{next}",
+        value.to_string_lossy(),
+        attribute.flag()
+    )
 }
 
 /// The heading of a section in the help.
@@ -219,13 +245,11 @@ fn flags(attribute: &'static Attribute) -> Vec<Arg> {
             } else {
                 ArgAction::Set
             };
-            let own = match form.known_words() {
-                [] => own,
-                // The help has them in a sentence.
-                words => own
-                    .value_parser(Completed { attribute, words })
-                    .hide_possible_values(true),
-            };
+            let form = *form;
+            // The help has the words in a sentence.
+            let own = own
+                .value_parser(Text { attribute, form })
+                .hide_possible_values(true);
             vec![
                 own.value_name(form.value_name())
                     .action(action)

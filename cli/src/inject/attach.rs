@@ -11,6 +11,7 @@ use crate::{
         disk::{Disk, active_scheduler},
         guard,
         saved::Saved,
+        target,
     },
 };
 use anyhow::Result;
@@ -83,11 +84,16 @@ pub(crate) fn attach(
 fn to_switch(roots: &Roots, devices: &[PathBuf], requests: Option<u64>) -> Result<Vec<Disk>> {
     let mut disks: Vec<Disk> = Vec::new();
     for device in devices {
-        let disk = Disk::find(roots, device)?;
-        if disk.active == IOEM && requests.is_none_or(|wanted| disk.requests == Some(wanted)) {
-            note(&format!("{} is on ioem already", disk.name));
-        } else if disks.iter().all(|other| other.name != disk.name) {
-            disks.push(disk);
+        let target = target::there(roots, device)?;
+        for sentence in &target.notes {
+            note(sentence);
+        }
+        for disk in target.to_attach(roots)? {
+            if disk.active == IOEM && requests.is_none_or(|wanted| disk.requests == Some(wanted)) {
+                note(&format!("{} is on ioem already", disk.name));
+            } else if disks.iter().all(|other| other.name != disk.name) {
+                disks.push(disk);
+            }
         }
     }
     Ok(disks)
@@ -198,9 +204,16 @@ pub(crate) fn detach(
     // The other devices are given back even if nothing can be printed any more.
     let mut printed = Ok(());
     for device in devices {
-        match Disk::find(roots, device).and_then(|disk| detach_disk(&disk, dry_run)) {
-            Ok(text) => printed = printed.and_then(|()| out.write_all(&text)),
-            Err(error) => failures.push(error),
+        let disks = target::there(roots, device).and_then(|target| target.to_attach(roots));
+        let disks = disks.unwrap_or_else(|error| {
+            failures.push(error);
+            Vec::new()
+        });
+        for disk in disks {
+            match detach_disk(&disk, dry_run) {
+                Ok(text) => printed = printed.and_then(|()| out.write_all(&text)),
+                Err(error) => failures.push(error),
+            }
         }
     }
     all_of(failures)?;

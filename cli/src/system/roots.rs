@@ -2,6 +2,8 @@
 
 //! The mount points of the kernel's file systems.
 
+use crate::error::{Exit, failure};
+use anyhow::Result;
 use std::{env, path::PathBuf};
 
 /// The mount points of the kernel's file systems. Only environment variables move them: a flag for
@@ -35,6 +37,25 @@ impl Roots {
             dev: root("KCHAOS_DEV", "/dev"),
             proc: root("KCHAOS_PROC", "/proc"),
         }
+    }
+
+    /// Checks that sysfs is there: without it, every disk would seem to be missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Exit::Unavailable`].
+    pub(crate) fn require_sysfs(&self) -> Result<()> {
+        let sysfs = self.sysfs.display();
+        if self.sysfs.join("block").is_dir() {
+            return Ok(());
+        }
+        Err(failure(
+            Exit::Unavailable,
+            format!(
+                "sysfs is not there: no directory {sysfs}/block; mount it with `mount -t sysfs none \
+                 {sysfs}`"
+            ),
+        ))
     }
 
     /// The directory of a disk in sysfs.

@@ -13,6 +13,7 @@
 //  - The names of controllers that are written with a + into `cgroup.subtree_control` are read
 //    without it. A cgroup with a process, other than the one above all others, takes none.
 //  - A node in /dev is a block device. In the tree it is a file that has its number, such as 8:1.
+//  - A file is on a device, and on a mount: the file TREE_STAT says on which.
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -21,6 +22,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,20 +214,82 @@ ssize_t write(int fd, const void *text, size_t length)
 	return syscall(SYS_write, fd, line, shown) == shown ? (ssize_t)length : -1;
 }
 
+// The device number of the file system that a file in the tree is on, and the number of its mount:
+// the file TREE_STAT has lines such as `/folder 8:1 36`, of which the one with the longest path
+// counts.
+static int is_placed(const char *path, unsigned int *major, unsigned int *minor,
+		     unsigned int *mount)
+{
+	const char *table = getenv("TREE_STAT");
+	char found[PATH_MAX], folder[PATH_MAX], beginning[PATH_MAX];
+	unsigned int numbers[3];
+	size_t longest = 0;
+	FILE *file = table ? fopen(table, "r") : NULL;
+
+	if (!file)
+		return 0;
+	while (realpath(path, found) && fscanf(file, "%4095s %u:%u %u", folder, &numbers[0],
+					       &numbers[1], &numbers[2]) == 4) {
+		size_t length;
+
+		if (!realpath(folder, beginning))
+			continue;
+		length = strlen(beginning);
+		if (length < longest || strncmp(found, beginning, length) ||
+		    (found[length] && found[length] != '/'))
+			continue;
+		longest = length;
+		*major = numbers[0];
+		*minor = numbers[1];
+		*mount = numbers[2];
+	}
+	fclose(file);
+	return longest > 0;
+}
+
+// A handle that only names a file has the number of the file's mount in /proc/self/fdinfo.
+int open64(const char *path, int flags, ...)
+{
+	const char *proc = getenv("KCHAOS_PROC");
+	unsigned int major, minor, mount, mode;
+	char about[PATH_MAX];
+	va_list arguments;
+	FILE *file;
+	int fd;
+
+	va_start(arguments, flags);
+	mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(arguments, unsigned int) : 0;
+	va_end(arguments);
+	fd = syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+	if (fd < 0 || !(flags & O_PATH) || !proc || !is_placed(path, &major, &minor, &mount))
+		return fd;
+	snprintf(about, sizeof(about), "%s/self/fdinfo", proc);
+	syscall(SYS_mkdirat, AT_FDCWD, about, 0755);
+	snprintf(about, sizeof(about), "%s/self/fdinfo/%d", proc, fd);
+	file = fopen(about, "w");
+	check(file && fprintf(file, "pos:\t0\nmnt_id:\t%u\n", mount) > 0, about);
+	fclose(file);
+	return fd;
+}
+
 int statx(int at, const char *restrict path, int flags, unsigned int mask,
 	  struct statx *restrict found)
 {
 	const char *dev = getenv("KCHAOS_DEV");
-	char folder[PATH_MAX];
-	unsigned int major, minor;
+	char folder[PATH_MAX], real[PATH_MAX];
+	unsigned int major, minor, mount;
 	FILE *file;
 
 	if (syscall(SYS_statx, at, path, flags, mask, found))
 		return -1;
-	if (!S_ISREG(found->stx_mode) || !dev || !realpath(dev, folder) ||
-	    strncmp(path, folder, strlen(folder)))
+	if (is_placed(path, &major, &minor, &mount)) {
+		found->stx_dev_major = major;
+		found->stx_dev_minor = minor;
+	}
+	if (!S_ISREG(found->stx_mode) || !dev || !realpath(dev, folder) || !realpath(path, real) ||
+	    strncmp(real, folder, strlen(folder)))
 		return 0;
-	file = fopen(path, "r");
+	file = fopen(real, "r");
 	if (file && fscanf(file, "%u:%u", &major, &minor) == 2) {
 		found->stx_mode = S_IFBLK | 0660;
 		found->stx_rdev_major = major;

@@ -223,10 +223,12 @@ fn a_container_that_is_not_there_is_told_which_are() {
     // One of cgroups v1, and one that this cgroup namespace hides.
     let old = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
     std::fs::create_dir_all(tree.path("old/docker").join(old)).unwrap();
-    tree.mount(&format!(
-        "0:98 / {} rw - cgroup none rw,blkio",
-        tree.path("old").display()
-    ));
+    let old_root = tree.path("old");
+    let line = format!(
+        "9 1 0:98 / {} rw - cgroup none rw,blkio",
+        old_root.display()
+    );
+    tree.mount("self", &line);
     let said = refused(&tree, &format!("--container {old}"), 5);
     assert!(said.contains("has a cgroup of v1"), "{said}");
     tree.write("cgroup/cgroup.type", "domain\n");
