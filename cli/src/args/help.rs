@@ -102,6 +102,11 @@ Examples:
   A cgroup's disk as it was measured on a bad day, while a test runs:
     kchaos inject ioem delay --percentiles 50:200us,99:5ms,99.9:80ms \\
       --cgroup /tenant -- ./run-test
+  Only a program's own I/O, from its start to its end, and nobody else's:
+    kchaos inject ioem delay --delay 20ms --own -- ./run-test
+  A container's reads of a volume of its own, for a minute:
+    kchaos inject ioem delay --delay 20ms --op read --container 9c7b51f2a4d8 \\
+      --device /mnt/volume --for 1m
   Synchronous writes to the journal in the first 128 MiB, the first 100 times:
     kchaos inject ioem delay --delay 1s --op write,sync --sectors 0+262144 \\
       --times 100";

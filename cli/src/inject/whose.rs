@@ -155,8 +155,7 @@ fn cgroup_of(roots: &Roots, process: &Process) -> Result<String> {
     let others = members.iter().filter(|pid| **pid != process.pid).count();
     if others > 0 {
         note(&format!(
-            "{who} shares its cgroup {path} with others, whose I/O is affected, too: {others} of \
-             them"
+            "{who} is not alone in its cgroup, {path}: the I/O of {others} more in it is affected, too"
         ));
     }
     Ok(path)

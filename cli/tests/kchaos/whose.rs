@@ -44,7 +44,7 @@ fn a_process_stands_for_its_cgroup_and_its_disk() {
     let tree = with_process();
     let (cgroup, device, said) = made(&tree, "--pid 12");
     assert_eq!((cgroup.as_str(), device.as_str()), ("/t", "vda1"));
-    assert!(!said.contains("shares"), "{said}");
+    assert!(!said.contains("not alone"), "{said}");
     let (cgroup, device, _) = made(&tree, "--pid 12 --device vdb");
     assert_eq!((cgroup.as_str(), device.as_str()), ("/t", "vdb"));
     // The same cgroup, by hand.
@@ -59,11 +59,8 @@ fn others_in_its_cgroup_are_told() {
     tree.cgroup("t", "12\n13\n");
     tree.cgroup("t/below", "14\n");
     let (_, _, said) = made(&tree, "--pid 12");
-    assert!(
-        said.contains("process 12 (sh) shares its cgroup /t with others"),
-        "{said}"
-    );
-    assert!(said.contains(": 2 of them"), "{said}");
+    let alone = "process 12 (sh) is not alone in its cgroup, /t: the I/O of 2 more";
+    assert!(said.contains(alone), "{said}");
 }
 
 #[test]

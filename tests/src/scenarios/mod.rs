@@ -48,6 +48,7 @@ mod input;
 mod iostat;
 mod jitter;
 mod kchaos;
+mod kchaos_whose;
 mod lease;
 mod limit;
 mod merge;
