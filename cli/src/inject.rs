@@ -13,6 +13,7 @@ mod owned;
 mod reach;
 pub(crate) mod recover;
 mod resolve;
+mod run;
 mod witness;
 
 use crate::{

@@ -9,11 +9,13 @@ pub(crate) mod existing;
 pub(crate) mod form;
 pub(crate) mod listed;
 mod parse;
+mod problems;
 pub(crate) mod settings;
 pub(crate) mod snapshot;
 pub(crate) mod stats;
 pub mod units;
 pub(crate) mod values;
+pub(crate) mod ways;
 
 pub use attributes::{ATTRIBUTES, Attribute, Kind, Name, Section, Value, attribute};
 pub use driver::KNOWN_VERSION;

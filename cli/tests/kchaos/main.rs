@@ -4,6 +4,7 @@
 
 mod attach;
 mod command;
+mod contract;
 mod dry_run;
 mod filter;
 mod help;
