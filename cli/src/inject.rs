@@ -18,6 +18,7 @@ mod owned;
 mod reach;
 pub(crate) mod recover;
 mod resolve;
+mod run;
 mod stay;
 pub(crate) mod sweep;
 pub(crate) mod wait;

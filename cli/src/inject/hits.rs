@@ -2,12 +2,16 @@
 
 //! The I/O that an injection hit while a command ran, in one line; a line about none says why.
 
-use super::{missed, reach::named, witness::Witness};
+use super::{
+    missed,
+    reach::named,
+    run::{Run, in_words},
+    witness::Witness,
+};
 use crate::{
     error::{Exit, note},
     interface::{
         Name, Settings,
-        stats::Stats,
         units::{at_most, grouped},
     },
     system::{Roots, attached::attached_names, block::Block, files::names, traffic::Traffic},
@@ -44,24 +48,6 @@ impl Outcome {
         }
         code
     }
-}
-
-/// A run of a command, after its end.
-#[derive(Debug)]
-pub(super) struct Run<'a> {
-    pub(super) roots: &'a Roots,
-    pub(super) settings: &'a Settings,
-    pub(super) who: &'a str,
-    pub(super) own_cgroup: bool,
-    /// The devices that the injection reaches: disks, and partitions of other disks.
-    pub(super) devices: Vec<String>,
-    /// The I/O of these devices during the run.
-    pub(super) traffic: Traffic,
-    /// The other disks with I/O during the run, those with most of it first.
-    pub(super) others: Vec<(String, u64)>,
-    pub(super) stats: Stats,
-    /// Whether the injection could reach I/O at any time.
-    pub(super) acted: bool,
 }
 
 impl<'a> Hits<'a> {
@@ -186,16 +172,4 @@ fn hit(run: &Run<'_>) -> String {
         parts.extend((count > 0).then(|| format!("{} {words}", grouped(count))));
     }
     parts.join(", ")
-}
-
-/// The names of some devices, or how many there are.
-pub(super) fn in_words(devices: &[String]) -> String {
-    /// More are too long for a line.
-    const MOST: usize = 4;
-    match devices {
-        [] => "no disk".to_owned(),
-        [first] => first.clone(),
-        [.., _] if devices.len() > MOST => format!("{} devices", devices.len()),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
 }

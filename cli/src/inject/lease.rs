@@ -4,7 +4,7 @@
 //! injection ends soon after.
 
 use super::owned::Owned;
-use crate::interface::attributes::DURATION;
+use crate::interface::attributes::{DURATION, RENEWED_MS};
 use std::{
     io,
     sync::{
@@ -16,7 +16,7 @@ use std::{
 };
 
 /// How long an injection lasts without a renewal.
-pub(crate) const LENGTH_MS: u64 = 1_500;
+pub(crate) const LENGTH_MS: u64 = RENEWED_MS;
 
 /// The time between renewals. A late one or two do no harm.
 const PAUSE: Duration = Duration::from_millis(400);

@@ -3,15 +3,15 @@
 //! The reasons why an injection hit no I/O while a command ran.
 
 use super::{
-    hits::{Run, in_words},
     reach::named,
+    run::{Run, in_words},
 };
 use crate::{
     interface::{Name, units::grouped, values::Values},
     show::describe::Described,
-    system::{Roots, abilities::impossible, files::try_read, traffic::Traffic},
+    system::{Roots, abilities::impossible_on_all, files::try_read, traffic::Traffic},
 };
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// The first reason that explains it all.
 pub(super) fn why(run: &Run<'_>) -> String {
@@ -20,7 +20,7 @@ pub(super) fn why(run: &Run<'_>) -> String {
     let mut reasons = reasons.iter().filter_map(|reason| reason(run, &values));
     reasons.next().unwrap_or_else(|| {
         // The last of all: there was I/O, and no single reason for it not to match.
-        let filter = Described(&values).filter();
+        let filter = Described::new(&values).filter();
         format!(
             "{} while {} ran, and {}",
             had(run),
@@ -109,9 +109,9 @@ fn no_io(run: &Run<'_>, values: &Values) -> Option<String> {
         format!("while {}", others.join(" and "))
     };
     Some(format!(
-        "{devices} had no I/O while {} ran, {elsewhere}; the page cache answers reads of what was \
-         read before, and keeps writes until they are written back: see direct=1 of fio, \
-         iflag=direct and oflag=direct of dd, fsync, or /proc/sys/vm/drop_caches",
+        "{devices} had no I/O while {} ran, {elsewhere}; the page cache answers reads and keeps \
+         writes: see direct I/O (iflag=direct, oflag=direct of dd), fsync, and \
+         /proc/sys/vm/drop_caches",
         run.who
     ))
 }
@@ -159,12 +159,9 @@ fn no_match(run: &Run<'_>, values: &Values) -> Option<String> {
 /// None of the disks can have the operations.
 fn impossible_everywhere(run: &Run<'_>, values: &Values) -> Option<String> {
     let operations = values.text(Name::Op)?;
-    let disks = run.devices.iter().flat_map(|name| named(run.roots, name));
-    let whys: Option<Vec<String>> = disks
-        .map(|disk| impossible(run.roots, &disk, operations))
-        .collect();
-    let whys = whys.filter(|whys| !whys.is_empty())?;
-    Some(whys.join("; "))
+    let devices = run.devices.iter();
+    let disks: BTreeSet<String> = devices.flat_map(|name| named(run.roots, name)).collect();
+    impossible_on_all(run.roots, &disks, operations)
 }
 
 /// The disks had I/O of other kinds only.

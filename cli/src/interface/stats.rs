@@ -161,6 +161,14 @@ pub(crate) struct Queue {
     pub(crate) last_us: u64,
 }
 
+impl Queue {
+    /// All of its I/O may go after so many microseconds at the latest.
+    pub(crate) fn end_by(&mut self, end_us: u64) {
+        self.first_us = self.first_us.min(end_us);
+        self.last_us = self.last_us.min(end_us);
+    }
+}
+
 /// The hardware queues of a disk on ioem; none if the disk is not on ioem any more.
 pub(crate) fn queues(roots: &Roots, disk: &str) -> Listed<Queue> {
     let file = roots.disk(disk).join("queue/iosched/held");

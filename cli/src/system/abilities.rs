@@ -6,7 +6,7 @@ use super::{Roots, files::try_read};
 
 /// Why no I/O of this disk can be of these operations and conditions, as the file `op` has them;
 /// `None` if some can, or nobody knows.
-pub(crate) fn impossible(roots: &Roots, disk: &str, operations: &str) -> Option<String> {
+fn impossible(roots: &Roots, disk: &str, operations: &str) -> Option<String> {
     let is_condition = |word: &&str| ["sync", "fua", "meta"].contains(word);
     let (conditions, kinds): (Vec<&str>, Vec<&str>) =
         operations.split_whitespace().partition(is_condition);
@@ -17,6 +17,21 @@ pub(crate) fn impossible(roots: &Roots, disk: &str, operations: &str) -> Option<
     // One operation that is possible is enough.
     let whys: Option<Vec<String>> = kinds.iter().map(lacks).collect();
     whys?.into_iter().next()
+}
+
+/// Why no I/O of any of these disks can be of these operations and conditions; `None` if some can,
+/// or there are no disks.
+pub(crate) fn impossible_on_all<'a>(
+    roots: &Roots,
+    disks: impl IntoIterator<Item = &'a String>,
+    operations: &str,
+) -> Option<String> {
+    let whys = disks.into_iter();
+    let whys: Option<Vec<String>> = whys
+        .map(|disk| impossible(roots, disk, operations))
+        .collect();
+    let whys = whys.filter(|whys| !whys.is_empty())?;
+    Some(whys.join("; "))
 }
 
 /// Why the disk never has an operation or condition.

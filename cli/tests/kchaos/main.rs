@@ -5,6 +5,7 @@
 mod attach;
 mod auto;
 mod command;
+mod contract;
 mod dry_run;
 mod files;
 mod filter;
