@@ -21,6 +21,7 @@ mod fio;
 mod injection;
 mod mapped;
 mod memory;
+mod nvme;
 mod process;
 mod random;
 mod raw;
