@@ -28,6 +28,7 @@ mod raw;
 mod readers;
 mod report;
 mod scenarios;
+mod stack;
 mod stats;
 mod sys;
 mod torture;
