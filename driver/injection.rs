@@ -99,12 +99,6 @@ fn default_settings() -> Result<KBox<Settings>> {
 }
 
 /// The data of an injection from which plans are made: either its present data, or its new data if
-/// The settings of a new injection; not inlined, as they take much of the stack.
-#[inline(never)]
-fn default_settings() -> Result<KBox<Settings>> {
-    Ok(KBox::new(Settings::new(), GFP_KERNEL)?)
-}
-
 /// the plans can be made.
 #[derive(Clone, Copy)]
 pub(crate) struct Draft<'a> {
