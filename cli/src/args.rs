@@ -15,7 +15,7 @@ use crate::{
     interface::{Settings, attributes::LIMIT, check_name, units},
 };
 use advice::advise;
-use clap::{Arg, ArgGroup, Args, Error, Parser, Subcommand, error::ErrorKind};
+use clap::{Arg, ArgGroup, Args, CommandFactory, Error, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
 use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
 
@@ -37,7 +37,8 @@ impl Arguments {
     ///
     /// The error of clap, which is also how it returns the texts of help and version.
     pub fn read(words: &[OsString]) -> Result<Self, Error> {
-        let arguments = Self::try_parse_from(words).map_err(|error| advise(error, words))?;
+        let arguments =
+            Self::try_parse_from(words).map_err(|error| advise(error, words, Self::command()))?;
         if arguments.verb.lacks_command(words) {
             let message = "no command after --; name one, or leave -- out";
             return Err(Error::raw(ErrorKind::ValueValidation, message));

@@ -16,6 +16,7 @@ pub(crate) mod snapshot;
 pub(crate) mod stats;
 pub mod units;
 pub(crate) mod values;
+mod words;
 
 pub use attributes::{ATTRIBUTES, Attribute, Kind, Name, Section, Value, attribute};
 pub use driver::KNOWN_VERSION;
