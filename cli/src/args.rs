@@ -16,7 +16,7 @@ use crate::{
     interface::{Settings, attributes::LIMIT, check_name, units},
 };
 use advice::advise;
-use clap::{Arg, ArgGroup, Args, Error, Parser, Subcommand, error::ErrorKind};
+use clap::{Arg, ArgGroup, Args, CommandFactory, Error, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
 pub use flags::Changes;
 use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
@@ -40,7 +40,8 @@ impl Arguments {
     ///
     /// The error of clap, which is also how it returns the texts of help and version.
     pub fn read(words: &[OsString]) -> Result<Self, Error> {
-        let arguments = Self::try_parse_from(words).map_err(|error| advise(error, words))?;
+        let arguments =
+            Self::try_parse_from(words).map_err(|error| advise(error, words, Self::command()))?;
         if arguments.verb.lacks_command(words) {
             let message = "no command after --; name one, or leave -- out";
             return Err(Error::raw(ErrorKind::ValueValidation, message));
@@ -80,7 +81,7 @@ pub enum Verb {
     },
     /// Change settings of an injection while it is at work
     ///
-    /// Only what is named changes, and it does so for I/O that is held already, too. If the driver
+    /// Only the named settings change, and they do so for held I/O, too. If the driver
     /// refuses a value, the others stay as they were.
     Change(Change),
     /// Wait until an injection holds I/O, has hit some, or has ended
@@ -300,7 +301,7 @@ pub struct Task {
     /// The settings of the injection.
     #[command(flatten)]
     pub settings: Settings,
-    /// Whose I/O is affected.
+    /// The processes whose I/O is affected.
     #[command(flatten)]
     pub whom: Whom,
     /// Run this, end the injection when it ends, and exit as it does; if kchaos is killed, the
@@ -407,8 +408,8 @@ pub struct Devices {
         conflicts_with = "all"
     )]
     pub devices: Vec<PathBuf>,
-    /// All disks: to attach, all that can have a scheduler, but those that have /, /usr or active
-    /// swap only with --force; to detach, all that are on ioem
+    /// All disks: attach takes every disk that can have a scheduler, and disks with /, /usr or
+    /// active swap only with --force; detach takes every disk on ioem
     #[arg(long)]
     pub all: bool,
     /// Whether to print commands instead.

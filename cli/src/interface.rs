@@ -18,6 +18,7 @@ pub(crate) mod stats;
 pub mod units;
 pub(crate) mod values;
 pub(crate) mod ways;
+mod words;
 
 pub use attributes::{ATTRIBUTES, Attribute, Kind, Name, Section, Value, attribute};
 pub use driver::KNOWN_VERSION;

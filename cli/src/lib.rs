@@ -210,7 +210,7 @@ fn check_end(inject: &Inject, task: &Task) -> Result<()> {
     Ok(())
 }
 
-/// Whose I/O is affected; the command line has at most one of the three.
+/// The processes whose I/O is affected; the command line has at most one of the three.
 fn whose(whom: &Whom) -> Whose<'_> {
     match (whom.own, whom.pid, &whom.container) {
         (true, _, _) => Whose::Command,

@@ -22,7 +22,7 @@ const DELAY_US: u64 = 5_000;
 /// The place of the completed writes in a disk's file `stat`; that of the reads is 0.
 const WRITES: usize = 4;
 
-/// What has been built, as the commands that undo it. Dropping this runs them, the last one first.
+/// The built layers, as the commands that undo them. Dropping this runs them, the last one first.
 #[derive(Default)]
 pub(crate) struct Built(Vec<String>);
 
@@ -85,7 +85,7 @@ pub(crate) struct Stack<'a> {
     pub(crate) names: &'a [&'a str],
     /// A file or a device of it.
     pub(crate) on: &'a str,
-    /// What is beside it, on the same disks: names for the report, and files or devices.
+    /// Its neighbours on the same disks: names for the report, and files or devices.
     pub(crate) beside: &'a [(&'a str, &'a str)],
     /// The disks below it that have a scheduler.
     pub(crate) disks: &'a [&'a str],

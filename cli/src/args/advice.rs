@@ -10,7 +10,7 @@ use super::{
 };
 use crate::interface::{rate::Rate, units};
 use clap::{
-    Error,
+    Command, Error,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use std::ffi::OsString;
@@ -44,8 +44,8 @@ const OTHER_WORDS: [(&str, &str); 25] = [
     ("revoke", "detach"),
 ];
 
-/// Adds to the error what to type instead, if the words let one guess.
-pub(crate) fn advise(mut error: Error, words: &[OsString]) -> Error {
+/// Adds to the error what to type instead, if the words and the tree of verbs let one guess.
+pub(crate) fn advise(mut error: Error, words: &[OsString], root: Command) -> Error {
     let of_kind = |kind| match error.get(kind) {
         Some(ContextValue::String(word)) => Some(word.clone()),
         _ => None,
@@ -55,7 +55,7 @@ pub(crate) fn advise(mut error: Error, words: &[OsString]) -> Error {
         ErrorKind::UnknownArgument => (ContextKind::InvalidArg, argument),
         _ => return error,
     };
-    let line = Line::new(words);
+    let line = Line::new(words, root);
     let advice = of_kind(kind).and_then(|word| advise(&line, &word));
     // The words of clap that sound alike, and its tip to put a word after `--`, which begins a
     // command here.

@@ -150,7 +150,10 @@ fn rate() -> Arg {
         .allow_hyphen_values(true)
         .value_parser(Rate::parse)
         .help(help)
-        .long_help(format!("{help} [such as 100, 100/s, 6000/min or 15/ms]"))
+        .long_help(format!(
+            "{help} [such as 100, 100/s, 6000/min or 15/ms; an I/O that the \
+             kernel splits counts once for each request]"
+        ))
 }
 
 /// Reads a quota, and knows a rate.

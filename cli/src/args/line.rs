@@ -2,8 +2,7 @@
 
 //! A command line that was not understood: its words, and the verb that they reach.
 
-use super::Arguments;
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 use std::ffi::OsString;
 
 /// A command line that was not understood.
@@ -17,9 +16,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Finds the verb that the words reach.
-    pub(super) fn new(words: &[OsString]) -> Self {
-        let mut root = Arguments::command();
+    /// Finds the verb of this tree that the words reach.
+    pub(super) fn new(words: &[OsString], mut root: Command) -> Self {
         root.build();
         let words: Vec<String> = words
             .iter()

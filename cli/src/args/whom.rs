@@ -7,14 +7,14 @@ use clap::{Args, builder::NonEmptyStringValueParser};
 
 const HEADING: &str = "Which I/O";
 
-/// Whose I/O is affected: at most one of these, and then no other cgroup.
+/// The processes whose I/O is affected: at most one of these, and then no other cgroup.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Whom {
     /// Only I/O of COMMAND and of the processes that it starts
     ///
-    /// kchaos runs COMMAND in a cgroup (v2) of its own, and removes that in the end. What COMMAND
-    /// leaves running goes on without the injection, and pages that it has not written back by
-    /// then (see sync) are not affected either, nor is what a daemon does for COMMAND.
+    /// kchaos runs COMMAND in a cgroup (v2) of its own, and removes that in the end. Processes
+    /// that COMMAND leaves running go on without the injection. Pages that it has not written back
+    /// by then (see sync) are not affected, nor is the I/O of a daemon for COMMAND.
     #[arg(long, help_heading = HEADING, conflicts_with_all = ["cgroup", "pid", "container"])]
     pub own: bool,
     /// Only I/O of the cgroup of this process, on the disk of its working directory unless --device

@@ -16,9 +16,9 @@ use std::{collections::BTreeSet, ffi::OsStr};
 
 /// The disks that an injection needs on ioem.
 pub(super) struct Needed {
-    /// Those that are to be attached.
+    /// The disks that are to be attached.
     to_attach: Vec<Disk>,
-    /// All that are to be given back when no injection needs them.
+    /// All disks that are to be given back when no injection needs them.
     pub(super) disks: BTreeSet<String>,
 }
 

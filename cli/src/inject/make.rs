@@ -2,7 +2,7 @@
 
 //! Makes an injection by its steps: all of them, or none.
 
-use super::{Request, needs, owned::Owned, whose};
+use super::{needs, owned::Owned, request::Request, whose};
 use crate::{
     error::{Exit, all_of, failure, joined},
     interface::{Name, Settings, existing::recover_command, snapshot::Snapshot},
@@ -98,7 +98,7 @@ pub(super) fn steps(
     Err(anyhow::anyhow!("there is no free name"))
 }
 
-/// What becomes of an injection that has the name of a new one.
+/// The fate of an injection that has the name of a new one.
 enum Former {
     /// There is none.
     None,
@@ -121,7 +121,7 @@ impl Former {
             matches!(seen, Ok(Some(seen)) if seen.has_ended())
         };
         if request.name.is_none() {
-            // Whoever was told a name that was made up may still ask about it.
+            // The user who was told a made-up name may still ask about it.
             Self::Stays
         } else if has_ended() {
             Self::Over
@@ -187,7 +187,7 @@ fn one(
     remember(needs::first_step(roots, name, disks)).map_err(Refusal::Other)?;
     let made = take(&directory, &settings.steps(&directory));
     let owned = made.inspect_err(|_| {
-        // What cannot be removed now, the next kchaos removes.
+        // If the file cannot be removed now, the next kchaos removes it.
         let _ = needs::last_step(roots, name, &BTreeSet::new()).run();
     })?;
     remember(needs::last_step(roots, name, disks)).map_err(|error| {

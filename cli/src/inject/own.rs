@@ -3,8 +3,8 @@
 //! A cgroup of the command's own, so that an injection affects the command alone.
 //!
 //! It is at the root of the hierarchy as this process sees it, since a cgroup with processes, such
-//! as that of this process, can have none below it that the kernel accounts I/O to. The command runs
-//! in a second one inside: while the outer one passes its controllers on to the inner one, nobody
+//! as that of this process, can have none below it that the kernel accounts I/O to. The command
+//! runs in a second one inside: while the outer one passes its controllers on to the inner one, nobody
 //! can take them from it, as systemd does with controllers that no unit asks for.
 //!
 //! A lock on its directory says that its maker lives: after a SIGKILL, the next run of this program
@@ -134,8 +134,7 @@ impl OwnCgroup {
         let name = self.hierarchy.name(&self.directory);
         name.map(|name| name.display().to_string()).ok_or_else(|| {
             let message = format!(
-                "the cgroups in {} are not those that kchaos is among, but those of another cgroup \
-                 namespace; run kchaos in that, such as by nsenter -t 1 -C",
+                "the cgroups in {} are of another cgroup namespace than that of kchaos; run kchaos in that, such as by nsenter -t 1 -C",
                 self.hierarchy.point.display()
             );
             failure(Exit::Failure, message)
@@ -151,8 +150,8 @@ impl OwnCgroup {
         command
     }
 
-    /// Removes the cgroup. What the command has left running goes on in the cgroup of this process,
-    /// where it would be without one of its own.
+    /// Removes the cgroup. Processes that the command has left running go on in the cgroup of this
+    /// process, where they would be without --own.
     pub(super) fn end(&self, roots: &Roots) {
         let left = self.let_out(roots);
         if left > 0 {

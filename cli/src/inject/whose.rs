@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Whose I/O an injection affects: that of the command, of a process or of a container, which each
-//! stand for a cgroup, and the last two for a disk as well.
+//! The processes whose I/O an injection affects: the command, a process or a container. Each stands
+//! for a cgroup, and the last two for a disk as well.
 
 use crate::{
     error::{Exit, exit, failure, note},
@@ -16,7 +16,7 @@ use crate::{
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
-/// Whose I/O is affected, beside what the filter says.
+/// The processes whose I/O is affected, beside the filter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Whose<'a> {
     /// Everybody's.
@@ -131,8 +131,8 @@ fn cgroup_of(roots: &Roots, process: &Process) -> Result<String> {
     };
     if path == "/" && hierarchy.is_whole() {
         let why = format!(
-            "is in the root cgroup, with whoever has none of their own, so this would be the I/O \
-             of nearly everybody; give it one: mkdir {0}/mine && echo {1} > {0}/mine/{PROCESSES}, \
+            "is in the root cgroup, with all processes that have none of their own, so this would \
+             be the I/O of nearly everybody; give it one: mkdir {0}/mine && echo {1} > {0}/mine/{PROCESSES}, \
              or start it with --own -- COMMAND",
             hierarchy.point.display(),
             process.pid

@@ -2,7 +2,10 @@
 
 //! The forms of an injection's texts: as people write them, and as its files have them.
 
-use super::{operation, units};
+use super::{
+    operation, units,
+    words::{check_count, words, words_of},
+};
 use chaos_policy::policy::{
     attributes::MAX_TIME_US,
     device::MOST_DEVICES,
@@ -16,24 +19,6 @@ const DISTRIBUTIONS: [&str; Shape::NAMES.len()] = words_of(&Shape::NAMES, &[]);
 
 /// The ways to hold I/O.
 const WAYS: [&str; Way::NAMES.len()] = words_of(&Way::NAMES, &[]);
-
-/// The words of one of the driver's lists, and more.
-pub(super) const fn words_of<T, const N: usize>(
-    list: &[(&'static str, T)],
-    more: &[&'static str],
-) -> [&'static str; N] {
-    let mut words = [""; N];
-    let mut place = 0;
-    while place < N {
-        words[place] = if place < list.len() {
-            list[place].0
-        } else {
-            more[place - list.len()]
-        };
-        place += 1;
-    }
-    words
-}
 
 /// The largest number that a process can have.
 const MOST_PROCESS: u128 = 4_194_304;
@@ -144,19 +129,6 @@ impl Form {
     }
 }
 
-/// The parts of a list, which are separated by commas or as the files do it.
-pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split([',', ' ']).filter(|word| !word.is_empty())
-}
-
-pub(super) fn check_count(count: usize, most: usize, what: &str) -> Result<(), String> {
-    match count {
-        0 => Err(format!("it has to name at least one of the {what}")),
-        _ if count > most => Err(format!("these are {count} {what}; {most} are accepted")),
-        _ => Ok(()),
-    }
-}
-
 fn devices(text: &str) -> Result<String, String> {
     let devices: Vec<&str> = text.split(',').filter(|word| !word.is_empty()).collect();
     check_count(devices.len(), MOST_DEVICES, "devices")?;
@@ -231,7 +203,7 @@ fn range(word: &str) -> Result<Range, String> {
     Ok(Range { start, length })
 }
 
-/// Refuses percentiles that are all at most 1, without any sign `%`, as they could be shares of one.
+/// Refuses percentiles that are all at most 1, without any sign `%`: they could be shares of one.
 fn no_shares(text: &str) -> Result<(), String> {
     let mut readings = [Vec::new(), Vec::new()];
     let mut are_zeros = true;

@@ -2,7 +2,7 @@
 
 //! Operations and conditions of I/O, and other words that people have for them.
 
-use super::form::{check_count, words, words_of};
+use super::words::{check_count, words, words_of};
 use chaos_policy::policy::operations;
 
 /// The number of words for operations and conditions.

@@ -169,7 +169,7 @@ pub(crate) fn is_share(text: &str, value: u64, places: u32) -> bool {
     !text.ends_with('%') && (1..=10_u64.pow(places)).contains(&value)
 }
 
-/// What a number is as per cents, and as a share of one.
+/// A number as per cents, and as a share of one.
 pub(crate) fn readings(value: u64, places: u32) -> [String; 2] {
     [value, value.saturating_mul(100)].map(|value| Unit::Percent { places }.show(value))
 }

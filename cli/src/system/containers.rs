@@ -2,8 +2,8 @@
 
 //! Containers: the search for the cgroup that a runtime gave to a container, by the container's id.
 //!
-//! containerd, CRI-O, Docker and Podman name a container's cgroup `PREFIX-ID.scope` if systemd makes
-//! it, and `ID` or `PREFIX-ID` otherwise. LXC and systemd-nspawn have names instead of ids.
+//! containerd, CRI-O, Docker and Podman name a container's cgroup `PREFIX-ID.scope` if systemd
+//! makes it, and `ID` or `PREFIX-ID` otherwise. LXC and systemd-nspawn have names instead of ids.
 
 use super::{
     Roots,
@@ -85,7 +85,7 @@ fn is_of(cgroup: &Path, wanted: &str) -> bool {
         || name.strip_prefix("machine-") == Some(&*format!("{wanted}.scope"))
 }
 
-/// The cgroups of the container, without those that are below another of its cgroups.
+/// The topmost cgroups of the container.
 fn matching(directories: impl Iterator<Item = PathBuf>, wanted: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     for directory in directories.filter(|directory| is_of(directory, wanted)) {
@@ -123,7 +123,7 @@ fn several(found: &[PathBuf], wanted: &str) -> String {
     )
 }
 
-/// The sentence that there is no such container, with the names of those that may be meant.
+/// The sentence that there is no such container, with similar names.
 fn none(hierarchy: &Hierarchy, wanted: &str) -> String {
     let point = hierarchy.point.display();
     let message = format!("no cgroup (v2) in {point} is that of a container {wanted}");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! What `kchaos inject ... -- COMMAND` says about the I/O that it hit.
+//! The report of `kchaos inject ... -- COMMAND` about the I/O that it hit.
 
 use crate::tree::{Tree, stderr};
 

@@ -137,7 +137,7 @@ static void make_cgroup_files(const char *directory)
 	}
 }
 
-// A path beside the tree's file systems, for what is being made or removed by this process.
+// A path beside the tree's file systems, for a directory that this process makes or removes.
 static void beside(char *path, const char *use)
 {
 	snprintf(path, PATH_MAX, "%s.%s.%d", getenv("NEW_INJECTION"), use, gettid());
@@ -222,7 +222,7 @@ static int replace(const char *path, const void *text, size_t length)
 	return rename(new, path);
 }
 
-// What the kernel makes of a text that is written into the file `name` in `directory`; 0 if it
+// The text that the kernel makes of one that is written into the file `name` in `directory`; 0 if it
 // takes the text as it is, and -1 if it refuses.
 static int kept(const char *directory, const char *name, const char *text, char *line, size_t most)
 {

@@ -14,8 +14,8 @@ struct Name<'a> {
     flag: &'a Arg,
 }
 
-/// Flags whose shorter form is another one: `--pid-ns` has the name of the driver's file, and `--pid`
-/// that of other programs. Both take a process.
+/// Flags whose shorter form is another one: `--pid-ns` has the name of the driver's file, and
+/// `--pid` that of other programs. Both take a process.
 const NEIGHBOURS: [(&str, &str); 1] = [("pid-ns", "pid")];
 
 /// Slips that are words of other programs, with a tip of their own.

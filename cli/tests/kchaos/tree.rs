@@ -115,7 +115,7 @@ impl Tree {
         self.write(&format!("cgroup/{path}/cgroup.procs"), processes);
     }
 
-    /// Adds a process with a cgroup, whose working directory and root directory is that of a device.
+    /// Adds a process with a cgroup, whose working directory and root are those of a device.
     pub(crate) fn process(&self, pid: u32, cgroup: &str, device: &str) {
         self.write(&format!("proc/{pid}/comm"), "sh\n");
         self.write(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What `make install` has installed works from boot on, on a machine with systemd and udev.
+//! The files of `make install` work from boot on, on a machine with systemd and udev.
 
 use crate::{
     checks::{Transcript, ensure},
@@ -11,7 +11,7 @@ use crate::{
 use anyhow::{Context, Result};
 use std::{fs, path::Path};
 
-/// The files of the machine, beside those that its packages have.
+/// The files of the machine, without those of its packages.
 const MACHINE: &str = "target/booted";
 
 /// The installed rules of udev, as a path on the machine.
@@ -50,7 +50,7 @@ pub(crate) fn boots(transcript: &mut Transcript) -> Result<()> {
     ensure(status.success(), "not all is as it should be")
 }
 
-/// The rules with those that a user takes the mark of a comment from, for the lab's disk.
+/// The rules, of which some have lost the mark of a comment, for the lab's disk.
 fn chosen(rules: &str, is_chosen: impl Fn(&str) -> bool) -> String {
     let lines = rules.lines().map(|line| match line.strip_prefix('#') {
         Some(rule) if rule.starts_with("ACTION") && is_chosen(rule) => {
