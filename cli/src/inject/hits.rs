@@ -31,7 +31,7 @@ pub(crate) struct Hits<'a> {
     before: BTreeMap<String, Traffic>,
 }
 
-/// What a command's injection hit.
+/// The hits of a command's injection, for the user.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     line: String,
@@ -75,7 +75,7 @@ impl<'a> Hits<'a> {
         }
     }
 
-    /// What the injection has hit, by the numbers that the witness saw last.
+    /// The hits of the injection, by the numbers that the witness saw last.
     pub(crate) fn end(&self, witness: &Witness) -> Outcome {
         let devices = devices(self.roots, self.settings);
         let since = |device: &str| {

@@ -173,7 +173,7 @@ impl<'a> Described<'a> {
         Some(format!("{} left", units::at_most(left)))
     }
 
-    /// What is held, if that is known: by `auto` it depends on the devices.
+    /// The way to hold, if it is known: that of `auto` depends on the devices.
     fn way(&self) -> Option<String> {
         let ways = self.seen.map(|seen| &seen.ways);
         match ways.map(|ways| [REQUEST, COMPLETION].map(|way| ways.contains(way))) {

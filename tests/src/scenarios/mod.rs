@@ -43,6 +43,7 @@ mod fair;
 mod filter;
 mod filter_kernel;
 mod flush;
+mod hits;
 mod input;
 mod iostat;
 mod jitter;
