@@ -218,31 +218,47 @@ mod tests {
     use crate::interface::attribute;
     use std::fs;
 
+    /// A folder in which files stand for the kernel's.
+    struct Machine(tempfile::TempDir);
+
+    impl Machine {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn roots(&self) -> Roots {
+            let path = |path: &str| self.0.path().join(path);
+            Roots {
+                configfs: path("config"),
+                sysfs: path("sys"),
+                state: path("state"),
+                dev: path("dev"),
+                proc: path("proc"),
+            }
+        }
+
+        fn write(&self, file: &str, text: &str) {
+            let file = self.0.path().join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+    }
+
+    fn settings(given: &[(Name, &str)]) -> Settings {
+        let given = given.iter().map(|(name, text)| {
+            let attribute = attribute(*name);
+            (attribute, attribute.parse(text).unwrap())
+        });
+        Settings::new(given).unwrap()
+    }
+
     #[test]
     fn a_low_ceiling_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |path: &str| folder.path().join(path);
-        let roots = Roots {
-            configfs: path("config"),
-            sysfs: path("sys"),
-            state: path("state"),
-            dev: path("dev"),
-            proc: path("proc"),
-        };
-        let write = |file: &str, text: &str| {
-            fs::create_dir_all(path(file).parent().unwrap()).unwrap();
-            fs::write(path(file), text).unwrap();
-        };
-        write("config/ioem/x/ceiling", "sda 60\nsdb 1920\n");
-        write("sys/block/sda/queue/nr_requests", "64\n");
-        write("sys/block/sdb/queue/nr_requests", "2048\n");
-        let told = |given: &[(Name, &str)]| {
-            let given = given.iter().map(|(name, text)| {
-                let attribute = attribute(*name);
-                (attribute, attribute.parse(text).unwrap())
-            });
-            low_ceilings(&roots, "x", &Settings::new(given).unwrap())
-        };
+        let machine = Machine::new();
+        machine.write("config/ioem/x/ceiling", "sda 60\nsdb 1920\n");
+        machine.write("sys/block/sda/queue/nr_requests", "64\n");
+        machine.write("sys/block/sdb/queue/nr_requests", "2048\n");
+        let told = |given: &[(Name, &str)]| low_ceilings(&machine.roots(), "x", &settings(given));
         let raise = "(nr_requests 64); kchaos attach --nr-requests 2048 sda raises it, \
                      --hold completion lifts it";
         let low = |than: &str| {
@@ -257,9 +273,101 @@ mod tests {
         );
         assert_eq!(both[1..], [most]);
         assert!(told(&[(Name::Quota, "60")]).is_empty());
-        write("config/ioem/x/ceiling", "sda 60\nsdb 1920\n... 30 more\n");
+        machine.write("config/ioem/x/ceiling", "sda 60\nsdb 1920\n... 30 more\n");
         let more = "and 30 more disks that the kernel had no room for";
         assert_eq!(told(&[]), [low(""), more.to_owned()]);
         assert!(told(&[(Name::Quota, "60")]).is_empty());
+    }
+
+    #[test]
+    fn the_ceiling_of_a_delay_that_outlasts_its_lease_is_no_rate() {
+        let machine = Machine::new();
+        machine.write("config/ioem/x/ceiling", "sda 0\n");
+        machine.write("sys/block/sda/queue/nr_requests", "256\n");
+        let told = |lease_ms| {
+            let given = [(Name::DelayUs, "3600000000"), (Name::DurationMs, lease_ms)];
+            low_ceilings(&machine.roots(), "x", &settings(&given)).concat()
+        };
+        let until = "sda holds such I/O until the lease is over, and once it holds 256 requests, \
+                     other I/O waits as well";
+        assert_eq!(told("8000"), until);
+        assert_eq!(told("3600000"), until);
+        // Without an end, and with the lease that kchaos renews for a command.
+        for endless in ["0", "1500"] {
+            let rate = told(endless);
+            assert!(
+                rate.contains("at most one I/O per 14.1s (nr_requests 256); "),
+                "{rate}"
+            );
+        }
+    }
+
+    #[test]
+    fn operations_that_no_disk_has_are_told() {
+        let machine = Machine::new();
+        for disk in ["sda", "sdb"] {
+            machine.write(&format!("sys/block/{disk}/queue/scheduler"), "[ioem]\n");
+            machine.write(&format!("sys/block/{disk}/queue/fua"), "0\n");
+        }
+        let told = |op| impossible(&machine.roots(), &settings(&[(Name::Op, op)]));
+        let both = told("write,fua").unwrap();
+        let expected = "this injection reaches nothing: sda has no FUA";
+        assert!(
+            both.starts_with(expected) && both.contains("; sdb has no FUA"),
+            "{both}"
+        );
+        assert_eq!(told("write"), None);
+        machine.write("sys/block/sdb/queue/fua", "1\n");
+        assert_eq!(told("write,fua"), None);
+    }
+
+    #[test]
+    fn a_hold_that_the_kernel_takes_for_a_hang_is_told() {
+        let machine = Machine::new();
+        let told = |given: &[(Name, &str)]| long_hold(&machine.roots(), &settings(given));
+        let delay = (Name::DelayUs, "3600000000");
+        for (given, longest) in [
+            (&[delay][..], Some("1h")),
+            (&[delay, (Name::DurationMs, "8000")], None),
+            (&[delay, (Name::DurationMs, "130000")], Some("130s")),
+            (&[delay, (Name::DurationMs, "1500")], Some("1h")),
+            (&[(Name::DelayUs, "120000000")], None),
+            (
+                &[(Name::DelayUs, "119000000"), (Name::JitterUs, "2000000")],
+                Some("121s"),
+            ),
+            (
+                &[(Name::JitterUs, "31000000"), (Name::Distribution, "normal")],
+                Some("124s"),
+            ),
+            (&[(Name::Percentiles, "50:5ms,99:200s")], Some("200s")),
+            (
+                &[(Name::Quota, "1"), (Name::PeriodUs, "180000000")],
+                Some("3m"),
+            ),
+            (&[(Name::PeriodUs, "180000000")], None),
+        ] {
+            let sentence = told(given);
+            let begin = |longest| format!("an I/O can wait for {longest}, and after 120 s in");
+            let starts = |longest| {
+                sentence
+                    .as_ref()
+                    .is_some_and(|it| it.starts_with(&begin(longest)))
+            };
+            assert!(
+                longest.map_or(sentence.is_none(), starts),
+                "{given:?}: {sentence:?}"
+            );
+        }
+        let file = "proc/sys/kernel/hung_task_timeout_secs";
+        machine.write(file, "30\n");
+        machine.write("proc/sys/kernel/hung_task_panic", "1\n");
+        let sentence = told(&[(Name::DelayUs, "31000000")]).unwrap();
+        assert!(
+            sentence.contains("after 30 s ") && sentence.contains("then panics"),
+            "{sentence}"
+        );
+        machine.write(file, "0\n");
+        assert_eq!(told(&[delay]), None);
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct Hits<'a> {
     before: BTreeMap<String, Traffic>,
 }
 
-/// The hits of a command's injection.
+/// The hits of a command's injection, for the user.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     line: String,

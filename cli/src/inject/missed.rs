@@ -20,6 +20,10 @@ pub(super) fn why(run: &Run<'_>) -> String {
     let mut reasons = reasons.iter().filter_map(|reason| reason(run, &values));
     reasons.next().unwrap_or_else(|| {
         // The last of all: there was I/O, and no single reason for it not to match.
+        let mut values = values;
+        values
+            .0
+            .retain(|(attribute, _)| attribute.name != Name::Device);
         let filter = Described::new(&values).filter();
         format!(
             "{} while {} ran, and {}",
@@ -27,7 +31,10 @@ pub(super) fn why(run: &Run<'_>) -> String {
             run.who,
             match filter {
                 Some(filter) => format!("none of it was {filter}"),
-                None => "all of it passes every scheduler, as flushes and swap do".to_owned(),
+                None =>
+                    "all of it had begun before, or passes every scheduler, as swap and flushes \
+                         do"
+                    .to_owned(),
             }
         )
     })
@@ -39,14 +46,9 @@ fn had(run: &Run<'_>) -> String {
         reads,
         writes,
         discards,
-        flushes,
+        written: _,
     } = run.traffic;
-    let kinds = [
-        (reads, "reads"),
-        (writes, "writes"),
-        (discards, "discards"),
-        (flushes, "flushes"),
-    ];
+    let kinds = [(reads, "reads"), (writes, "writes"), (discards, "discards")];
     let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
     let kinds: Vec<String> = kinds
         .map(|(count, words)| format!("{} {words}", grouped(count)))
@@ -82,15 +84,16 @@ fn no_effect(_: &Run<'_>, values: &Values) -> Option<String> {
 
 /// There was no I/O that a scheduler can see.
 fn no_io(run: &Run<'_>, values: &Values) -> Option<String> {
-    if run.traffic.seen() > 0 || run.stats.get("matched") > 0 {
+    let is_flushes = run.traffic.is_flushes();
+    if (run.traffic.total() > 0 && !is_flushes) || run.stats.get("matched") > 0 {
         return None;
     }
     if let Some(why) = impossible_everywhere(run, values) {
         return Some(why);
     }
     let devices = in_words(&run.devices);
-    if run.traffic.flushes > 0 {
-        let flushes = grouped(run.traffic.flushes);
+    if is_flushes {
+        let flushes = grouped(run.traffic.writes);
         return Some(format!(
             "{devices} had {flushes} flushes without data and nothing else while {} ran, and \
              flushes pass every scheduler",

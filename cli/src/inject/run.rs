@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The run of a command during an injection: all I/O of that time, and the hits among it.
+//! The run of a command during an injection: all I/O of that time, and the injection's counts.
 
 use crate::{
     interface::{Settings, stats::Stats},

@@ -30,7 +30,7 @@ impl Ceiling {
         }
     }
 
-    /// The sentence about a disk if the delay is no shorter than the rest of the injection's lease.
+    /// The effect on the disk if the delay is no shorter than the rest of the injection's lease.
     pub(crate) fn until_the_end(&self) -> String {
         let disk = &self.disk;
         let requests = self

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The ways in which an injection holds I/O: the value of `hold`, or the ways that `auto` takes.
+//! The ways in which an injection holds I/O: the value of `hold`, or the choice of `auto`.
 
 use super::{attributes::Name, values::Values};
 use crate::system::{Roots, block::Block};

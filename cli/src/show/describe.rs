@@ -172,7 +172,7 @@ impl<'a> Described<'a> {
         Some(format!("{} left", units::at_most(left)))
     }
 
-    /// The way to hold, if that is known: that of `auto` depends on the devices.
+    /// The way to hold, if it is known: that of `auto` depends on the devices.
     fn way(&self) -> Option<String> {
         let ways = self.seen.map(|seen| &seen.ways);
         match ways.map(|ways| [REQUEST, COMPLETION].map(|way| ways.contains(way))) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! The operations that a disk lacks.
+//! The operations that a disk can never have.
 
 use super::{Roots, files::try_read};
 

@@ -8,11 +8,12 @@ use super::{Roots, files::try_read};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Traffic {
     pub(crate) reads: u64,
-    /// Writes, and all other operations that are neither reads nor discards nor flushes.
+    /// Writes, and all other operations that are neither reads nor discards; also flushes without
+    /// data, which no scheduler sees.
     pub(crate) writes: u64,
+    /// The sectors of these writes; a flush has none.
+    pub(crate) written: u64,
     pub(crate) discards: u64,
-    /// Flushes without data, which no scheduler sees.
-    pub(crate) flushes: u64,
 }
 
 impl Traffic {
@@ -32,8 +33,8 @@ impl Traffic {
         Self {
             reads: number(0),
             writes: number(4),
+            written: number(6),
             discards: number(11),
-            flushes: number(15),
         }
     }
 
@@ -43,8 +44,8 @@ impl Traffic {
         Self {
             reads: since(self.reads, before.reads),
             writes: since(self.writes, before.writes),
+            written: since(self.written, before.written),
             discards: since(self.discards, before.discards),
-            flushes: since(self.flushes, before.flushes),
         }
     }
 
@@ -53,20 +54,20 @@ impl Traffic {
         Self {
             reads: self.reads.saturating_add(other.reads),
             writes: self.writes.saturating_add(other.writes),
+            written: self.written.saturating_add(other.written),
             discards: self.discards.saturating_add(other.discards),
-            flushes: self.flushes.saturating_add(other.flushes),
         }
-    }
-
-    /// The I/O that a scheduler can see.
-    pub(crate) fn seen(self) -> u64 {
-        let data = self.reads.saturating_add(self.writes);
-        data.saturating_add(self.discards)
     }
 
     /// All I/O.
     pub(crate) fn total(self) -> u64 {
-        self.seen().saturating_add(self.flushes)
+        let data = self.reads.saturating_add(self.writes);
+        data.saturating_add(self.discards)
+    }
+
+    /// Whether all I/O was flushes without data.
+    pub(crate) fn is_flushes(self) -> bool {
+        self.written == 0 && self.writes > 0 && self.total() == self.writes
     }
 }
 
@@ -80,14 +81,17 @@ mod tests {
         let expected = Traffic {
             reads: 12,
             writes: 40,
+            written: 320,
             discards: 5,
-            flushes: 7,
         };
         assert_eq!(now, expected);
-        assert_eq!((now.seen(), now.total()), (57, 64));
+        assert_eq!((now.total(), now.is_flushes()), (57, false));
         let before = Traffic::parse("10 1 96 3 30 2 320 9 0 11 12");
         let since = now.since(before);
         assert_eq!((since.reads, since.writes, since.discards), (2, 10, 5));
+        let flushes = Traffic::parse("10 1 96 3 34 2 320 9 0 11 12 0 0 0 0 4 1").since(before);
+        assert_eq!((flushes.total(), flushes.is_flushes()), (4, true));
+        assert!(!Traffic::default().is_flushes());
         // Another device under the name.
         assert_eq!(before.since(now).reads, 10);
         assert_eq!(since.and(since).writes, 20);

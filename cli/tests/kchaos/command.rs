@@ -107,7 +107,7 @@ fn a_command_on_a_disk_that_the_system_needs_is_told_what_it_can_have() {
 const LAPSED: &str =
     "kchaos was stopped, or had no processor, for longer than the lease of 1500 ms\n";
 
-/// The messages of kchaos, but for the line about hits, when `script` runs during the injection x
+/// The messages of kchaos, without the line about hits, when `script` runs during the injection x
 /// of vdb; the exit code has to be the script's. On a machine so busy that a lease lapses, the test
 /// runs it again.
 fn said_after(script: &str) -> String {

@@ -13,7 +13,7 @@ fn schema(verb: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The complaints of a schema about a value.
+/// The errors that a schema finds in a value.
 fn complaints(schema: &Value, value: &Value) -> Vec<String> {
     let validator = jsonschema::validator_for(schema).unwrap();
     let errors = validator.iter_errors(value);

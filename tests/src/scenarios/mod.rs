@@ -44,6 +44,7 @@ mod filter;
 mod filter_kernel;
 mod filter_owner;
 mod flush;
+mod hits;
 mod input;
 mod iostat;
 mod jitter;
