@@ -4,8 +4,8 @@
 //!
 //! It is at the root of the hierarchy as this process sees it, since a cgroup with processes, such
 //! as that of this process, can have none below it that the kernel accounts I/O to. The command
-//! runs in a second one inside: while the outer one passes its controllers on to the inner one, nobody
-//! can take them from it, as systemd does with controllers that no unit asks for.
+//! runs in a second one inside: while the outer one passes its controllers on to the inner one,
+//! nobody can take them from it, as systemd does with controllers that no unit asks for.
 //!
 //! A lock on its directory says that its maker lives: after a SIGKILL, the next run of this program
 //! removes it, once its last process has ended.

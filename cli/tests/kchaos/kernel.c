@@ -222,8 +222,8 @@ static int replace(const char *path, const void *text, size_t length)
 	return rename(new, path);
 }
 
-// The text that the kernel makes of one that is written into the file `name` in `directory`; 0 if it
-// takes the text as it is, and -1 if it refuses.
+// The text that the kernel makes of one that is written into the file `name` in `directory`; 0 if
+// it takes the text as it is, and -1 if it refuses.
 static int kept(const char *directory, const char *name, const char *text, char *line, size_t most)
 {
 	size_t from, to = 0;
