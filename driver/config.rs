@@ -153,7 +153,8 @@ impl Config {
         let id = InjectionId(self.next_id);
         let mut bytes = KVec::new();
         bytes.extend_from_slice(name.to_bytes(), GFP_KERNEL)?;
-        self.injections.push(Injection::new(id, bytes)?, GFP_KERNEL)?;
+        self.injections
+            .push(Injection::new(id, bytes)?, GFP_KERNEL)?;
         self.next_id = self.next_id.wrapping_add(1);
         Ok(id)
     }

@@ -10,9 +10,7 @@
 use crate::{
     completions::Completions,
     config,
-    elevator::{
-        Bio, DebugFile, Elevator, Fifo, Hctx, OpFlags, Prepared, Queue, QueueFile,
-    },
+    elevator::{Bio, DebugFile, Elevator, Fifo, Hctx, OpFlags, Prepared, Queue, QueueFile},
     held::{Held, Next},
     held_entry::{CompletionData, Parked, Parking, Request, RequestData},
     ioem::Ioem,
