@@ -9,6 +9,7 @@ mod help;
 mod line;
 mod near;
 mod netem;
+mod whom;
 
 use crate::{
     error::EXIT_CODES,
@@ -17,7 +18,9 @@ use crate::{
 use advice::advise;
 use clap::{Arg, ArgGroup, Args, CommandFactory, Error, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
+pub use flags::Changes;
 use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
+pub use whom::Whom;
 
 /// Slows disks down on purpose, to see what is on them cope with a bad day.
 #[derive(Debug, Parser)]
@@ -59,6 +62,8 @@ pub enum Verb {
     ///
     /// One that cannot be ended does not keep the others from ending; the exit code is that of the
     /// first failure.
+    ///
+    /// The disks that kchaos attached for them get their scheduler back.
     #[command(group = ArgGroup::new("which").args(["names", "all"]).required(true))]
     Recover {
         /// The injections to end
@@ -67,9 +72,39 @@ pub enum Verb {
         /// End every injection
         #[arg(long)]
         all: bool,
+        /// Exit with 0 also if there is no injection of a name
+        #[arg(long)]
+        ignore_missing: bool,
         /// Whether to print commands instead.
         #[command(flatten)]
         dry_run: DryRun,
+    },
+    /// Change settings of an injection while it is at work
+    ///
+    /// Only what is named changes, and it does so for I/O that is held already, too. If the driver
+    /// refuses a value, the others stay as they were.
+    Change(Change),
+    /// Wait until an injection holds I/O, has hit some, or has ended
+    ///
+    /// It also ends, with exit code 5, when this cannot happen any more: the injection has ended or
+    /// is gone.
+    #[command(group = ArgGroup::new("until").args(["held", "hit", "gone"]).required(true))]
+    Wait {
+        /// The injection
+        #[arg(value_name = "NAME")]
+        name: OsString,
+        /// Until it holds so many I/Os
+        #[arg(long, value_name = "NUMBER", value_parser = count)]
+        held: Option<u64>,
+        /// Until it has delayed or limited so many I/Os
+        #[arg(long, value_name = "NUMBER", value_parser = count)]
+        hit: Option<u64>,
+        /// Until it is not there, or has ended by itself
+        #[arg(long)]
+        gone: bool,
+        /// Exit with 124 after this time [default: wait without an end]
+        #[arg(long, value_name = "TIME", value_parser = timeout)]
+        timeout: Option<Duration>,
     },
     /// Show injections and the devices that are on ioem
     #[command(long_about = help::LIST)]
@@ -81,14 +116,17 @@ pub enum Verb {
     /// Show what injections do: rates, held I/O, and how long it took
     #[command(long_about = help::STATUS)]
     Status(Status),
-    /// Switch devices to ioem, so that injections reach them
+    /// Switch devices to ioem until you detach them
     ///
+    /// Nobody has to: kchaos inject attaches the disks that --device names, and gives them back.
     /// If one of them cannot be switched, none is.
     Attach(Attach),
     /// Give devices back the scheduler that they had
     ///
     /// One that cannot be switched does not keep the others from being given back; the exit code is
     /// that of the first failure.
+    ///
+    /// Of a disk that is gone, kchaos forgets what it had.
     Detach(Devices),
     /// Print the versions of this program and of the driver's interface
     ///
@@ -126,6 +164,25 @@ impl Verb {
         }
     }
 
+    /// Whether it changes something.
+    pub fn changes(&self) -> bool {
+        let dry_run = match self {
+            Self::Inject(inject) => inject.dry_run,
+            Self::Recover { dry_run, .. } => *dry_run,
+            Self::Attach(attach) => attach.devices.dry_run,
+            Self::Detach(devices) => devices.dry_run,
+            Self::Change(change) => change.dry_run,
+            Self::Wait { .. }
+            | Self::List { .. }
+            | Self::Status(_)
+            | Self::Version
+            | Self::Completions { .. } => {
+                return false;
+            }
+        };
+        !dry_run.dry_run
+    }
+
     /// Whether `--` announces a command that is missing. To clap, a `--` at the end is as none. A
     /// variable without a value mostly leaves it, and the injection would have no end.
     fn lacks_command(&self, words: &[OsString]) -> bool {
@@ -155,6 +212,38 @@ pub struct Inject {
     /// Also slow down disks that have /, /usr or active swap, without --for
     #[arg(long, global = true, display_order = 100)]
     pub force: bool,
+    /// With -- COMMAND: exit with 125 if COMMAND succeeds and no I/O was hit
+    #[arg(long, global = true, display_order = 100)]
+    pub expect_hits: bool,
+    /// End an injection of this --name first, if there is one; its settings do not stay
+    #[arg(long, global = true, requires = "name", display_order = 100)]
+    pub replace: bool,
+    /// Do not attach the disks that --device names
+    #[arg(long, global = true, display_order = 100)]
+    pub no_attach: bool,
+    /// Stay until the injection has ended, and give its disks back then; with --for or --times
+    #[arg(long, global = true, display_order = 100)]
+    pub wait: bool,
+    /// Whether to print commands instead.
+    #[command(flatten)]
+    pub dry_run: DryRun,
+}
+
+/// The arguments of `kchaos change`.
+#[derive(Args, Debug)]
+pub struct Change {
+    /// The injection
+    #[arg(value_name = "NAME")]
+    pub name: OsString,
+    /// The settings that change.
+    #[command(flatten)]
+    pub changes: Changes,
+    /// Also slow down disks that have /, /usr or active swap, without --for
+    #[arg(long)]
+    pub force: bool,
+    /// Do not attach the disks that --device names
+    #[arg(long)]
+    pub no_attach: bool,
     /// Whether to print commands instead.
     #[command(flatten)]
     pub dry_run: DryRun,
@@ -212,11 +301,16 @@ pub struct Task {
     /// The settings of the injection.
     #[command(flatten)]
     pub settings: Settings,
+    /// Whose I/O is affected.
+    #[command(flatten)]
+    pub whom: Whom,
     /// Run this, end the injection when it ends, and exit as it does; if kchaos is killed, the
     /// injection ends within 2 s; not with --for
     ///
-    /// If the injection ends before COMMAND does, such as by `kchaos recover` or `kchaos detach`,
-    /// kchaos warns when COMMAND has ended. The exit code is that of COMMAND all the same.
+    /// When COMMAND has ended, kchaos tells how much I/O the injection hit, and for how long it was
+    /// held; or why none was hit. If the injection ends before COMMAND does, or is off for a while,
+    /// such as by `kchaos recover` or `kchaos detach`, kchaos warns, too. The exit code is that of
+    /// COMMAND all the same, except for --expect-hits.
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
@@ -259,6 +353,19 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads a number of I/Os to wait for.
+fn count(text: &str) -> Result<u64, String> {
+    match u64::try_from(units::number(text)?) {
+        Ok(number @ 1..) => Ok(number),
+        _ => Err("it has to be 1 or more".to_owned()),
+    }
+}
+
+/// Reads the longest time to wait.
+fn timeout(text: &str) -> Result<Duration, String> {
+    Ok(Duration::from_micros(units::microseconds(text)?))
+}
+
 /// The arguments of `kchaos attach`.
 #[derive(Args, Debug)]
 pub struct Attach {
@@ -295,8 +402,16 @@ fn requests(text: &str) -> Result<u64, String> {
 pub struct Devices {
     /// A disk such as /dev/sdb, sdb or 8:16, a link to it, a partition of it, or the mount point or
     /// any file of a file system on it
-    #[arg(value_name = "DEVICE", required = true)]
+    #[arg(
+        value_name = "DEVICE",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
     pub devices: Vec<PathBuf>,
+    /// All disks: to attach, all that can have a scheduler, but those that have /, /usr or active
+    /// swap only with --force; to detach, all that are on ioem
+    #[arg(long)]
+    pub all: bool,
     /// Whether to print commands instead.
     #[command(flatten)]
     pub dry_run: DryRun,

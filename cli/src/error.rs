@@ -24,6 +24,10 @@ pub enum Exit {
     Permission = 4,
     /// There is no such injection or device, a device has no blk-mq queue, or a name is taken.
     Name = 5,
+    /// The command succeeded, and its injection hit no I/O, though hits were expected.
+    NoHits = 125,
+    /// The time to wait was over.
+    Timeout = 124,
     /// The command that an injection was made for cannot be run.
     CannotRun = 126,
     /// The command that an injection was made for is not there.
@@ -41,11 +45,13 @@ Exit codes:
      mounted, unknown version
   4  not permitted, most often because the user is not root
   5  no such injection, cgroup or process; no such device, except for inject,
-     which says so and waits for one; a device without a blk-mq queue; or a
-     name that is taken
+     which says so and waits for one; a device without a blk-mq queue; a name
+     that is taken; or no device at all: none is named, and none is attached
+  124  the --timeout of wait is over
 With `inject ... -- COMMAND`, once the injection is made:
   N  the exit code of COMMAND; 128+N when signal N killed it; if the injection
      ended before COMMAND did, kchaos only warns
+  125  COMMAND succeeded, but no I/O was hit, and --expect-hits was given
   126  COMMAND cannot be run
   127  there is no COMMAND";
 
@@ -77,6 +83,11 @@ pub fn exit(error: &anyhow::Error) -> Exit {
     error
         .downcast_ref::<Failure>()
         .map_or(Exit::Failure, |failure| failure.exit)
+}
+
+/// Whether `error` is about the user's rights.
+pub(crate) fn is_permission(error: &anyhow::Error) -> bool {
+    exit(error) == Exit::Permission
 }
 
 /// Whether the reader of the output has gone, which is no failure of the program.
@@ -114,12 +125,19 @@ pub(crate) fn refused(what: &str, path: &Path, error: &io::Error) -> anyhow::Err
 ///
 /// If there is any failure; the exit code is that of the first.
 pub(crate) fn all_of(failures: Vec<anyhow::Error>) -> Result<()> {
-    let Some(first) = failures.first() else {
-        return Ok(());
-    };
-    let exit = exit(first);
-    let messages: Vec<String> = failures.iter().map(|error| format!("{error:#}")).collect();
-    Err(failure(exit, messages.join("\n")))
+    let mut failures = failures.into_iter();
+    match failures.next() {
+        Some(first) => Err(joined(first, failures.collect())),
+        None => Ok(()),
+    }
+}
+
+/// One failure for this one and more; the exit code is that of the first.
+pub(crate) fn joined(first: anyhow::Error, more: Vec<anyhow::Error>) -> anyhow::Error {
+    let exit = exit(&first);
+    let all = [first].into_iter().chain(more);
+    let messages: Vec<String> = all.map(|error| format!("{error:#}")).collect();
+    failure(exit, messages.join("\n"))
 }
 
 /// Prints a message that is neither a result nor a failure.
@@ -188,6 +206,8 @@ mod tests {
             Exit::Unavailable,
             Exit::Permission,
             Exit::Name,
+            Exit::NoHits,
+            Exit::Timeout,
             Exit::CannotRun,
             Exit::NoCommand,
         ] {

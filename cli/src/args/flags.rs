@@ -3,7 +3,8 @@
 //! The flags that set an injection's attributes, made from the table of attributes.
 
 use crate::interface::{
-    ATTRIBUTES, Attribute, Kind, Name, Section, Settings, Value, rate::Rate, units::Unit,
+    ATTRIBUTES, Attribute, Kind, Name, Section, Settings, Value, form::Form, rate::Rate,
+    units::Unit,
 };
 use clap::{
     Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, Error, FromArgMatches,
@@ -43,38 +44,79 @@ impl Args for Settings {
     }
 }
 
+/// The values that the flags give.
+fn given(matches: &ArgMatches) -> Result<Vec<(&'static Attribute, Value)>, Error> {
+    let rate = matches.try_get_one::<Rate>(RATE);
+    let rate = rate.map_err(|error| invalid(error.to_string()))?;
+    let mut given = Vec::new();
+    for attribute in &ATTRIBUTES {
+        if let Some(value) = rate.and_then(|rate| part(rate, attribute)) {
+            given.push((attribute, value.clone()));
+            continue;
+        }
+        let mut values: Vec<&Value> = Vec::new();
+        for flag in flags(attribute) {
+            let id = flag.get_id().to_string();
+            let of_flag = matches.try_get_many::<Value>(&id);
+            values.extend(
+                of_flag
+                    .map_err(|error| invalid(error.to_string()))?
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+        let value = match values.as_slice() {
+            [] => continue,
+            [value] => (*value).clone(),
+            parts => attribute.join(parts).map_err(|message| {
+                invalid(format!("in all of --{}, {message}", attribute.flag()))
+            })?,
+        };
+        given.push((attribute, value));
+    }
+    Ok(given)
+}
+
+/// The error for values that are not accepted.
+fn invalid(message: String) -> Error {
+    Error::raw(ErrorKind::ValueValidation, message)
+}
+
 impl FromArgMatches for Settings {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        let invalid = |message| Error::raw(ErrorKind::ValueValidation, message);
-        let rate = matches.try_get_one::<Rate>(RATE);
-        let rate = rate.map_err(|error| invalid(error.to_string()))?;
-        let mut given = Vec::new();
-        for attribute in &ATTRIBUTES {
-            if let Some(value) = rate.and_then(|rate| part(rate, attribute)) {
-                given.push((attribute, value.clone()));
-                continue;
-            }
-            let mut values: Vec<&Value> = Vec::new();
-            for flag in flags(attribute) {
-                let id = flag.get_id().to_string();
-                let of_flag = matches.try_get_many::<Value>(&id);
-                values.extend(
-                    of_flag
-                        .map_err(|error| invalid(error.to_string()))?
-                        .into_iter()
-                        .flatten(),
-                );
-            }
-            let value = match values.as_slice() {
-                [] => continue,
-                [value] => (*value).clone(),
-                parts => attribute.join(parts).map_err(|message| {
-                    invalid(format!("in all of --{}, {message}", attribute.flag()))
-                })?,
-            };
-            given.push((attribute, value));
+        Self::new(given(matches)?).map_err(invalid)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The settings of an injection that change.
+#[derive(Debug)]
+pub struct Changes(pub Vec<(&'static Attribute, Value)>);
+
+impl Args for Changes {
+    fn augment_args(command: Command) -> Command {
+        Settings::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Changes {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let given = given(matches)?;
+        if given.is_empty() {
+            let message = "nothing is to change; name a setting, such as --delay 20ms";
+            return Err(invalid(message.to_owned()));
         }
-        Self::new(given).map_err(invalid)
+        // Values that contradict each other are told here, as for a new injection.
+        Settings::new(given.iter().cloned()).map_err(invalid)?;
+        Ok(Self(given))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
@@ -135,14 +177,14 @@ fn aliases(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// Reads the value of an attribute whose words shells can complete.
+/// Reads a text, and knows the words that shells can complete.
 #[derive(Clone)]
-struct Completed {
+struct Text {
     attribute: &'static Attribute,
-    words: &'static [&'static str],
+    form: Form,
 }
 
-impl TypedValueParser for Completed {
+impl TypedValueParser for Text {
     type Value = Value;
 
     fn parse_ref(
@@ -152,13 +194,38 @@ impl TypedValueParser for Completed {
         value: &OsStr,
     ) -> Result<Value, Error> {
         let attribute = self.attribute;
+        if value.to_str().is_none() {
+            return Err(Error::raw(
+                ErrorKind::ValueValidation,
+                no_text(attribute, self.form, value),
+            ));
+        }
         let parse = |text: &str| attribute.parse(text);
         parse.parse_ref(command, argument, value)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(self.words.iter().map(PossibleValue::new)))
+        let words = self.form.known_words();
+        (!words.is_empty()).then(|| {
+            let values: Box<dyn Iterator<Item = PossibleValue>> =
+                Box::new(words.iter().map(PossibleValue::new));
+            values
+        })
     }
+}
+
+/// The sentence about a value that is not UTF-8.
+fn no_text(attribute: &Attribute, form: Form, value: &OsStr) -> String {
+    let next = if form == Form::Devices {
+        "; name the disk, or go there with cd and say --device ."
+    } else {
+        ""
+    };
+    format!(
+        "the value \"{}\" of --{} is no text in UTF-8{next}",
+        value.to_string_lossy(),
+        attribute.flag()
+    )
 }
 
 /// The heading of a section in the help.
@@ -222,13 +289,11 @@ fn flags(attribute: &'static Attribute) -> Vec<Arg> {
             } else {
                 ArgAction::Set
             };
-            let own = match form.known_words() {
-                [] => own,
-                // The help has them in a sentence.
-                words => own
-                    .value_parser(Completed { attribute, words })
-                    .hide_possible_values(true),
-            };
+            let form = *form;
+            // The help has the words in a sentence.
+            let own = own
+                .value_parser(Text { attribute, form })
+                .hide_possible_values(true);
             vec![
                 own.value_name(form.value_name())
                     .action(action)

@@ -4,16 +4,14 @@
 
 pub(crate) const START: &str = "\
 To slow a disk down:
-  kchaos attach /dev/sdb
-  kchaos inject ioem delay --delay 10ms --jitter 2ms
+  kchaos inject ioem delay --delay 10ms --jitter 2ms --device /dev/sdb
 and to have it back as it was:
   kchaos recover --all
-  kchaos detach /dev/sdb
 
 All options of each command, with what they accept and examples:
   kchaos inject ioem delay --help
   kchaos inject ioem limit --help
-  kchaos attach --help, and so on";
+  kchaos recover --help, and so on";
 
 pub(crate) const ENVIRONMENT: &str = "\
 Environment:
@@ -27,7 +25,12 @@ Environment:
 pub(crate) const INJECT: &str = "\
 All that an injection can do:
   kchaos inject ioem delay --help
-  kchaos inject ioem limit --help";
+  kchaos inject ioem limit --help
+
+kchaos attaches the disks that --device names, and gives them back when no
+injection needs them any more: at the end of COMMAND or of --wait, by kchaos
+recover, or, after an injection that ended by itself, by the next kchaos.
+Without --device, an injection is about all disks that are attached.";
 
 pub(crate) const LIST: &str = "\
 Shows injections and the devices that are on ioem.
@@ -45,11 +48,13 @@ are added:
    \"injections\": [{\"name\": \"delay-1\", \"state\": \"on\", \"enabled\": 1,
                    \"delay_us\": 10000, ...}],
    \"devices\": [{\"name\": \"sdb\", \"scheduler\": \"ioem\", \"remembered\": \"kyber\",
-                \"remembered_nr_requests\": null}]}
+                \"remembered_nr_requests\": null, \"auto\": true}]}
 
 The attributes of an injection are numbers and texts named like its files.
 \"remembered\" is the scheduler, and \"remembered_nr_requests\" the number of
-requests, that `kchaos detach` gives back, or null.";
+requests, that `kchaos detach` gives back, or null. \"auto\" is true if kchaos
+inject attached the device, which then gets them back as soon as no injection
+needs it.";
 
 pub(crate) const STATUS: &str = "\
 Shows what injections do: how much I/O they reached, hold now, and how long they
@@ -63,16 +68,18 @@ too, it is one line each time:
      \"active\": true, \"remaining_ms\": 0, \"matched\": 120, \"delayed\": 100,
      \"limited\": 20, \"held\": 5, \"released_early\": 0, \"no_memory\": 0,
      \"over_memory\": 0, \"errors\": 0, \"left_out\": 0,
-     \"added_us\": [{\"below_us\": 1024, \"count\": 90}],
+     \"added_us\": [{\"from_us\": 960, \"below_us\": 1024, \"count\": 90}],
      \"devices\": [{\"name\": \"sda\", \"matched\": 100, ...}],
      \"ceiling_iops\": {\"sda\": 25600}, \"ceilings_left_out\": 0}],
    \"devices\": [{\"name\": \"sda\", \"held\": 5, \"queues_left_out\": 0,
      \"queues\": [{\"queue\": 0, \"held\": 5, \"first_us\": 1200, \"last_us\": 9000}]}]}
 
-\"active\" is true in the state \"on\". Each step of \"added_us\", the time from
-arrival to release, begins at half of \"below_us\". The \"devices\" of an injection
+\"active\" is true in the state \"on\". Each step of \"added_us\" has the I/Os that
+were held for \"from_us\" or more and for less than \"below_us\": a request from its
+arrival until the disk gets it, a completion from the disk's answer until the
+submitter learns of it. Empty steps are left out. The \"devices\" of an injection
 are there if it reached several; \"ceiling_iops\" has the disks that it delays
-now by holding requests. The keys with \"left_out\" count further items, for
+now by holding requests, and the most matching I/Os a second there. The keys with \"left_out\" count further items, for
 which the kernel had no room. From the second line of --watch on, numbers
 that only grow also have their growth, such as \"matched_per_second\".";
 
@@ -87,21 +94,26 @@ kchaos inject ioem limit --iops <RATE> [OPTIONS] [-- <COMMAND>...]
 
 pub(crate) const DELAY_EXAMPLES: &str = "\
 Examples:
-  10 ms, give or take 2, for all I/O of all attached disks, for half a minute:
-    kchaos inject ioem delay --delay 10ms --jitter 2ms --for 30s
+  10 ms, give or take 2, for all I/O of a disk, for half a minute:
+    kchaos inject ioem delay --delay 10ms --jitter 2ms --device sdb --for 30s
   One of a thousand reads of one file system hangs for half a second:
     kchaos inject ioem delay --delay 500ms --probability 0.1% --op read \\
       --device /mnt/data
   A cgroup's disk as it was measured on a bad day, while a test runs:
     kchaos inject ioem delay --percentiles 50:200us,99:5ms,99.9:80ms \\
       --cgroup /tenant -- ./run-test
+  Only a program's own I/O, from its start to its end, and nobody else's:
+    kchaos inject ioem delay --delay 20ms --own -- ./run-test
+  A container's reads of a volume of its own, for a minute:
+    kchaos inject ioem delay --delay 20ms --op read --container 9c7b51f2a4d8 \\
+      --device /mnt/volume --for 1m
   Synchronous writes to the journal in the first 128 MiB, the first 100 times:
     kchaos inject ioem delay --delay 1s --op write,sync --sectors 0+262144 \\
       --times 100";
 
 pub(crate) const LIMIT_EXAMPLES: &str = "\
 Examples:
-  100 I/Os a second and device:
+  100 I/Os a second and device, on all disks that are attached:
     kchaos inject ioem limit --iops 100
   Writes of at least 64 KiB to one disk, while a program runs:
     kchaos inject ioem limit --quota 15 --period 100ms --op write \\

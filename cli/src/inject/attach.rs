@@ -2,20 +2,26 @@
 
 //! Switches disks to ioem, and gives them back their former scheduler.
 
-use super::reach::endless;
+use super::{
+    reach::endless,
+    sweep::{self, forget},
+};
 use crate::{
-    error::{all_of, note, print_or, refused},
+    error::{Exit, all_of, failure, note, print_or},
     interface::existing::recover_command,
     system::{
         IOEM, LOAD, NONE, Roots,
         disk::{Disk, active_scheduler},
+        files::names,
         guard,
-        saved::Saved,
+        lock::Lock,
+        saved::{Saved, saved_names},
+        step::Step,
+        target,
     },
 };
 use anyhow::Result;
 use std::{
-    fs,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -31,6 +37,15 @@ pub(crate) struct Options {
     pub(crate) dry_run: bool,
 }
 
+/// The devices of a verb.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Which<'a> {
+    /// Those that a user names.
+    Named(&'a [PathBuf]),
+    /// All that there are.
+    All,
+}
+
 /// Switches devices to ioem, all of them or, on an error, none.
 ///
 /// # Errors
@@ -39,31 +54,27 @@ pub(crate) struct Options {
 /// refuses.
 pub(crate) fn attach(
     roots: &Roots,
-    devices: &[PathBuf],
+    devices: Which<'_>,
     options: Options,
     out: &mut dyn Write,
 ) -> Result<()> {
     let requests = options.requests;
-    let disks = to_switch(roots, devices, requests)?;
-    check_needed(roots, &disks, options.force)?;
     if options.dry_run {
+        let disks = to_switch(roots, devices, options)?;
         return print_attach(roots, &disks, requests, out);
     }
+    let lock = Lock::take(roots)?;
+    sweep::before(roots, lock.as_ref());
+    let disks = to_switch(roots, devices, options)?;
     let before: Vec<Option<Saved>> = disks
         .iter()
-        .map(|disk| Saved::read(&disk.saved_file).ok().flatten())
+        .map(|disk| Saved::of(roots, &disk.name).ok().flatten())
         .collect();
-    let new_folders = missing_folders(&roots.state);
     let undo = |count| {
         let disks = disks.iter().zip(&before).take(count);
         let failures = disks
-            .filter_map(|(disk, saved)| give_back(roots, disk, requests, saved.as_ref()).err())
-            .collect::<Vec<_>>();
-        for folder in &new_folders {
-            // The folder stays if it still has the file of a disk that could not be given back.
-            let _ = fs::remove_dir(folder);
-        }
-        failures
+            .filter_map(|(disk, saved)| give_back(roots, disk, requests, saved.as_ref()).err());
+        failures.collect::<Vec<_>>()
     };
     for (place, disk) in disks.iter().enumerate() {
         if let Err(error) = disk.switch(&disk.attach_steps(roots, requests), IOEM) {
@@ -72,31 +83,89 @@ pub(crate) fn attach(
             return all_of(failures);
         }
     }
+    // A reader that takes its time keeps no other kchaos waiting.
+    drop(lock);
     let lines: Vec<String> = disks
         .iter()
         .map(|disk| attached_line(disk, requests))
         .collect();
-    print_or(out, &lines.concat(), || undo(disks.len()))
+    print_or(out, &lines.concat(), || {
+        let _lock = Lock::take(roots);
+        undo(disks.len())
+    })
 }
 
 /// The disks of these devices that need a change, each of them once.
-fn to_switch(roots: &Roots, devices: &[PathBuf], requests: Option<u64>) -> Result<Vec<Disk>> {
+fn to_switch(roots: &Roots, devices: Which<'_>, options: Options) -> Result<Vec<Disk>> {
+    let found = match devices {
+        Which::Named(devices) => {
+            let mut found = Vec::new();
+            for device in devices {
+                let target = target::there(roots, device)?;
+                for sentence in &target.notes {
+                    note(sentence);
+                }
+                found.extend(target.to_attach(roots)?);
+            }
+            found
+        }
+        Which::All => all_disks(roots),
+    };
+    if found.is_empty() {
+        let message = "there is no disk that can have an I/O scheduler; `lsblk` lists all";
+        return Err(failure(Exit::Name, message));
+    }
+    let is_named = matches!(devices, Which::Named(_));
+    let requests = options.requests;
     let mut disks: Vec<Disk> = Vec::new();
-    for device in devices {
-        let disk = Disk::find(roots, device)?;
-        if disk.active == IOEM && requests.is_none_or(|wanted| disk.requests == Some(wanted)) {
+    for disk in found {
+        let is_as_asked = disk.active == IOEM
+            && !disk.is_auto(roots)
+            && requests.is_none_or(|wanted| disk.requests == Some(wanted));
+        if disks.iter().any(|other| other.name == disk.name) {
+            continue;
+        } else if is_as_asked {
             note(&format!("{} is on ioem already", disk.name));
-        } else if disks.iter().all(|other| other.name != disk.name) {
+        } else {
             disks.push(disk);
         }
+    }
+    if is_named || options.force {
+        check_needed(roots, &disks, options.force)?;
+    } else {
+        leave_needed_out(roots, &mut disks);
     }
     Ok(disks)
 }
 
+/// All disks that can have a scheduler.
+fn all_disks(roots: &Roots) -> Vec<Disk> {
+    let names = names(&roots.sysfs.join("block")).into_iter();
+    names
+        .filter_map(|name| Disk::named(roots, &name).ok())
+        .collect()
+}
+
+/// Leaves out the system's own disks, and says so.
+fn leave_needed_out(roots: &Roots, disks: &mut Vec<Disk>) {
+    let names = off_ioem(disks);
+    for (needed, what) in guard::needed(roots, &names) {
+        note(&format!(
+            "{needed} stays as it is: it has {what}; --force attaches it too"
+        ));
+        disks.retain(|disk| disk.name != needed);
+    }
+}
+
+/// The names of the disks that are not on ioem.
+fn off_ioem(disks: &[Disk]) -> Vec<String> {
+    let others = disks.iter().filter(|disk| disk.active != IOEM);
+    others.map(|disk| disk.name.clone()).collect()
+}
+
 /// Refuses to switch the system's own disks; with `force`, warns of injections that act on them.
 fn check_needed(roots: &Roots, disks: &[Disk], force: bool) -> Result<()> {
-    let others = disks.iter().filter(|disk| disk.active != IOEM);
-    let names: Vec<String> = others.map(|disk| disk.name.clone()).collect();
+    let names = off_ioem(disks);
     if !force {
         let remedy = "if that is what you want, add --force, and --for TIME to each injection";
         return guard::check(roots, &names, remedy);
@@ -137,25 +206,19 @@ fn print_attach(
     steps.try_for_each(|step| step.print(out))
 }
 
-/// A folder and those above it, as far as they are not there; the deepest comes first.
-fn missing_folders(folder: &Path) -> Vec<PathBuf> {
-    let folders = folder.ancestors().take_while(|folder| !folder.exists());
-    folders.map(Path::to_owned).collect()
-}
-
 /// The line about a disk that was attached.
 fn attached_line(disk: &Disk, requests: Option<u64>) -> String {
-    let before = if disk.active == IOEM {
-        String::new()
+    let name = &disk.name;
+    let scheduler = if disk.active == IOEM {
+        IOEM.to_owned()
     } else {
-        format!("{} -> ", disk.active)
+        format!("{} -> {IOEM}", disk.active)
     };
-    let requests = requests.map(|requests| format!(", nr_requests {requests}"));
-    format!(
-        "{}: {before}{IOEM}{}\n",
-        disk.name,
-        requests.unwrap_or_default()
-    )
+    match requests {
+        Some(requests) => format!("{name}: {scheduler}, nr_requests {requests}\n"),
+        None if disk.active == IOEM => format!("{name}: {IOEM}, until `kchaos detach {name}`\n"),
+        None => format!("{name}: {scheduler}\n"),
+    }
 }
 
 /// Undoes an attachment, as far as it was made.
@@ -170,15 +233,7 @@ fn give_back(
     } else if active_scheduler(roots, &disk.name).as_deref() == Some(IOEM) {
         disk.switch(&disk.detach_steps(&disk.now(requests)), &disk.active)
     } else {
-        forget(disk)
-    }
-}
-
-/// Removes the file of a disk that is not on ioem, if there is one.
-fn forget(disk: &Disk) -> Result<()> {
-    match fs::remove_file(&disk.saved_file) {
-        Err(error) if disk.saved_file.exists() => Err(refused("remove", &disk.saved_file, &error)),
-        _ => Ok(()),
+        forget(roots, &disk.name)
     }
 }
 
@@ -190,27 +245,87 @@ fn forget(disk: &Disk) -> Result<()> {
 /// If a device is not there, or the kernel refuses.
 pub(crate) fn detach(
     roots: &Roots,
-    devices: &[PathBuf],
+    devices: Which<'_>,
     dry_run: bool,
     out: &mut dyn Write,
 ) -> Result<()> {
+    let mut lock = None;
+    if !dry_run {
+        lock = Lock::take(roots)?;
+        sweep::before(roots, lock.as_ref());
+    }
     let mut failures = Vec::new();
-    // The other devices are given back even if nothing can be printed any more.
-    let mut printed = Ok(());
-    for device in devices {
-        match Disk::find(roots, device).and_then(|disk| detach_disk(&disk, dry_run)) {
-            Ok(text) => printed = printed.and_then(|()| out.write_all(&text)),
-            Err(error) => failures.push(error),
+    let mut text = Vec::new();
+    let mut keep = |result: Result<Vec<u8>>| match result {
+        Ok(more) => text.extend(more),
+        Err(error) => failures.push(error),
+    };
+    match devices {
+        Which::Named(devices) => {
+            for device in devices {
+                let target = target::there(roots, device);
+                let disks = target.and_then(|target| target.to_attach(roots));
+                match (gone(roots, device), disks) {
+                    (Some(name), Err(_)) => keep(forget_gone(roots, &name, dry_run)),
+                    (_, Ok(disks)) => {
+                        for disk in disks {
+                            keep(detach_disk(roots, &disk, dry_run));
+                        }
+                    }
+                    (None, Err(error)) => keep(Err(error)),
+                }
+            }
+        }
+        Which::All => {
+            let disks = all_disks(roots).into_iter();
+            let disks: Vec<Disk> = disks.filter(|disk| disk.active == IOEM).collect();
+            let gone: Vec<String> = saved_names(roots);
+            let gone = gone.iter().filter(|name| !roots.disk(name).exists());
+            let gone: Vec<&String> = gone.collect();
+            if disks.is_empty() && gone.is_empty() {
+                note("no device uses ioem");
+            }
+            for disk in disks {
+                keep(detach_disk(roots, &disk, dry_run));
+            }
+            for name in gone {
+                keep(forget_gone(roots, name, dry_run));
+            }
         }
     }
+    drop(lock);
+    // All devices are given back even if nothing can be printed any more.
+    let printed = out.write_all(&text);
     all_of(failures)?;
     Ok(printed?)
 }
 
+/// The name of a disk that is not there any more, but whose state is still saved.
+fn gone(roots: &Roots, device: &Path) -> Option<String> {
+    let name = device.strip_prefix(&roots.dev).unwrap_or(device);
+    let name = name.to_str()?.replace('/', "!");
+    let is_gone = saved_names(roots).contains(&name) && !roots.disk(&name).exists();
+    is_gone.then_some(name)
+}
+
+/// Removes the saved state of a disk that is gone.
+fn forget_gone(roots: &Roots, name: &str, dry_run: bool) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    if dry_run {
+        Step::RemoveFile(roots.saved(name)).print(&mut text)?;
+    } else {
+        forget(roots, name)?;
+        note(&format!(
+            "{name} is gone, and so is its need of a scheduler: kchaos has removed its record"
+        ));
+    }
+    Ok(text)
+}
+
 /// The saved state of a disk on ioem. If there is none, a note says so.
-fn remembered(disk: &Disk) -> Option<Saved> {
+fn remembered(roots: &Roots, disk: &Disk) -> Option<Saved> {
     let name = &disk.name;
-    let read = Saved::read(&disk.saved_file);
+    let read = Saved::of(roots, name);
     match &read {
         Ok(Some(_)) => {}
         Ok(None) => note(&format!(
@@ -227,19 +342,21 @@ fn remembered(disk: &Disk) -> Option<Saved> {
 }
 
 /// Gives a disk back, and returns the text to print.
-fn detach_disk(disk: &Disk, dry_run: bool) -> Result<Vec<u8>> {
+fn detach_disk(roots: &Roots, disk: &Disk, dry_run: bool) -> Result<Vec<u8>> {
     let name = &disk.name;
     let mut text = Vec::new();
     if disk.active != IOEM {
         note(&format!("{name} is not on ioem but on {}", disk.active));
         if !dry_run {
-            forget(disk)?;
+            forget(roots, name)?;
         }
         return Ok(text);
     }
-    let saved = remembered(disk).unwrap_or_else(|| Saved {
+    let saved = remembered(roots, disk).unwrap_or_else(|| Saved {
         scheduler: NONE.to_owned(),
         requests: None,
+        diskseq: None,
+        auto: false,
     });
     let steps = disk.detach_steps(&saved);
     if dry_run {

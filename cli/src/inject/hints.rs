@@ -2,11 +2,19 @@
 
 //! Hints about a new injection: the reasons why it does nothing, or less than was asked for.
 
-use super::reach::named;
+use super::reach::{named, reached};
 use crate::{
     error::note,
-    interface::{Name, Settings, attributes::ENABLED, ceiling},
-    system::{Roots, attached::attached_names, disk::requests},
+    interface::{
+        Name, Settings,
+        attributes::{ENABLED, RENEWED_MS},
+        ceiling::{self, Ceiling},
+        units::at_most,
+    },
+    system::{
+        Roots, abilities::impossible_on_all, attached::attached_names, disk::requests,
+        files::try_read,
+    },
 };
 use std::ffi::OsStr;
 
@@ -43,10 +51,82 @@ pub(super) fn hints(roots: &Roots, name: &str, settings: &Settings) {
             file.display()
         ));
     } else if !all_off {
-        for hint in low_ceilings(roots, name, settings) {
+        let mut told = low_ceilings(roots, name, settings);
+        told.extend(impossible(roots, settings));
+        told.extend(long_hold(roots, settings));
+        for hint in told {
             note(&hint);
         }
     }
+}
+
+/// The time in microseconds after which the injection ends by itself. A lease that kchaos renews
+/// for a command is no end.
+fn lease_us(settings: &Settings) -> Option<u64> {
+    let lease_ms = settings.number(Name::DurationMs)?;
+    let is_end = lease_ms > 0 && lease_ms != RENEWED_MS;
+    is_end.then(|| lease_ms.saturating_mul(1_000))
+}
+
+/// A sentence if no disk that the injection reaches can have its operations.
+fn impossible(roots: &Roots, settings: &Settings) -> Option<String> {
+    let operations = settings.text(Name::Op)?;
+    let why = impossible_on_all(roots, &reached(roots, settings), operations)?;
+    Some(format!("this injection reaches nothing: {why}"))
+}
+
+/// The longest time in microseconds for which the injection can hold an I/O.
+fn longest_us(settings: &Settings) -> u64 {
+    let number = |name| settings.number(name).unwrap_or(0);
+    let jitter = match settings.text(Name::Distribution) {
+        // The driver cuts off the tails of the others there.
+        Some(shape) if shape != "uniform" => number(Name::JitterUs).saturating_mul(4),
+        _ => number(Name::JitterUs),
+    };
+    let points = settings.text(Name::Percentiles).unwrap_or_default();
+    let points = points.split([' ', ',']).filter_map(|point| {
+        let (_, time) = point.split_once(':')?;
+        time.parse::<u64>().ok()
+    });
+    let delay = number(Name::DelayUs).saturating_add(jitter);
+    let delay = delay.max(points.max().unwrap_or(0));
+    let window = match number(Name::Quota) {
+        0 => 0,
+        _ => settings.number(Name::PeriodUs).unwrap_or(1_000_000),
+    };
+    let longest = delay.saturating_add(window);
+    lease_us(settings).map_or(longest, |lease_us| longest.min(lease_us))
+}
+
+/// A sentence if tasks may wait for longer than the kernel takes for normal.
+fn long_hold(roots: &Roots, settings: &Settings) -> Option<String> {
+    /// The kernel's default, for a machine that does not show its own.
+    const USUAL_SECONDS: u64 = 120;
+    let file = roots.proc.join("sys/kernel/hung_task_timeout_secs");
+    let number = |text: String| text.parse::<u64>().ok();
+    let seconds = try_read(&file).ok().and_then(number);
+    let seconds = seconds.unwrap_or(USUAL_SECONDS);
+    let longest = longest_us(settings);
+    // 0 switches the reports off.
+    if seconds == 0 || longest <= seconds.saturating_mul(1_000_000) {
+        return None;
+    }
+    let panics = try_read(&roots.proc.join("sys/kernel/hung_task_panic"));
+    let panics = panics
+        .ok()
+        .and_then(number)
+        .is_some_and(|panics| panics > 0);
+    let then = if panics {
+        "and this kernel then panics (hung_task_panic)"
+    } else {
+        "which stays alive"
+    };
+    Some(format!(
+        "an I/O can wait for {}, and after {seconds} s in uninterruptible sleep the kernel reports a \
+         task as hung, {then}; echo 0 > {} switches the reports off",
+        at_most(longest),
+        file.display()
+    ))
 }
 
 /// A sentence for each option that does nothing without others.
@@ -92,10 +172,15 @@ fn low_ceilings(roots: &Roots, name: &str, settings: &Settings) -> Vec<String> {
         });
     let ceilings = ceiling::read(roots, OsStr::new(name));
     let more = ceilings.more("disks").map(|more| format!("and {more}"));
+    let delay_us = settings.number(Name::DelayUs);
+    let outlasts = lease_us(settings).is_some_and(|lease_us| delay_us.unwrap_or(0) >= lease_us);
     let low = ceilings.items.into_iter();
-    let low = low.filter(|(_, iops)| u128::from(*iops) < asked.unwrap_or(u128::from(LOW)));
+    let low = low.filter(|low| u128::from(low.iops) < asked.unwrap_or(u128::from(LOW)));
     let mut hints: Vec<String> = low
-        .map(|(disk, iops)| low_ceiling(roots, &disk, iops, asked))
+        .map(|ceiling| match outlasts {
+            true => ceiling.until_the_end(),
+            false => low_ceiling(roots, &ceiling, delay_us, asked),
+        })
         .collect();
     // The disks that were left out are most likely no better.
     if !hints.is_empty() {
@@ -104,21 +189,27 @@ fn low_ceilings(roots: &Roots, name: &str, settings: &Settings) -> Vec<String> {
     hints
 }
 
-fn low_ceiling(roots: &Roots, disk: &str, iops: u64, asked: Option<u128>) -> String {
+fn low_ceiling(
+    roots: &Roots,
+    ceiling: &Ceiling,
+    delay_us: Option<u64>,
+    asked: Option<u128>,
+) -> String {
+    let disk = &ceiling.disk;
     let requests = requests(roots, disk).unwrap_or(0);
     let than = asked.map_or(String::new(), |asked| {
         format!(", fewer than the {asked} of the limit")
     });
     let next = if requests < MOST_REQUESTS {
         format!(
-            "; kchaos attach --nr-requests {MOST_REQUESTS} {disk} raises it, --hold completion lifts it"
+            "; kchaos attach --nr-requests {MOST_REQUESTS} {disk} raises it, --hold completion \
+             lifts it"
         )
     } else {
         String::new()
     };
-    format!(
-        "with this delay, {disk} does at most {iops} I/Os a second{than} (nr_requests {requests}){next}"
-    )
+    let rate = ceiling.rate(delay_us);
+    format!("with this delay, {disk} does at most {rate}{than} (nr_requests {requests}){next}")
 }
 
 #[cfg(test)]

@@ -2,18 +2,24 @@
 
 //! Makes an injection by its steps: all of them, or none.
 
-use super::{owned::Owned, resolve};
+use super::{Request, needs, owned::Owned, whose};
 use crate::{
-    error::{Exit, all_of, failure},
-    interface::{Name, Settings, existing::recover_command},
+    error::{Exit, all_of, failure, joined},
+    interface::{Name, Settings, existing::recover_command, snapshot::Snapshot},
     system::{Roots, step::Step},
 };
 use anyhow::Result;
 use rustix::io::Errno;
-use std::{ffi::OsStr, io, path::Path};
+use std::{
+    collections::BTreeSet,
+    ffi::{OsStr, OsString},
+    io,
+    path::Path,
+    process,
+};
 
 /// The name that was asked for, or short ones with the effect to try in turn.
-pub(super) fn names(effect: &str, name: Option<&str>) -> impl Iterator<Item = String> {
+fn names(effect: &str, name: Option<&str>) -> impl Iterator<Item = String> {
     let made_up = name.is_none().then_some(1_u64..);
     let made_up = made_up.into_iter().flatten();
     name.map(str::to_owned)
@@ -22,15 +28,138 @@ pub(super) fn names(effect: &str, name: Option<&str>) -> impl Iterator<Item = St
 }
 
 /// The failure for a name that an injection has already.
-pub(super) fn taken(name: &str) -> anyhow::Error {
+fn taken(name: &str) -> anyhow::Error {
     let recover = recover_command(&[name]);
     failure(
         Exit::Name,
         format!(
-            "there is an injection named {name} already; choose another --name, or end that one \
-             with `{recover}`"
+            "there is an injection named {name} already; choose another --name, add --replace, or \
+             end that one with `{recover}`"
         ),
     )
+}
+
+/// Makes an injection, which needs these disks, and returns it with its name.
+pub(super) fn make(
+    roots: &Roots,
+    request: &Request<'_>,
+    settings: &Settings,
+    disks: &BTreeSet<String>,
+) -> Result<(String, Owned)> {
+    for name in names(request.effect, request.name) {
+        let directory = roots.injection(OsStr::new(&name));
+        let former = Former::of(roots, request, &name);
+        match former {
+            Former::None => {}
+            Former::Stays if request.name.is_none() => continue,
+            Former::Stays => return Err(taken(&name)),
+            Former::Replaced => rehearse(roots, settings)?,
+            Former::Over => {}
+        }
+        if matches!(former, Former::Replaced | Former::Over) {
+            end_former(&directory)?;
+        }
+        return match one(roots, &name, settings, disks) {
+            Err(Refusal::Taken) if request.name.is_none() => continue,
+            Err(Refusal::Taken) => Err(taken(&name)),
+            Err(Refusal::Other(error)) if matches!(former, Former::Replaced) => {
+                Err(error.context(format!("the former injection {name} has ended already")))
+            }
+            Err(Refusal::Other(error)) => Err(error),
+            Ok(owned) => Ok((name, owned)),
+        };
+    }
+    Err(anyhow::anyhow!("there is no free name"))
+}
+
+/// The name of a new injection, and the steps that make it.
+pub(super) fn steps(
+    roots: &Roots,
+    request: &Request<'_>,
+    settings: &Settings,
+) -> Result<(OsString, Vec<Step>)> {
+    for name in names(request.effect, request.name) {
+        let directory = roots.injection(OsStr::new(&name));
+        let mut steps = Vec::new();
+        match Former::of(roots, request, &name) {
+            Former::None => {}
+            Former::Stays if request.name.is_none() => continue,
+            Former::Stays => return Err(taken(&name)),
+            Former::Replaced | Former::Over => {
+                steps.push(Step::RemoveDirectory(directory.clone()));
+            }
+        }
+        let name = OsString::from(name);
+        let file = needs::file(roots, &name);
+        steps.extend(file.exists().then_some(Step::RemoveFile(file)));
+        steps.extend(settings.steps(&directory));
+        return Ok((name, steps));
+    }
+    Err(anyhow::anyhow!("there is no free name"))
+}
+
+/// What becomes of an injection that has the name of a new one.
+enum Former {
+    /// There is none.
+    None,
+    /// It keeps its name.
+    Stays,
+    /// It ends, as was asked for.
+    Replaced,
+    /// It has ended by itself.
+    Over,
+}
+
+impl Former {
+    fn of(roots: &Roots, request: &Request<'_>, name: &str) -> Self {
+        let name = OsStr::new(name);
+        if !roots.injection(name).exists() {
+            return Self::None;
+        }
+        let has_ended = || {
+            let seen = Snapshot::read(roots, name, roots.enabled().unwrap_or(true));
+            matches!(seen, Ok(Some(seen)) if seen.has_ended())
+        };
+        if request.name.is_none() {
+            // Whoever was told a name that was made up may still ask about it.
+            Self::Stays
+        } else if has_ended() {
+            Self::Over
+        } else if request.replace {
+            Self::Replaced
+        } else {
+            Self::Stays
+        }
+    }
+}
+
+/// Makes an injection that does nothing, and ends it: if the driver refuses a setting, it does so
+/// before the former injection has ended.
+fn rehearse(roots: &Roots, settings: &Settings) -> Result<()> {
+    let settings = Settings {
+        enabled: false,
+        ..settings.clone()
+    };
+    let name = format!("rehearsal-{}", process::id());
+    let (name, none) = (OsStr::new(&name), BTreeSet::new());
+    let directory = roots.injection(name);
+    // If this program is killed, the next one removes the injection.
+    let _ = needs::first_step(roots, name, &none).run();
+    let rehearsed = match take(&directory, &settings.steps(&directory)) {
+        Ok(owned) => owned.end().map(drop),
+        Err(Refusal::Taken) => Err(taken(&name.to_string_lossy())),
+        Err(Refusal::Other(error)) => Err(error),
+    };
+    let _ = needs::last_step(roots, name, &none).run();
+    rehearsed
+}
+
+fn end_former(directory: &Path) -> Result<()> {
+    let step = Step::RemoveDirectory(directory.to_owned());
+    match step.run() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(step.refused(&error)),
+        _ => Ok(()),
+    }
 }
 
 /// Why an injection was not made.
@@ -41,25 +170,31 @@ enum Refusal {
     Other(anyhow::Error),
 }
 
-/// Makes an injection, and returns it with its name.
-pub(super) fn make(
+/// Makes an injection of this name, and remembers its disks.
+fn one(
     roots: &Roots,
-    effect: &str,
-    name: Option<&str>,
+    name: &str,
     settings: &Settings,
-) -> Result<(String, Owned)> {
-    let mut names = names(effect, name);
-    loop {
-        // There is always another name to make up.
-        let next = names.next().unwrap_or_default();
-        let directory = roots.injection(OsStr::new(&next));
-        match take(&directory, &settings.steps(&directory)) {
-            Err(Refusal::Taken) if name.is_none() => {}
-            Err(Refusal::Taken) => return Err(taken(&next)),
-            Err(Refusal::Other(error)) => return Err(error),
-            Ok(owned) => return Ok((next, owned)),
-        }
-    }
+    disks: &BTreeSet<String>,
+) -> Result<Owned, Refusal> {
+    let name = OsStr::new(name);
+    let directory = roots.injection(name);
+    let remember = |step: Step| match step.run() {
+        Err(error) if !disks.is_empty() => Err(step.refused(&error)),
+        // Without disks, nothing is lost.
+        _ => Ok(()),
+    };
+    remember(needs::first_step(roots, name, disks)).map_err(Refusal::Other)?;
+    let made = take(&directory, &settings.steps(&directory));
+    let owned = made.inspect_err(|_| {
+        // What cannot be removed now, the next kchaos removes.
+        let _ = needs::last_step(roots, name, &BTreeSet::new()).run();
+    })?;
+    remember(needs::last_step(roots, name, disks)).map_err(|error| {
+        let more = owned.end().err().into_iter().collect();
+        Refusal::Other(joined(error, more))
+    })?;
+    Ok(owned)
 }
 
 /// Takes the steps that make an injection, or none of them.
@@ -90,7 +225,7 @@ fn take(directory: &Path, steps: &[Step]) -> Result<Owned, Refusal> {
 }
 
 /// Says why the driver refused a setting, where the number of the error alone does not.
-fn why(step: &Step, error: &io::Error) -> anyhow::Error {
+pub(super) fn why(step: &Step, error: &io::Error) -> anyhow::Error {
     let Step::Set { file, value } = step else {
         return step.refused(error);
     };
@@ -121,7 +256,7 @@ fn why(step: &Step, error: &io::Error) -> anyhow::Error {
                 ),
             )
         }
-        (Some(Name::PidNs), Some(Errno::SRCH)) => return resolve::no_process(value),
+        (Some(Name::PidNs), Some(Errno::SRCH)) => return whose::no_process(value),
         (_, Some(Errno::NOSPC)) => (
             Exit::Failure,
             "no more than 64 injections act on one disk; end others with `kchaos recover`"

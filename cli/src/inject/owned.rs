@@ -59,7 +59,7 @@ impl Owned {
     ///
     /// [`io::ErrorKind::NotFound`] if the injection has ended.
     pub(crate) fn set(&self, file: impl AsRef<Path>, value: &str) -> io::Result<()> {
-        let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::CLOEXEC;
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
         let opened = openat(&self.handle, file.as_ref(), flags, Mode::empty())?;
         write_whole(&mut File::from(opened), value)
     }

@@ -2,20 +2,30 @@
 
 //! Ends injections, for `kchaos recover`.
 
+use super::{needs, sweep};
 use crate::{
     error::{all_of, note},
     interface::existing::{all, unknown},
-    system::{Roots, step::Step},
+    system::{Roots, lock::Lock, step::Step},
 };
 use anyhow::Result;
 use std::{
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
     io::{self, Write},
-    path::Path,
 };
 
-/// Ends injections and prints their names. An injection that cannot be ended does not keep the
-/// others from ending.
+/// The options of a recovery.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// Whether an injection that is not there is no failure.
+    pub(crate) ignore_missing: bool,
+    /// Whether commands are printed instead.
+    pub(crate) dry_run: bool,
+}
+
+/// Ends injections, prints their names, and gives back the disks that no injection needs any more.
+/// An injection that cannot be ended does not keep the others from ending.
 ///
 /// # Errors
 ///
@@ -23,32 +33,16 @@ use std::{
 pub(crate) fn recover(
     roots: &Roots,
     names: &[OsString],
-    dry_run: bool,
+    options: Options,
     out: &mut dyn Write,
 ) -> Result<()> {
     roots.require_interface()?;
-    let mut failures = Vec::new();
-    // The other injections end even if nothing can be printed any more.
-    let mut printed = Ok(());
-    for name in names {
-        let shown = name.to_string_lossy();
-        let step = Step::RemoveDirectory(roots.injection(name));
-        if !is_entry(name) || !roots.injection(name).is_dir() {
-            failures.push(unknown(name));
-        } else if dry_run {
-            step.print(out)?;
-        } else {
-            match step.run() {
-                Ok(()) => printed = printed.and_then(|()| writeln!(out, "{shown}")),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    failures.push(unknown(name))
-                }
-                Err(error) => failures.push(step.refused(&error)),
-            }
-        }
+    if options.dry_run {
+        return print(roots, names, options, out);
     }
-    all_of(failures)?;
-    Ok(printed?)
+    let lock = take_or_go_on(roots);
+    let (text, failures) = end(roots, names, options);
+    finish(roots, lock, &text, failures, out)
 }
 
 /// Ends all injections.
@@ -57,27 +51,105 @@ pub(crate) fn recover(
 ///
 /// If one of them cannot be ended; the others end.
 pub(crate) fn recover_all(roots: &Roots, dry_run: bool, out: &mut dyn Write) -> Result<()> {
+    roots.require_interface()?;
+    let options = Options {
+        // Another kchaos may end some of them first.
+        ignore_missing: true,
+        dry_run,
+    };
+    let lock = (!dry_run).then(|| take_or_go_on(roots)).flatten();
     let names = all(roots)?;
     if names.is_empty() {
         note("there is no injection to recover from");
     }
-    recover(roots, &names, dry_run, out)
-}
-
-/// Whether `name` is the name of an entry of a directory, and leads nowhere else.
-fn is_entry(name: &OsStr) -> bool {
-    Path::new(name).file_name() == Some(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_lead_nowhere_else() {
-        for name in ["..", ".", "", "../x", "a/", "a/."] {
-            assert!(!is_entry(OsStr::new(name)), "{name:?}");
-        }
-        assert!(is_entry(OsStr::new("inj1")));
+    if dry_run {
+        return print(roots, &names, options, out);
     }
+    let (text, failures) = end(roots, &names, options);
+    finish(roots, lock, &text, failures, out)
+}
+
+/// The lock, unless another kchaos keeps it: what hurts must end all the same.
+fn take_or_go_on(roots: &Roots) -> Option<Lock> {
+    Lock::take(roots).unwrap_or_else(|error| {
+        note(&format!(
+            "{error:#}; this one ends injections all the same, and the next gives disks back"
+        ));
+        None
+    })
+}
+
+/// Ends injections. Returns the text to print, and what went wrong.
+fn end(roots: &Roots, names: &[OsString], options: Options) -> (String, Vec<anyhow::Error>) {
+    let (mut text, mut failures) = (String::new(), Vec::new());
+    for name in once(names) {
+        match end_one(roots, name) {
+            Ok(true) => {
+                text.push_str(&name.to_string_lossy());
+                text.push('\n');
+            }
+            Ok(false) if options.ignore_missing => {}
+            Ok(false) => failures.push(unknown(name)),
+            Err(error) => failures.push(error),
+        }
+    }
+    (text, failures)
+}
+
+/// Ends an injection, and returns whether it was there.
+fn end_one(roots: &Roots, name: &OsStr) -> Result<bool> {
+    if !roots.is_injection(name) {
+        return Ok(false);
+    }
+    let step = Step::RemoveDirectory(roots.injection(name));
+    match step.run() {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(step.refused(&error)),
+    }
+}
+
+/// Gives disks back, and prints the names of the injections that have ended.
+fn finish(
+    roots: &Roots,
+    lock: Option<Lock>,
+    text: &str,
+    mut failures: Vec<anyhow::Error>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    if let Some(lock) = &lock {
+        failures.extend(sweep::sweep(roots, lock));
+    }
+    // A reader that takes its time keeps no other kchaos waiting.
+    drop(lock);
+    let printed = out.write_all(text.as_bytes());
+    all_of(failures)?;
+    Ok(printed?)
+}
+
+/// Prints the commands that end injections and give disks back.
+fn print(roots: &Roots, names: &[OsString], options: Options, out: &mut dyn Write) -> Result<()> {
+    let mut failures = Vec::new();
+    let mut steps = Vec::new();
+    let mut ended = Vec::new();
+    for name in once(names) {
+        if roots.is_injection(name) {
+            steps.push(Step::RemoveDirectory(roots.injection(name)));
+            let file = needs::file(roots, name);
+            steps.extend(file.exists().then_some(Step::RemoveFile(file)));
+            ended.push(name.clone());
+        } else if !options.ignore_missing {
+            failures.push(unknown(name));
+        }
+    }
+    steps.extend(sweep::steps(roots, &ended, &BTreeSet::new()));
+    steps.iter().try_for_each(|step| step.print(out))?;
+    all_of(failures)
+}
+
+/// Each name once.
+fn once(names: &[OsString]) -> impl Iterator<Item = &OsString> {
+    let is_first = |place: usize| !names[..place].contains(&names[place]);
+    let names = names.iter().enumerate();
+    names.filter_map(move |(place, name)| is_first(place).then_some(name))
 }

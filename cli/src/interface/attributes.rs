@@ -19,6 +19,9 @@ pub(crate) const ENABLED: &str = Name::Enabled.file();
 /// The file that says for how long an injection lasts.
 pub(crate) const DURATION: &str = Name::DurationMs.file();
 
+/// The lease of an injection for a command, which kchaos renews for as long as the command runs.
+pub(crate) const RENEWED_MS: u64 = 1_500;
+
 const DELAY: Unit = Unit::microseconds("delay");
 const JITTER: Unit = Unit::microseconds("jitter");
 const PERIOD: Unit = Unit::microseconds("period");

@@ -12,7 +12,11 @@ use crate::{
     },
 };
 use anyhow::Result;
-use std::{ffi::OsStr, fs, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// The version of the interface that this program knows.
 pub const KNOWN_VERSION: u64 = 1;
@@ -26,6 +30,11 @@ impl Roots {
     /// The directory of an injection.
     pub fn injection(&self, name: &OsStr) -> PathBuf {
         self.ioem().join(name)
+    }
+
+    /// Whether there is an injection of this name, which leads nowhere else.
+    pub(crate) fn is_injection(&self, name: &OsStr) -> bool {
+        Path::new(name).file_name() == Some(name) && self.injection(name).is_dir()
     }
 
     /// Checks that the interface is there.

@@ -4,7 +4,7 @@
 
 use crate::{
     error::{Exit, failure, refused},
-    system::{Roots, files::entries},
+    system::{Roots, files::entries, lock::Lock},
 };
 use anyhow::Result;
 use std::ffi::{OsStr, OsString};
@@ -25,6 +25,14 @@ pub(crate) fn all(roots: &Roots) -> Result<Vec<OsString>> {
         }
     }
     Ok(names)
+}
+
+/// Whether there is an injection of this name. One that another kchaos replaces counts as there.
+pub(crate) fn is_there(roots: &Roots, name: &OsStr) -> bool {
+    roots.is_injection(name) || {
+        Lock::settle(roots);
+        roots.is_injection(name)
+    }
 }
 
 /// The failure for a name that no injection has.

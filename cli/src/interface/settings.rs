@@ -41,14 +41,7 @@ impl Settings {
     }
 
     fn check_together(&self) -> Result<(), String> {
-        let bytes = |name| self.number(name).unwrap_or(0);
-        let (least, most) = (bytes(Name::MinBytes), bytes(Name::MaxBytes));
-        if most != 0 && least > most {
-            return Err(format!(
-                "--min-bytes {least} is more than --max-bytes {most}, so that no I/O would be \
-                 affected; exchange them"
-            ));
-        }
+        self.check_bytes()?;
         if self.text(Name::Percentiles).is_some() {
             for other in [Name::DelayUs, Name::JitterUs, Name::Distribution] {
                 if let Some((attribute, _)) = self.find(other) {
@@ -59,6 +52,23 @@ impl Settings {
                     ));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Checks that an I/O can have a size that matches.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says why none can.
+    pub(crate) fn check_bytes(&self) -> Result<(), String> {
+        let bytes = |name| self.number(name).unwrap_or(0);
+        let (least, most) = (bytes(Name::MinBytes), bytes(Name::MaxBytes));
+        if most != 0 && least > most {
+            return Err(format!(
+                "--min-bytes {least} is more than --max-bytes {most}, so that no I/O would be \
+                 affected; exchange them"
+            ));
         }
         Ok(())
     }

@@ -55,6 +55,26 @@ pub(crate) fn about(microseconds: u64) -> String {
     }
 }
 
+/// A time in at most three digits that is not shorter than this one: `10.3ms` for 10240.
+pub(crate) fn at_most(microseconds: u64) -> String {
+    let digits = microseconds.checked_ilog10().unwrap_or(0);
+    let step = 10_u64.pow(digits.saturating_sub(2));
+    show_microseconds(microseconds.div_ceil(step).saturating_mul(step))
+}
+
+/// A number with a comma before each three digits: `1,204`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Reads a whole number.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ pub(crate) fn attached(roots: &Roots) -> Vec<Attached> {
     attached_names(roots)
         .into_iter()
         .map(|name| Attached {
-            remembered: Saved::read(&roots.state.join(&name)).ok().flatten(),
+            remembered: Saved::of(roots, &name).ok().flatten(),
             name,
         })
         .collect()

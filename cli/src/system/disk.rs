@@ -4,19 +4,14 @@
 
 use super::{
     IOEM, LOAD, NONE, Roots,
-    block::{self, Found},
     files::{read, try_read},
-    saved::Saved,
+    saved::{Saved, diskseq},
     step::Step,
 };
 use crate::error::{Exit, failure};
 use anyhow::Result;
 use rustix::io::Errno;
-use std::{
-    io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, path::PathBuf, time::Duration};
 
 /// The time for which a device may be busy: the kernel answers EBUSY while it changes the number of
 /// hardware queues.
@@ -41,7 +36,7 @@ pub(crate) fn active_scheduler(roots: &Roots, name: &str) -> Option<String> {
 }
 
 /// A disk that can have a scheduler.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Disk {
     /// The name in sysfs.
     pub(crate) name: String,
@@ -57,36 +52,21 @@ pub(crate) struct Disk {
     pub(crate) can_have_ioem: bool,
     /// The number of requests that it can have.
     pub(crate) requests: Option<u64>,
+    /// The number that no other disk has.
+    diskseq: Option<u64>,
 }
 
 impl Disk {
-    /// The disk that `device` names in one of the ways that [`block::find`] knows.
-    pub(crate) fn find(roots: &Roots, device: &Path) -> Result<Self> {
-        match block::find(roots, device)? {
-            Found::Block(block) => Self::named(roots, &block.disk),
-            Found::Absent(_) => Err(failure(
-                Exit::Name,
-                format!(
-                    "there is no block device {}; `lsblk` lists all",
-                    device.display()
-                ),
-            )),
-        }
-    }
-
     /// The disk that sysfs calls `name`.
     pub(crate) fn named(roots: &Roots, name: &str) -> Result<Self> {
         let scheduler = scheduler_of(roots, name);
         let no_queue = || {
-            let below = block::below(roots, name);
-            let next = if below.is_empty() {
-                "choose a disk that has a directory /sys/block/DISK/mq".to_owned()
-            } else {
-                format!("attach the disks below it: {}", below.join(" "))
-            };
             failure(
                 Exit::Name,
-                format!("{name} has no blk-mq queue, and so no I/O scheduler; {next}"),
+                format!(
+                    "{name} has no blk-mq queue, and so no I/O scheduler, and kchaos knows of no disk \
+                     below it; choose a disk that has a directory /sys/block/DISK/mq"
+                ),
             )
         };
         if !scheduler.exists() {
@@ -98,10 +78,11 @@ impl Disk {
             name: name.to_owned(),
             scheduler,
             requests_file: requests_file(roots, name),
-            saved_file: roots.state.join(name),
+            saved_file: roots.saved(name),
             active,
             can_have_ioem: names_ioem(&text),
             requests: requests(roots, name),
+            diskseq: diskseq(roots, name),
         })
     }
 
@@ -125,38 +106,71 @@ impl Disk {
         Saved {
             scheduler: self.active.clone(),
             requests: changed.and(self.requests),
+            diskseq: self.diskseq,
+            auto: false,
         }
     }
 
-    /// The steps to ioem, and to this number of requests.
+    /// The step that saves a state.
+    fn save(&self, saved: &Saved) -> Step {
+        Step::Save {
+            file: self.saved_file.clone(),
+            value: saved.to_string(),
+        }
+    }
+
+    /// The steps to ioem, and to this number of requests, until a user gives the disk back.
     pub(crate) fn attach_steps(&self, roots: &Roots, requests: Option<u64>) -> Vec<Step> {
         let mut steps = Vec::new();
         if self.active == IOEM {
-            // The hardware gives `none` its number of requests, which comes back with it.
-            let saved = Saved::read(&self.saved_file).ok().flatten();
-            let saved = saved.filter(|saved| saved.scheduler != NONE && saved.requests.is_none());
-            steps.extend(saved.map(|saved| {
-                Step::Save {
-                    file: self.saved_file.clone(),
-                    value: Saved {
-                        requests: self.requests,
-                        ..saved
-                    }
-                    .to_string(),
-                }
-            }));
+            steps.extend(self.kept(roots, requests).map(|saved| self.save(&saved)));
         } else {
             steps.extend([
                 Step::MakeParents(roots.state.clone()),
-                Step::Save {
-                    file: self.saved_file.clone(),
-                    value: self.now(requests).to_string(),
-                },
+                self.save(&self.now(requests)),
                 self.set(IOEM),
             ]);
         }
         steps.extend(requests.map(|requests| self.set_requests(requests)));
         steps
+    }
+
+    /// The steps to ioem, for as long as an injection needs that.
+    pub(crate) fn auto_attach_steps(&self, roots: &Roots) -> Vec<Step> {
+        let saved = Saved {
+            auto: true,
+            ..self.now(None)
+        };
+        vec![
+            Step::MakeParents(roots.state.clone()),
+            self.save(&saved),
+            self.set(IOEM),
+        ]
+    }
+
+    /// Whether kchaos gives the disk back by itself.
+    pub(crate) fn is_auto(&self, roots: &Roots) -> bool {
+        let saved = Saved::of(roots, &self.name).ok().flatten();
+        saved.is_some_and(|saved| saved.auto)
+    }
+
+    /// The saved state of a disk on ioem that changes when a user attaches it, to this number of
+    /// requests. `None` if it stays as it is.
+    fn kept(&self, roots: &Roots, requests: Option<u64>) -> Option<Saved> {
+        let saved = Saved::of(roots, &self.name).ok().flatten()?;
+        // The hardware gives `none` its number of requests, which comes back with it.
+        let is_first = requests.is_some() && saved.scheduler != NONE && saved.requests.is_none();
+        let before = if is_first {
+            self.requests
+        } else {
+            saved.requests
+        };
+        let kept = Saved {
+            requests: before,
+            auto: false,
+            ..saved.clone()
+        };
+        (kept != saved).then_some(kept)
     }
 
     /// The steps back to a saved state.
@@ -173,10 +187,7 @@ impl Disk {
     /// The steps back for a disk that was on ioem already: its number of requests, and the file
     /// with the state before.
     pub(crate) fn lower_steps(&self, before: Option<&Saved>) -> Vec<Step> {
-        let save = before.map(|saved| Step::Save {
-            file: self.saved_file.clone(),
-            value: saved.to_string(),
-        });
+        let save = before.map(|saved| self.save(saved));
         let requests = self.requests.map(|requests| self.set_requests(requests));
         requests.into_iter().chain(save).collect()
     }

@@ -2,6 +2,8 @@
 
 //! The mount points of the kernel's file systems.
 
+use crate::error::{Exit, failure};
+use anyhow::Result;
 use std::{env, path::PathBuf};
 
 /// The mount points of the kernel's file systems. Only environment variables move them: a flag for
@@ -37,8 +39,37 @@ impl Roots {
         }
     }
 
+    /// Checks that sysfs is there: without it, every disk would seem to be missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Exit::Unavailable`].
+    pub(crate) fn require_sysfs(&self) -> Result<()> {
+        let sysfs = self.sysfs.display();
+        if self.sysfs.join("block").is_dir() {
+            return Ok(());
+        }
+        Err(failure(
+            Exit::Unavailable,
+            format!(
+                "sysfs is not there: no directory {sysfs}/block; mount it with `mount -t sysfs none \
+                 {sysfs}`"
+            ),
+        ))
+    }
+
     /// The directory of a disk in sysfs.
     pub(crate) fn disk(&self, name: &str) -> PathBuf {
         self.sysfs.join("block").join(name)
+    }
+
+    /// The file with the state that a disk had before ioem.
+    pub(crate) fn saved(&self, name: &str) -> PathBuf {
+        self.state.join(name)
+    }
+
+    /// The folder with a file for each injection: the disks that it needs on ioem.
+    pub(crate) fn needs(&self) -> PathBuf {
+        self.state.join("for")
     }
 }

@@ -2,16 +2,30 @@
 
 //! The state of a disk before ioem, which a file keeps until the disk is given back.
 
-use super::files::try_read;
+use super::{
+    Roots,
+    files::{entries, try_read},
+    step::NEW,
+};
 use std::{fmt, io, path::Path};
 
-/// The state of a disk before ioem: one line such as `kyber` or `kyber 256`.
+/// The word of a disk that kchaos attached by itself.
+const AUTO: &str = "auto";
+
+/// What is before the number of a disk.
+const DISKSEQ: &str = "diskseq=";
+
+/// The state of a disk before ioem: one line such as `kyber` or `kyber 256 diskseq=9 auto`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Saved {
     /// Its scheduler.
     pub(crate) scheduler: String,
     /// Its `nr_requests`, if that was changed.
     pub(crate) requests: Option<u64>,
+    /// The number that the kernel gave to this disk alone, if it has numbers for disks.
+    pub(crate) diskseq: Option<u64>,
+    /// Whether kchaos gives the disk back as soon as no injection needs it on ioem.
+    pub(crate) auto: bool,
 }
 
 impl Saved {
@@ -37,24 +51,69 @@ impl Saved {
     /// Reads the text of a file.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let sound = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-        let (scheduler, requests) = match text.split_once(' ') {
-            Some((scheduler, requests)) => (scheduler, Some(requests.parse().ok()?)),
-            None => (text, None),
-        };
-        (!scheduler.is_empty() && scheduler.chars().all(sound)).then(|| Self {
+        let mut words = text.split(' ').peekable();
+        let scheduler = words.next().unwrap_or_default();
+        let requests = words.next_if(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        let diskseq = words.next_if(|word| word.starts_with(DISKSEQ));
+        let auto = words.next_if(|word| *word == AUTO).is_some();
+        let number = |text: Option<&str>| text.map(str::parse).transpose().ok();
+        let is_sound = !scheduler.is_empty() && scheduler.chars().all(sound);
+        (is_sound && words.next().is_none()).then_some(Self {
             scheduler: scheduler.to_owned(),
-            requests,
+            requests: number(requests)?,
+            diskseq: number(diskseq.map(|word| &word[DISKSEQ.len()..]))?,
+            auto,
         })
     }
+
+    /// The saved state of the disk that sysfs calls `name`. A state of another disk, which had the
+    /// name before, counts as none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Saved::read`].
+    pub(crate) fn of(roots: &Roots, name: &str) -> Result<Option<Self>, String> {
+        let saved = Self::read(&roots.saved(name))?;
+        Ok(saved.filter(|saved| !saved.is_of_another(roots, name)))
+    }
+
+    /// Whether the disk that has the name now is another than the one of this state.
+    pub(crate) fn is_of_another(&self, roots: &Roots, name: &str) -> bool {
+        let now = diskseq(roots, name);
+        self.diskseq.is_some() && now.is_some() && self.diskseq != now
+    }
+
+    /// The state as people read it: the scheduler, and the number of requests if there is one.
+    pub(crate) fn shown(&self) -> String {
+        let requests = self.requests.map(|requests| format!(" {requests}"));
+        format!("{}{}", self.scheduler, requests.unwrap_or_default())
+    }
+}
+
+/// The number that the kernel gives to a disk, and to no other one of its name.
+pub(crate) fn diskseq(roots: &Roots, name: &str) -> Option<u64> {
+    let file = roots.disk(name).join("diskseq");
+    try_read(&file).ok()?.parse().ok()
+}
+
+/// The names of disks that have a file with their state.
+pub(crate) fn saved_names(roots: &Roots) -> Vec<String> {
+    let files = entries(&roots.state).flatten();
+    let files = files.filter(|entry| entry.file_type().is_file());
+    let names = files.filter_map(|entry| Some(entry.file_name().to_str()?.to_owned()));
+    names.filter(|name| name != NEW).collect()
 }
 
 impl fmt::Display for Saved {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.scheduler)?;
-        match self.requests {
-            Some(requests) => write!(formatter, " {requests}"),
-            None => Ok(()),
+        formatter.write_str(&self.shown())?;
+        if let Some(diskseq) = self.diskseq {
+            write!(formatter, " {DISKSEQ}{diskseq}")?;
         }
+        if self.auto {
+            write!(formatter, " {AUTO}")?;
+        }
+        Ok(())
     }
 }
 
@@ -64,26 +123,42 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn what_is_saved_is_one_plain_word_and_perhaps_a_number() {
+    fn a_line_is_read_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("vda");
         assert_eq!(Saved::read(&file), Ok(None));
         for (text, expected) in [
-            ("mq-deadline\n", Some(("mq-deadline", None))),
-            ("kyber 256\n", Some(("kyber", Some(256)))),
+            ("mq-deadline\n", Some(("mq-deadline", None, None, false))),
+            ("kyber 256\n", Some(("kyber", Some(256), None, false))),
+            ("kyber diskseq=9\n", Some(("kyber", None, Some(9), false))),
+            (
+                "none 64 diskseq=9 auto\n",
+                Some(("none", Some(64), Some(9), true)),
+            ),
+            ("none auto\n", Some(("none", None, None, true))),
             ("", None),
             ("a; b", None),
             ("kyber x", None),
+            ("kyber 1x", None),
             ("kyber 1 2", None),
+            ("kyber  1", None),
+            ("kyber diskseq=", None),
+            ("kyber diskseq=9 256", None),
+            ("kyber auto diskseq=9", None),
         ] {
             fs::write(&file, text).unwrap();
             let read = Saved::read(&file).unwrap_or_else(|about| {
                 assert_eq!(about, format!("says {text:?}"));
                 None
             });
-            let parts = read
-                .as_ref()
-                .map(|saved| (saved.scheduler.as_str(), saved.requests));
+            let parts = read.as_ref().map(|saved| {
+                (
+                    saved.scheduler.as_str(),
+                    saved.requests,
+                    saved.diskseq,
+                    saved.auto,
+                )
+            });
             assert_eq!(parts, expected, "{text}");
             if let Some(saved) = read {
                 assert_eq!(saved.to_string(), text.trim_end());

@@ -7,13 +7,13 @@
 
 use crate::error;
 use anyhow::{Context, Result};
-use rustix::fs::OFlags;
+use rustix::{fs::OFlags, io::Errno};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::unix::{
         ffi::OsStrExt,
-        fs::{DirBuilderExt, OpenOptionsExt},
+        fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
     thread::sleep,
@@ -22,6 +22,10 @@ use std::{
 
 /// The pause before another try of something busy.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// A file of our own while it is being written. No disk has this name, and no injection can: the
+/// driver has a file `version` beside the injections.
+pub(crate) const NEW: &str = "version";
 
 /// One change to the file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +48,17 @@ pub(crate) enum Step {
         /// The value, which is written with a newline.
         value: String,
     },
+    /// Makes a folder that only its owner can look into, in one that is there.
+    MakePrivate(PathBuf),
+    /// Writes the inode number of a directory and more words into a file of our own.
+    SaveNumber {
+        /// The file.
+        file: PathBuf,
+        /// The directory.
+        directory: PathBuf,
+        /// The words, each with a space before.
+        more: String,
+    },
     /// Removes a directory.
     RemoveDirectory(PathBuf),
     /// Removes a file of our own.
@@ -60,8 +75,14 @@ impl Step {
         match self {
             Self::MakeDirectory(path) => fs::create_dir(path),
             Self::MakeParents(path) => make_parents(path),
+            Self::MakePrivate(path) => make_private(path),
             Self::Set { file, value } => set(file, value),
             Self::Save { file, value } => save(file, value),
+            Self::SaveNumber {
+                file,
+                directory,
+                more,
+            } => save(file, &format!("{}{more}", inode(directory)?)),
             Self::RemoveDirectory(path) => fs::remove_dir(path),
             Self::RemoveFile(path) => fs::remove_file(path),
         }
@@ -79,7 +100,10 @@ impl Step {
     /// The failure for a step that could not be taken.
     pub(crate) fn refused(&self, error: &io::Error) -> anyhow::Error {
         let (what, path) = match self {
-            Self::MakeDirectory(path) | Self::MakeParents(path) => ("make".to_owned(), path),
+            Self::MakeDirectory(path) | Self::MakeParents(path) | Self::MakePrivate(path) => {
+                ("make".to_owned(), path)
+            }
+            Self::SaveNumber { file, .. } => ("write".to_owned(), file),
             Self::Set { file, value } | Self::Save { file, value } => {
                 (format!("write {value} to"), file)
             }
@@ -97,6 +121,15 @@ impl Step {
         let (before, path) = match self {
             Self::MakeDirectory(path) => ("mkdir ".to_owned(), path),
             Self::MakeParents(path) => ("mkdir -p ".to_owned(), path),
+            Self::MakePrivate(path) => ("mkdir -p -m 700 ".to_owned(), path),
+            Self::SaveNumber {
+                file,
+                directory,
+                more,
+            } => {
+                let directory = quoted(directory)?;
+                (format!("echo \"$(stat -c %i {directory})\"{more} > "), file)
+            }
             Self::Set { file, value } | Self::Save { file, value } => {
                 let value = shlex::try_quote(value).context("a value contains a NUL byte")?;
                 // The echo of some shells interprets `\\`, which systemd has in names of cgroups.
@@ -119,26 +152,52 @@ impl Step {
     }
 }
 
+/// A path as a word of the shell.
+fn quoted(path: &Path) -> Result<String> {
+    let text = path.to_str().context("a path is no text")?;
+    let quoted = shlex::try_quote(text).context("a path contains a NUL byte")?;
+    Ok(quoted.into_owned())
+}
+
+/// The inode number of a directory, which no other one has while it is there.
+pub(crate) fn inode(directory: &Path) -> io::Result<u64> {
+    Ok(fs::symlink_metadata(directory)?.ino())
+}
+
 /// Makes a folder of our own, and its missing parents. With any umask, only the owner can change
 /// its content.
 fn make_parents(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o755).create(folder)
 }
 
-/// Writes a file of our own, and does not follow a link, which somebody else could have made.
+/// Makes a folder that only its owner can look into.
+fn make_private(folder: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        result => result,
+    }
+}
+
+/// Writes a file of our own as a whole: whatever ends this program, the file has its old text or the
+/// new one. Does not follow a link, which somebody else could have made.
 fn save(file: &Path, value: &str) -> io::Result<()> {
+    if fs::symlink_metadata(file).is_ok_and(|found| found.is_symlink()) {
+        return Err(Errno::LOOP.into());
+    }
+    let new = file.with_file_name(NEW);
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o644);
     let mut opened = options
         .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-        .open(file)?;
-    opened.write_all(format!("{value}\n").as_bytes())
+        .open(&new)?;
+    opened.write_all(format!("{value}\n").as_bytes())?;
+    fs::rename(&new, file)
 }
 
 /// Writes in one piece: the driver takes each write as a whole value.
 fn set(file: &Path, value: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    write_whole(&mut options.write(true).truncate(true).open(file)?, value)
+    write_whole(&mut options.write(true).open(file)?, value)
 }
 
 /// Writes a value and a newline in one piece.

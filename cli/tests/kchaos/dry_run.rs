@@ -50,7 +50,7 @@ fn the_commands_do_the_same_when_pasted() {
 
 #[test]
 fn the_commands_are_as_a_person_would_write_them() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     let directory = tree.path("config/ioem/x");
     let directory = directory.display();
     assert_eq!(
@@ -66,7 +66,7 @@ fn the_commands_are_as_a_person_would_write_them() {
 
 #[test]
 fn commands_are_printed_without_a_module_too() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     fs::remove_dir_all(tree.path("config/ioem")).unwrap();
     tree.kchaos("inject ioem limit --quota 15 --dry-run")
         .assert()

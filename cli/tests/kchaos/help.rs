@@ -4,13 +4,15 @@
 
 use crate::tree::{Tree, stderr, stdout};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "",
     "inject",
     "inject ioem",
     "inject ioem delay",
     "inject ioem limit",
     "recover",
+    "change",
+    "wait",
     "list",
     "status",
     "attach",
@@ -50,7 +52,7 @@ fn where_everything_is_told_is_told() {
     for expected in [
         "kchaos inject ioem delay --help",
         "kchaos inject ioem limit --help",
-        "kchaos attach --help",
+        "kchaos recover --help",
         "KCHAOS_CONFIGFS",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
@@ -86,7 +88,7 @@ fn what_a_command_is_run_with_is_told() {
     let text = help("inject ioem delay --help", "100");
     assert!(text.contains("not with --for"), "{text}");
     assert!(
-        text.contains("If the injection ends before COMMAND does"),
+        text.contains("or why none was hit. If the injection ends before COMMAND does"),
         "{text}"
     );
 }

@@ -27,7 +27,7 @@ fn texts(expected: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 #[test]
 fn a_limit_is_made_and_its_name_printed() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     let mut command = tree.kchaos("inject ioem limit --period-us 1000 --quota 15");
     assert_eq!(stdout(&mut command), "limit-1\n");
     assert_eq!(
@@ -38,7 +38,7 @@ fn a_limit_is_made_and_its_name_printed() {
 
 #[test]
 fn a_delay_takes_times_with_units_and_per_cents() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     tree.kchaos("inject ioem delay --delay 10ms --jitter 1.5ms --correlation 12.5% --name slow")
         .assert()
         .success()
@@ -59,7 +59,7 @@ fn a_delay_takes_times_with_units_and_per_cents() {
 
 #[test]
 fn one_injection_can_do_both_and_can_wait() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     tree.kchaos("inject ioem limit --quota 15 --period 1ms --delay 2ms --enabled 0 --name x")
         .assert()
         .success();
@@ -76,7 +76,7 @@ fn one_injection_can_do_both_and_can_wait() {
 
 #[test]
 fn a_name_that_is_made_up_is_the_first_free_one() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     tree.injection("limit-1", &[]);
     tree.injection("limit-3", &[]);
     for expected in ["limit-2\n", "limit-4\n"] {
@@ -89,7 +89,7 @@ fn a_name_that_is_made_up_is_the_first_free_one() {
 
 #[test]
 fn a_name_that_is_taken_is_refused_and_left_alone() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     tree.injection("mine", &[("quota", "3")]);
     let before = tree.content();
     for dry_run in ["", "--dry-run"] {
@@ -105,7 +105,7 @@ fn a_name_that_is_taken_is_refused_and_left_alone() {
 
 #[test]
 fn a_name_that_a_shell_would_split_is_quoted_in_commands() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     tree.injection("a b", &[]);
     let mut command = tree.kchaos("inject ioem limit --quota 1 --name");
     let message = stderr(command.arg("a b"), 5);
@@ -188,7 +188,7 @@ fn arguments_that_make_no_sense_are_told_what_would() {
 /// A file of /proc that takes numbers answers EINVAL to any other text, as the driver's files do.
 #[test]
 fn nothing_is_left_when_a_later_setting_is_refused() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     fs::remove_file(tree.path("new/distribution")).unwrap();
     symlink("/proc/self/oom_score_adj", tree.path("new/distribution")).unwrap();
     let before = tree.content();
@@ -204,7 +204,7 @@ fn nothing_is_left_when_a_later_setting_is_refused() {
 /// An older module has fewer files.
 #[test]
 fn a_setting_that_the_module_does_not_have_is_told() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     fs::remove_file(tree.path("new/every")).unwrap();
     let before = tree.content();
     let arguments = "inject ioem delay --delay 1ms --every 3 --name x";
@@ -215,7 +215,7 @@ fn a_setting_that_the_module_does_not_have_is_told() {
 
 #[test]
 fn a_user_who_is_not_root_is_told_so() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     let message = stderr(&mut tree.kchaos_as_nobody("inject ioem limit --quota 1"), 4);
     assert!(message.contains("cannot make "), "{message}");
     assert!(message.contains("sudo"), "{message}");
@@ -224,18 +224,20 @@ fn a_user_who_is_not_root_is_told_so() {
 #[test]
 fn what_keeps_an_injection_from_working_is_said() {
     let tree = Tree::new();
+    let inject = "inject ioem limit --quota 1";
+    let message = stderr(&mut tree.kchaos(inject), 5);
+    assert!(message.contains("name a disk with --device"), "{message}");
+    let message = stderr(&mut tree.kchaos(&format!("{inject} --dry-run")), 5);
+    assert!(message.contains("name a disk with --device"), "{message}");
     let hint = "kchaos: no device uses ioem yet: kchaos attach DEVICE\n";
-    tree.kchaos("inject ioem limit --quota 1")
+    tree.kchaos(&format!("{inject} --no-attach"))
         .assert()
         .success()
         .stderr(hint);
     tree.disk("vdb", "none [ioem]");
-    tree.kchaos("inject ioem limit --quota 1")
-        .assert()
-        .success()
-        .stderr("");
+    tree.kchaos(inject).assert().success().stderr("");
     tree.write("config/ioem/enabled", "0\n");
-    tree.kchaos("inject ioem limit --quota 1")
+    tree.kchaos(inject)
         .assert()
         .success()
         .stderr(predicates::str::contains("all injections are switched off"));
@@ -252,10 +254,12 @@ fn a_disk_that_is_named_and_not_attached_is_told() {
         ),
         ("vdb", ""),
     ] {
-        tree.kchaos(&format!("inject ioem limit --quota 1 --device {devices}"))
-            .assert()
-            .success()
-            .stderr(said);
+        tree.kchaos(&format!(
+            "inject ioem limit --quota 1 --no-attach --device {devices}"
+        ))
+        .assert()
+        .success()
+        .stderr(said);
     }
 }
 

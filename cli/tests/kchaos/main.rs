@@ -3,17 +3,27 @@
 //! Runs the program against a folder that stands in for the kernel's file systems.
 
 mod attach;
+mod auto;
 mod command;
+mod contract;
 mod dry_run;
+mod files;
 mod filter;
+mod guard;
 mod help;
+mod hits;
 mod inject;
 mod interface;
 mod list;
+mod names;
 mod output;
+mod own;
+mod pairs;
 mod privileges;
 mod recover;
 mod slips;
+mod stack;
 mod status;
 mod tree;
+mod whose;
 mod words;

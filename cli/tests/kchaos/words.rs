@@ -28,7 +28,7 @@ fn lines(mark: &str) -> Vec<(&'static str, &'static str)> {
 
 #[test]
 fn each_is_refused_with_a_tip() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     let before = tree.content();
     let mut wrong = Vec::new();
     let lines = lines("tip");
@@ -45,7 +45,7 @@ fn each_is_refused_with_a_tip() {
 
 #[test]
 fn each_means_the_same() {
-    let tree = Tree::new();
+    let tree = Tree::attached();
     let read = |line: &str| {
         let words: Vec<OsString> = format!("kchaos {line}")
             .split(' ')

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The disks that injections need on ioem. A file for each injection that kchaos makes remembers
+//! them, so that the disks are given back when no injection needs them any more.
+
+use super::reach::named;
+use crate::{
+    interface::{Name, existing::all, snapshot::Snapshot},
+    system::{
+        Roots,
+        files::{entries, try_read},
+        step::{NEW, Step, inode},
+    },
+};
+use std::{
+    collections::BTreeSet,
+    ffi::{OsStr, OsString},
+    fs,
+    path::PathBuf,
+};
+
+/// The number in the file of an injection that is still being made.
+const UNFINISHED: u64 = 0;
+
+/// The file of an injection.
+pub(super) fn file(roots: &Roots, name: &OsStr) -> PathBuf {
+    roots.needs().join(name)
+}
+
+/// The words after the number, each with a space before.
+fn words(disks: &BTreeSet<String>) -> String {
+    disks.iter().map(|disk| format!(" {disk}")).collect()
+}
+
+/// The step before an injection is made. If this program is killed before the injection is at work,
+/// the next one removes it.
+pub(super) fn first_step(roots: &Roots, name: &OsStr, disks: &BTreeSet<String>) -> Step {
+    Step::Save {
+        file: file(roots, name),
+        value: format!("{UNFINISHED}{}", words(disks)),
+    }
+}
+
+/// The step after an injection was made.
+pub(super) fn last_step(roots: &Roots, name: &OsStr, disks: &BTreeSet<String>) -> Step {
+    if disks.is_empty() {
+        return Step::RemoveFile(file(roots, name));
+    }
+    Step::SaveNumber {
+        file: file(roots, name),
+        directory: roots.injection(name),
+        more: words(disks),
+    }
+}
+
+/// The content of a file.
+struct Need {
+    name: OsString,
+    /// The inode number of the injection's directory.
+    number: u64,
+    disks: BTreeSet<String>,
+}
+
+/// The state of the injection of a file.
+#[derive(PartialEq)]
+enum Fate {
+    /// It needs its disks.
+    Lives,
+    /// It is at work, and the kchaos that made it was killed before its last step.
+    Unrecorded,
+    /// The kchaos that made it was killed before it was at work.
+    Unfinished,
+    /// It is gone, or has ended by itself.
+    Ended,
+}
+
+impl Need {
+    /// The content of each file that can be read, and the paths of the others.
+    fn all(roots: &Roots) -> (Vec<Self>, Vec<PathBuf>) {
+        let (mut needs, mut broken) = (Vec::new(), Vec::new());
+        for entry in entries(&roots.needs()).flatten() {
+            match Self::read(roots, entry.file_name()) {
+                Some(need) if entry.file_name() != NEW => needs.push(need),
+                _ => broken.push(entry.path().to_owned()),
+            }
+        }
+        (needs, broken)
+    }
+
+    fn read(roots: &Roots, name: &OsStr) -> Option<Self> {
+        let text = try_read(&file(roots, name)).ok()?;
+        let mut words = text.split(' ');
+        Some(Self {
+            name: name.to_owned(),
+            number: words.next()?.parse().ok()?,
+            disks: words.map(str::to_owned).collect(),
+        })
+    }
+
+    fn fate(&self, roots: &Roots) -> Fate {
+        let Ok(number) = inode(&roots.injection(&self.name)) else {
+            return Fate::Ended;
+        };
+        let seen = Snapshot::read(roots, &self.name, roots.enabled().unwrap_or(true));
+        match seen {
+            Ok(None) => Fate::Ended,
+            Ok(Some(seen)) if self.number == UNFINISHED && !seen.is_made() => Fate::Unfinished,
+            Ok(Some(_)) if self.number == UNFINISHED => Fate::Unrecorded,
+            _ if self.number != number => Fate::Ended,
+            Ok(Some(seen)) if seen.has_ended() => Fate::Ended,
+            // An injection that cannot be read may be at work.
+            _ => Fate::Lives,
+        }
+    }
+}
+
+/// Removes the files of injections that have ended, and finishes the work of a kchaos that was
+/// killed. Only for a kchaos that has the lock: no other is making an injection.
+pub(super) fn clean(roots: &Roots) {
+    let (needs, broken) = Need::all(roots);
+    // What cannot be removed is not permitted, or is tried again by the next kchaos.
+    for file in broken {
+        let _ = fs::remove_file(file);
+    }
+    for need in needs {
+        let fate = need.fate(roots);
+        if fate == Fate::Unfinished {
+            let _ = fs::remove_dir(roots.injection(&need.name));
+        }
+        let _ = match fate {
+            Fate::Lives => continue,
+            Fate::Unrecorded => last_step(roots, &need.name, &need.disks).run(),
+            Fate::Unfinished | Fate::Ended => fs::remove_file(file(roots, &need.name)),
+        };
+    }
+}
+
+/// The disks that injections need, apart from those of the injections `without`.
+pub(super) fn needed(roots: &Roots, without: &[OsString]) -> BTreeSet<String> {
+    let (mut needs, _) = Need::all(roots);
+    needs.retain(|need| matches!(need.fate(roots), Fate::Lives | Fate::Unrecorded));
+    // Of an injection that kchaos did not make, or not for these disks.
+    let others = all(roots).unwrap_or_default().into_iter();
+    let others = others.filter(|name| needs.iter().all(|need| need.name != *name));
+    let others = others.filter(|name| !without.contains(name));
+    let others: BTreeSet<String> = others.flat_map(|name| named_by(roots, &name)).collect();
+    let needs = needs
+        .into_iter()
+        .filter(|need| !without.contains(&need.name));
+    needs.flat_map(|need| need.disks).chain(others).collect()
+}
+
+/// The disks that an injection names, unless it has ended.
+fn named_by(roots: &Roots, name: &OsStr) -> BTreeSet<String> {
+    let seen = Snapshot::read(roots, name, roots.enabled().unwrap_or(true));
+    match seen {
+        Ok(Some(seen)) if !seen.has_ended() => {
+            let devices = seen.values.text(Name::Device);
+            devices.map_or_else(BTreeSet::new, |devices| named(roots, devices))
+        }
+        _ => BTreeSet::new(),
+    }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Gives back the disks that kchaos attached by itself and that no injection needs any more.
+
+use super::needs;
+use crate::{
+    error::{is_permission, note, refused},
+    system::{
+        IOEM, Roots,
+        disk::Disk,
+        lock::Lock,
+        saved::{Saved, saved_names},
+        step::{NEW, Step},
+    },
+};
+use anyhow::Result;
+use std::{collections::BTreeSet, ffi::OsString, fs, io};
+
+/// What becomes of a disk's saved state.
+enum Next {
+    /// It stays.
+    Stay,
+    /// The disk gets it back.
+    GiveBack(Box<Disk>, Saved),
+    /// It is of no use: the disk is gone, or not on ioem any more.
+    Forget,
+}
+
+/// Gives disks back before a verb begins. Trouble with them is no failure of that verb.
+pub(crate) fn before(roots: &Roots, lock: Option<&Lock>) {
+    for failure in lock.map(|lock| sweep(roots, lock)).unwrap_or_default() {
+        if !is_permission(&failure) {
+            note(&format!("{failure:#}"));
+        }
+    }
+}
+
+/// The same for verbs that only look: they do not wait for another kchaos.
+pub(crate) fn before_looking(roots: &Roots) {
+    before(roots, Lock::try_take(roots).as_ref());
+}
+
+/// Gives disks back after an injection has ended.
+pub(super) fn after_end(roots: &Roots) -> Vec<anyhow::Error> {
+    match Lock::take(roots) {
+        Ok(Some(lock)) => sweep(roots, &lock),
+        Ok(None) => Vec::new(),
+        Err(error) => {
+            note(&format!(
+                "{error:#}; the injection has ended, and the next kchaos gives its disks back"
+            ));
+            Vec::new()
+        }
+    }
+}
+
+/// Gives disks back, and forgets the disks and injections that are gone.
+pub(super) fn sweep(roots: &Roots, _lock: &Lock) -> Vec<anyhow::Error> {
+    let _ = fs::remove_file(roots.state.join(NEW));
+    needs::clean(roots);
+    let mut failures = Vec::new();
+    for (name, next) in nexts(roots, &[]) {
+        let result = match next {
+            Next::Stay => Ok(()),
+            Next::GiveBack(disk, saved) => {
+                disk.switch(&disk.detach_steps(&saved), &saved.scheduler)
+            }
+            Next::Forget => forget(roots, &name),
+        };
+        failures.extend(result.err());
+    }
+    failures
+}
+
+/// The steps that give disks back once the injections `without` have ended, except for the disks
+/// `keep`.
+pub(super) fn steps(roots: &Roots, without: &[OsString], keep: &BTreeSet<String>) -> Vec<Step> {
+    let nexts = nexts(roots, without).into_iter();
+    let nexts = nexts.filter(|(name, _)| !keep.contains(name));
+    let steps = nexts.flat_map(|(name, next)| match next {
+        Next::Stay => Vec::new(),
+        Next::GiveBack(disk, saved) => disk.detach_steps(&saved),
+        Next::Forget => vec![Step::RemoveFile(roots.saved(&name))],
+    });
+    steps.collect()
+}
+
+/// Removes the file with the saved state of a disk, if there is one.
+pub(super) fn forget(roots: &Roots, disk: &str) -> Result<()> {
+    let file = roots.saved(disk);
+    match fs::remove_file(&file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(refused("remove", &file, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What becomes of each saved state once the injections `without` have ended.
+fn nexts(roots: &Roots, without: &[OsString]) -> Vec<(String, Next)> {
+    let names = saved_names(roots);
+    let saved = names.into_iter().filter_map(|name| {
+        // A text that is broken is told when the disk is given back.
+        let saved = Saved::read(&roots.saved(&name)).ok().flatten()?;
+        Some((name, saved))
+    });
+    let mut needed = None;
+    let nexts = saved.map(|(name, saved)| {
+        let next = if saved.is_of_another(roots, &name) {
+            Next::Forget
+        } else if !saved.auto {
+            Next::Stay
+        } else {
+            let needed = needed.get_or_insert_with(|| needs::needed(roots, without));
+            next_of_auto(roots, &name, saved, needed.contains(&name))
+        };
+        (name, next)
+    });
+    nexts.collect()
+}
+
+fn next_of_auto(roots: &Roots, name: &str, saved: Saved, is_needed: bool) -> Next {
+    match Disk::named(roots, name) {
+        Ok(disk) if disk.active == IOEM && is_needed => Next::Stay,
+        Ok(disk) if disk.active == IOEM => Next::GiveBack(Box::new(disk), saved),
+        // A new scheduler that somebody else chose stays.
+        _ => Next::Forget,
+    }
+}
