@@ -32,7 +32,7 @@ fn injection_json(injection: &Snapshot) -> Value {
 ///
 /// # Errors
 ///
-/// If there is no interface, or it cannot be read.
+/// If there is no interface, or it cannot be read; without sysfs, after the injections.
 pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()> {
     let version = roots.version()?;
     let enabled = roots.enabled()?;
@@ -41,6 +41,7 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
         injections.extend(Snapshot::read(roots, &name, enabled)?);
     }
     let devices = attached(roots);
+    let has_sysfs = roots.require_sysfs();
     if json {
         let object = json!({
             "version": version,
@@ -49,7 +50,7 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
             "devices": devices.iter().map(device_json).collect::<Vec<_>>(),
         });
         writeln!(out, "{object:#}")?;
-        return Ok(());
+        return has_sysfs;
     }
     let mut lines = Vec::new();
     if injections.is_empty() {
@@ -64,9 +65,11 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
         });
         lines.extend(table(["INJECTION", "STATE", "EFFECT"], rows));
     }
-    lines.push(String::new());
+    if has_sysfs.is_ok() {
+        lines.push(String::new());
+    }
     if devices.is_empty() {
-        lines.push("no device uses ioem".to_owned());
+        lines.extend(has_sysfs.is_ok().then(|| "no device uses ioem".to_owned()));
     } else {
         let rows = devices.iter().map(|device| {
             let after = device.remembered.as_ref();
@@ -81,7 +84,7 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
     for line in lines {
         writeln!(out, "{line}")?;
     }
-    Ok(())
+    has_sysfs
 }
 
 fn device_json(device: &Attached) -> Value {
