@@ -37,7 +37,7 @@ const FOR: Unit = Unit::Time(Time {
 /// An attribute that the driver gains is a line here.
 #[rustfmt::skip]
 pub const ATTRIBUTES: [Attribute; Name::COUNT] = [
-    Attribute::text(Name::Device, Form::Devices).and(", or the mount point or any file of a file system on it"),
+    Attribute::text(Name::Device, Form::Devices).and(", a volume or an array on disks, or the mount point or any file of a file system on them"),
     Attribute::text(Name::Op, Form::Operations),
     Attribute::text(Name::Cgroup, Form::Cgroup),
     Attribute::text(Name::PidNs, Form::Process),

@@ -84,7 +84,9 @@ impl Form {
     pub fn accepted(self) -> String {
         match self {
             Self::Devices => {
-                format!("up to {MOST_DEVICES} of /dev/sdb, sdb, sdb1, 8:16, /mnt; repeatable")
+                format!(
+                    "up to {MOST_DEVICES} of /dev/sdb, sdb, sdb1, 8:16, vg/lv, UUID=..., /mnt; repeatable"
+                )
             }
             Self::Operations => format!("of {}; repeatable", operation::ALL.join(", ")),
             Self::Cgroup => "/sys/fs/cgroup/tenant, or /tenant as in /proc/PID/cgroup".to_owned(),

@@ -35,7 +35,7 @@ fn injection_json(injection: &Snapshot) -> Value {
 ///
 /// # Errors
 ///
-/// If there is no interface, or it cannot be read.
+/// If there is no interface, or it cannot be read; without sysfs, after the injections.
 pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()> {
     let version = roots.version()?;
     let enabled = roots.enabled()?;
@@ -44,6 +44,7 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
         injections.extend(Snapshot::read(roots, &name, enabled)?);
     }
     let devices = attached(roots);
+    let has_sysfs = roots.require_sysfs();
     if json {
         let object = json!({
             "schema": SCHEMA,
@@ -53,7 +54,7 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
             "devices": devices.iter().map(device_json).collect::<Vec<_>>(),
         });
         writeln!(out, "{object:#}")?;
-        return Ok(());
+        return has_sysfs;
     }
     let mut lines = Vec::new();
     if injections.is_empty() {
@@ -73,9 +74,11 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
             lines.extend(problems);
         }
     }
-    lines.push(String::new());
+    if has_sysfs.is_ok() {
+        lines.push(String::new());
+    }
     if devices.is_empty() {
-        lines.push("no device uses ioem".to_owned());
+        lines.extend(has_sysfs.is_ok().then(|| "no device uses ioem".to_owned()));
     } else {
         let rows = devices.iter().map(|device| {
             let after = device.remembered.as_ref();
@@ -90,7 +93,7 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
     for line in lines {
         writeln!(out, "{line}")?;
     }
-    Ok(())
+    has_sysfs
 }
 
 /// The problems of an injection, in lines of a table's width.

@@ -4,8 +4,8 @@
 
 /// A scheme of names.
 enum Scheme {
-    /// Letters, such as `sdb`; a partition adds its number: `sdb1`.
-    Letters,
+    /// So many letters at most, such as `sdb`; a partition adds its number: `sdb1`.
+    Letters(usize),
     /// Numbers with this text between them, such as `n` in `nvme0n1`; a partition adds `p` and its
     /// number: `nvme0n1p1`.
     Numbers(&'static [&'static str]),
@@ -14,14 +14,13 @@ enum Scheme {
 use Scheme::{Letters, Numbers};
 
 /// The beginnings of names of disks that can have a scheduler, with the scheme of the rest.
-const DISKS: [(&str, Scheme); 31] = [
-    ("sd", Letters),
-    ("vd", Letters),
-    ("xvd", Letters),
-    ("hd", Letters),
-    ("dasd", Letters),
-    ("ubd", Letters),
-    ("rsxx", Letters),
+const DISKS: [(&str, Scheme); 30] = [
+    ("sd", Letters(3)),
+    ("vd", Letters(2)),
+    ("xvd", Letters(2)),
+    ("hd", Letters(1)),
+    ("dasd", Letters(4)),
+    ("ubd", Letters(1)),
     ("nvme", Numbers(&["n"])),
     ("nvme", Numbers(&["c", "n"])),
     ("loop", Numbers(&[])),
@@ -64,7 +63,7 @@ pub(crate) fn is_possible(name: &str) -> bool {
     DISKS.iter().any(|(start, scheme)| {
         let rest = name.strip_prefix(start);
         rest.is_some_and(|rest| match scheme {
-            Letters => is_letters(rest),
+            Letters(most) => is_letters(rest, *most),
             Numbers(between) => is_numbers(rest, between),
         })
     })
@@ -81,12 +80,10 @@ pub(crate) fn without_scheduler(name: &str) -> Option<&'static str> {
 }
 
 /// Whether this is some letters, and perhaps the number of a partition.
-fn is_letters(text: &str) -> bool {
-    /// No disk has more.
-    const MOST: usize = 4;
+fn is_letters(text: &str, most: usize) -> bool {
     let partition = text.trim_start_matches(|c: char| c.is_ascii_lowercase());
     let letters = text.len() - partition.len();
-    (1..=MOST).contains(&letters) && (partition.is_empty() || is_number(partition))
+    (1..=most).contains(&letters) && (partition.is_empty() || is_number(partition))
 }
 
 /// Whether this is numbers with these texts between them, and perhaps the number of a partition.
@@ -150,7 +147,9 @@ mod tests {
             "sdX",
             "sd*",
             "sda1p1",
-            "sdabcde",
+            "sdabcd",
+            "hdaa",
+            "vdata",
             "SDA",
             "nvme0",
             "nvme0n",

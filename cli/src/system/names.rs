@@ -39,6 +39,8 @@ const CHOSEN: [(&str, &str); 2] = [("by-label", "LABEL"), ("by-partlabel", "PART
 pub(crate) enum Found {
     /// Devices: one, or all of a file system that is on several.
     Blocks(Vec<Block>),
+    /// Those of a file on an overlay: of the layer that is written to, and of the other layers.
+    Layers(Vec<Block>, Vec<Block>),
     /// A name or number that the kernel can give to a disk, and has not given yet.
     Absent(String),
 }
@@ -61,7 +63,13 @@ pub(crate) fn find(roots: &Roots, device: &Path) -> Result<Found> {
         Some((tag, folder, value.trim_matches('"')))
     });
     if let Some((tag, folder, value)) = tag {
-        return tagged(roots, tag, folder, value).map(|block| Found::Blocks(vec![block]));
+        let block = tagged(roots, tag, folder, value)?;
+        // These name a file system, and the others a device.
+        let names_file_system = ["UUID", "LABEL"].contains(tag);
+        return Ok(Found::Blocks(match names_file_system {
+            true => place::of_file_system(roots, block),
+            false => vec![block],
+        }));
     }
     if text.contains('/') || [".", ".."].contains(&text) {
         return path(roots, Path::new(text));
@@ -268,7 +276,10 @@ fn path(roots: &Roots, path: &Path) -> Result<Found> {
         ));
     }
     match place::of_path(roots, path) {
-        Place::Blocks(blocks) => Ok(Found::Blocks(blocks)),
+        Place::Blocks(blocks) => match place::lower_layers(roots, path) {
+            lower if lower.is_empty() => Ok(Found::Blocks(blocks)),
+            lower => Ok(Found::Layers(blocks, lower)),
+        },
         Place::NoDisk(why) | Place::Unknown(why) => Err(none(why)),
     }
 }

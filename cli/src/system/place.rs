@@ -57,11 +57,36 @@ pub(crate) fn of_path(roots: &Roots, path: &Path) -> Place {
         Some((mount, process)) => of_mount(roots, &mount, &device, &process),
         None => match Block::numbered(roots, &device) {
             Some(block) => Place::Blocks(vec![block]),
-            None => Place::Unknown(format!(
+            None if roots.proc.join("self").exists() => Place::Unknown(format!(
                 "is on a file system (device {device}) that no process has mounted"
+            )),
+            None => Place::Unknown(format!(
+                "is on a file system (device {device}) that only {} would tell, which is not there",
+                roots.proc.display()
             )),
         },
     }
+}
+
+/// The devices below the other layers of a path that is on an overlay: files that nobody has
+/// changed are read from there.
+pub(crate) fn lower_layers(roots: &Roots, path: &Path) -> Vec<Block> {
+    let Ok(metadata) = fs::metadata(path) else {
+        return Vec::new();
+    };
+    let mount = mount_of(roots, path, &number(metadata.dev()));
+    let overlay = mount.filter(|(mount, _)| mount.kind == "overlay");
+    let places = overlay.map(|(mount, process)| {
+        let lowers = Overlay::new(roots, &mount, &process).lowers.into_iter();
+        lowers.flatten().map(|path| of_path(roots, &path))
+    });
+    let places = places.into_iter().flatten();
+    places
+        .flat_map(|place| match place {
+            Place::Blocks(blocks) => blocks,
+            _ => Vec::new(),
+        })
+        .collect()
 }
 
 /// The mount that a path is on, and a process that sees it.
@@ -163,26 +188,32 @@ pub(crate) fn of_dev(roots: &Roots, below: &str) -> Option<Block> {
     })
 }
 
+/// All devices of the file system on a device: of a mounted btrfs, each device stands for all.
+pub(crate) fn of_file_system(roots: &Roots, block: Block) -> Vec<Block> {
+    let mut all = btrfs_devices(roots).into_iter();
+    all.find(|devices| devices.contains(&block))
+        .unwrap_or_else(|| vec![block])
+}
+
+/// The devices of each btrfs that is mounted.
+fn btrfs_devices(roots: &Roots) -> Vec<Vec<Block>> {
+    let find = |name: &String| Block::named(roots, name);
+    entries(&roots.sysfs.join("fs/btrfs"))
+        .filter_map(|entry| Some(names(&entry.ok()?.path().join("devices"))))
+        .map(|devices| devices.iter().filter_map(find).collect::<Vec<_>>())
+        .filter(|devices| !devices.is_empty())
+        .collect()
+}
+
 /// All devices of a btrfs, whose mount names only one of them.
 fn btrfs(roots: &Roots, mount: &Mount) -> Place {
-    let all: Vec<Vec<String>> = entries(&roots.sysfs.join("fs/btrfs"))
-        .filter_map(|entry| Some(names(&entry.ok()?.path().join("devices"))))
-        .filter(|devices| !devices.is_empty())
-        .collect();
-    let source = of_source(roots, &mount.source).into_iter().next();
-    let own = match &source {
-        Some(block) => all.iter().find(|devices| devices.contains(&block.name)),
-        None if all.len() == 1 => all.first(),
-        None => None,
-    };
-    let of_names = |names: &Vec<String>| {
-        let blocks = names.iter().filter_map(|name| Block::named(roots, name));
-        blocks.collect::<Vec<_>>()
-    };
-    match (own.map(of_names), source) {
-        (Some(blocks), _) if !blocks.is_empty() => Place::Blocks(blocks),
-        (_, Some(block)) => Place::Blocks(vec![block]),
-        _ => Place::Unknown(format!(
+    if let Some(block) = of_source(roots, &mount.source).into_iter().next() {
+        return Place::Blocks(of_file_system(roots, block));
+    }
+    // If there is only one, it is this one.
+    match <[_; 1]>::try_from(btrfs_devices(roots)) {
+        Ok([blocks]) => Place::Blocks(blocks),
+        Err(_) => Place::Unknown(format!(
             "is on btrfs, whose device {} is not there",
             mount.source.to_string_lossy()
         )),

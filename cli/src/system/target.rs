@@ -57,8 +57,9 @@ pub(crate) enum Resolved {
 ///
 /// If there is no such device, or no disk below it has a scheduler.
 pub(crate) fn resolve(roots: &Roots, device: &Path) -> Result<Resolved> {
-    let blocks = match names::find(roots, device)? {
-        Found::Blocks(blocks) => blocks,
+    let (blocks, lower) = match names::find(roots, device)? {
+        Found::Blocks(blocks) => (blocks, Vec::new()),
+        Found::Layers(blocks, lower) => (blocks, lower),
         Found::Absent(name) => return Ok(Resolved::Absent(name)),
     };
     let stack = Stack::new(roots);
@@ -72,10 +73,11 @@ pub(crate) fn resolve(roots: &Roots, device: &Path) -> Result<Resolved> {
         }
     }
     let is_plain = |part: &Part| matches!(&blocks[..], [block] if block.name == part.device);
-    let notes = match &below.parts[..] {
+    let mut notes = match &below.parts[..] {
         [part] if is_plain(part) => Vec::new(),
         _ => notes(roots, &stack, device, &blocks, &below),
     };
+    notes.extend(not_taken(device, &stack.below(&lower), &below));
     Ok(Resolved::There(Target {
         parts: below.parts,
         notes,
@@ -169,6 +171,21 @@ fn notes(
     }
     notes.extend(beside(roots, stack, below));
     notes
+}
+
+/// The sentence about an overlay whose lower layers are on other disks.
+fn not_taken(device: &Path, lower: &Below, taken: &Below) -> Option<String> {
+    let is_taken = |part: &&Part| taken.parts.iter().any(|taken| taken.device == part.device);
+    let others = lower.parts.iter().filter(|part| !is_taken(part));
+    let others: Vec<String> = others.map(|part| part.device.clone()).collect();
+    (!others.is_empty()).then(|| {
+        format!(
+            "{} is on an overlay: its files that nobody has changed are read from {}, which is not \
+             taken",
+            device.display(),
+            listed(&others)
+        )
+    })
 }
 
 /// A part in words.

@@ -185,3 +185,38 @@ fn file_systems_without_a_disk_say_so() {
     let lost = tree.placed("lost", "0:90", 90);
     assert!(refusal(&tree, &lost).contains("that no process has mounted"));
 }
+
+/// A tag of a file system means all its disks, and a tag of a partition means this one.
+#[test]
+fn the_uuid_of_a_btrfs_means_all_its_disks() {
+    let tree = two_disks();
+    for disk in ["vda1", "vdb"] {
+        let link = format!("sys/fs/btrfs/6a7b/devices/{disk}");
+        tree.link(&format!("sys/class/block/{disk}"), &link);
+    }
+    tree.link("dev/vdb", "dev/disk/by-uuid/6a7b");
+    tree.link("dev/vda1", "dev/disk/by-partuuid/77");
+    assert_eq!(device(&tree, "UUID=6A7B"), "vda1 vdb");
+    assert_eq!(device(&tree, "PARTUUID=77"), "vda1");
+    assert_eq!(device(&tree, "vdb"), "vdb");
+}
+
+#[test]
+fn the_lower_disk_of_an_overlay_is_told_if_it_is_another() {
+    let tree = two_disks();
+    let upper = tree.placed("h/u", &tree.number("vdb"), 40);
+    for (name, disk, expected) in [
+        ("other", "vda1", "are read from vda1, which is not taken"),
+        ("same", "vdb", ""),
+    ] {
+        let lower = tree.placed(&format!("h/{name}"), &tree.number(disk), 41);
+        let place = tree.placed(&format!("at/{name}"), "0:60", 42);
+        let line = format!("42 1 0:60 / /m rw - overlay none rw,lowerdir={lower},upperdir={upper}");
+        tree.write("proc/self/mountinfo", &format!("{line}\n"));
+        let assert = tree.kchaos("attach").arg(&place).assert().success();
+        let said = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+        assert!(said.contains(expected), "{said}");
+        assert_eq!(said.is_empty(), expected.is_empty(), "{said}");
+        stdout(tree.kchaos("detach").arg(&place));
+    }
+}

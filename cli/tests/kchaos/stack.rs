@@ -323,4 +323,13 @@ fn a_machine_without_sysfs_says_so() {
         assert!(message.contains("mount -t sysfs"), "{message}");
     }
     assert_eq!(fs::read_dir(tree.path("config/ioem")).unwrap().count(), 2);
+    tree.injection("x", &[("delay_us", "1000")]);
+    for arguments in ["list", "list --json"] {
+        let assert = tree.kchaos(arguments).assert().code(3);
+        let output = assert.get_output();
+        let (out, said) = (&output.stdout, &output.stderr);
+        let (out, said) = (String::from_utf8_lossy(out), String::from_utf8_lossy(said));
+        assert!(out.contains('x') && !out.contains("no device"), "{out}");
+        assert!(said.contains("sysfs is not there"), "{said}");
+    }
 }
