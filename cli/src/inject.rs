@@ -105,6 +105,8 @@ pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     roots.require_known_version()?;
     let mut settings = request.checked(roots)?;
     settings.set(Name::DurationMs, Value::Number(lease::LENGTH_MS));
+    // From now on, no signal ends kchaos before it has cleaned up.
+    let signals = command::Signals::new()?;
     let own = match request.whose {
         Whose::Command => Some(OwnCgroup::new(roots)?),
         _ => None,
@@ -112,7 +114,6 @@ pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     if let Some(own) = &own {
         settings.set(Name::Cgroup, Value::Text(own.name()?));
     }
-    let signals = command::Signals::new()?;
     let (name, owned) = make(roots, request.effect, request.name, &settings)?;
     let owned = Arc::new(owned);
     let witness = Arc::new(Witness::new(roots, &owned, &settings));
