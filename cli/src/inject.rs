@@ -148,6 +148,7 @@ pub(crate) fn inject_and_stay(
 /// If the injection cannot be made or ended, or the command cannot be run.
 pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     roots.require_known_version()?;
+    // From now on, no signal ends kchaos before it has cleaned up.
     let signals = command::Signals::new()?;
     let Begun {
         name,

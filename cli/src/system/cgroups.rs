@@ -4,7 +4,7 @@
 //! the kernel accounts I/O to it.
 
 use super::{
-    Roots,
+    Roots, containers,
     files::try_read,
     mounts::{Mount, mounts},
 };
@@ -212,6 +212,12 @@ fn no_cgroup(text: &str, hierarchies: &[Hierarchy]) -> String {
         return format!("there is no cgroup (v2) {text}; {NONE_MOUNTED}");
     };
     let below = first.point.display();
+    if containers::is_id(text) {
+        return format!(
+            "there is no cgroup (v2) {text} in {below}; if it is the id of a container: --container \
+             {text}"
+        );
+    }
     let likely = same_name(text, hierarchies);
     if !likely.is_empty() {
         let likely = likely.join(" or ");

@@ -69,12 +69,17 @@ fn is_hexadecimal(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// Whether a word can be a container's id, or the beginning of one.
+pub(crate) fn is_id(text: &str) -> bool {
+    text.len() >= LEAST && is_hexadecimal(text)
+}
+
 /// Whether a cgroup is of the container with this id, the beginning of one, or a name.
 fn is_of(cgroup: &Path, wanted: &str) -> bool {
     let Some(name) = cgroup.file_name().and_then(|name| name.to_str()) else {
         return false;
     };
-    if wanted.len() >= LEAST && is_hexadecimal(wanted) {
+    if is_id(wanted) {
         let wanted = wanted.to_ascii_lowercase();
         return id(name).is_some_and(|id| id.starts_with(&wanted));
     }

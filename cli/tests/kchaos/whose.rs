@@ -219,6 +219,11 @@ fn a_container_that_is_not_there_is_told_which_are() {
     tree.cgroup(&format!("kubepods/pod{uid}"), "");
     let said = refused(&tree, &format!("--container {uid}"), 5);
     assert!(said.contains("it is a pod's: --cgroup "), "{said}");
+    let said = refused(&tree, &format!("--cgroup {}", &ID[..12]), 5);
+    assert!(
+        said.contains(&format!(": --container {}", &ID[..12])),
+        "{said}"
+    );
     // One of cgroups v1, and one that this cgroup namespace hides.
     let old = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
     std::fs::create_dir_all(tree.path("old/docker").join(old)).unwrap();
