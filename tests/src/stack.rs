@@ -103,19 +103,18 @@ struct Load {
 }
 
 impl Stack<'_> {
-    /// For each name: an injection for it delays each read of the stack, and no read beside it.
+    /// For each name: an injection for it attaches the disks, delays each read of the stack, and no
+    /// read beside it, and the disks have their schedulers back when it has ended.
     pub(crate) fn judge(&self, report: &mut Report) -> Result<()> {
         sys::load_module()?;
         for name in self.names {
             let before = self.schedulers()?;
-            sys::run(&["kchaos", "attach", name])?;
             let delay = format!("{DELAY_US}us");
             let words = "kchaos inject ioem delay --op read --name stack --delay";
             let words = words.split(' ').chain([&*delay, "--device", name]);
             sys::run(&words.collect::<Vec<_>>())?;
             self.judge_loads(report, name)?;
             sys::run(&["kchaos", "recover", "stack"])?;
-            sys::run(&["kchaos", "detach", name])?;
             let after = self.schedulers()?;
             report.figure(
                 &format!("{} by {name}, schedulers at the end", self.what),
@@ -183,7 +182,6 @@ impl Stack<'_> {
     /// An injection of writes hits each write of the disks while a file of the stack is written.
     pub(crate) fn judge_writes(&self, report: &mut Report) -> Result<()> {
         let name = self.names[0];
-        sys::run(&["kchaos", "attach", name])?;
         let words = "kchaos inject ioem delay --op write --name stack --delay 100us --device";
         sys::run(&words.split(' ').chain([name]).collect::<Vec<_>>())?;
         let before = self.completed(WRITES)?;
@@ -204,7 +202,6 @@ impl Stack<'_> {
             hits == writes.iter().sum::<u64>() && writes.iter().all(|writes| *writes >= READS),
         );
         sys::run(&["kchaos", "recover", "stack"])?;
-        sys::run(&["kchaos", "detach", name])?;
         Ok(())
     }
 
