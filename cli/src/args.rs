@@ -77,8 +77,8 @@ pub enum Verb {
     },
     /// Change settings of an injection while it is at work
     ///
-    /// Only what is named changes, and it does so for I/O that is held already, too. If the driver
-    /// refuses a value, the others stay as they were.
+    /// Only the named settings change, for I/O that is held already, too. If the driver refuses a
+    /// value, the others stay as they were.
     Change(Change),
     /// Wait until an injection holds I/O, has hit some, or has ended
     ///
@@ -354,8 +354,8 @@ pub struct Devices {
         conflicts_with = "all"
     )]
     pub devices: Vec<PathBuf>,
-    /// All disks: to attach, all that can have a scheduler, but those that have /, /usr or active
-    /// swap only with --force; to detach, all that are on ioem
+    /// All disks: attach takes each disk with a scheduler, but those with /, /usr or active swap
+    /// only with --force; detach takes each disk on ioem
     #[arg(long)]
     pub all: bool,
     /// Whether to print commands instead.

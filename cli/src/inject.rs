@@ -27,7 +27,7 @@ use crate::{
 use anyhow::Result;
 use auto::Needed;
 use hints::{hints, idle};
-use make::make;
+use make::{Naming, make};
 use owned::Owned;
 use reach::reached;
 use std::{ffi::OsString, io::Write, sync::Arc};
@@ -53,6 +53,14 @@ pub(crate) struct Request<'a> {
 }
 
 impl Request<'_> {
+    fn naming(&self) -> Naming<'_> {
+        Naming {
+            effect: self.effect,
+            name: self.name,
+            replace: self.replace,
+        }
+    }
+
     /// The settings as the driver takes them.
     fn checked(&self, roots: &Roots) -> Result<Settings> {
         let settings = resolve::resolved(roots, self.settings)?;
@@ -88,7 +96,7 @@ fn begin(roots: &Roots, request: &Request<'_>) -> Result<(String, Owned, Setting
     }
     let made = Needed::by(roots, &settings, request.attach).and_then(|needed| {
         needed.attach(roots)?;
-        make(roots, request, &settings, &needed.disks)
+        make(roots, &request.naming(), &settings, &needed.disks)
     });
     match made {
         Ok((name, owned)) => {
@@ -186,7 +194,7 @@ pub(crate) fn print_inject(
     let settings = request.checked(roots)?;
     let needed = Needed::by(roots, &settings, request.attach)?;
     let mut steps = needed.attach_steps(roots);
-    let (name, make) = make::steps(roots, request, &settings)?;
+    let (name, make) = make::steps(roots, &request.naming(), &settings)?;
     steps.extend(make);
     steps.extend(needed.remember_steps(roots, &name));
     let given_back = sweep::steps(roots, &[name], &needed.disks);

@@ -39,7 +39,7 @@ pub(crate) struct Options {
 /// The devices of a verb.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Which<'a> {
-    /// Those that a user names.
+    /// The devices that a user names.
     Named(&'a [PathBuf]),
     /// All that there are.
     All,

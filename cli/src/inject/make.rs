@@ -2,7 +2,7 @@
 
 //! Makes an injection by its steps: all of them, or none.
 
-use super::{Request, needs, owned::Owned, resolve};
+use super::{needs, owned::Owned, resolve};
 use crate::{
     error::{Exit, all_of, failure, joined},
     interface::{Name, Settings, existing::recover_command, snapshot::Snapshot},
@@ -17,6 +17,17 @@ use std::{
     path::Path,
     process,
 };
+
+/// The way to the name of a new injection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Naming<'a> {
+    /// The effect, after which injections without a name are named.
+    pub(super) effect: &'static str,
+    /// The name, if one was asked for.
+    pub(super) name: Option<&'a str>,
+    /// Whether an injection of the name ends first.
+    pub(super) replace: bool,
+}
 
 /// The name that was asked for, or short ones with the effect to try in turn.
 fn names(effect: &str, name: Option<&str>) -> impl Iterator<Item = String> {
@@ -42,16 +53,16 @@ fn taken(name: &str) -> anyhow::Error {
 /// Makes an injection, which needs these disks, and returns it with its name.
 pub(super) fn make(
     roots: &Roots,
-    request: &Request<'_>,
+    naming: &Naming<'_>,
     settings: &Settings,
     disks: &BTreeSet<String>,
 ) -> Result<(String, Owned)> {
-    for name in names(request.effect, request.name) {
+    for name in names(naming.effect, naming.name) {
         let directory = roots.injection(OsStr::new(&name));
-        let former = Former::of(roots, request, &name);
+        let former = Former::of(roots, naming, &name);
         match former {
             Former::None => {}
-            Former::Stays if request.name.is_none() => continue,
+            Former::Stays if naming.name.is_none() => continue,
             Former::Stays => return Err(taken(&name)),
             Former::Replaced => rehearse(roots, settings)?,
             Former::Over => {}
@@ -60,7 +71,7 @@ pub(super) fn make(
             end_former(&directory)?;
         }
         return match one(roots, &name, settings, disks) {
-            Err(Refusal::Taken) if request.name.is_none() => continue,
+            Err(Refusal::Taken) if naming.name.is_none() => continue,
             Err(Refusal::Taken) => Err(taken(&name)),
             Err(Refusal::Other(error)) if matches!(former, Former::Replaced) => {
                 Err(error.context(format!("the former injection {name} has ended already")))
@@ -75,30 +86,27 @@ pub(super) fn make(
 /// The name of a new injection, and the steps that make it.
 pub(super) fn steps(
     roots: &Roots,
-    request: &Request<'_>,
+    naming: &Naming<'_>,
     settings: &Settings,
 ) -> Result<(OsString, Vec<Step>)> {
-    for name in names(request.effect, request.name) {
+    for name in names(naming.effect, naming.name) {
         let directory = roots.injection(OsStr::new(&name));
         let mut steps = Vec::new();
-        match Former::of(roots, request, &name) {
+        match Former::of(roots, naming, &name) {
             Former::None => {}
-            Former::Stays if request.name.is_none() => continue,
+            Former::Stays if naming.name.is_none() => continue,
             Former::Stays => return Err(taken(&name)),
             Former::Replaced | Former::Over => {
                 steps.push(Step::RemoveDirectory(directory.clone()));
             }
         }
-        let name = OsString::from(name);
-        let file = needs::file(roots, &name);
-        steps.extend(file.exists().then_some(Step::RemoveFile(file)));
         steps.extend(settings.steps(&directory));
-        return Ok((name, steps));
+        return Ok((OsString::from(name), steps));
     }
     Err(anyhow::anyhow!("there is no free name"))
 }
 
-/// What becomes of an injection that has the name of a new one.
+/// The fate of an injection that has the name of a new one.
 enum Former {
     /// There is none.
     None,
@@ -111,7 +119,7 @@ enum Former {
 }
 
 impl Former {
-    fn of(roots: &Roots, request: &Request<'_>, name: &str) -> Self {
+    fn of(roots: &Roots, naming: &Naming<'_>, name: &str) -> Self {
         let name = OsStr::new(name);
         if !roots.injection(name).exists() {
             return Self::None;
@@ -120,12 +128,12 @@ impl Former {
             let seen = Snapshot::read(roots, name, roots.enabled().unwrap_or(true));
             matches!(seen, Ok(Some(seen)) if seen.has_ended())
         };
-        if request.name.is_none() {
-            // Whoever was told a name that was made up may still ask about it.
+        if naming.name.is_none() {
+            // A user was told this name, and may still ask about it.
             Self::Stays
         } else if has_ended() {
             Self::Over
-        } else if request.replace {
+        } else if naming.replace {
             Self::Replaced
         } else {
             Self::Stays
@@ -187,7 +195,7 @@ fn one(
     remember(needs::first_step(roots, name, disks)).map_err(Refusal::Other)?;
     let made = take(&directory, &settings.steps(&directory));
     let owned = made.inspect_err(|_| {
-        // What cannot be removed now, the next kchaos removes.
+        // The next kchaos removes the file if this one cannot.
         let _ = needs::last_step(roots, name, &BTreeSet::new()).run();
     })?;
     remember(needs::last_step(roots, name, disks)).map_err(|error| {

@@ -118,7 +118,7 @@ impl Need {
 /// killed. Only for a kchaos that has the lock: no other is making an injection.
 pub(super) fn clean(roots: &Roots) {
     let (needs, broken) = Need::all(roots);
-    // What cannot be removed is not permitted, or is tried again by the next kchaos.
+    // The next kchaos tries again to remove a file that stays.
     for file in broken {
         let _ = fs::remove_file(file);
     }

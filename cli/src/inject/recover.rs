@@ -69,7 +69,7 @@ pub(crate) fn recover_all(roots: &Roots, dry_run: bool, out: &mut dyn Write) -> 
     finish(roots, lock, &text, failures, out)
 }
 
-/// The lock, unless another kchaos keeps it: what hurts must end all the same.
+/// The lock, unless another kchaos keeps it: injections must end all the same.
 fn take_or_go_on(roots: &Roots) -> Option<Lock> {
     Lock::take(roots).unwrap_or_else(|error| {
         note(&format!(
@@ -79,7 +79,7 @@ fn take_or_go_on(roots: &Roots) -> Option<Lock> {
     })
 }
 
-/// Ends injections. Returns the text to print, and what went wrong.
+/// Ends injections. Returns the text to print, and the failures.
 fn end(roots: &Roots, names: &[OsString], options: Options) -> (String, Vec<anyhow::Error>) {
     let (mut text, mut failures) = (String::new(), Vec::new());
     for name in once(names) {

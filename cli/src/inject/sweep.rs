@@ -16,7 +16,7 @@ use crate::{
 use anyhow::Result;
 use std::{collections::BTreeSet, ffi::OsString, fs, io};
 
-/// What becomes of a disk's saved state.
+/// The fate of a disk's saved state.
 enum Next {
     /// It stays.
     Stay,
@@ -96,7 +96,7 @@ pub(super) fn forget(roots: &Roots, disk: &str) -> Result<()> {
     }
 }
 
-/// What becomes of each saved state once the injections `without` have ended.
+/// The fate of each saved state once the injections `without` have ended.
 fn nexts(roots: &Roots, without: &[OsString]) -> Vec<(String, Next)> {
     let names = saved_names(roots);
     let saved = names.into_iter().filter_map(|name| {

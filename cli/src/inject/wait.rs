@@ -22,7 +22,7 @@ use std::{
 /// The time between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What to wait for.
+/// The aim of a wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Until {
     /// The injection holds so many I/Os.

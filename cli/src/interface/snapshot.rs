@@ -98,8 +98,8 @@ impl Snapshot {
         self.values.get(Name::Enabled) != Some(&Value::Number(0)) && self.values.has_effect()
     }
 
-    /// Whether it has ended by itself, and holds nothing any more. The time of its lease also passes
-    /// while it is switched off.
+    /// Whether it has ended by itself, and holds nothing any more. The time of its lease passes
+    /// while it is switched off, too.
     pub(crate) fn has_ended(&self) -> bool {
         let is_over = self.values.number(Name::DurationMs).is_some()
             && !self.stats.says_active()

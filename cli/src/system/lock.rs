@@ -37,7 +37,7 @@ impl Lock {
     ///
     /// If another kchaos keeps the lock for too long.
     pub(crate) fn take(roots: &Roots) -> Result<Option<Self>> {
-        // Whoever needs the folder fails at that step, in words about it.
+        // A verb that needs the folder fails at that step, in words about it.
         if folder_steps(roots).iter().any(|step| step.run().is_err()) {
             return Ok(None);
         }
@@ -65,8 +65,8 @@ impl Lock {
         Self::try_open(roots).ok()
     }
 
-    /// Waits until no kchaos changes anything, for those who only look: what is being replaced is
-    /// not there for a moment.
+    /// Waits until no kchaos changes anything: while one replaces an injection, the name is free
+    /// for a moment.
     pub(crate) fn settle(roots: &Roots) {
         let begun = Instant::now();
         while matches!(Self::try_open(roots), Err(Errno::WOULDBLOCK)) && begun.elapsed() < PATIENCE

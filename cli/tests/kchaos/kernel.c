@@ -88,7 +88,8 @@ static void delete(int from, int to, const char *name)
 	check(!unlinkat(from, name, 0), name);
 }
 
-// A path beside the tree's file systems, for what is being made or removed by this process.
+// A path beside the tree's file systems, for the file or directory that this process makes or
+// removes.
 static void beside(char *path, const char *use)
 {
 	snprintf(path, PATH_MAX, "%s.%s.%d", getenv("NEW_INJECTION"), use, gettid());

@@ -4,6 +4,7 @@
 
 mod attach;
 mod auto;
+mod change;
 mod command;
 mod dry_run;
 mod filter;

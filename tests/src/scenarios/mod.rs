@@ -47,6 +47,7 @@ mod input;
 mod iostat;
 mod jitter;
 mod kchaos;
+mod kchaos_pairs;
 mod lease;
 mod limit;
 mod merge;
