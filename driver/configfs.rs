@@ -22,7 +22,7 @@ use crate::{
         parse::{line, number, ParseError},
     },
     stats::{Count, Totals},
-    sys::configfs::set_read_only,
+    sys::{configfs::set_read_only, no_io::NoIo},
     text::{self, Lines},
 };
 use core::fmt::Display;
@@ -194,11 +194,14 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
     }
 
     fn store(directory: &Self, page: &[u8]) -> Result {
+        // configfs holds a lock meanwhile for which `rmdir` waits. Memory reclaim under that lock
+        // might wait for I/O that this injection holds, and that only `rmdir` releases.
+        let _no_io = NoIo::new();
         let page = whole(page)?;
         let id = directory.injection;
         match File::at(PLACE)? {
-            // This looks the cgroup up before it locks the configuration, since the look-up may
-            // wait for memory.
+            // This looks the cgroup up before it locks the configuration, since the look-up takes
+            // another lock.
             File::Attribute(Attribute::Cgroup) => {
                 let (path, cgroup) = OwnerFiles::parse_cgroup(page)?;
                 config::lock().set_cgroup(id, path, cgroup)
