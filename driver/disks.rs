@@ -76,8 +76,24 @@ impl Disks {
     ///
     /// # Errors
     ///
-    /// ENOMEM, and ENOSPC if too many injections would act on a disk.
+    /// ENOMEM, and ENOSPC if too many injections would act on a disk; then nothing has changed.
     pub(crate) fn prepare<'a>(
+        &mut self,
+        drafts: impl Iterator<Item = Draft<'a>> + Clone,
+    ) -> Result<Plans> {
+        let mut known = KVec::with_capacity(self.0.len(), GFP_KERNEL)?;
+        for disk in &self.0 {
+            known.push(disk.stats.len(), GFP_KERNEL)?;
+        }
+        self.plans_for(drafts).inspect_err(|_| {
+            // No plan will use the new counters.
+            for (disk, known) in self.0.iter_mut().zip(known) {
+                disk.stats.truncate(known);
+            }
+        })
+    }
+
+    fn plans_for<'a>(
         &mut self,
         drafts: impl Iterator<Item = Draft<'a>> + Clone,
     ) -> Result<Plans> {
