@@ -93,10 +93,7 @@ impl Disks {
         })
     }
 
-    fn plans_for<'a>(
-        &mut self,
-        drafts: impl Iterator<Item = Draft<'a>> + Clone,
-    ) -> Result<Plans> {
+    fn plans_for<'a>(&mut self, drafts: impl Iterator<Item = Draft<'a>> + Clone) -> Result<Plans> {
         let mut plans = KVec::with_capacity(self.0.len(), GFP_KERNEL)?;
         for disk in self.0.iter_mut() {
             plans.push(disk.plan_for(drafts.clone())?, GFP_KERNEL)?;
@@ -185,6 +182,11 @@ impl Disks {
         self.0.iter().for_each(|disk| visit(&disk.queue));
     }
 
+    /// The queue of some disk.
+    pub(crate) fn some_queue(&self) -> Option<Arc<Queue<Ioem>>> {
+        self.0.first().map(|disk| disk.queue.clone())
+    }
+
     /// The plan of a disk.
     pub(crate) fn plan_of(&self, queue: &Queue<Ioem>) -> Option<Arc<Plan>> {
         self.disk_of(queue)?.plan.clone()
@@ -239,7 +241,6 @@ impl Disk {
             major: self.info.major,
             first_minor: self.info.first_minor,
             minors: self.info.minors,
-            is_elsewhere: &|device| self.queue.knows_elsewhere(device),
         })
     }
 

@@ -84,12 +84,7 @@ impl Node {
         // SAFETY: By the invariants the node is valid, and the buffer has this length.
         let length = unsafe {
             let buffer = path.as_mut_ptr().cast();
-            bindings::kernfs_path_from_node(
-                self.0.as_ptr(),
-                core::ptr::null_mut(),
-                buffer,
-                BUFFER,
-            )
+            bindings::kernfs_path_from_node(self.0.as_ptr(), core::ptr::null_mut(), buffer, BUFFER)
         };
         match usize::try_from(length) {
             Ok(length) if length < MOST_PATH => {
