@@ -70,9 +70,17 @@ rust-analyzer: ## describe the kernel crate and the module to editors, in driver
 # Builds nothing: only `tools/lab build` can build for headers without Rust's metadata, and root may
 # have no cargo. kbuild runs no depmod without a System.map, which Debian's headers lack, so this
 # target runs it; for a package, the package's own installation does.
+#
+# The files of tools/boot do nothing by themselves. udev and systemd find them if PREFIX is /usr or
+# /usr/local.
 install: ## install the module and kchaos [PREFIX=/usr/local] [DESTDIR=/tmp/package]
 	@tools/check-installable "$(KBUILD_PATH)"
 	install -D -m 755 target/release/kchaos "$(DESTDIR)$(PREFIX)/bin/kchaos"
+	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/lib/udev/rules.d" tools/boot/99-zz-ioem.rules
+	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/lib/modules-load.d" tools/boot/chaos-driver.conf
+	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/lib/systemd/system" tools/boot/kchaos@.service
+	sed -i 's|/usr/local/bin|$(PREFIX)/bin|' \
+		"$(DESTDIR)$(PREFIX)/lib/systemd/system/kchaos@.service"
 	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" INSTALL_MOD_PATH="$(INSTALL_MOD_PATH)" \
 		DEPMOD=true modules_install
 	test -n "$(INSTALL_MOD_PATH)" || PATH="$$PATH:/usr/sbin:/sbin" depmod "$(KERNEL_RELEASE)"

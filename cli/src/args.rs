@@ -3,19 +3,24 @@
 //! The command line: verbs, flags, help, and advice on the intended command.
 
 mod advice;
+mod borrowed;
 mod flags;
 mod help;
+mod line;
+mod near;
+mod netem;
+mod whom;
 
 use crate::{
     error::EXIT_CODES,
     interface::{Settings, attributes::LIMIT, check_name, units},
-    system::Roots,
 };
 use advice::advise;
-use clap::{Arg, ArgGroup, Args, Error, Parser, Subcommand, error::ErrorKind};
+use clap::{Arg, ArgGroup, Args, CommandFactory, Error, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
 pub use flags::Changes;
 use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
+pub use whom::Whom;
 
 /// Slows disks down on purpose, to see what is on them cope with a bad day.
 #[derive(Debug, Parser)]
@@ -23,9 +28,6 @@ use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
 #[command(after_help = format!("{}\n\n{EXIT_CODES}", help::START))]
 #[command(after_long_help = format!("{}\n\n{}\n\n{EXIT_CODES}", help::START, help::ENVIRONMENT))]
 pub struct Arguments {
-    /// Where the file systems are.
-    #[command(flatten)]
-    pub roots: Roots,
     /// The verb, with its arguments.
     #[command(subcommand)]
     pub verb: Verb,
@@ -38,11 +40,13 @@ impl Arguments {
     ///
     /// The error of clap, which is also how it returns the texts of help and version.
     pub fn read(words: &[OsString]) -> Result<Self, Error> {
-        let arguments = Self::try_parse_from(words).map_err(|error| advise(error, words))?;
+        let arguments =
+            Self::try_parse_from(words).map_err(|error| advise(error, words, Self::command()))?;
         if arguments.verb.lacks_command(words) {
             let message = "no command after --; name one, or leave -- out";
             return Err(Error::raw(ErrorKind::ValueValidation, message));
         }
+        arguments.verb.check_effect()?;
         Ok(arguments)
     }
 }
@@ -50,7 +54,7 @@ impl Arguments {
 /// A verb, with its arguments.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Make an injection, and print its name
+    /// Make an injection, and print its name; or run a command with one, and end it
     #[command(after_help = help::INJECT)]
     #[command(after_long_help = format!("{}\n\n{EXIT_CODES}", help::INJECT))]
     Inject(Inject),
@@ -77,8 +81,8 @@ pub enum Verb {
     },
     /// Change settings of an injection while it is at work
     ///
-    /// Only the named settings change, for I/O that is held already, too. If the driver refuses a
-    /// value, the others stay as they were.
+    /// Only the named settings change, and they do so for held I/O, too. If the driver
+    /// refuses a value, the others stay as they were.
     Change(Change),
     /// Wait until an injection holds I/O, has hit some, or has ended
     ///
@@ -138,6 +142,47 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Refuses an injection that would do nothing, unless it is only prepared.
+    fn check_effect(&self) -> Result<(), Error> {
+        let Self::Inject(Inject {
+            fault: Fault::Ioem { effect },
+            ..
+        }) = self
+        else {
+            return Ok(());
+        };
+        let settings = &effect.parts().1.settings;
+        match settings.do_nothing().filter(|_| settings.enabled) {
+            Some(why) => {
+                let message = format!(
+                    "this injection would do nothing: {why}; change that, or prepare it with \
+                     --enabled 0"
+                );
+                Err(Error::raw(ErrorKind::ValueValidation, message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it changes something.
+    pub fn changes(&self) -> bool {
+        let dry_run = match self {
+            Self::Inject(inject) => inject.dry_run,
+            Self::Recover { dry_run, .. } => *dry_run,
+            Self::Attach(attach) => attach.devices.dry_run,
+            Self::Detach(devices) => devices.dry_run,
+            Self::Change(change) => change.dry_run,
+            Self::Wait { .. }
+            | Self::List { .. }
+            | Self::Status(_)
+            | Self::Version
+            | Self::Completions { .. } => {
+                return false;
+            }
+        };
+        !dry_run.dry_run
+    }
+
     /// Whether `--` announces a command that is missing. To clap, a `--` at the end is as none. A
     /// variable without a value mostly leaves it, and the injection would have no end.
     fn lacks_command(&self, words: &[OsString]) -> bool {
@@ -161,12 +206,15 @@ pub struct Inject {
     /// The fault.
     #[command(subcommand)]
     pub fault: Fault,
-    /// Name of the injection [default: a free one such as delay-1]
+    /// Name of the injection [default: a free one such as delay-1 or limit-1]
     #[arg(long, global = true, value_parser = check_name, display_order = 100)]
     pub name: Option<String>,
     /// Also slow down disks that have /, /usr or active swap, without --for
     #[arg(long, global = true, display_order = 100)]
     pub force: bool,
+    /// With -- COMMAND: exit with 125 if COMMAND succeeds and no I/O was hit
+    #[arg(long, global = true, display_order = 100)]
+    pub expect_hits: bool,
     /// End an injection of this --name first, if there is one; its settings do not stay
     #[arg(long, global = true, requires = "name", display_order = 100)]
     pub replace: bool,
@@ -220,6 +268,7 @@ pub enum Effect {
     #[command(mut_group("quota", |group| group.required(true)))]
     #[command(
         mut_arg("--quota", quota_of_limit),
+        mut_arg("--iops", first),
         mut_arg("--period", first),
         mut_arg("--period-us", first)
     )]
@@ -241,7 +290,7 @@ fn first(argument: Arg) -> Arg {
 /// The quota of `inject limit`, which must not be 0.
 fn quota_of_limit(argument: Arg) -> Arg {
     first(argument)
-        .value_parser(|text: &str| LIMIT.parse(text))
+        .value_parser(|text: &str| flags::quota(&LIMIT, text))
         .help(LIMIT.help())
         .long_help(format!("{} [{}]", LIMIT.help(), LIMIT.range()))
 }
@@ -252,11 +301,16 @@ pub struct Task {
     /// The settings of the injection.
     #[command(flatten)]
     pub settings: Settings,
+    /// The processes whose I/O is affected.
+    #[command(flatten)]
+    pub whom: Whom,
     /// Run this, end the injection when it ends, and exit as it does; if kchaos is killed, the
     /// injection ends within 2 s; not with --for
     ///
-    /// If the injection ends before COMMAND does, such as by `kchaos recover` or `kchaos detach`,
-    /// kchaos warns when COMMAND has ended. The exit code is that of COMMAND all the same.
+    /// When COMMAND has ended, kchaos tells how much I/O the injection hit, and for how long it was
+    /// held; or why none was hit. If the injection ends before COMMAND does, or is off for a while,
+    /// such as by `kchaos recover` or `kchaos detach`, kchaos warns, too. The exit code is that of
+    /// COMMAND all the same, except for --expect-hits.
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
@@ -354,8 +408,8 @@ pub struct Devices {
         conflicts_with = "all"
     )]
     pub devices: Vec<PathBuf>,
-    /// All disks: attach takes each disk with a scheduler, but those with /, /usr or active swap
-    /// only with --force; detach takes each disk on ioem
+    /// All disks: attach takes every disk that can have a scheduler, and disks with /, /usr or
+    /// active swap only with --force; detach takes every disk on ioem
     #[arg(long)]
     pub all: bool,
     /// Whether to print commands instead.

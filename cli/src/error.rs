@@ -24,6 +24,8 @@ pub enum Exit {
     Permission = 4,
     /// There is no such injection or device, a device has no blk-mq queue, or a name is taken.
     Name = 5,
+    /// The command succeeded, and its injection hit no I/O, though hits were expected.
+    NoHits = 125,
     /// The time to wait was over.
     Timeout = 124,
     /// The command that an injection was made for cannot be run.
@@ -49,6 +51,7 @@ Exit codes:
 With `inject ... -- COMMAND`, once the injection is made:
   N  the exit code of COMMAND; 128+N when signal N killed it; if the injection
      ended before COMMAND did, kchaos only warns
+  125  COMMAND succeeded, but no I/O was hit, and --expect-hits was given
   126  COMMAND cannot be run
   127  there is no COMMAND";
 
@@ -203,6 +206,7 @@ mod tests {
             Exit::Unavailable,
             Exit::Permission,
             Exit::Name,
+            Exit::NoHits,
             Exit::Timeout,
             Exit::CannotRun,
             Exit::NoCommand,

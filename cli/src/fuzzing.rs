@@ -68,7 +68,7 @@ fn check_words(text: &str) {
         assert_eq!(Saved::parse(&saved.to_string()), Some(saved));
     }
     disk::active(text);
-    assert!(!Described(&values(text)).words().is_empty());
+    assert!(!Described::new(&values(text)).words().is_empty());
 }
 
 /// The attributes whose names and values the lines have.

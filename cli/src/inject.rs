@@ -6,103 +6,81 @@ pub(crate) mod attach;
 mod auto;
 pub(crate) mod change;
 mod command;
+pub(crate) mod devices;
 mod hints;
+mod hits;
 mod lease;
 mod make;
+mod missed;
 mod needs;
+pub(crate) mod own;
 mod owned;
 mod reach;
 pub(crate) mod recover;
+mod request;
 mod resolve;
+mod run;
 mod stay;
 pub(crate) mod sweep;
 pub(crate) mod wait;
+mod whose;
 mod witness;
 
 use crate::{
-    error::{Exit, all_of, failure, joined, note, print_or},
+    error::{all_of, joined, note, print_or},
     interface::{Name, Settings, Value},
-    system::{Roots, attached::attached_names, guard, lock::Lock},
+    system::{Roots, lock::Lock},
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use auto::Needed;
-use hints::{hints, idle};
-use make::{Naming, make};
+use hints::hints;
+use hits::Hits;
+use make::make;
+use own::OwnCgroup;
 use owned::Owned;
-use reach::reached;
-use std::{ffi::OsString, io::Write, sync::Arc};
+pub(crate) use request::Request;
+use std::{ffi::OsString, io::Write, process::Command, sync::Arc};
+pub(crate) use whose::Whose;
 use witness::Witness;
 
-/// An injection that is to be made.
-#[derive(Debug)]
-pub(crate) struct Request<'a> {
-    /// The effect, after which injections without a name are named.
-    pub(crate) effect: &'static str,
-    /// The name, if one was asked for.
-    pub(crate) name: Option<&'a str>,
-    /// The settings, with devices and cgroups as people name them.
-    pub(crate) settings: &'a Settings,
-    /// The command that the injection is made for; empty if there is none.
-    pub(crate) command: &'a [OsString],
-    /// Whether the system's own disks may be slowed down without an end in sight.
-    pub(crate) force: bool,
-    /// Whether the disks that the injection names are attached.
-    pub(crate) attach: bool,
-    /// Whether an injection of the name ends first.
-    pub(crate) replace: bool,
-}
-
-impl Request<'_> {
-    fn naming(&self) -> Naming<'_> {
-        Naming {
-            effect: self.effect,
-            name: self.name,
-            replace: self.replace,
-        }
-    }
-
-    /// The settings as the driver takes them.
-    fn checked(&self, roots: &Roots) -> Result<Settings> {
-        let settings = resolve::resolved(roots, self.settings)?;
-        let names_device = settings.text(Name::Device).is_some();
-        if self.attach && !names_device && attached_names(roots).is_empty() {
-            return Err(failure(
-                Exit::Name,
-                "no disk is attached, so this injection would reach none; name a disk with --device",
-            ));
-        }
-        if !self.force && settings.number(Name::DurationMs).unwrap_or(0) == 0 {
-            let remedy = if self.command.is_empty() {
-                "add --for 30s, so that it ends by itself, choose others with --device, or add --force"
-            } else {
-                "choose others with --device, or add --force"
-            };
-            guard::check(roots, &reached(roots, &settings), remedy)?;
-        }
-        for sentence in idle(&settings) {
-            note(&sentence);
-        }
-        Ok(settings)
-    }
+/// An injection that was made.
+struct Begun {
+    name: String,
+    owned: Owned,
+    settings: Settings,
+    /// The cgroup of its command.
+    own: Option<OwnCgroup>,
 }
 
 /// Attaches the disks of an injection, and makes the injection: all of it or, on an error, nothing.
-fn begin(roots: &Roots, request: &Request<'_>) -> Result<(String, Owned, Settings)> {
+fn begin(roots: &Roots, request: &Request<'_>) -> Result<Begun> {
     let lock = Lock::take(roots)?;
     sweep::before(roots, lock.as_ref());
     let mut settings = request.checked(roots)?;
     if !request.command.is_empty() {
         settings.set(Name::DurationMs, Value::Number(lease::LENGTH_MS));
     }
+    let own = match request.whose {
+        Whose::Command => Some(OwnCgroup::new(roots)?),
+        _ => None,
+    };
+    if let Some(own) = &own {
+        settings.set(Name::Cgroup, Value::Text(own.name()?));
+    }
     let made = Needed::by(roots, &settings, request.attach).and_then(|needed| {
         needed.attach(roots)?;
-        make(roots, &request.naming(), &settings, &needed.disks)
+        make(roots, request, &settings, &needed.disks)
     });
     match made {
         Ok((name, owned)) => {
             // The injection may have replaced another one.
             sweep::before(roots, lock.as_ref());
-            Ok((name, owned, settings))
+            Ok(Begun {
+                name,
+                owned,
+                settings,
+                own,
+            })
         }
         Err(error) => {
             let undone = lock.map(|lock| sweep::sweep(roots, &lock));
@@ -125,7 +103,12 @@ fn end(roots: &Roots, owned: &Owned) -> Vec<anyhow::Error> {
 /// If the kernel refuses a step; then nothing stays of the injection.
 pub(crate) fn inject(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) -> Result<()> {
     roots.require_known_version()?;
-    let (name, owned, settings) = begin(roots, request)?;
+    let Begun {
+        name,
+        owned,
+        settings,
+        ..
+    } = begin(roots, request)?;
     print_or(out, &format!("{name}\n"), || end(roots, &owned))?;
     hints(roots, &name, &settings);
     Ok(())
@@ -144,7 +127,12 @@ pub(crate) fn inject_and_stay(
 ) -> Result<u8> {
     roots.require_known_version()?;
     let mut signals = command::Signals::new()?;
-    let (name, owned, settings) = begin(roots, request)?;
+    let Begun {
+        name,
+        owned,
+        settings,
+        ..
+    } = begin(roots, request)?;
     print_or(out, &format!("{name}\n"), || end(roots, &owned))?;
     hints(roots, &name, &settings);
     let code = stay::until_end(roots, &name, &owned, &mut signals);
@@ -161,21 +149,45 @@ pub(crate) fn inject_and_stay(
 pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     roots.require_known_version()?;
     let signals = command::Signals::new()?;
-    let (name, owned, settings) = begin(roots, request)?;
+    let Begun {
+        name,
+        owned,
+        settings,
+        own,
+    } = begin(roots, request)?;
     let owned = Arc::new(owned);
-    let renewal = lease::renew(Arc::clone(&owned));
+    let witness = Arc::new(Witness::new(roots, &owned, &settings));
+    let looking = Arc::clone(&witness);
+    let renewal = lease::renew(Arc::clone(&owned), move || looking.look());
     hints(roots, &name, &settings);
-    let witness = Witness::new(roots, &owned, &settings);
-    signals.run(request.command, || {
-        if let Some(why) = witness.end(renewal.stop()) {
-            let program = request.command.first().map(|word| word.to_string_lossy());
-            note(&format!(
-                "the injection {name} had ended before {} did: part of it ran without; {why}",
-                program.unwrap_or_default()
-            ));
+    let program = request.command.first().map(|word| word.to_string_lossy());
+    let who = program.unwrap_or_default();
+    let mut command = match (&own, request.command) {
+        (Some(own), words) => own.command(words),
+        (None, words) => plain(words)?,
+    };
+    let hits = Hits::new(roots, &name, &settings, &who, false);
+    let mut outcome = None;
+    let code = signals.run(&mut command, || {
+        if let Some(sentence) = witness.end(renewal.stop(), &name, &who) {
+            note(&sentence);
         }
-        all_of(end(roots, &owned))
-    })
+        outcome = Some(hits.end(&witness));
+        let failures = end(roots, &owned);
+        if let Some(own) = &own {
+            own.end(roots);
+        }
+        all_of(failures)
+    })?;
+    Ok(outcome.map_or(code, |outcome| outcome.tell(request.expect_hits, code)))
+}
+
+/// A command with these words.
+fn plain(words: &[OsString]) -> Result<Command> {
+    let (program, arguments) = words.split_first().context("there is no command")?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Ok(command)
 }
 
 /// Prints the commands that make an injection.
@@ -194,7 +206,7 @@ pub(crate) fn print_inject(
     let settings = request.checked(roots)?;
     let needed = Needed::by(roots, &settings, request.attach)?;
     let mut steps = needed.attach_steps(roots);
-    let (name, make) = make::steps(roots, &request.naming(), &settings)?;
+    let (name, make) = make::steps(roots, request, &settings)?;
     steps.extend(make);
     steps.extend(needed.remember_steps(roots, &name));
     let given_back = sweep::steps(roots, &[name], &needed.disks);

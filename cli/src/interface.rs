@@ -8,12 +8,17 @@ mod driver;
 pub(crate) mod existing;
 pub(crate) mod form;
 pub(crate) mod listed;
+pub(crate) mod operation;
 mod parse;
+mod problems;
+pub(crate) mod rate;
 pub(crate) mod settings;
 pub(crate) mod snapshot;
 pub(crate) mod stats;
 pub mod units;
 pub(crate) mod values;
+pub(crate) mod ways;
+mod words;
 
 pub use attributes::{ATTRIBUTES, Attribute, Kind, Name, Section, Value, attribute};
 pub use driver::KNOWN_VERSION;

@@ -23,20 +23,26 @@ pub use args::Arguments;
 pub use system::Roots;
 
 use anyhow::Result;
-use args::{Devices, Fault, Inject, Verb};
-use clap::{Command, Subcommand};
+use args::{Devices, Fault, Inject, Task, Verb, Whom};
+use clap::CommandFactory;
 use clap_complete::Shell;
 use error::{Exit, failure};
 use inject::{
-    Request,
+    Request, Whose,
     attach::{self, Which},
     change::{self, Change},
-    recover, sweep,
+    own, recover, sweep,
     wait::{self, Until},
 };
-use interface::{Name, Settings};
+use interface::Name;
 use show::{list, status};
-use std::io::Write;
+use std::{ffi::OsString, io::Write};
+
+/// If these are the words by which this program starts itself again, to run a command in a cgroup,
+/// becomes the command. Returns only the failure to do so.
+pub fn enter(words: &[OsString]) -> Option<anyhow::Error> {
+    own::enter(words)
+}
 
 /// Runs the verb of a command line, and returns the exit code. Results go to `out`.
 ///
@@ -44,7 +50,10 @@ use std::io::Write;
 ///
 /// Any failure; [`error::exit`] has its exit code.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<u8> {
-    let roots = &arguments.roots;
+    let roots = &Roots::from_environment();
+    if arguments.verb.changes() {
+        own::sweep(roots);
+    }
     match &arguments.verb {
         Verb::Inject(inject) => return run_inject(roots, inject, out),
         Verb::Recover {
@@ -127,13 +136,15 @@ fn run_inject(roots: &Roots, inject: &Inject, out: &mut dyn Write) -> Result<u8>
         effect,
         name: inject.name.as_deref(),
         settings: &task.settings,
+        whose: whose(&task.whom),
         command: &task.command,
         force: inject.force,
+        expect_hits: inject.expect_hits,
         attach: !inject.no_attach,
         replace: inject.replace,
     };
     let has_command = !task.command.is_empty();
-    check_end(&task.settings, has_command, inject.wait)?;
+    check_end(inject, task)?;
     if inject.dry_run.dry_run && (has_command || inject.wait) {
         let which = if has_command { "-- COMMAND" } else { "--wait" };
         return Err(failure(
@@ -157,8 +168,24 @@ fn run_inject(roots: &Roots, inject: &Inject, out: &mut dyn Write) -> Result<u8>
 }
 
 /// Checks that no two options say when an injection ends, and that one does if kchaos is to wait.
-fn check_end(settings: &Settings, has_command: bool, waits: bool) -> Result<()> {
+fn check_end(inject: &Inject, task: &Task) -> Result<()> {
+    let has_command = !task.command.is_empty();
+    let settings = &task.settings;
     let is_set = |name| settings.number(name).is_some_and(|number| number > 0);
+    if inject.expect_hits && !has_command {
+        return Err(failure(
+            Exit::Usage,
+            "--expect-hits is about the time in which a command runs; add -- COMMAND, or leave it \
+             out and look at `kchaos status`",
+        ));
+    }
+    if task.whom.own && !has_command {
+        return Err(failure(
+            Exit::Usage,
+            "--own affects the I/O of a command alone, so it needs one: add -- COMMAND; for a \
+             program that runs already, there is --pid",
+        ));
+    }
     if has_command && settings.number(Name::DurationMs).is_some() {
         return Err(failure(
             Exit::Usage,
@@ -166,14 +193,14 @@ fn check_end(settings: &Settings, has_command: bool, waits: bool) -> Result<()> 
              -- COMMAND; leave --for out, or end the command too: -- timeout 30s COMMAND",
         ));
     }
-    if has_command && waits {
+    if has_command && inject.wait {
         return Err(failure(
             Exit::Usage,
             "an injection for a command lasts as long as the command, and kchaos waits for that \
              anyway; leave --wait out",
         ));
     }
-    if waits && !is_set(Name::DurationMs) && !is_set(Name::Times) {
+    if inject.wait && !is_set(Name::DurationMs) && !is_set(Name::Times) {
         return Err(failure(
             Exit::Usage,
             "this injection does not end by itself, so --wait has nothing to wait for; add \
@@ -181,6 +208,16 @@ fn check_end(settings: &Settings, has_command: bool, waits: bool) -> Result<()> 
         ));
     }
     Ok(())
+}
+
+/// The processes whose I/O is affected; the command line has at most one of the three.
+fn whose(whom: &Whom) -> Whose<'_> {
+    match (whom.own, whom.pid, &whom.container) {
+        (true, _, _) => Whose::Command,
+        (_, Some(pid), _) => Whose::Process(pid),
+        (_, _, Some(id)) => Whose::Container(id),
+        _ => Whose::Anyone,
+    }
 }
 
 fn version(roots: &Roots, out: &mut dyn Write) -> Result<()> {
@@ -193,11 +230,8 @@ fn version(roots: &Roots, out: &mut dyn Write) -> Result<()> {
 }
 
 fn completions(shell: Shell, out: &mut dyn Write) -> Result<()> {
-    // The roots, which nobody types, are left out.
-    let command = Command::new("kchaos").version(env!("CARGO_PKG_VERSION"));
-    let mut command = Verb::augment_subcommands(command);
     let mut script = Vec::new();
     // `generate` panics if its output fails.
-    clap_complete::generate(shell, &mut command, "kchaos", &mut script);
+    clap_complete::generate(shell, &mut Arguments::command(), "kchaos", &mut script);
     Ok(out.write_all(&script)?)
 }

@@ -25,6 +25,9 @@ fn main() -> ExitCode {
     }
     let mut out = Output(io::stdout().lock());
     let words: Vec<OsString> = env::args_os().collect();
+    if let Some(error) = kchaos::enter(&words) {
+        return report(&error);
+    }
     let result = match Arguments::read(&words) {
         Ok(arguments) => kchaos::run(&arguments, &mut out),
         Err(error) if error.use_stderr() => {
@@ -38,13 +41,16 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) if error::is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            for line in format!("{error:#}").lines() {
-                error::note(line);
-            }
-            ExitCode::from(error::exit(&error) as u8)
-        }
+        Err(error) => report(&error),
     }
+}
+
+/// Reports a failure.
+fn report(error: &anyhow::Error) -> ExitCode {
+    for line in format!("{error:#}").lines() {
+        error::note(line);
+    }
+    ExitCode::from(error::exit(error) as u8)
 }
 
 /// Reports an error in the arguments.

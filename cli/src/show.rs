@@ -2,6 +2,10 @@
 
 //! Shows injections and disks, for people in 80 columns and for programs as JSON.
 
+/// The version of the form of all JSON. It changes if a key goes or changes its meaning, and not if
+/// one is added; `cli/schema` has the form.
+const SCHEMA: u64 = 1;
+
 mod columns;
 pub(crate) mod describe;
 pub(crate) mod list;

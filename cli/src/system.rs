@@ -3,16 +3,29 @@
 //! The machine as the kernel shows it: file systems, block devices, disks and their schedulers, and
 //! the steps that change any of it. Nothing here knows what an injection is.
 
+pub(crate) mod abilities;
 pub(crate) mod attached;
+mod beside;
 pub(crate) mod block;
+pub(crate) mod cgroups;
+pub(crate) mod containers;
 pub(crate) mod disk;
 pub(crate) mod files;
 pub(crate) mod guard;
+mod kernel_name;
 pub(crate) mod lock;
+mod mapper;
 pub(crate) mod mounts;
+mod names;
+pub(crate) mod place;
+pub(crate) mod process;
 mod roots;
 pub(crate) mod saved;
+pub(crate) mod stack;
 pub(crate) mod step;
+mod table;
+pub(crate) mod target;
+pub(crate) mod traffic;
 
 pub use roots::Roots;
 

@@ -114,7 +114,7 @@ impl Disk {
         let name = config.rsplit('/').next().unwrap_or_default().to_owned();
         let disk = Self { name };
         if kind.partitions {
-            disk.make_partitions()?;
+            make_partitions(&disk.path(), &sys::read(disk.attribute("size"))?)?;
         }
         Ok(disk)
     }
@@ -122,25 +122,6 @@ impl Disk {
     /// The name of the next disk.
     pub(crate) fn next_name() -> String {
         format!("t{}", NEXT.load(Ordering::Relaxed))
-    }
-
-    /// Divides the disk into two partitions, by an MBR.
-    fn make_partitions(&self) -> Result<()> {
-        /// Sectors before the first partition, and before each half.
-        const START: u32 = 2_048;
-        let sectors: u32 = sys::read(self.attribute("size"))?.parse()?;
-        let half = sectors / 2;
-        let mut table = [0u8; 512];
-        for (number, (start, length)) in [(START, half - START), (half, half)].iter().enumerate() {
-            let entry = 446 + 16 * number;
-            table[entry + 4] = 0x83;
-            table[entry + 8..entry + 12].copy_from_slice(&start.to_le_bytes());
-            table[entry + 12..entry + 16].copy_from_slice(&length.to_le_bytes());
-        }
-        table[510..].copy_from_slice(&[0x55, 0xaa]);
-        sys::write(self.path(), table)?;
-        sys::run(&["blockdev", "--rereadpt", &self.path()])?;
-        Ok(())
     }
 
     fn config(&self) -> PathBuf {
@@ -190,6 +171,24 @@ impl Drop for Disk {
         let _ = self.remove();
         let _ = fs::remove_dir(self.config());
     }
+}
+
+/// Divides a disk of so many sectors into two partitions, by an MBR.
+pub(crate) fn make_partitions(path: &str, sectors: &str) -> Result<()> {
+    /// Sectors before the first partition, and before each half.
+    const START: u32 = 2_048;
+    let half = sectors.parse::<u32>()? / 2;
+    let mut table = [0u8; 512];
+    for (number, (start, length)) in [(START, half - START), (half, half)].iter().enumerate() {
+        let entry = 446 + 16 * number;
+        table[entry + 4] = 0x83;
+        table[entry + 8..entry + 12].copy_from_slice(&start.to_le_bytes());
+        table[entry + 12..entry + 16].copy_from_slice(&length.to_le_bytes());
+    }
+    table[510..].copy_from_slice(&[0x55, 0xaa]);
+    sys::write(path, table)?;
+    sys::run(&["blockdev", "--rereadpt", path])?;
+    Ok(())
 }
 
 /// The name of a new disk of scsi_debug, with a hardware queue for each of two processors; the disk

@@ -2,7 +2,7 @@
 
 //! Files, modules, processes and clocks of the system under test.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::{
     fs,
     path::Path,
@@ -62,6 +62,19 @@ pub(crate) fn run(words: &[&str]) -> Result<String> {
 pub(crate) fn load_module() -> Result<()> {
     if !Path::new(IOEM).exists() {
         run(&["insmod", MODULE])?;
+    }
+    Ok(())
+}
+
+/// Asks again and again until the answer is true; an error if that takes two minutes.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
+    let start = Instant::now();
+    while !is_so()? {
+        ensure!(
+            start.elapsed() < Duration::from_secs(120),
+            "{what} takes too long"
+        );
+        thread::sleep(Duration::from_millis(20));
     }
     Ok(())
 }

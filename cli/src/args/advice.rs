@@ -2,57 +2,71 @@
 
 //! Guesses the meaning of a command line that makes no sense as it is.
 
-use crate::interface::units;
+use super::{
+    borrowed,
+    line::{Line, flags},
+    near::{near, or},
+    netem,
+};
+use crate::interface::{rate::Rate, units};
 use clap::{
-    Error,
+    Command, Error,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use std::ffi::OsString;
 
 /// Other programs' words for the verbs.
-const OTHER_WORDS: [(&str, &str); 14] = [
+const OTHER_WORDS: [(&str, &str); 25] = [
     ("add", "inject"),
+    ("apply", "inject"),
+    ("attack", "inject"),
     ("create", "inject"),
     ("make", "inject"),
+    ("run", "inject"),
     ("start", "inject"),
     ("clear", "recover"),
+    ("del", "recover"),
     ("delete", "recover"),
+    ("destroy", "recover"),
     ("end", "recover"),
     ("remove", "recover"),
     ("reset", "recover"),
     ("rm", "recover"),
     ("stop", "recover"),
+    ("undo", "recover"),
+    ("get", "list"),
     ("ls", "list"),
     ("show", "list"),
+    ("query", "status"),
     ("stats", "status"),
+    ("prepare", "attach"),
+    ("load", "attach"),
+    ("revoke", "detach"),
 ];
 
-/// Adds to the error what to type instead, if the words let one guess.
-pub(crate) fn advise(mut error: Error, words: &[OsString]) -> Error {
+/// Adds to the error what to type instead, if the words and the tree of verbs let one guess.
+pub(crate) fn advise(mut error: Error, words: &[OsString], root: Command) -> Error {
     let of_kind = |kind| match error.get(kind) {
         Some(ContextValue::String(word)) => Some(word.clone()),
         _ => None,
     };
-    let words: Vec<String> = words
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let advice = match error.kind() {
-        ErrorKind::InvalidSubcommand => {
-            of_kind(ContextKind::InvalidSubcommand).and_then(|word| verb(&word, &words))
-        }
-        ErrorKind::UnknownArgument => {
-            of_kind(ContextKind::InvalidArg).and_then(|word| argument(&word, &words))
-        }
-        _ => None,
+    let (kind, advise): (_, fn(&Line, &str) -> Option<String>) = match error.kind() {
+        ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, verb),
+        ErrorKind::UnknownArgument => (ContextKind::InvalidArg, argument),
+        _ => return error,
     };
-    if words.iter().any(|word| word == "inject") {
-        // The suggestion of clap to put a word after `--`, which begins a command here.
-        error.remove(ContextKind::Suggested);
+    let line = Line::new(words, root);
+    let advice = of_kind(kind).and_then(|word| advise(&line, &word));
+    // The words of clap that sound alike, and its tip to put a word after `--`, which begins a
+    // command here.
+    for guess in [
+        ContextKind::Suggested,
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedSubcommand,
+    ] {
+        error.remove(guess);
     }
     if let Some(advice) = advice {
-        // A word that sounds alike is a worse guess.
-        error.remove(ContextKind::SuggestedSubcommand);
         let advice = ContextValue::StyledStrs(vec![advice.into()]);
         error.insert(ContextKind::Suggested, advice);
     }
@@ -60,33 +74,179 @@ pub(crate) fn advise(mut error: Error, words: &[OsString]) -> Error {
 }
 
 /// Advice on an unknown verb: perhaps it is further inside, or has another name.
-fn verb(word: &str, words: &[String]) -> Option<String> {
-    let place = words.iter().position(|other| other == word)?;
-    let inside = match word {
-        "delay" | "limit" => "inject ioem",
-        "ioem" => "inject",
-        _ => {
-            let (_, verb) = OTHER_WORDS.iter().find(|(other, _)| *other == word)?;
-            return Some(format!("the verb for this is '{verb}'"));
-        }
-    };
-    let help = match words.get(1) {
-        Some(verb) if verb == "help" && place > 1 => "help ",
+fn verb(line: &Line, word: &str) -> Option<String> {
+    let place = line.words.iter().position(|other| other == word)?;
+    let help = match line.words.first() {
+        Some(verb) if verb == "help" && place > 0 => "help ",
         _ => "",
     };
-    let rest = shlex::try_join(words[place..].iter().map(String::as_str)).ok()?;
-    Some(format!("it is 'kchaos {help}{inside} {rest}'"))
+    let typed = |inside: &str, from: usize| {
+        let rest = shlex::try_join(line.words[from..].iter().map(String::as_str)).ok()?;
+        Some(format!("it is 'kchaos {help}{inside} {rest}'"))
+    };
+    let lower = word.to_ascii_lowercase();
+    let reached = line.path.iter().filter(|verb| *verb != "help").count();
+    if ["delay", "limit"].contains(&word) {
+        return typed("inject ioem", place);
+    }
+    if word == "ioem" {
+        return typed("inject", place);
+    }
+    let known: Vec<&str> = line
+        .verb()
+        .get_subcommands()
+        .map(|verb| verb.get_name())
+        .collect();
+    let near: Vec<String> = near(&lower, &known)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let other = OTHER_WORDS
+        .iter()
+        .find(|(other, _)| reached == 0 && *other == lower);
+    match other {
+        Some((_, verb)) => Some(format!("the verb for this is '{verb}'")),
+        None if !near.is_empty() => Some(format!("it is {}", or(&near))),
+        None if line.path == ["inject"] && borrowed::is_means(&lower) => {
+            let effect = line.words.get(place + 1).map_or("delay", String::as_str);
+            Some(format!("the means is ioem: 'kchaos inject ioem {effect}'"))
+        }
+        None => borrowed::fault(&lower, &line.faults(), reached > 0),
+    }
+}
+
+/// Advice on an unknown flag, or a word where none is accepted.
+fn argument(line: &Line, word: &str) -> Option<String> {
+    if let Some(name) = word.strip_prefix("--") {
+        // It was typed in front of the verb that has it.
+        if flags(line.verb()).iter().any(|(known, _)| *known == name) {
+            return Some(format!("it comes after 'kchaos {}'", line.path.join(" ")));
+        }
+        return flag(line, name, line.value(word));
+    }
+    if let Some(letters) = word.strip_prefix('-') {
+        let mut words = line
+            .words
+            .iter()
+            .filter_map(|typed| typed.strip_prefix('-'));
+        let typed = words.find(|typed| !typed.starts_with('-') && typed.contains(letters));
+        let (name, value) = split(typed.unwrap_or(letters));
+        return flag(
+            line,
+            name,
+            value.or_else(|| line.value(&format!("-{name}"))),
+        );
+    }
+    operand(line, word)
+}
+
+/// A name and its value, if there is a `=`.
+fn split(word: &str) -> (&str, Option<&str>) {
+    match word.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (word, None),
+    }
+}
+
+/// A name as flags have it.
+fn normal(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "-")
+}
+
+/// A flag as people type it.
+fn with(flag: &str, value: Option<&str>) -> String {
+    match value {
+        Some(value) => format!("--{flag} {value}"),
+        None => format!("--{flag}"),
+    }
+}
+
+/// Advice on a word that is a flag, or another program's flag.
+fn exact(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
+    let verb = line.verb();
+    let known = flags(verb);
+    match known.iter().find(|(known, _)| *known == name) {
+        Some((_, own)) => Some(format!("it is '{}'", with(own, value))),
+        None => borrowed::flag(verb, &line.path.join(" "), name, value),
+    }
+}
+
+/// Advice on a flag by its name without hyphens.
+fn flag(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
+    let known = flags(line.verb());
+    let name = normal(name);
+    if let Some(tip) = exact(line, &name, value) {
+        return Some(tip);
+    }
+    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    let mut near: Vec<&str> = near(&name, &names)
+        .into_iter()
+        .filter_map(|near| known.iter().find(|(name, _)| *name == near))
+        .map(|(_, own)| *own)
+        .collect();
+    near.dedup();
+    if !near.is_empty() {
+        // Of several, the value fits one or none.
+        let value = value.filter(|_| near.len() == 1);
+        let near: Vec<String> = near.into_iter().map(|own| with(own, value)).collect();
+        return Some(format!("it is {}", or(&near)));
+    }
+    if line.is_in("inject") {
+        return outside(line, &name, value);
+    }
+    let verbs = line.verbs_with(&name);
+    (!verbs.is_empty()).then(|| format!("'--{name}' is a flag of {}", or(&verbs)))
+}
+
+/// Advice on a flag of an effect that comes before the effect.
+fn outside(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
+    let effect = match name {
+        "iops" | "quota" | "period" | "period-us" => "limit",
+        _ => "delay",
+    };
+    if line.is_in("delay") || line.is_in("limit") {
+        return None;
+    }
+    let inside = format!("kchaos inject ioem {effect}");
+    if line.verbs_with(name).contains(&inside) {
+        let place = line
+            .words
+            .iter()
+            .position(|word| line.path.last() == Some(word))?;
+        let rest = shlex::try_join(line.words[place + 1..].iter().map(String::as_str)).ok()?;
+        return Some(format!("it is '{inside} {rest}'"));
+    }
+    let tip = borrowed::flag(line.delay(), "inject ioem delay", name, value)?;
+    Some(format!("after 'kchaos inject ioem delay': {tip}"))
 }
 
 /// Advice on a word that is no flag: perhaps it lacks its flag, or is a command.
-fn argument(word: &str, words: &[String]) -> Option<String> {
-    let has = |verb: &str| words.iter().any(|word| word == verb);
-    if word.starts_with('-') || !has("inject") {
+fn operand(line: &Line, word: &str) -> Option<String> {
+    if !line.is_in("inject") {
+        return None;
+    }
+    if let Some(flags) = netem::flags(line, word) {
+        return Some(format!("values have flags: '{flags}'"));
+    }
+    let (name, value) = split(word);
+    let place = line.words.iter().position(|other| other == word)?;
+    let next = line.words.get(place + 1).map(String::as_str);
+    let next = next.filter(|next| !next.starts_with('-'));
+    let advice = if value.is_some() || next.is_some() {
+        exact(line, &normal(name), value.or(next))
+    } else {
         None
-    } else if has("delay") && units::microseconds(word).is_ok() {
+    };
+    if let Some(advice) = advice {
+        Some(advice)
+    } else if line.is_in("delay") && units::microseconds(word).is_ok() {
         Some(format!("a delay has a flag: '--delay {word}'"))
-    } else if has("limit") && units::number(word).is_ok() {
+    } else if line.is_in("limit") && units::number(word).is_ok() {
         Some(format!("a limit has a flag: '--quota {word}'"))
+    } else if line.is_in("limit") && Rate::parse(word).is_ok() {
+        Some(format!("a limit has a flag: '--iops {word}'"))
+    } else if word.starts_with("/dev/") {
+        Some(format!("a device has a flag: '--device {word}'"))
     } else {
         let rest = "a command that kchaos runs during the injection comes after '--'";
         Some(rest.to_owned())

@@ -2,7 +2,10 @@
 
 //! The flags that set an injection's attributes, made from the table of attributes.
 
-use crate::interface::{ATTRIBUTES, Attribute, Kind, Name, Section, Settings, Value, units::Unit};
+use crate::interface::{
+    ATTRIBUTES, Attribute, Kind, Name, Section, Settings, Value, form::Form, rate::Rate,
+    units::Unit,
+};
 use clap::{
     Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, Error, FromArgMatches,
     builder::{PossibleValue, TypedValueParser},
@@ -15,7 +18,9 @@ impl Args for Settings {
     fn augment_args(command: Command) -> Command {
         let ids = |attribute| -> Vec<String> {
             let flags = flags(attribute).into_iter();
-            flags.map(|flag| flag.get_id().to_string()).collect()
+            let own = flags.map(|flag| flag.get_id().to_string());
+            own.chain(RATED.contains(&attribute.name).then(|| RATE.to_owned()))
+                .collect()
         };
         let delays = ATTRIBUTES
             .iter()
@@ -31,6 +36,7 @@ impl Args for Settings {
                     .group(ArgGroup::new(attribute.file()).args(ids(attribute)))
             })
             .group(delay)
+            .arg(rate())
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -40,8 +46,14 @@ impl Args for Settings {
 
 /// The values that the flags give.
 fn given(matches: &ArgMatches) -> Result<Vec<(&'static Attribute, Value)>, Error> {
+    let rate = matches.try_get_one::<Rate>(RATE);
+    let rate = rate.map_err(|error| invalid(error.to_string()))?;
     let mut given = Vec::new();
     for attribute in &ATTRIBUTES {
+        if let Some(value) = rate.and_then(|rate| part(rate, attribute)) {
+            given.push((attribute, value.clone()));
+            continue;
+        }
         let mut values: Vec<&Value> = Vec::new();
         for flag in flags(attribute) {
             let id = flag.get_id().to_string();
@@ -56,14 +68,9 @@ fn given(matches: &ArgMatches) -> Result<Vec<(&'static Attribute, Value)>, Error
         let value = match values.as_slice() {
             [] => continue,
             [value] => (*value).clone(),
-            parts => {
-                let texts: Vec<String> =
-                    parts.iter().map(|part| attribute.file_text(part)).collect();
-                // Each part is accepted alone, but the whole may not be.
-                attribute.parse(&texts.join(",")).map_err(|message| {
-                    invalid(format!("in all of --{}, {message}", attribute.flag()))
-                })?
-            }
+            parts => attribute.join(parts).map_err(|message| {
+                invalid(format!("in all of --{}, {message}", attribute.flag()))
+            })?,
         };
         given.push((attribute, value));
     }
@@ -118,14 +125,66 @@ impl FromArgMatches for Changes {
     }
 }
 
-/// Reads the value of an attribute whose words shells can complete.
-#[derive(Clone)]
-struct Completed {
-    attribute: &'static Attribute,
-    words: &'static [&'static str],
+/// The flag that sets both attributes of a limit.
+const RATE: &str = "--iops";
+
+/// The attributes that it sets.
+const RATED: [Name; 2] = [Name::Quota, Name::PeriodUs];
+
+/// The rate's value for an attribute.
+fn part<'a>(rate: &'a Rate, attribute: &Attribute) -> Option<&'a Value> {
+    match attribute.name {
+        Name::Quota => Some(&rate.quota),
+        Name::PeriodUs => Some(&rate.period),
+        _ => None,
+    }
 }
 
-impl TypedValueParser for Completed {
+/// The flag that sets both attributes of a limit.
+fn rate() -> Arg {
+    let help = "--quota and --period in one: so many I/Os a second, or in another time";
+    Arg::new(RATE)
+        .long("iops")
+        .value_name("RATE")
+        .help_heading(heading(Section::Effect))
+        .allow_hyphen_values(true)
+        .value_parser(Rate::parse)
+        .help(help)
+        .long_help(format!(
+            "{help} [such as 100, 100/s, 6000/min or 15/ms; an I/O that the \
+             kernel splits counts once for each request]"
+        ))
+}
+
+/// Reads a quota, and knows a rate.
+pub(super) fn quota(attribute: &Attribute, text: &str) -> Result<Value, String> {
+    attribute
+        .parse(text)
+        .map_err(|message| match Rate::parse(text) {
+            Ok(_) => format!("{message}; a rate has another flag: {RATE} {text}"),
+            Err(_) => message,
+        })
+}
+
+/// Other programs' words for a flag, where they mean the same.
+fn aliases(name: &str) -> &'static [&'static str] {
+    match name {
+        "correlation" => &["corr"],
+        "device" => &["dev-path"],
+        "for" => &["duration", "timeout"],
+        "op" => &["methods"],
+        _ => &[],
+    }
+}
+
+/// Reads a text, and knows the words that shells can complete.
+#[derive(Clone)]
+struct Text {
+    attribute: &'static Attribute,
+    form: Form,
+}
+
+impl TypedValueParser for Text {
     type Value = Value;
 
     fn parse_ref(
@@ -135,13 +194,38 @@ impl TypedValueParser for Completed {
         value: &OsStr,
     ) -> Result<Value, Error> {
         let attribute = self.attribute;
+        if value.to_str().is_none() {
+            return Err(Error::raw(
+                ErrorKind::ValueValidation,
+                no_text(attribute, self.form, value),
+            ));
+        }
         let parse = |text: &str| attribute.parse(text);
         parse.parse_ref(command, argument, value)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(self.words.iter().map(PossibleValue::new)))
+        let words = self.form.known_words();
+        (!words.is_empty()).then(|| {
+            let values: Box<dyn Iterator<Item = PossibleValue>> =
+                Box::new(words.iter().map(PossibleValue::new));
+            values
+        })
     }
+}
+
+/// The sentence about a value that is not UTF-8.
+fn no_text(attribute: &Attribute, form: Form, value: &OsStr) -> String {
+    let next = if form == Form::Devices {
+        "; name the disk, or go there with cd and say --device ."
+    } else {
+        ""
+    };
+    format!(
+        "the value \"{}\" of --{} is no text in UTF-8{next}",
+        value.to_string_lossy(),
+        attribute.flag()
+    )
 }
 
 /// The heading of a section in the help.
@@ -158,12 +242,16 @@ fn flags(attribute: &'static Attribute) -> Vec<Arg> {
     let flag = |name: &str| {
         Arg::new(format!("--{name}"))
             .long(name.to_owned())
+            .aliases(aliases(name))
             .help_heading(heading(attribute.name.section()))
             // Lets the message about a negative value name the range.
             .allow_hyphen_values(true)
     };
     let in_full = format!("{} {}", attribute.help(), attribute.accepted());
-    let own = flag(&attribute.flag()).value_parser(|text: &str| attribute.parse(text));
+    let own = flag(&attribute.flag()).value_parser(|text: &str| match attribute.name {
+        Name::Quota => quota(attribute, text),
+        _ => attribute.parse(text),
+    });
     match (&attribute.kind, attribute.flag_with_unit()) {
         (
             Kind::Number {
@@ -201,13 +289,11 @@ fn flags(attribute: &'static Attribute) -> Vec<Arg> {
             } else {
                 ArgAction::Set
             };
-            let own = match form.known_words() {
-                [] => own,
-                // The help has them in a sentence.
-                words => own
-                    .value_parser(Completed { attribute, words })
-                    .hide_possible_values(true),
-            };
+            let form = *form;
+            // The help has the words in a sentence.
+            let own = own
+                .value_parser(Text { attribute, form })
+                .hide_possible_values(true);
             vec![
                 own.value_name(form.value_name())
                     .action(action)

@@ -11,12 +11,13 @@ use crate::{
     interface::existing::recover_command,
     system::{
         IOEM, LOAD, NONE, Roots,
-        disk::{Disk, active_scheduler, disks_of},
+        disk::{Disk, active_scheduler},
         files::names,
         guard,
         lock::Lock,
         saved::{Saved, saved_names},
         step::Step,
+        target,
     },
 };
 use anyhow::Result;
@@ -98,8 +99,15 @@ pub(crate) fn attach(
 fn to_switch(roots: &Roots, devices: Which<'_>, options: Options) -> Result<Vec<Disk>> {
     let found = match devices {
         Which::Named(devices) => {
-            let found = devices.iter().map(|device| disks_of(roots, device));
-            found.collect::<Result<Vec<_>>>()?.concat()
+            let mut found = Vec::new();
+            for device in devices {
+                let target = target::there(roots, device)?;
+                for sentence in &target.notes {
+                    note(sentence);
+                }
+                found.extend(target.to_attach(roots)?);
+            }
+            found
         }
         Which::All => all_disks(roots),
     };
@@ -255,7 +263,9 @@ pub(crate) fn detach(
     match devices {
         Which::Named(devices) => {
             for device in devices {
-                match (gone(roots, device), disks_of(roots, device)) {
+                let target = target::there(roots, device);
+                let disks = target.and_then(|target| target.to_attach(roots));
+                match (gone(roots, device), disks) {
                     (Some(name), Err(_)) => keep(forget_gone(roots, &name, dry_run)),
                     (_, Ok(disks)) => {
                         for disk in disks {

@@ -16,9 +16,9 @@ use std::{collections::BTreeSet, ffi::OsStr};
 
 /// The disks that an injection needs on ioem.
 pub(super) struct Needed {
-    /// The disks to attach.
+    /// The disks that are to be attached.
     to_attach: Vec<Disk>,
-    /// The disks to give back when no injection needs them.
+    /// All disks that are to be given back when no injection needs them.
     pub(super) disks: BTreeSet<String>,
 }
 

@@ -10,7 +10,7 @@ use signal_hook::{
     iterator::Signals as Caught,
 };
 use std::{
-    ffi::OsString,
+    ffi::OsStr,
     io::{self, stdin},
     os::unix::process::ExitStatusExt,
     process::{Child, Command, ExitStatus},
@@ -44,15 +44,13 @@ impl Signals {
     /// If the command cannot be run, or `end` fails.
     pub(crate) fn run(
         mut self,
-        command: &[OsString],
+        command: &mut Command,
         end: impl FnOnce() -> Result<()>,
     ) -> Result<u8> {
-        let (program, arguments) = command.split_first().context("there is no command")?;
-        let started = Command::new(program).args(arguments).spawn();
-        let mut child = match started {
+        let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) => {
-                let mut failures = vec![not_run(program, &error)];
+                let mut failures = vec![not_run(command.get_program(), &error)];
                 failures.extend(end().err());
                 return all_of(failures).map(|()| 0);
             }
@@ -75,7 +73,8 @@ impl Signals {
     }
 }
 
-fn not_run(program: &OsString, error: &io::Error) -> anyhow::Error {
+/// The failure to run a program.
+pub(super) fn not_run(program: &OsStr, error: &io::Error) -> anyhow::Error {
     let exit = match error.kind() {
         io::ErrorKind::NotFound => Exit::NoCommand,
         _ => Exit::CannotRun,
@@ -132,8 +131,8 @@ mod tests {
 
     fn run(words: &[&str]) -> (Result<u8>, u32) {
         let ended = Cell::new(0);
-        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-        let result = Signals::new().unwrap().run(&words, || {
+        let mut command = Command::new(words[0]);
+        let result = Signals::new().unwrap().run(command.args(&words[1..]), || {
             ended.set(ended.get() + 1);
             Ok(())
         });

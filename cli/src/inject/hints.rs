@@ -2,11 +2,19 @@
 
 //! Hints about a new injection: the reasons why it does nothing, or less than was asked for.
 
-use super::reach::named;
+use super::reach::{named, reached};
 use crate::{
     error::note,
-    interface::{Name, Settings, attributes::ENABLED, ceiling},
-    system::{Roots, attached::attached_names, disk::requests},
+    interface::{
+        Name, Settings,
+        attributes::{ENABLED, RENEWED_MS},
+        ceiling::{self, Ceiling},
+        units::at_most,
+    },
+    system::{
+        Roots, abilities::impossible_on_all, attached::attached_names, disk::requests,
+        files::try_read,
+    },
 };
 use std::ffi::OsStr;
 
@@ -43,10 +51,82 @@ pub(super) fn hints(roots: &Roots, name: &str, settings: &Settings) {
             file.display()
         ));
     } else if !all_off {
-        for hint in low_ceilings(roots, name, settings) {
+        let mut told = low_ceilings(roots, name, settings);
+        told.extend(impossible(roots, settings));
+        told.extend(long_hold(roots, settings));
+        for hint in told {
             note(&hint);
         }
     }
+}
+
+/// The time in microseconds after which the injection ends by itself. A lease that kchaos renews
+/// for a command is no end.
+fn lease_us(settings: &Settings) -> Option<u64> {
+    let lease_ms = settings.number(Name::DurationMs)?;
+    let is_end = lease_ms > 0 && lease_ms != RENEWED_MS;
+    is_end.then(|| lease_ms.saturating_mul(1_000))
+}
+
+/// A sentence if no disk that the injection reaches can have its operations.
+fn impossible(roots: &Roots, settings: &Settings) -> Option<String> {
+    let operations = settings.text(Name::Op)?;
+    let why = impossible_on_all(roots, &reached(roots, settings), operations)?;
+    Some(format!("this injection reaches nothing: {why}"))
+}
+
+/// The longest time in microseconds for which the injection can hold an I/O.
+fn longest_us(settings: &Settings) -> u64 {
+    let number = |name| settings.number(name).unwrap_or(0);
+    let jitter = match settings.text(Name::Distribution) {
+        // The driver cuts off the tails of the others there.
+        Some(shape) if shape != "uniform" => number(Name::JitterUs).saturating_mul(4),
+        _ => number(Name::JitterUs),
+    };
+    let points = settings.text(Name::Percentiles).unwrap_or_default();
+    let points = points.split([' ', ',']).filter_map(|point| {
+        let (_, time) = point.split_once(':')?;
+        time.parse::<u64>().ok()
+    });
+    let delay = number(Name::DelayUs).saturating_add(jitter);
+    let delay = delay.max(points.max().unwrap_or(0));
+    let window = match number(Name::Quota) {
+        0 => 0,
+        _ => settings.number(Name::PeriodUs).unwrap_or(1_000_000),
+    };
+    let longest = delay.saturating_add(window);
+    lease_us(settings).map_or(longest, |lease_us| longest.min(lease_us))
+}
+
+/// A sentence if tasks may wait for longer than the kernel takes for normal.
+fn long_hold(roots: &Roots, settings: &Settings) -> Option<String> {
+    /// The kernel's default, for a machine that does not show its own.
+    const USUAL_SECONDS: u64 = 120;
+    let file = roots.proc.join("sys/kernel/hung_task_timeout_secs");
+    let number = |text: String| text.parse::<u64>().ok();
+    let seconds = try_read(&file).ok().and_then(number);
+    let seconds = seconds.unwrap_or(USUAL_SECONDS);
+    let longest = longest_us(settings);
+    // 0 switches the reports off.
+    if seconds == 0 || longest <= seconds.saturating_mul(1_000_000) {
+        return None;
+    }
+    let panics = try_read(&roots.proc.join("sys/kernel/hung_task_panic"));
+    let panics = panics
+        .ok()
+        .and_then(number)
+        .is_some_and(|panics| panics > 0);
+    let then = if panics {
+        "and this kernel then panics (hung_task_panic)"
+    } else {
+        "which stays alive"
+    };
+    Some(format!(
+        "an I/O can wait for {}, and after {seconds} s in uninterruptible sleep the kernel reports a \
+         task as hung, {then}; echo 0 > {} switches the reports off",
+        at_most(longest),
+        file.display()
+    ))
 }
 
 /// A sentence for each option that does nothing without others.
@@ -56,13 +136,7 @@ pub(super) fn idle(settings: &Settings) -> Vec<String> {
     let varies = is_set(Name::JitterUs) || percentiles;
     let probability = settings.number(Name::Probability).unwrap_or(ALWAYS);
     let draws = varies || (1..ALWAYS).contains(&probability);
-    let works = is_set(Name::DelayUs) || varies || is_set(Name::Quota);
     let sentences = [
-        (
-            !works,
-            "this injection does nothing: it has neither a delay nor a limit",
-        ),
-        (probability == 0, "--probability 0 lets all I/O go as usual"),
         (
             is_set(Name::Correlation) && !varies,
             "--correlation does nothing without --jitter or --percentiles",
@@ -98,10 +172,15 @@ fn low_ceilings(roots: &Roots, name: &str, settings: &Settings) -> Vec<String> {
         });
     let ceilings = ceiling::read(roots, OsStr::new(name));
     let more = ceilings.more("disks").map(|more| format!("and {more}"));
+    let delay_us = settings.number(Name::DelayUs);
+    let outlasts = lease_us(settings).is_some_and(|lease_us| delay_us.unwrap_or(0) >= lease_us);
     let low = ceilings.items.into_iter();
-    let low = low.filter(|(_, iops)| u128::from(*iops) < asked.unwrap_or(u128::from(LOW)));
+    let low = low.filter(|low| u128::from(low.iops) < asked.unwrap_or(u128::from(LOW)));
     let mut hints: Vec<String> = low
-        .map(|(disk, iops)| low_ceiling(roots, &disk, iops, asked))
+        .map(|ceiling| match outlasts {
+            true => ceiling.until_the_end(),
+            false => low_ceiling(roots, &ceiling, delay_us, asked),
+        })
         .collect();
     // The disks that were left out are most likely no better.
     if !hints.is_empty() {
@@ -110,21 +189,27 @@ fn low_ceilings(roots: &Roots, name: &str, settings: &Settings) -> Vec<String> {
     hints
 }
 
-fn low_ceiling(roots: &Roots, disk: &str, iops: u64, asked: Option<u128>) -> String {
+fn low_ceiling(
+    roots: &Roots,
+    ceiling: &Ceiling,
+    delay_us: Option<u64>,
+    asked: Option<u128>,
+) -> String {
+    let disk = &ceiling.disk;
     let requests = requests(roots, disk).unwrap_or(0);
     let than = asked.map_or(String::new(), |asked| {
         format!(", fewer than the {asked} of the limit")
     });
     let next = if requests < MOST_REQUESTS {
         format!(
-            "; kchaos attach --nr-requests {MOST_REQUESTS} {disk} raises it, --hold completion lifts it"
+            "; kchaos attach --nr-requests {MOST_REQUESTS} {disk} raises it, --hold completion \
+             lifts it"
         )
     } else {
         String::new()
     };
-    format!(
-        "with this delay, {disk} does at most {iops} I/Os a second{than} (nr_requests {requests}){next}"
-    )
+    let rate = ceiling.rate(delay_us);
+    format!("with this delay, {disk} does at most {rate}{than} (nr_requests {requests}){next}")
 }
 
 #[cfg(test)]
@@ -133,31 +218,47 @@ mod tests {
     use crate::interface::attribute;
     use std::fs;
 
+    /// A folder in which files stand for the kernel's.
+    struct Machine(tempfile::TempDir);
+
+    impl Machine {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn roots(&self) -> Roots {
+            let path = |path: &str| self.0.path().join(path);
+            Roots {
+                configfs: path("config"),
+                sysfs: path("sys"),
+                state: path("state"),
+                dev: path("dev"),
+                proc: path("proc"),
+            }
+        }
+
+        fn write(&self, file: &str, text: &str) {
+            let file = self.0.path().join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+    }
+
+    fn settings(given: &[(Name, &str)]) -> Settings {
+        let given = given.iter().map(|(name, text)| {
+            let attribute = attribute(*name);
+            (attribute, attribute.parse(text).unwrap())
+        });
+        Settings::new(given).unwrap()
+    }
+
     #[test]
     fn a_low_ceiling_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |path: &str| folder.path().join(path);
-        let roots = Roots {
-            configfs: path("config"),
-            sysfs: path("sys"),
-            state: path("state"),
-            dev: path("dev"),
-            proc: path("proc"),
-        };
-        let write = |file: &str, text: &str| {
-            fs::create_dir_all(path(file).parent().unwrap()).unwrap();
-            fs::write(path(file), text).unwrap();
-        };
-        write("config/ioem/x/ceiling", "sda 60\nsdb 1920\n");
-        write("sys/block/sda/queue/nr_requests", "64\n");
-        write("sys/block/sdb/queue/nr_requests", "2048\n");
-        let told = |given: &[(Name, &str)]| {
-            let given = given.iter().map(|(name, text)| {
-                let attribute = attribute(*name);
-                (attribute, attribute.parse(text).unwrap())
-            });
-            low_ceilings(&roots, "x", &Settings::new(given).unwrap())
-        };
+        let machine = Machine::new();
+        machine.write("config/ioem/x/ceiling", "sda 60\nsdb 1920\n");
+        machine.write("sys/block/sda/queue/nr_requests", "64\n");
+        machine.write("sys/block/sdb/queue/nr_requests", "2048\n");
+        let told = |given: &[(Name, &str)]| low_ceilings(&machine.roots(), "x", &settings(given));
         let raise = "(nr_requests 64); kchaos attach --nr-requests 2048 sda raises it, \
                      --hold completion lifts it";
         let low = |than: &str| {
@@ -172,9 +273,101 @@ mod tests {
         );
         assert_eq!(both[1..], [most]);
         assert!(told(&[(Name::Quota, "60")]).is_empty());
-        write("config/ioem/x/ceiling", "sda 60\nsdb 1920\n... 30 more\n");
+        machine.write("config/ioem/x/ceiling", "sda 60\nsdb 1920\n... 30 more\n");
         let more = "and 30 more disks that the kernel had no room for";
         assert_eq!(told(&[]), [low(""), more.to_owned()]);
         assert!(told(&[(Name::Quota, "60")]).is_empty());
+    }
+
+    #[test]
+    fn the_ceiling_of_a_delay_that_outlasts_its_lease_is_no_rate() {
+        let machine = Machine::new();
+        machine.write("config/ioem/x/ceiling", "sda 0\n");
+        machine.write("sys/block/sda/queue/nr_requests", "256\n");
+        let told = |lease_ms| {
+            let given = [(Name::DelayUs, "3600000000"), (Name::DurationMs, lease_ms)];
+            low_ceilings(&machine.roots(), "x", &settings(&given)).concat()
+        };
+        let until = "sda holds such I/O until the lease is over, and once it holds 256 requests, \
+                     other I/O waits as well";
+        assert_eq!(told("8000"), until);
+        assert_eq!(told("3600000"), until);
+        // Without an end, and with the lease that kchaos renews for a command.
+        for endless in ["0", "1500"] {
+            let rate = told(endless);
+            assert!(
+                rate.contains("at most one I/O per 14.1s (nr_requests 256); "),
+                "{rate}"
+            );
+        }
+    }
+
+    #[test]
+    fn operations_that_no_disk_has_are_told() {
+        let machine = Machine::new();
+        for disk in ["sda", "sdb"] {
+            machine.write(&format!("sys/block/{disk}/queue/scheduler"), "[ioem]\n");
+            machine.write(&format!("sys/block/{disk}/queue/fua"), "0\n");
+        }
+        let told = |op| impossible(&machine.roots(), &settings(&[(Name::Op, op)]));
+        let both = told("write,fua").unwrap();
+        let expected = "this injection reaches nothing: sda has no FUA";
+        assert!(
+            both.starts_with(expected) && both.contains("; sdb has no FUA"),
+            "{both}"
+        );
+        assert_eq!(told("write"), None);
+        machine.write("sys/block/sdb/queue/fua", "1\n");
+        assert_eq!(told("write,fua"), None);
+    }
+
+    #[test]
+    fn a_hold_that_the_kernel_takes_for_a_hang_is_told() {
+        let machine = Machine::new();
+        let told = |given: &[(Name, &str)]| long_hold(&machine.roots(), &settings(given));
+        let delay = (Name::DelayUs, "3600000000");
+        for (given, longest) in [
+            (&[delay][..], Some("1h")),
+            (&[delay, (Name::DurationMs, "8000")], None),
+            (&[delay, (Name::DurationMs, "130000")], Some("130s")),
+            (&[delay, (Name::DurationMs, "1500")], Some("1h")),
+            (&[(Name::DelayUs, "120000000")], None),
+            (
+                &[(Name::DelayUs, "119000000"), (Name::JitterUs, "2000000")],
+                Some("121s"),
+            ),
+            (
+                &[(Name::JitterUs, "31000000"), (Name::Distribution, "normal")],
+                Some("124s"),
+            ),
+            (&[(Name::Percentiles, "50:5ms,99:200s")], Some("200s")),
+            (
+                &[(Name::Quota, "1"), (Name::PeriodUs, "180000000")],
+                Some("3m"),
+            ),
+            (&[(Name::PeriodUs, "180000000")], None),
+        ] {
+            let sentence = told(given);
+            let begin = |longest| format!("an I/O can wait for {longest}, and after 120 s in");
+            let starts = |longest| {
+                sentence
+                    .as_ref()
+                    .is_some_and(|it| it.starts_with(&begin(longest)))
+            };
+            assert!(
+                longest.map_or(sentence.is_none(), starts),
+                "{given:?}: {sentence:?}"
+            );
+        }
+        let file = "proc/sys/kernel/hung_task_timeout_secs";
+        machine.write(file, "30\n");
+        machine.write("proc/sys/kernel/hung_task_panic", "1\n");
+        let sentence = told(&[(Name::DelayUs, "31000000")]).unwrap();
+        assert!(
+            sentence.contains("after 30 s ") && sentence.contains("then panics"),
+            "{sentence}"
+        );
+        machine.write(file, "0\n");
+        assert_eq!(told(&[delay]), None);
     }
 }

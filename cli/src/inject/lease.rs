@@ -4,7 +4,7 @@
 //! injection ends soon after.
 
 use super::owned::Owned;
-use crate::interface::attributes::DURATION;
+use crate::interface::attributes::{DURATION, RENEWED_MS};
 use std::{
     io,
     sync::{
@@ -16,27 +16,28 @@ use std::{
 };
 
 /// How long an injection lasts without a renewal.
-pub(crate) const LENGTH_MS: u64 = 1_500;
+pub(crate) const LENGTH_MS: u64 = RENEWED_MS;
 
 /// The time between renewals. A late one or two do no harm.
 const PAUSE: Duration = Duration::from_millis(400);
 
 /// Renews the lease of this injection, which has just begun, until the result is stopped or the
-/// injection has ended.
-pub(crate) fn renew(made: Arc<Owned>) -> Renewal {
+/// injection has ended. Calls `look` beside each renewal.
+pub(crate) fn renew(made: Arc<Owned>, look: impl Fn() + Send + 'static) -> Renewal {
     let begun = Instant::now();
     let (stop, stopped) = channel();
-    let thread = thread::spawn(move || keep(&made, &stopped, begun));
+    let thread = thread::spawn(move || keep(&made, &stopped, begun, look));
     Renewal { stop, thread }
 }
 
 /// Returns whether the lease ran out in between. The lease begins at some moment of a write, and in
 /// doubt it ran out.
-fn keep(made: &Owned, stopped: &Receiver<()>, begun: Instant) -> bool {
+fn keep(made: &Owned, stopped: &Receiver<()>, begun: Instant, look: impl Fn()) -> bool {
     let length = Duration::from_millis(LENGTH_MS);
     let mut renewed = begun;
     let mut lapsed = false;
     while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
+        look();
         let now = Instant::now();
         match made.set(DURATION, &LENGTH_MS.to_string()) {
             Ok(()) => {
@@ -78,7 +79,7 @@ mod tests {
         let file = directory.join(DURATION);
         let made = Arc::new(Owned::new(&directory).unwrap());
         fs::write(&file, "0\n").unwrap();
-        let renewal = renew(Arc::clone(&made));
+        let renewal = renew(Arc::clone(&made), || {});
         thread::sleep(Duration::from_millis(1_000));
         assert_eq!(fs::read_to_string(&file).unwrap(), "1500\n");
         assert!(!renewal.stop());

@@ -2,7 +2,7 @@
 
 //! Makes an injection by its steps: all of them, or none.
 
-use super::{needs, owned::Owned, resolve};
+use super::{needs, owned::Owned, request::Request, whose};
 use crate::{
     error::{Exit, all_of, failure, joined},
     interface::{Name, Settings, existing::recover_command, snapshot::Snapshot},
@@ -17,17 +17,6 @@ use std::{
     path::Path,
     process,
 };
-
-/// The way to the name of a new injection.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Naming<'a> {
-    /// The effect, after which injections without a name are named.
-    pub(super) effect: &'static str,
-    /// The name, if one was asked for.
-    pub(super) name: Option<&'a str>,
-    /// Whether an injection of the name ends first.
-    pub(super) replace: bool,
-}
 
 /// The name that was asked for, or short ones with the effect to try in turn.
 fn names(effect: &str, name: Option<&str>) -> impl Iterator<Item = String> {
@@ -53,16 +42,16 @@ fn taken(name: &str) -> anyhow::Error {
 /// Makes an injection, which needs these disks, and returns it with its name.
 pub(super) fn make(
     roots: &Roots,
-    naming: &Naming<'_>,
+    request: &Request<'_>,
     settings: &Settings,
     disks: &BTreeSet<String>,
 ) -> Result<(String, Owned)> {
-    for name in names(naming.effect, naming.name) {
+    for name in names(request.effect, request.name) {
         let directory = roots.injection(OsStr::new(&name));
-        let former = Former::of(roots, naming, &name);
+        let former = Former::of(roots, request, &name);
         match former {
             Former::None => {}
-            Former::Stays if naming.name.is_none() => continue,
+            Former::Stays if request.name.is_none() => continue,
             Former::Stays => return Err(taken(&name)),
             Former::Replaced => rehearse(roots, settings)?,
             Former::Over => {}
@@ -71,7 +60,7 @@ pub(super) fn make(
             end_former(&directory)?;
         }
         return match one(roots, &name, settings, disks) {
-            Err(Refusal::Taken) if naming.name.is_none() => continue,
+            Err(Refusal::Taken) if request.name.is_none() => continue,
             Err(Refusal::Taken) => Err(taken(&name)),
             Err(Refusal::Other(error)) if matches!(former, Former::Replaced) => {
                 Err(error.context(format!("the former injection {name} has ended already")))
@@ -86,15 +75,15 @@ pub(super) fn make(
 /// The name of a new injection, and the steps that make it.
 pub(super) fn steps(
     roots: &Roots,
-    naming: &Naming<'_>,
+    request: &Request<'_>,
     settings: &Settings,
 ) -> Result<(OsString, Vec<Step>)> {
-    for name in names(naming.effect, naming.name) {
+    for name in names(request.effect, request.name) {
         let directory = roots.injection(OsStr::new(&name));
         let mut steps = Vec::new();
-        match Former::of(roots, naming, &name) {
+        match Former::of(roots, request, &name) {
             Former::None => {}
-            Former::Stays if naming.name.is_none() => continue,
+            Former::Stays if request.name.is_none() => continue,
             Former::Stays => return Err(taken(&name)),
             Former::Replaced | Former::Over => {
                 steps.push(Step::RemoveDirectory(directory.clone()));
@@ -119,7 +108,7 @@ enum Former {
 }
 
 impl Former {
-    fn of(roots: &Roots, naming: &Naming<'_>, name: &str) -> Self {
+    fn of(roots: &Roots, request: &Request<'_>, name: &str) -> Self {
         let name = OsStr::new(name);
         if !roots.injection(name).exists() {
             return Self::None;
@@ -128,12 +117,12 @@ impl Former {
             let seen = Snapshot::read(roots, name, roots.enabled().unwrap_or(true));
             matches!(seen, Ok(Some(seen)) if seen.has_ended())
         };
-        if naming.name.is_none() {
-            // A user was told this name, and may still ask about it.
+        if request.name.is_none() {
+            // The user who was told a made-up name may still ask about it.
             Self::Stays
         } else if has_ended() {
             Self::Over
-        } else if naming.replace {
+        } else if request.replace {
             Self::Replaced
         } else {
             Self::Stays
@@ -195,7 +184,7 @@ fn one(
     remember(needs::first_step(roots, name, disks)).map_err(Refusal::Other)?;
     let made = take(&directory, &settings.steps(&directory));
     let owned = made.inspect_err(|_| {
-        // The next kchaos removes the file if this one cannot.
+        // If the file cannot be removed now, the next kchaos removes it.
         let _ = needs::last_step(roots, name, &BTreeSet::new()).run();
     })?;
     remember(needs::last_step(roots, name, disks)).map_err(|error| {
@@ -264,7 +253,7 @@ pub(super) fn why(step: &Step, error: &io::Error) -> anyhow::Error {
                 ),
             )
         }
-        (Some(Name::PidNs), Some(Errno::SRCH)) => return resolve::no_process(value),
+        (Some(Name::PidNs), Some(Errno::SRCH)) => return whose::no_process(value),
         (_, Some(Errno::NOSPC)) => (
             Exit::Failure,
             "no more than 64 injections act on one disk; end others with `kchaos recover`"

@@ -69,7 +69,7 @@ pub(crate) fn recover_all(roots: &Roots, dry_run: bool, out: &mut dyn Write) -> 
     finish(roots, lock, &text, failures, out)
 }
 
-/// The lock, unless another kchaos keeps it: injections must end all the same.
+/// The lock, unless another kchaos keeps it: the injections must end all the same.
 fn take_or_go_on(roots: &Roots) -> Option<Lock> {
     Lock::take(roots).unwrap_or_else(|error| {
         note(&format!(

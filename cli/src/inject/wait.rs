@@ -22,7 +22,7 @@ use std::{
 /// The time between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The aim of a wait.
+/// The event to wait for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Until {
     /// The injection holds so many I/Os.

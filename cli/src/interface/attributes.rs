@@ -19,6 +19,9 @@ pub(crate) const ENABLED: &str = Name::Enabled.file();
 /// The file that says for how long an injection lasts.
 pub(crate) const DURATION: &str = Name::DurationMs.file();
 
+/// The lease of an injection for a command, which kchaos renews for as long as the command runs.
+pub(crate) const RENEWED_MS: u64 = 1_500;
+
 const DELAY: Unit = Unit::microseconds("delay");
 const JITTER: Unit = Unit::microseconds("jitter");
 const PERIOD: Unit = Unit::microseconds("period");
@@ -41,12 +44,12 @@ pub const ATTRIBUTES: [Attribute; Name::COUNT] = [
     Attribute::text(Name::Sectors, Form::Sectors),
     Attribute::number(Name::MinBytes, Unit::Bytes).and(", 4k is 4096, 1m is 1048576"),
     Attribute::number(Name::MaxBytes, Unit::Bytes),
-    Attribute::percent(Name::Probability),
+    Attribute::percent(Name::Probability).and("; up to 1, write the sign, as in 0.5%"),
     Attribute::number(Name::Every, Unit::Number),
     Attribute::number(Name::Times, Unit::Number),
     Attribute::number(Name::DelayUs, DELAY),
     Attribute::number(Name::JitterUs, JITTER),
-    Attribute::percent(Name::Correlation),
+    Attribute::percent(Name::Correlation).and(", in per cent"),
     Attribute::text(Name::Distribution, Form::Distribution),
     Attribute::text(Name::Percentiles, Form::Percentiles).and("; a number without unit is microseconds"),
     Attribute::number(Name::Seed, Unit::Number),

@@ -2,49 +2,23 @@
 
 //! The forms of an injection's texts: as people write them, and as its files have them.
 
-use super::units;
+use super::{
+    operation, units,
+    words::{check_count, words, words_of},
+};
 use chaos_policy::policy::{
     attributes::MAX_TIME_US,
     device::MOST_DEVICES,
     distribution::{MOST_POINTS, Shape},
-    operations,
     sectors::MOST_RANGES,
     way::Way,
 };
-
-/// The number of words for operations and conditions.
-const WORDS: usize = operations::OPERATIONS.len() + operations::CONDITIONS.len();
-
-/// The operations and conditions that the driver knows, in the order in which it shows them.
-const OPERATIONS: [&str; WORDS] = words_of(&operations::OPERATIONS, &CONDITIONS);
-
-/// The conditions among them.
-pub(crate) const CONDITIONS: [&str; operations::CONDITIONS.len()] =
-    words_of(&operations::CONDITIONS, &[]);
 
 /// The distributions of delays.
 const DISTRIBUTIONS: [&str; Shape::NAMES.len()] = words_of(&Shape::NAMES, &[]);
 
 /// The ways to hold I/O.
 const WAYS: [&str; Way::NAMES.len()] = words_of(&Way::NAMES, &[]);
-
-/// The words of one of the driver's lists, and more.
-const fn words_of<T, const N: usize>(
-    list: &[(&'static str, T)],
-    more: &[&'static str],
-) -> [&'static str; N] {
-    let mut words = [""; N];
-    let mut place = 0;
-    while place < N {
-        words[place] = if place < list.len() {
-            list[place].0
-        } else {
-            more[place - list.len()]
-        };
-        place += 1;
-    }
-    words
-}
 
 /// The largest number that a process can have.
 const MOST_PROCESS: u128 = 4_194_304;
@@ -99,7 +73,7 @@ impl Form {
     /// All words that a value can have, if they are fixed.
     pub(crate) fn known_words(self) -> &'static [&'static str] {
         match self {
-            Self::Operations => &OPERATIONS,
+            Self::Operations => &operation::ALL,
             Self::Distribution => &DISTRIBUTIONS,
             Self::Way => &WAYS,
             Self::Devices | Self::Cgroup | Self::Process | Self::Sectors | Self::Percentiles => &[],
@@ -112,7 +86,7 @@ impl Form {
             Self::Devices => {
                 format!("up to {MOST_DEVICES} of /dev/sdb, sdb, sdb1, 8:16, /mnt; repeatable")
             }
-            Self::Operations => format!("of {}; repeatable", OPERATIONS.join(", ")),
+            Self::Operations => format!("of {}; repeatable", operation::ALL.join(", ")),
             Self::Cgroup => "/sys/fs/cgroup/tenant, or /tenant as in /proc/PID/cgroup".to_owned(),
             Self::Process => format!("1 to {MOST_PROCESS}"),
             Self::Sectors => {
@@ -134,9 +108,17 @@ impl Form {
     ///
     /// A sentence that says what is accepted.
     pub fn parse(self, text: &str) -> Result<String, String> {
+        if self == Self::Percentiles {
+            no_shares(text)?;
+        }
+        self.read(text)
+    }
+
+    /// The same, of per cents that are sure to be no shares of one.
+    pub(super) fn read(self, text: &str) -> Result<String, String> {
         match self {
             Self::Devices => devices(text),
-            Self::Operations => operations(text),
+            Self::Operations => operation::read(text),
             Self::Cgroup => cgroup(text),
             Self::Process => process(text),
             Self::Sectors => sectors(text),
@@ -147,42 +129,10 @@ impl Form {
     }
 }
 
-/// The parts of a list, which are separated by commas or as the files do it.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split([',', ' ']).filter(|word| !word.is_empty())
-}
-
-fn check_count(count: usize, most: usize, what: &str) -> Result<(), String> {
-    match count {
-        0 => Err(format!("it has to name at least one of the {what}")),
-        _ if count > most => Err(format!("these are {count} {what}; {most} are accepted")),
-        _ => Ok(()),
-    }
-}
-
 fn devices(text: &str) -> Result<String, String> {
     let devices: Vec<&str> = text.split(',').filter(|word| !word.is_empty()).collect();
     check_count(devices.len(), MOST_DEVICES, "devices")?;
     Ok(devices.join(","))
-}
-
-fn operations(text: &str) -> Result<String, String> {
-    let given: Vec<String> = words(text).map(str::to_ascii_lowercase).collect();
-    if let Some(unknown) = given
-        .iter()
-        .find(|word| !OPERATIONS.contains(&word.as_str()))
-    {
-        return Err(format!(
-            "there is no operation \"{unknown}\"; there are {}",
-            OPERATIONS.join(", ")
-        ));
-    }
-    check_count(given.len(), usize::MAX, "operations")?;
-    let shown: Vec<&str> = OPERATIONS
-        .into_iter()
-        .filter(|known| given.iter().any(|word| word == known))
-        .collect();
-    Ok(shown.join(" "))
 }
 
 fn cgroup(text: &str) -> Result<String, String> {
@@ -251,6 +201,34 @@ fn range(word: &str) -> Result<Range, String> {
         return Err(format!("{word} ends beyond sector {}", u64::MAX));
     }
     Ok(Range { start, length })
+}
+
+/// Refuses percentiles that are all at most 1, without any sign `%`: they could be shares of one.
+fn no_shares(text: &str) -> Result<(), String> {
+    let mut readings = [Vec::new(), Vec::new()];
+    let mut are_zeros = true;
+    for word in words(text) {
+        let Some((percent, time)) = word.split_once(':') else {
+            return Ok(());
+        };
+        let value = units::percent(percent, PERCENTILE_PLACES).map(u64::try_from);
+        let Ok(Ok(value)) = value else { return Ok(()) };
+        if value != 0 && !units::is_share(percent, value, PERCENTILE_PLACES) {
+            return Ok(());
+        }
+        are_zeros &= value == 0;
+        let both = units::readings(value, PERCENTILE_PLACES).into_iter();
+        for (reading, percent) in readings.iter_mut().zip(both) {
+            reading.push(format!("{percent}:{time}"));
+        }
+    }
+    if are_zeros {
+        return Ok(());
+    }
+    let [percents, shares] = readings.map(|reading| reading.join(","));
+    Err(format!(
+        "these could be {percents}, or {shares} as shares of one; write one of them, with its signs"
+    ))
 }
 
 fn percentiles(text: &str) -> Result<String, String> {
@@ -325,6 +303,9 @@ mod tests {
                 "50:200 99:5000 99.9:80000",
             ),
             (Form::Percentiles, "0:0,100:1h", "0:0 100:3600000000"),
+            (Form::Percentiles, "0.5:1ms,99:5ms", "0.5:1000 99:5000"),
+            (Form::Operations, "trim", "discard"),
+            (Form::Operations, "rw,sync", "read write sync"),
         ] {
             assert_eq!(form.parse(text).as_deref(), Ok(expected), "{text}");
             if form != Form::Devices {
@@ -376,6 +357,14 @@ mod tests {
             ),
             (Form::Percentiles, "101:5ms", "from 0 to 100"),
             (Form::Percentiles, "1.00001:5ms", "four decimals"),
+            (
+                Form::Percentiles,
+                "0:0,0.5:1ms,0.999:5ms,1:9ms",
+                "0%:0,0.5%:1ms,0.999%:5ms,1%:9ms, or 0%:0,50%:1ms,99.9%:5ms,100%:9ms",
+            ),
+            (Form::Operations, "read,flush", "no flush passes through"),
+            (Form::Operations, "fsync", "write"),
+            (Form::Operations, "all", "leave --op out"),
             (Form::Percentiles, "50:2h", "from 0s to 1h"),
             (Form::Percentiles, "50:5parsecs", "no unit of time"),
         ] {

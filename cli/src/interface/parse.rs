@@ -11,33 +11,46 @@ use std::ops::RangeInclusive;
 
 impl Attribute {
     /// Reads a value as people write it: as the file has it, bytes and per cents also with a sign.
+    /// Per cents without a sign that could be a share of one are refused.
     ///
     /// # Errors
     ///
     /// A sentence that says what is accepted.
     pub fn parse(&self, text: &str) -> Result<Value, String> {
-        let (unit, range) = match &self.kind {
-            Kind::Text(form) => return form.parse(text).map(Value::Text),
-            Kind::Number { unit, range } => (*unit, range),
-        };
-        let value = match text.strip_prefix('-').map(|rest| unit.read(rest)) {
-            Some(Ok(_)) => None,
-            _ if is_switch(range) => unit.read(text).ok(),
-            _ => Some(unit.read(text)?),
-        };
-        within(range, value).ok_or_else(|| out_of_range(range, &unit.range(range)))
+        match &self.kind {
+            Kind::Text(form) => form.parse(text).map(Value::Text),
+            Kind::Number { unit, range } => {
+                if let Unit::Percent { places } = unit {
+                    units::not_a_share(text, *places)?;
+                }
+                number(*unit, range, text)
+            }
+        }
     }
 
+    /// One value of the parts that several flags gave, each of which is accepted alone.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is accepted.
+    pub(crate) fn join(&self, parts: &[&Value]) -> Result<Value, String> {
+        let texts: Vec<String> = parts.iter().map(|part| self.file_text(part)).collect();
+        let text = texts.join(",");
+        match &self.kind {
+            Kind::Text(form) => form.read(&text).map(Value::Text),
+            Kind::Number { unit, range } => number(*unit, range, &text),
+        }
+    }
     /// Reads a value as its file has it.
     ///
     /// # Errors
     ///
     /// A sentence that says what was expected.
     pub fn parse_file(&self, text: &str) -> Result<Value, String> {
-        match self.kind {
+        match &self.kind {
             // A flag takes other texts, such as names that this program looks up.
             Kind::Text(_) => Ok(Value::Text(text.to_owned())),
-            Kind::Number { .. } => self.parse(text),
+            Kind::Number { unit, range } => number(*unit, range, text),
         }
     }
 
@@ -110,6 +123,16 @@ impl Attribute {
             (_, Value::Text(text)) => text.clone(),
         }
     }
+}
+
+/// Reads a number of this unit that is in the range.
+fn number(unit: Unit, range: &RangeInclusive<u64>, text: &str) -> Result<Value, String> {
+    let value = match text.strip_prefix('-').map(|rest| unit.read(rest)) {
+        Some(Ok(_)) => None,
+        _ if is_switch(range) => unit.read(text).ok(),
+        _ => Some(unit.read(text)?),
+    };
+    within(range, value).ok_or_else(|| out_of_range(range, &unit.range(range)))
 }
 
 /// The value, if there is one and it is in the range.
@@ -185,6 +208,26 @@ mod tests {
             if let Some(number) = range.start().checked_sub(1) {
                 assert!(attribute.parse(&unit.file_text(number)).is_err());
             }
+        }
+    }
+
+    #[test]
+    fn per_cents_that_could_be_a_share_of_one_are_asked_about() {
+        let probability = attribute(Name::Probability);
+        for (text, readings) in [
+            ("0.5", "write 0.5% or 50%"),
+            ("1", "write 1% or 100%"),
+            ("1.0", "write 1% or 100%"),
+            ("0.0001", "write 0.0001% or 0.01%"),
+        ] {
+            let message = probability.parse(text).unwrap_err();
+            assert!(message.ends_with(readings), "{text}: {message}");
+            assert!(probability.parse(&format!("{text}%")).is_ok(), "{text}");
+            // A file has per cents without a sign.
+            assert!(probability.parse_file(text).is_ok(), "{text}");
+        }
+        for text in ["0", "0.0", "1.0001", "2", "50", "100"] {
+            assert!(probability.parse(text).is_ok(), "{text}");
         }
     }
 

@@ -95,6 +95,22 @@ impl Settings {
         }
     }
 
+    /// Why a new injection with these settings would do nothing even when it is switched on.
+    pub(crate) fn do_nothing(&self) -> Option<&'static str> {
+        let is_zero = |name| self.number(name).unwrap_or(0) == 0;
+        let effects = [Name::DelayUs, Name::JitterUs, Name::Quota];
+        let percentiles = self.text(Name::Percentiles);
+        let no_percentiles =
+            percentiles.is_none_or(|points| points.split(' ').all(|point| point.ends_with(":0")));
+        if effects.into_iter().all(is_zero) && no_percentiles {
+            Some("it has neither a delay nor a limit")
+        } else if self.number(Name::Probability) == Some(0) {
+            Some("--probability 0 lets all I/O go as usual")
+        } else {
+            None
+        }
+    }
+
     /// Gives an attribute another value.
     pub(crate) fn set(&mut self, name: Name, value: Value) {
         self.values.retain(|(attribute, _)| attribute.name != name);
@@ -221,6 +237,29 @@ mod tests {
         }
         let open = [given(Name::MinBytes, "8k"), given(Name::MaxBytes, "0")];
         assert!(Settings::new(open).is_ok());
+    }
+
+    #[test]
+    fn settings_without_an_effect_are_known() {
+        for (name, text, expected) in [
+            (Name::DelayUs, "0", Some("neither")),
+            (Name::Percentiles, "50:0,100:0us", Some("neither")),
+            (Name::Percentiles, "50:0,100:1us", None),
+            (Name::JitterUs, "1", None),
+            (Name::Quota, "1", None),
+            (Name::Quota, "0", Some("neither")),
+        ] {
+            let settings = Settings::new([given(name, text)]).unwrap();
+            let why = settings.do_nothing();
+            assert_eq!(why.is_some(), expected.is_some(), "{name:?} {text}");
+            assert!(
+                why.unwrap_or_default()
+                    .contains(expected.unwrap_or_default())
+            );
+        }
+        let never = [given(Name::DelayUs, "1"), given(Name::Probability, "0")];
+        let why = Settings::new(never).unwrap().do_nothing().unwrap();
+        assert!(why.contains("--probability 0"), "{why}");
     }
 
     #[test]

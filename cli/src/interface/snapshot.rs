@@ -3,18 +3,20 @@
 //! An injection as its files show it: its settings, its state and its numbers.
 
 use super::{
-    attributes::{ATTRIBUTES, Name, Value},
-    ceiling,
+    attributes::{ATTRIBUTES, Name, RENEWED_MS, Value},
+    ceiling::{self, Ceiling},
     listed::Listed,
+    problems::problems,
     stats::Stats,
     values::Values,
+    ways::ways,
 };
 use crate::{
     error::{Exit, failure, refused},
     system::{Roots, files::try_read},
 };
 use anyhow::Result;
-use std::{ffi::OsStr, io};
+use std::{collections::BTreeSet, ffi::OsStr, io};
 
 /// Whether an injection is at work, and why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +66,12 @@ pub(crate) struct Snapshot {
     pub(crate) values: Values,
     pub(crate) stats: Stats,
     /// On each disk that it delays now, the most I/Os a second.
-    pub(crate) ceilings: Listed<(String, u64)>,
+    pub(crate) ceilings: Listed<Ceiling>,
     pub(crate) state: State,
+    /// Why it reaches nothing, or not all that it names, although it is on.
+    pub(crate) problems: Vec<String>,
+    /// The ways in which it holds I/O.
+    pub(crate) ways: BTreeSet<&'static str>,
 }
 
 impl Snapshot {
@@ -74,7 +80,7 @@ impl Snapshot {
         name: String,
         values: Values,
         stats: Stats,
-        ceilings: Listed<(String, u64)>,
+        ceilings: Listed<Ceiling>,
         all_enabled: bool,
     ) -> Self {
         let state = State::of(&values, &stats, all_enabled);
@@ -90,6 +96,8 @@ impl Snapshot {
             stats,
             ceilings,
             state,
+            problems: Vec::new(),
+            ways: BTreeSet::new(),
         }
     }
 
@@ -98,13 +106,21 @@ impl Snapshot {
         self.values.get(Name::Enabled) != Some(&Value::Number(0)) && self.values.has_effect()
     }
 
-    /// Whether it has ended by itself, and holds nothing any more. The time of its lease passes
-    /// while it is switched off, too.
+    /// Whether it has ended by itself, and holds nothing any more. The time of its lease also
+    /// passes while it is switched off.
     pub(crate) fn has_ended(&self) -> bool {
         let is_over = self.values.number(Name::DurationMs).is_some()
             && !self.stats.says_active()
             && self.stats.get("remaining_ms") == 0;
         (is_over || self.state == State::UsedUp) && self.stats.get("held") == 0
+    }
+
+    /// The time in milliseconds after which the injection ends by itself, if it is on and nobody
+    /// renews its lease. The lease of a command's injection has no such end.
+    pub(crate) fn ends_in_ms(&self) -> Option<u64> {
+        let lease_ms = self.values.number(Name::DurationMs)?;
+        let is_sure = self.state == State::On && lease_ms != RENEWED_MS;
+        is_sure.then(|| self.stats.get("remaining_ms"))
     }
 
     /// Reads the files of an injection; `None` if it ends before all of them are read.
@@ -129,7 +145,13 @@ impl Snapshot {
             .map_err(|error| refused("read", &directory.join("stats"), &error))?;
         let ceilings = ceiling::read(roots, name);
         let name = name.to_string_lossy().into_owned();
-        let seen = Self::new(name, values, stats, ceilings, all_enabled);
+        let mut seen = Self::new(name, values, stats, ceilings, all_enabled);
+        if seen.values.has_effect() {
+            seen.ways = ways(roots, &seen.values);
+            if seen.state == State::On {
+                seen.problems = problems(roots, &seen.name, &seen.values, &seen.stats);
+            }
+        }
         Ok(directory.is_dir().then_some(seen))
     }
 }

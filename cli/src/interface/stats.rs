@@ -4,6 +4,7 @@
 
 use super::listed::{Listed, left_out};
 use crate::system::{Roots, files::try_read};
+use chaos_policy::policy::histogram::begin_us;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, io, path::Path};
 
@@ -93,6 +94,33 @@ impl Stats {
         self.numbers.get("active") != Some(&0)
     }
 
+    /// How many I/Os got a delay, or had to wait for a limit: the larger number of the two, since
+    /// one I/O may have had both.
+    pub(crate) fn hits(&self) -> u64 {
+        self.get("delayed").max(self.get("limited"))
+    }
+
+    /// The time in microseconds below which so many per cent of the hits went; `None` if the file
+    /// lacks steps, or none has gone. Steps of any length will do: it is the end of the step that
+    /// the percentile falls into. I/Os that a limit admitted at once are no hits, and have the
+    /// shortest times.
+    pub(crate) fn percentile_us(&self, per_cent: u64) -> Option<u64> {
+        if self.left_out > 0 {
+            return None;
+        }
+        let counts = self.added_us.iter().map(|(_, count)| u128::from(*count));
+        let all: u128 = counts.sum();
+        let hits = all.min(u128::from(self.hits()));
+        let rank = all - hits + (hits * u128::from(per_cent)).div_ceil(100);
+        let mut seen = 0;
+        let mut steps = self.added_us.iter();
+        let step = steps.find(|(_, count)| {
+            seen += u128::from(*count);
+            seen >= rank
+        });
+        step.filter(|_| hits > 0).map(|(end, _)| *end)
+    }
+
     /// The numbers as JSON.
     pub(crate) fn json(&self) -> Map<String, Value> {
         let mut object = Map::new();
@@ -100,7 +128,9 @@ impl Stats {
             object.insert(key.to_owned(), json!(self.get(key)));
         }
         let steps = self.added_us.iter();
-        let steps = steps.map(|(end, count)| json!({"below_us": end, "count": count}));
+        let steps = steps.map(
+            |(end, count)| json!({"from_us": begin_us(*end), "below_us": end, "count": count}),
+        );
         object.insert("added_us".to_owned(), steps.collect());
         let devices = self.devices.iter().map(|(device, numbers)| {
             let mut object = Map::new();
@@ -129,6 +159,14 @@ pub(crate) struct Queue {
     pub(crate) first_us: u64,
     /// The time until the last of them may go, in microseconds.
     pub(crate) last_us: u64,
+}
+
+impl Queue {
+    /// All of its I/O may go after so many microseconds at the latest.
+    pub(crate) fn end_by(&mut self, end_us: u64) {
+        self.first_us = self.first_us.min(end_us);
+        self.last_us = self.last_us.min(end_us);
+    }
 }
 
 /// The hardware queues of a disk on ioem; none if the disk is not on ioem any more.
@@ -182,14 +220,14 @@ mod tests {
         assert_eq!(stats.json()["left_out"], 13);
         assert_eq!(
             stats.json()["added_us"][0],
-            json!({"below_us": 1024, "count": 4})
+            json!({"from_us": 960, "below_us": 1024, "count": 4})
         );
     }
 
     #[test]
     fn what_no_driver_says_is_shown_all_the_same() {
         let stats = Stats::parse("added_us_lt_0 1\nadded_us_lt_2 3\nsda.name 7\n");
-        // Steps of double the length never lead away from 0.
+        // No step ends at 0.
         assert_eq!(stats.added_us, [(2, 3)]);
         assert_eq!(stats.json()["devices"][0]["name"], "sda");
         let queues = parse_queues("0 18446744073709551615 1 1\n1 1 1 1\n");
@@ -202,6 +240,26 @@ mod tests {
             let json = Stats::parse(text).json();
             let told = SELDOM.map(|(key, _)| json[key].as_u64().unwrap());
             assert_eq!(told, numbers, "{text}");
+        }
+    }
+
+    #[test]
+    fn percentiles_are_the_ends_of_steps_of_any_length() {
+        let of = |text: &str| {
+            let stats = Stats::parse(text);
+            [1, 50, 90, 99, 100].map(|per_cent| stats.percentile_us(per_cent))
+        };
+        let steps = "added_us_lt_1024 90\nadded_us_lt_1152 9\nadded_us_lt_1280 1\n";
+        let delayed = format!("delayed 100\n{steps}");
+        let expected = [1_024, 1_024, 1_024, 1_152, 1_280].map(Some);
+        assert_eq!(of(&delayed), expected);
+        // Of the 90 that took less, 80 did not wait for the limit.
+        let limited = format!("matched 100\nlimited 20\n{steps}");
+        assert_eq!(of(&limited), [1_024, 1_024, 1_152, 1_280, 1_280].map(Some));
+        // Some are held still.
+        assert_eq!(of("delayed 7\nadded_us_lt_1024 2\n"), [Some(1_024); 5]);
+        for text in ["delayed 7\n", steps, &format!("{delayed}... 3 more\n"), ""] {
+            assert_eq!(of(text), [None; 5], "{text}");
         }
     }
 

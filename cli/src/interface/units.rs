@@ -55,6 +55,26 @@ pub(crate) fn about(microseconds: u64) -> String {
     }
 }
 
+/// A time in at most three digits that is not shorter than this one: `10.3ms` for 10240.
+pub(crate) fn at_most(microseconds: u64) -> String {
+    let digits = microseconds.checked_ilog10().unwrap_or(0);
+    let step = 10_u64.pow(digits.saturating_sub(2));
+    show_microseconds(microseconds.div_ceil(step).saturating_mul(step))
+}
+
+/// A number with a comma before each three digits: `1,204`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Reads a whole number.
 ///
 /// # Errors
@@ -124,6 +144,34 @@ pub fn percent(text: &str, places: u32) -> Result<u128, String> {
     Ok(whole
         .saturating_mul(10_u128.pow(places))
         .saturating_add(decimals))
+}
+
+/// Per cents that have no sign `%`, are more than 0 and at most 1, and so could be meant as a share
+/// of one, or the question which of both is meant.
+///
+/// # Errors
+///
+/// A sentence with both readings.
+pub(crate) fn not_a_share(text: &str, places: u32) -> Result<(), String> {
+    match percent(text, places).map(u64::try_from) {
+        Ok(Ok(value)) if is_share(text, value, places) => {
+            let [percent, share] = readings(value, places);
+            Err(format!(
+                "{text} could be {percent}, or {share} as a share of one; write {percent} or {share}"
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether per cents with this text and value could be meant as a share of one.
+pub(crate) fn is_share(text: &str, value: u64, places: u32) -> bool {
+    !text.ends_with('%') && (1..=10_u64.pow(places)).contains(&value)
+}
+
+/// A number as per cents, and as a share of one.
+pub(crate) fn readings(value: u64, places: u32) -> [String; 2] {
+    [value, value.saturating_mul(100)].map(|value| Unit::Percent { places }.show(value))
 }
 
 /// Per cents in units of their last decimal, as the interface writes them: `25`, `12.5`.

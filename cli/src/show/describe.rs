@@ -2,28 +2,55 @@
 
 //! Describes an injection in words: its effect, and the I/O that it affects.
 
-use crate::interface::{Name, attribute, form::CONDITIONS, units, values::Values};
+use crate::interface::{
+    Name, attribute,
+    attributes::RENEWED_MS,
+    operation::CONDITIONS,
+    snapshot::Snapshot,
+    units,
+    values::Values,
+    ways::{COMPLETION, REQUEST},
+};
 
-/// An injection with these values, in words.
-pub(crate) struct Described<'a>(pub(crate) &'a Values);
+/// An injection in words.
+pub(crate) struct Described<'a> {
+    values: &'a Values,
+    /// The injection, if it exists.
+    seen: Option<&'a Snapshot>,
+}
 
-impl Described<'_> {
-    /// The effect, its I/O, its duration, and the way to hold if one was asked for:
-    /// `delay 10ms ± 2ms, of reads on sda1, for 30s, holds requests`.
-    pub(crate) fn words(&self) -> String {
-        self.words_about(self.filter())
+impl<'a> Described<'a> {
+    /// An injection with these values.
+    pub(crate) fn new(values: &'a Values) -> Self {
+        Self { values, seen: None }
     }
 
-    /// The same; the words of an injection without a filter say that it affects all I/O.
+    /// An injection that exists.
+    pub(crate) fn seen(seen: &'a Snapshot) -> Self {
+        Self {
+            values: &seen.values,
+            seen: Some(seen),
+        }
+    }
+
+    /// The effect, its I/O, its duration, and the way in which it holds:
+    /// `delay 10ms ± 2ms, of reads on sda1, for 30s, 12s left, holds requests`.
+    pub(crate) fn words(&self) -> String {
+        self.words_about(self.filter(), self.left())
+    }
+
+    /// The same without the rest of the time; the words of an injection without a filter say that
+    /// it affects all I/O.
     pub(crate) fn words_in_full(&self) -> String {
-        self.words_about(self.filter().or_else(|| Some("of all I/O".to_owned())))
+        let filter = self.filter().or_else(|| Some("of all I/O".to_owned()));
+        self.words_about(filter, None)
     }
 
     fn effects(&self) -> Vec<String> {
         [self.delay(), self.limit()].into_iter().flatten().collect()
     }
 
-    fn words_about(&self, filter: Option<String>) -> String {
+    fn words_about(&self, filter: Option<String>, left: Option<String>) -> String {
         let effects = self.effects();
         if effects.is_empty() {
             return "nothing yet".to_owned();
@@ -33,6 +60,7 @@ impl Described<'_> {
             filter,
             self.chance(),
             self.time(),
+            left,
             self.way(),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -40,10 +68,13 @@ impl Described<'_> {
     }
 
     fn delay(&self) -> Option<String> {
-        let mut words = if let Some(percentiles) = self.0.text(Name::Percentiles) {
+        let mut words = if let Some(percentiles) = self.values.text(Name::Percentiles) {
             format!("delay with percentiles {}", with_units(percentiles))
         } else {
-            let (mean, jitter) = (self.0.shown(Name::DelayUs), self.0.shown(Name::JitterUs));
+            let (mean, jitter) = (
+                self.values.shown(Name::DelayUs),
+                self.values.shown(Name::JitterUs),
+            );
             let mut words = match (mean, jitter) {
                 (None, None) => return None,
                 (mean, None) => format!("delay {}", mean.unwrap_or_default()),
@@ -54,50 +85,59 @@ impl Described<'_> {
                     )
                 }
             };
-            if let Some(shape) = self.0.text(Name::Distribution) {
+            if let Some(shape) = self.values.text(Name::Distribution) {
                 words.push_str(&format!(" ({shape})"));
             }
             words
         };
-        if let Some(correlation) = self.0.shown(Name::Correlation) {
+        if let Some(correlation) = self.values.shown(Name::Correlation) {
             words.push_str(&format!(" correlated by {correlation}"));
         }
-        if let Some(seed) = self.0.number(Name::Seed) {
+        if let Some(seed) = self.values.number(Name::Seed) {
             words.push_str(&format!(" from seed {seed}"));
         }
         Some(words)
     }
 
     fn limit(&self) -> Option<String> {
-        let quota = self.0.number(Name::Quota)?;
+        let quota = self.values.number(Name::Quota)?;
         let period = attribute(Name::PeriodUs);
-        let value = self.0.get(Name::PeriodUs).cloned();
+        let value = self.values.get(Name::PeriodUs).cloned();
         let period = period.show(&value.unwrap_or_else(|| period.default()));
         Some(format!("limit to {quota} in each {period}"))
     }
 
-    fn filter(&self) -> Option<String> {
+    /// The I/O that the filter chooses: `of reads of 4KiB or more on sda1`; `None` if it is all.
+    pub(crate) fn filter(&self) -> Option<String> {
         let mut words = Vec::new();
-        if let Some(operations) = self.0.text(Name::Op) {
+        if let Some(operations) = self.values.text(Name::Op) {
             words.push(format!("of {}", in_words(operations)));
         }
-        let sizes = (self.0.shown(Name::MinBytes), self.0.shown(Name::MaxBytes));
+        let sizes = (
+            self.values.shown(Name::MinBytes),
+            self.values.shown(Name::MaxBytes),
+        );
         match sizes {
             (None, None) => {}
             (Some(least), None) => words.push(format!("of {least} or more")),
             (None, Some(most)) => words.push(format!("of up to {most}")),
             (Some(least), Some(most)) => words.push(format!("of {least} to {most}")),
         }
-        if let Some(cgroup) = self.0.text(Name::Cgroup) {
+        if let Some(cgroup) = self.values.text(Name::Cgroup) {
             words.push(format!("by cgroup {cgroup}"));
         }
-        if let Some(pid) = self.0.text(Name::PidNs) {
-            words.push(format!("by the PID namespace of {pid}"));
+        match self.values.text(Name::PidNs) {
+            None => {}
+            Some("gone") => words.push("by a PID namespace that is gone".to_owned()),
+            Some("hidden") => {
+                words.push("by a PID namespace that is not seen from here".to_owned())
+            }
+            Some(pid) => words.push(format!("by the PID namespace of {pid}")),
         }
-        if let Some(devices) = self.0.text(Name::Device) {
+        if let Some(devices) = self.values.text(Name::Device) {
             words.push(format!("on {}", devices.replace(' ', " and ")));
         }
-        if let Some(sectors) = self.0.text(Name::Sectors) {
+        if let Some(sectors) = self.values.text(Name::Sectors) {
             words.push(format!("at sectors {sectors}"));
         }
         (!words.is_empty()).then(|| words.join(" "))
@@ -105,13 +145,13 @@ impl Described<'_> {
 
     fn chance(&self) -> Option<String> {
         let mut words = Vec::new();
-        if let Some(every) = self.0.number(Name::Every) {
+        if let Some(every) = self.values.number(Name::Every) {
             words.push(format!("one in {every}"));
         }
-        if let Some(share) = self.0.shown(Name::Probability) {
+        if let Some(share) = self.values.shown(Name::Probability) {
             words.push(format!("{share} of them"));
         }
-        match self.0.number(Name::Times) {
+        match self.values.number(Name::Times) {
             Some(1) => words.push("once".to_owned()),
             Some(times) => words.push(format!("{times} times")),
             None => {}
@@ -120,14 +160,31 @@ impl Described<'_> {
     }
 
     fn time(&self) -> Option<String> {
-        self.0
-            .shown(Name::DurationMs)
-            .map(|time| format!("for {time}"))
+        if self.values.number(Name::DurationMs) == Some(RENEWED_MS) {
+            return Some("as long as kchaos renews it".to_owned());
+        }
+        let time = self.values.shown(Name::DurationMs)?;
+        Some(format!("for {time}"))
     }
 
+    fn left(&self) -> Option<String> {
+        let left = self.seen?.ends_in_ms()?.saturating_mul(1_000);
+        Some(format!("{} left", units::at_most(left)))
+    }
+
+    /// The way to hold, if it is known: that of `auto` depends on the devices.
     fn way(&self) -> Option<String> {
-        let way = self.0.text(Name::Hold)?;
-        Some(format!("holds {way}s"))
+        let ways = self.seen.map(|seen| &seen.ways);
+        match ways.map(|ways| [REQUEST, COMPLETION].map(|way| ways.contains(way))) {
+            Some([true, true]) => {
+                Some("holds requests of whole disks, and completions of partitions".to_owned())
+            }
+            Some([true, false]) => Some("holds requests".to_owned()),
+            Some([false, true]) => Some("holds completions".to_owned()),
+            Some([false, false]) | None => {
+                Some(format!("holds {}s", self.values.text(Name::Hold)?))
+            }
+        }
     }
 }
 
@@ -178,7 +235,7 @@ mod tests {
     }
 
     fn words(values: &[(Name, &str)]) -> String {
-        Described(&parsed(values)).words()
+        Described::new(&parsed(values)).words()
     }
 
     #[test]
@@ -219,7 +276,7 @@ mod tests {
     fn what_is_meant_is_told_in_full() {
         let full = |op| {
             let values = [(Name::Quota, "5"), (Name::Op, op)];
-            Described(&parsed(&values)).words_in_full()
+            Described::new(&parsed(&values)).words_in_full()
         };
         for (op, expected) in [
             ("", "of all I/O"),

@@ -3,7 +3,8 @@
 //! Shows injections and attached devices, as a table and as JSON, for `kchaos list`.
 
 use super::{
-    columns::{printable, table},
+    SCHEMA,
+    columns::{printable, table, wrapped},
     describe::Described,
 };
 use crate::{
@@ -25,6 +26,8 @@ fn injection_json(injection: &Snapshot) -> Value {
     for (attribute, value) in &injection.values.0 {
         object.insert(attribute.file().to_owned(), attribute.json(value));
     }
+    object.insert("holds".to_owned(), json!(injection.ways));
+    object.insert("problems".to_owned(), json!(injection.problems));
     Value::Object(object)
 }
 
@@ -43,6 +46,7 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
     let devices = attached(roots);
     if json {
         let object = json!({
+            "schema": SCHEMA,
             "version": version,
             "enabled": u8::from(enabled),
             "injections": injections.iter().map(injection_json).collect::<Vec<_>>(),
@@ -59,10 +63,15 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
             [
                 printable(&injection.name),
                 injection.state.word().to_owned(),
-                Described(&injection.values).words(),
+                Described::seen(injection).words(),
             ]
         });
         lines.extend(table(["INJECTION", "STATE", "EFFECT"], rows));
+        let problems: Vec<String> = injections.iter().flat_map(problem_lines).collect();
+        if !problems.is_empty() {
+            lines.push(String::new());
+            lines.extend(problems);
+        }
     }
     lines.push(String::new());
     if devices.is_empty() {
@@ -82,6 +91,15 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
         writeln!(out, "{line}")?;
     }
     Ok(())
+}
+
+/// The problems of an injection, in lines of a table's width.
+fn problem_lines(injection: &Snapshot) -> Vec<String> {
+    let name = printable(&injection.name);
+    let problems = injection.problems.iter();
+    problems
+        .flat_map(|problem| wrapped(&format!("{name}: {problem}")))
+        .collect()
 }
 
 fn device_json(device: &Attached) -> Value {

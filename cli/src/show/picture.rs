@@ -5,38 +5,42 @@
 /// The longest bar.
 const BAR: usize = 50;
 
-/// The steps of a histogram as bars, from the first that is not empty to the last.
+/// The most steps that have a bar of their own; of more, those of an octave share one.
+const MOST: usize = 20;
+
+/// The steps of a histogram as bars, without empty steps; dots stand where some are left out.
 pub(super) fn picture(added_us: &[(u64, u64)]) -> Vec<String> {
-    let (Some((first, _)), Some((last, _))) = (added_us.first(), added_us.last()) else {
+    if added_us.len() <= MOST {
+        // An octave has eight steps; the first ones are as long as the clock lets them be.
+        return bars(added_us, |end| end.saturating_add(end / 8 + 1));
+    }
+    let mut octaves: Vec<(u64, u64)> = Vec::new();
+    for (end, count) in added_us {
+        let end = end.checked_next_power_of_two().unwrap_or(u64::MAX);
+        match octaves.last_mut() {
+            Some((last, sum)) if *last == end => *sum = sum.saturating_add(*count),
+            _ => octaves.push((end, *count)),
+        }
+    }
+    bars(&octaves, |end| end.saturating_mul(2))
+}
+
+/// A bar for each of these steps; `next` is the latest end of the step after the one with an end.
+fn bars(added_us: &[(u64, u64)], next: impl Fn(u64) -> u64) -> Vec<String> {
+    let Some(most) = added_us.iter().map(|(_, count)| *count).max() else {
         return Vec::new();
     };
-    let most = added_us
-        .iter()
-        .map(|(_, count)| *count)
-        .max()
-        .unwrap_or(0)
-        .max(1);
     let mut lines = vec![format!("  {:>7} {:>10}", "added", "I/Os")];
-    let mut end = *first;
-    let mut empty = 0;
-    while end <= *last {
-        let found = added_us.iter().find(|(other, _)| *other == end);
-        let count = found.map_or(0, |(_, count)| *count);
-        // Of many empty steps, the first is enough.
-        empty = if count == 0 { empty + 1 } else { 0 };
-        if empty == 2 {
+    let mut before = None;
+    for (end, count) in added_us {
+        if before.is_some_and(|before| *end > next(before)) {
             lines.push(format!("  {:>7}", "..."));
         }
         // The smallest count has a bar, too.
-        let bar = (u128::from(count) * BAR as u128).div_ceil(u128::from(most));
+        let bar = (u128::from(*count) * BAR as u128).div_ceil(u128::from(most.max(1)));
         let bar = "#".repeat(usize::try_from(bar).unwrap_or(BAR));
-        if empty < 2 {
-            lines.push(format!("  {:>7} {count:>10} {bar}", below(end)));
-        }
-        let Some(next) = end.checked_mul(2) else {
-            break;
-        };
-        end = next;
+        lines.push(format!("  {:>7} {count:>10} {bar}", below(*end)));
+        before = Some(*end);
     }
     lines
 }
@@ -64,30 +68,47 @@ fn in_thousands(value: u64) -> String {
 mod tests {
     use super::*;
 
+    fn names(steps: &[(u64, u64)]) -> Vec<String> {
+        let lines = picture(steps);
+        assert!(lines.iter().all(|line| line.len() <= 80), "{lines:?}");
+        let words = lines.iter().map(|line| line.split_whitespace().next());
+        words.flatten().map(str::to_owned).collect()
+    }
+
     #[test]
-    fn bars_show_every_step_between_and_fit() {
-        let lines = picture(&[(512, 1), (2_048, 1_000_000)]);
+    fn bars_show_steps_and_where_some_are_left_out() {
+        let lines = picture(&[(10_240, 1), (11_264, 1_000_000), (16_384, 3)]);
         assert_eq!(
             lines,
             [
                 "    added       I/Os".to_owned(),
-                "   <512us          1 #".to_owned(),
-                "  <1.02ms          0 ".to_owned(),
-                format!("  <2.05ms    1000000 {}", "#".repeat(BAR)),
+                "  <10.2ms          1 #".to_owned(),
+                format!("  <11.3ms    1000000 {}", "#".repeat(BAR)),
+                "      ...".to_owned(),
+                "  <16.4ms          3 #".to_owned(),
             ]
         );
-        assert!(lines.iter().all(|line| line.len() <= 80));
-        let lines = picture(&[(1, 13), (8, 1), (1_048_576, 2)]);
-        let names: Vec<&str> = lines
-            .iter()
-            .filter_map(|line| line.split_whitespace().next())
-            .collect();
+        let first = [(1, 13), (2, 1), (3, 1), (18, 2), (20, 1)];
         assert_eq!(
-            names,
-            [
-                "added", "<1us", "<2us", "...", "<8us", "<16us", "...", "<1.05s"
-            ]
+            names(&first),
+            ["added", "<1us", "<2us", "<3us", "...", "<18us", "<20us"]
         );
         assert!(picture(&[]).is_empty());
+    }
+
+    #[test]
+    fn many_steps_share_a_bar_for_each_octave() {
+        let mut steps: Vec<(u64, u64)> = (9..=32).map(|part| (part * 1_024, 1)).collect();
+        steps.push((1_048_576, 2));
+        assert_eq!(
+            names(&steps),
+            ["added", "<16.4ms", "<32.8ms", "...", "<1.05s"]
+        );
+        let counts: u64 = picture(&steps)
+            .iter()
+            .skip(1)
+            .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
+            .sum();
+        assert_eq!(counts, 26);
     }
 }

@@ -3,6 +3,7 @@
 //! Shows the work of injections, for `kchaos status`: counts, rates, held I/O, and hold times.
 
 use super::{
+    SCHEMA,
     columns::{printable, wrapped},
     describe::Described,
     picture::picture,
@@ -58,21 +59,29 @@ impl Sample {
         }
         let enabled = roots.enabled()?;
         let mut injections = Vec::new();
-        for name in all(roots)?
-            .iter()
-            .filter(|name| names.is_empty() || names.contains(name))
-        {
+        for name in &all(roots)? {
             injections.extend(Snapshot::read(roots, name, enabled)?);
         }
         let devices = attached_names(roots).into_iter().map(|device| {
-            let queues = stats::queues(roots, &device);
+            let mut queues = stats::queues(roots, &device);
+            if let Some(end_us) = holds_end_us(&injections, &device) {
+                queues
+                    .items
+                    .iter_mut()
+                    .for_each(|queue| queue.end_by(end_us));
+            }
             (device, queues)
+        });
+        let devices: Vec<_> = devices.collect();
+        // The others have told when the held I/O goes.
+        injections.retain(|seen| {
+            names.is_empty() || names.iter().any(|name| name.to_string_lossy() == seen.name)
         });
         Ok(Self {
             time: Instant::now(),
             enabled,
             injections,
-            devices: devices.collect(),
+            devices,
         })
     }
 
@@ -108,11 +117,12 @@ impl Sample {
                 .ceilings
                 .items
                 .iter()
-                .map(|(disk, iops)| (disk.clone(), json!(iops)))
+                .map(|ceiling| (ceiling.disk.clone(), json!(ceiling.iops)))
                 .collect();
             object.insert("ceiling_iops".to_owned(), Value::Object(ceilings));
             let left_out = json!(seen.ceilings.left_out);
             object.insert("ceilings_left_out".to_owned(), left_out);
+            object.insert("problems".to_owned(), json!(seen.problems));
             Value::Object(object)
         });
         let devices = self.devices.iter().map(|(name, queues)| {
@@ -125,6 +135,7 @@ impl Sample {
                    "queues_left_out": left_out})
         });
         json!({
+            "schema": SCHEMA,
             "enabled": u8::from(self.enabled),
             "injections": injections.collect::<Vec<_>>(),
             "devices": devices.collect::<Vec<_>>(),
@@ -162,7 +173,7 @@ impl Sample {
     fn injection_lines(&self, before: Option<&Self>, seen: &Snapshot) -> Vec<String> {
         let stats = &seen.stats;
         let mut state = vec![seen.state.word().to_owned()];
-        if let (State::On, ms @ 1..) = (seen.state, stats.get("remaining_ms")) {
+        if let Some(ms @ 1..) = seen.ends_in_ms() {
             let left = units::show_microseconds(ms.saturating_mul(1_000));
             state.push(format!("{left} left"));
         }
@@ -179,9 +190,11 @@ impl Sample {
         }
         let mut lines = vec![
             format!("{}: {}", printable(&seen.name), state.join(", ")),
-            format!("  {}", Described(&seen.values).words_in_full()),
-            format!("  {}", counts.trim_end()),
+            format!("  {}", Described::seen(seen).words_in_full()),
         ];
+        let problems = seen.problems.iter();
+        lines.extend(problems.map(|problem| format!("  {problem}")));
+        lines.push(format!("  {}", counts.trim_end()));
         for (key, words) in SELDOM {
             if stats.get(key) > 0 {
                 lines.push(format!("  {words}: {}", stats.get(key)));
@@ -194,10 +207,16 @@ impl Sample {
             ));
         }
         let and = |more: Option<String>| more.map(|more| format!("  and {more}"));
-        for (disk, iops) in &seen.ceilings.items {
-            lines.push(format!(
-                "  with its delay, {disk} does at most {iops} I/Os a second"
-            ));
+        let delay_us = seen.values.number(Name::DelayUs);
+        let lease_us = seen.ends_in_ms().map(|ms| ms.saturating_mul(1_000));
+        let outlasts = lease_us.is_some_and(|lease_us| delay_us.unwrap_or(0) >= lease_us);
+        for ceiling in &seen.ceilings.items {
+            lines.push(if outlasts {
+                format!("  {}", ceiling.until_the_end())
+            } else {
+                let rate = ceiling.rate(delay_us);
+                format!("  with its delay, {} does at most {rate}", ceiling.disk)
+            });
         }
         lines.extend(and(seen.ceilings.more("disks")));
         for (device, numbers) in &stats.devices {
@@ -211,6 +230,26 @@ impl Sample {
         lines.extend(picture(&stats.added_us));
         lines
     }
+}
+
+/// The time in microseconds after which all I/O that a disk holds goes at the latest, as the leases
+/// of all injections that hold it are over; `None` if one of them has no end.
+fn holds_end_us(injections: &[Snapshot], disk: &str) -> Option<u64> {
+    let holds = |seen: &&Snapshot| {
+        let devices = &seen.stats.devices;
+        let of_disk = devices.get(disk).map(|numbers| numbers.get("held"));
+        match of_disk {
+            // The kernel may have had no room for the number.
+            Some(held) => held.is_none_or(|held| *held > 0),
+            // The numbers are of one disk alone, perhaps of this.
+            None => devices.is_empty() && seen.stats.get("held") > 0,
+        }
+    };
+    let mut holders = injections.iter().filter(holds).peekable();
+    holders.peek()?;
+    let ends = holders.map(Snapshot::ends_in_ms);
+    let ends: Option<Vec<u64>> = ends.collect();
+    Some(ends?.into_iter().max()?.saturating_mul(1_000))
 }
 
 fn device_line(name: &str, queues: &Listed<Queue>) -> String {

@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Block devices: the search by node, name, number, or a file on them, and the disks below them.
+//! Block devices as sysfs knows them, by name, by number and by node.
 
 use super::{
     Roots,
-    files::names,
-    mounts::{mount_of, mounts},
+    files::{names, try_read},
 };
-use crate::error::{Exit, failure};
-use anyhow::Result;
 use rustix::fs::{major, minor};
 use std::{
-    collections::BTreeSet,
-    ffi::OsStr,
-    fs, io,
+    fs,
     os::unix::fs::{FileTypeExt, MetadataExt},
     path::Path,
 };
 
 /// A block device that sysfs knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Block {
     /// The name in sysfs.
     pub(crate) name: String,
@@ -27,13 +22,27 @@ pub(crate) struct Block {
     pub(crate) disk: String,
 }
 
-/// The result of a search for a device.
-#[derive(Debug)]
-pub(crate) enum Found {
-    /// A device.
-    Block(Block),
-    /// A name that a device could have, but none has.
-    Absent(String),
+/// Sectors in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Extent {
+    /// The first one.
+    pub(crate) start: u64,
+    /// The number of them.
+    pub(crate) length: u64,
+}
+
+impl Extent {
+    /// The first sector behind it.
+    pub(crate) fn end(&self) -> u64 {
+        self.start.saturating_add(self.length)
+    }
+
+    /// The sectors that both have.
+    pub(crate) fn common(&self, other: &Self) -> Option<Self> {
+        let start = self.start.max(other.start);
+        let length = self.end().min(other.end()).checked_sub(start)?;
+        (length > 0).then_some(Self { start, length })
+    }
 }
 
 impl Block {
@@ -51,9 +60,18 @@ impl Block {
     pub(crate) fn find_exact(roots: &Roots, text: &str) -> Option<Self> {
         if is_number(text) {
             Self::numbered(roots, text)
+        } else if ["", ".", ".."].contains(&text) || text.contains('/') {
+            None
         } else {
             Self::named(roots, text)
         }
+    }
+
+    /// The device whose node is at a path.
+    pub(crate) fn of_node(roots: &Roots, path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        let is_node = metadata.file_type().is_block_device();
+        is_node.then(|| Self::numbered(roots, &number(metadata.rdev())))?
     }
 
     fn linked(link: &Path) -> Option<Self> {
@@ -69,41 +87,44 @@ impl Block {
             disk,
         })
     }
-}
 
-/// The device that people name by its node, a link to it, its name, its number, its mount point, or
-/// a file on it.
-pub(crate) fn find(roots: &Roots, device: &Path) -> Result<Found> {
-    match device.to_str() {
-        Some(name) if !name.contains('/') && !["", ".", ".."].contains(&name) => {
-            let block = Block::find_exact(roots, name).map(Found::Block);
-            return Ok(block.unwrap_or_else(|| Found::Absent(name.to_owned())));
-        }
-        _ => {}
+    /// Whether it is a partition.
+    pub(crate) fn is_partition(&self) -> bool {
+        self.name != self.disk
     }
-    let shown = device.display();
-    let path = match fs::canonicalize(device) {
-        Ok(path) => path,
-        Err(error) => {
-            return match node_name(roots, device) {
-                Some(name) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Absent(name)),
-                _ => Err(failure(
-                    Exit::Name,
-                    format!("there is no device {shown}: {error}; `lsblk` lists all"),
-                )),
-            };
-        }
-    };
-    let block = of_node(roots, &path).or_else(|| of_file(roots, &path));
-    block.map(Found::Block).ok_or_else(|| {
-        failure(
-            Exit::Name,
-            format!(
-                "{shown} is no block device, and kchaos finds no block device that it is on; name \
-                 a disk such as /dev/sda"
-            ),
-        )
-    })
+
+    /// Its sectors on the disk, if sysfs has them.
+    pub(crate) fn extent(&self, roots: &Roots) -> Option<Extent> {
+        let directory = roots.sysfs.join("class/block").join(&self.name);
+        let read = |file: &str| try_read(&directory.join(file)).ok()?.parse().ok();
+        Some(Extent {
+            start: if self.is_partition() {
+                read("start")?
+            } else {
+                0
+            },
+            length: read("size")?,
+        })
+    }
+
+    /// Its number, if sysfs has it.
+    pub(crate) fn number(&self, roots: &Roots) -> Option<String> {
+        let file = roots.sysfs.join("class/block").join(&self.name).join("dev");
+        try_read(&file).ok()
+    }
+
+    /// The disk's partitions.
+    pub(crate) fn partitions(&self, roots: &Roots) -> Vec<Self> {
+        let directory = roots.disk(&self.disk);
+        names(&directory)
+            .into_iter()
+            .filter(|name| directory.join(name).join("partition").exists())
+            .map(|name| Self {
+                name,
+                disk: self.disk.clone(),
+            })
+            .collect()
+    }
 }
 
 /// Whether `text` is a number such as `8:1`.
@@ -113,84 +134,9 @@ pub(crate) fn is_number(text: &str) -> bool {
         .is_some_and(|(major, minor)| digits(major) && digits(minor))
 }
 
-/// The name in sysfs of the node with this path: `cciss/c0d0` in /dev is `cciss!c0d0` in sysfs.
-fn node_name(roots: &Roots, path: &Path) -> Option<String> {
-    let dev = fs::canonicalize(&roots.dev).unwrap_or_else(|_| roots.dev.clone());
-    let name = path
-        .strip_prefix(&dev)
-        .or_else(|_| path.strip_prefix(&roots.dev))
-        .ok()?
-        .to_str()?;
-    (!name.is_empty()).then(|| name.replace('/', "!"))
-}
-
-/// The device whose node has this path.
-fn of_node(roots: &Roots, path: &Path) -> Option<Block> {
-    let metadata = fs::metadata(path).ok()?;
-    let is_node = metadata.file_type().is_block_device();
-    is_node.then(|| Block::numbered(roots, &number(metadata.rdev())))?
-}
-
-/// The device with the file system that a path without links is on.
-pub(crate) fn of_file(roots: &Roots, path: &Path) -> Option<Block> {
-    let device = fs::metadata(path).ok()?.dev();
-    Block::numbered(roots, &number(device)).or_else(|| {
-        let mounts = mounts(roots).ok()?;
-        let mount = mount_of(&mounts, path)?;
-        let of_number = Block::numbered(roots, &mount.number);
-        of_number.or_else(|| of_source(roots, &mount.source).into_iter().next())
-    })
-}
-
-fn number(device: u64) -> String {
+/// A device number as sysfs writes it.
+pub(crate) fn number(device: u64) -> String {
     format!("{}:{}", major(device), minor(device))
-}
-
-/// The devices in the source of a mount, which is one path, or several with colons between them.
-pub(crate) fn of_source(roots: &Roots, source: &OsStr) -> Vec<Block> {
-    let paths = source.to_str().unwrap_or_default().split(':');
-    paths
-        .filter_map(|path| {
-            let node = roots.dev.join(path.strip_prefix("/dev/")?);
-            of_node(roots, &fs::canonicalize(node).ok()?)
-        })
-        .collect()
-}
-
-/// The devices that a stacked device is made of.
-pub(crate) fn below(roots: &Roots, disk: &str) -> Vec<String> {
-    names(&roots.disk(disk).join("slaves"))
-}
-
-/// The disks that keep the data of `block`: its own, and those of all devices below it.
-pub(crate) fn disks(roots: &Roots, block: &Block) -> BTreeSet<String> {
-    let mut disks = BTreeSet::new();
-    let mut next = vec![block.disk.clone()];
-    while let Some(disk) = next.pop() {
-        if disks.insert(disk.clone()) {
-            let below = below(roots, &disk).into_iter();
-            next.extend(below.filter_map(|name| Some(Block::named(roots, &name)?.disk)));
-        }
-    }
-    disks
-}
-
-/// The other devices of a btrfs, whose mount names only one of them.
-pub(crate) fn btrfs_devices(roots: &Roots, block: &Block) -> Vec<Block> {
-    let devices = |file_system| {
-        roots
-            .sysfs
-            .join("fs/btrfs")
-            .join(file_system)
-            .join("devices")
-    };
-    names(&roots.sysfs.join("fs/btrfs"))
-        .into_iter()
-        .map(|file_system| names(&devices(file_system)))
-        .filter(|names| names.contains(&block.name))
-        .flatten()
-        .filter_map(|name| Block::named(roots, &name))
-        .collect()
 }
 
 #[cfg(test)]
@@ -203,5 +149,13 @@ mod tests {
         for text in ["8", "8:", ":1", "a:1", "8:1:2", "sda"] {
             assert!(!is_number(text), "{text}");
         }
+    }
+
+    #[test]
+    fn common_sectors_are_within_both() {
+        let extent = |start, length| Extent { start, length };
+        assert_eq!(extent(0, 8).common(&extent(4, 8)), Some(extent(4, 4)));
+        assert_eq!(extent(0, 8).common(&extent(8, 8)), None);
+        assert_eq!(extent(9, 1).common(&extent(0, 8)), None);
     }
 }

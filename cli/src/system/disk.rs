@@ -4,7 +4,6 @@
 
 use super::{
     IOEM, LOAD, NONE, Roots,
-    block::{self, Found},
     files::{read, try_read},
     saved::{Saved, diskseq},
     step::Step,
@@ -12,11 +11,7 @@ use super::{
 use crate::error::{Exit, failure};
 use anyhow::Result;
 use rustix::io::Errno;
-use std::{
-    io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, path::PathBuf, time::Duration};
 
 /// The time for which a device may be busy: the kernel answers EBUSY while it changes the number of
 /// hardware queues.
@@ -27,11 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) fn active(text: &str) -> Option<&str> {
     text.split_whitespace()
         .find_map(|word| word.strip_prefix('[')?.strip_suffix(']'))
-}
-
-/// The disks with a scheduler of the device that a user names.
-pub(crate) fn disks_of(roots: &Roots, device: &Path) -> Result<Vec<Disk>> {
-    Ok(vec![Disk::find(roots, device)?])
 }
 
 /// Whether ioem is among the schedulers that the file `queue/scheduler` names.
@@ -67,33 +57,16 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// The disk that `device` names in one of the ways that [`block::find`] knows.
-    pub(crate) fn find(roots: &Roots, device: &Path) -> Result<Self> {
-        match block::find(roots, device)? {
-            Found::Block(block) => Self::named(roots, &block.disk),
-            Found::Absent(_) => Err(failure(
-                Exit::Name,
-                format!(
-                    "there is no block device {}; `lsblk` lists all",
-                    device.display()
-                ),
-            )),
-        }
-    }
-
     /// The disk that sysfs calls `name`.
     pub(crate) fn named(roots: &Roots, name: &str) -> Result<Self> {
         let scheduler = scheduler_of(roots, name);
         let no_queue = || {
-            let below = block::below(roots, name);
-            let next = if below.is_empty() {
-                "choose a disk that has a directory /sys/block/DISK/mq".to_owned()
-            } else {
-                format!("attach the disks below it: {}", below.join(" "))
-            };
             failure(
                 Exit::Name,
-                format!("{name} has no blk-mq queue, and so no I/O scheduler; {next}"),
+                format!(
+                    "{name} has no blk-mq queue, and so no I/O scheduler, and kchaos knows of no disk \
+                     below it; choose a disk that has a directory /sys/block/DISK/mq"
+                ),
             )
         };
         if !scheduler.exists() {

@@ -4,27 +4,44 @@
 
 use super::{
     Roots,
-    block::{self, Block},
-    mounts::{Mount, mounted_at, mounts, swaps},
+    block::{Block, number},
+    mounts::{Mount, mounted_at, mounts_of, swaps},
+    place::{Overlay, Place, of_mount, of_path, of_source, seen},
+    stack::Stack,
 };
-use crate::error::{Exit, all_of, failure, note};
+use crate::error::{Exit, all_of, failure};
 use anyhow::Result;
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, io, os::unix::fs::MetadataExt, path::Path};
 
 /// Mount points of file systems that every program needs.
 const NEEDED: [&str; 2] = ["/", "/usr"];
 
-/// Refuses if the system itself is on one of these disks.
+/// The name of the PID namespace in which the machine itself started (`PID_NS_INIT_INO` in
+/// linux/nsfs.h).
+const FIRST_NAMESPACE: &str = "pid:[4026531836]";
+
+/// Refuses if the system itself is on one of these disks, or if nobody can tell.
 ///
 /// # Errors
 ///
 /// [`Exit::Usage`]; the message names the use of the disk and the `remedy`.
 pub(crate) fn check(roots: &Roots, disks: &[String], remedy: &str) -> Result<()> {
-    let failures = needed(roots, disks).into_iter().map(|(disk, what)| {
-        failure(
-            Exit::Usage,
-            format!("{disk} has {what}: once it is slow, you may be unable to undo that; {remedy}"),
-        )
+    if disks.is_empty() {
+        return Ok(());
+    }
+    let uses = Uses::find(roots);
+    let failures = disks.iter().filter_map(|disk| {
+        let message = match (uses.of(disk), uses.unknown.as_slice()) {
+            (Some(what), _) => format!("{disk} has {what}"),
+            (None, []) => return None,
+            (None, why) => format!(
+                "kchaos cannot tell whether the system itself needs {disk}: {}",
+                why.join(", and ")
+            ),
+        };
+        let message =
+            format!("{message}: once it is slow, you may be unable to undo that; {remedy}");
+        Some(failure(Exit::Usage, message))
     });
     all_of(failures.collect())
 }
@@ -34,58 +51,137 @@ pub(crate) fn needed<'a>(roots: &Roots, disks: &'a [String]) -> Vec<(&'a str, St
     if disks.is_empty() {
         return Vec::new();
     }
-    let uses = uses(roots);
+    let uses = Uses::find(roots);
     disks
         .iter()
-        .filter_map(|disk| {
-            let (_, what) = uses.iter().find(|(disks, _)| disks.contains(disk))?;
-            Some((disk.as_str(), what.clone()))
-        })
+        .filter_map(|disk| Some((disk.as_str(), uses.of(disk)?.to_owned())))
         .collect()
 }
 
-/// The disks that the system needs, with their use.
-fn uses(roots: &Roots) -> Vec<(BTreeSet<String>, String)> {
-    let mounts = mounts(roots).unwrap_or_else(|error| {
-        note(&format!(
-            "cannot read {}/self/mountinfo ({error}), so kchaos cannot check whether this slows the \
-             system itself down",
-            roots.proc.display()
-        ));
-        Vec::new()
-    });
-    let mut uses = Vec::new();
-    for point in NEEDED {
-        if let Some(mount) = mounted_at(&mounts, Path::new(point)) {
-            let what = format!("the file system that is mounted at {point}");
-            uses.push((disks_of_mount(roots, mount), what));
+/// The disks that the system needs.
+struct Uses<'a> {
+    roots: &'a Roots,
+    stack: Stack<'a>,
+    /// Disks with their use.
+    known: Vec<(BTreeSet<String>, String)>,
+    /// Sentences about a use whose disks are not known.
+    unknown: Vec<String>,
+}
+
+impl<'a> Uses<'a> {
+    /// Looks at the mounts of the machine's first process, which no container hides, and at those
+    /// of this one.
+    fn find(roots: &'a Roots) -> Self {
+        let mut uses = Self {
+            roots,
+            stack: Stack::new(roots),
+            known: Vec::new(),
+            unknown: Vec::new(),
+        };
+        if is_container(roots) {
+            uses.unknown
+                .push("it runs in a container, which hides the machine's first process".to_owned());
+        } else {
+            uses.add_process("1");
+        }
+        uses.add_process("self");
+        uses.add_own_root();
+        for swap in swaps(roots) {
+            uses.add_swap(&swap);
+        }
+        uses
+    }
+
+    /// The use that the system has for a disk.
+    fn of(&self, disk: &str) -> Option<&str> {
+        let mut known = self.known.iter();
+        let (_, what) = known.find(|(disks, _)| disks.contains(disk))?;
+        Some(what)
+    }
+
+    fn add(&mut self, place: Place, what: &str) {
+        match place {
+            Place::Blocks(blocks) => {
+                let disks = blocks.iter().flat_map(|block| self.stack.disks(block));
+                self.known.push((disks.collect(), what.to_owned()));
+            }
+            Place::NoDisk(_) => {}
+            Place::Unknown(why) => {
+                let sentence = format!("{what} {why}");
+                if !self.unknown.contains(&sentence) {
+                    self.unknown.push(sentence);
+                }
+            }
         }
     }
-    for swap in swaps(roots) {
+
+    /// Adds the file systems that a process needs.
+    fn add_process(&mut self, process: &str) {
+        let mounts = match mounts_of(self.roots, process) {
+            Ok(mounts) => mounts,
+            // A user who is not root is refused later, for this reason.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !is_root() => return,
+            // A /proc that hides the processes of others; the mounts of this one tell.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && process == "1" => return,
+            Err(error) => {
+                let file = self.roots.proc.join(process).join("mountinfo");
+                self.unknown
+                    .push(format!("{} cannot be read ({error})", file.display()));
+                return;
+            }
+        };
+        for point in NEEDED {
+            if let Some(mount) = mounted_at(&mounts, Path::new(point)) {
+                let what = format!("the file system that is mounted at {point}");
+                for place in self.places(mount, process) {
+                    self.add(place, &what);
+                }
+            }
+        }
+    }
+
+    /// The places of everything that is read through a mount.
+    fn places(&self, mount: &Mount, process: &str) -> Vec<Place> {
+        if mount.kind == "overlay" {
+            Overlay::new(self.roots, mount, process).places(self.roots)
+        } else {
+            vec![of_mount(self.roots, mount, &mount.number, process)]
+        }
+    }
+
+    /// Adds the disk of the directory that is this process's root, which need not be a mount point.
+    fn add_own_root(&mut self) {
+        let device = fs::metadata("/").map(|metadata| number(metadata.dev()));
+        let block = device
+            .ok()
+            .and_then(|device| Block::numbered(self.roots, &device));
+        if let Some(block) = block {
+            self.add(Place::Blocks(vec![block]), "the root of this process");
+        }
+    }
+
+    fn add_swap(&mut self, swap: &Path) {
         let what = format!("the active swap {}", swap.display());
-        uses.push((disks_of_swap(roots, &swap), what));
+        let devices = of_source(self.roots, swap.as_os_str());
+        let place = if devices.is_empty() {
+            match seen(self.roots, swap, "1") {
+                Ok(path) => of_path(self.roots, &path),
+                Err(_) => Place::Unknown("cannot be seen from here".to_owned()),
+            }
+        } else {
+            Place::Blocks(devices)
+        };
+        self.add(place, &what);
     }
-    uses
 }
 
-fn disks_of_mount(roots: &Roots, mount: &Mount) -> BTreeSet<String> {
-    let mut blocks: Vec<Block> = Block::numbered(roots, &mount.number).into_iter().collect();
-    blocks.extend(block::of_source(roots, &mount.source));
-    if mount.kind == "btrfs" {
-        let others = blocks
-            .iter()
-            .flat_map(|block| block::btrfs_devices(roots, block));
-        blocks = others.chain(blocks.iter().cloned()).collect();
-    }
-    blocks
-        .iter()
-        .flat_map(|block| block::disks(roots, block))
-        .collect()
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
-fn disks_of_swap(roots: &Roots, swap: &Path) -> BTreeSet<String> {
-    let devices = block::of_source(roots, swap.as_os_str());
-    let file = || block::of_file(roots, &fs::canonicalize(swap).ok()?);
-    let block = devices.into_iter().next().or_else(file);
-    block.map_or_else(BTreeSet::new, |block| block::disks(roots, &block))
+/// Whether the process that /proc shows as the first one is not the machine's.
+fn is_container(roots: &Roots) -> bool {
+    let namespace = fs::read_link(roots.proc.join("1/ns/pid"));
+    // A kernel without namespaces has no such file.
+    namespace.is_ok_and(|name| name != Path::new(FIRST_NAMESPACE))
 }

@@ -65,8 +65,8 @@ impl Lock {
         Self::try_open(roots).ok()
     }
 
-    /// Waits until no kchaos changes anything: while one replaces an injection, the name is free
-    /// for a moment.
+    /// Waits until no kchaos changes anything, for verbs that only look: while kchaos replaces an
+    /// injection, there is none for a moment.
     pub(crate) fn settle(roots: &Roots) {
         let begun = Instant::now();
         while matches!(Self::try_open(roots), Err(Errno::WOULDBLOCK)) && begun.elapsed() < PATIENCE

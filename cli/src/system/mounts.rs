@@ -3,30 +3,76 @@
 //! Mounted file systems and swap, as /proc shows them.
 
 use super::Roots;
+use rustix::fs::OFlags;
 use std::{
     ffi::OsString,
-    fs, io,
-    os::unix::ffi::OsStringExt,
+    fs::{self, OpenOptions},
+    io,
+    os::{
+        fd::AsRawFd,
+        unix::{ffi::OsStringExt, fs::OpenOptionsExt},
+    },
     path::{Path, PathBuf},
 };
 
 /// A mounted file system.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Mount {
+    /// The number of the mount, which no other on the machine has.
+    pub(crate) id: u64,
     /// The number of its device, such as `8:1`; one that begins with `0:` is of no device.
     pub(crate) number: String,
+    /// The directory of the file system that is at the mount point.
+    pub(crate) root: PathBuf,
     /// The mount point.
     pub(crate) point: PathBuf,
     /// The kind of the file system.
     pub(crate) kind: String,
     /// The source: most often the path of a device.
     pub(crate) source: OsString,
+    /// The file system's own options, with commas between them, and escapes.
+    own_options: Vec<u8>,
+}
+
+impl Mount {
+    /// The value of an option of the file system, such as of `upperdir`.
+    pub(crate) fn option(&self, name: &str) -> Option<OsString> {
+        self.options(name).next()
+    }
+
+    /// The values of an option that can be there several times.
+    pub(crate) fn options(&self, name: &str) -> impl Iterator<Item = OsString> {
+        let options = self.own_options.split(|&byte| byte == b',');
+        options.filter_map(move |option| {
+            let value = option.strip_prefix(name.as_bytes())?;
+            value.strip_prefix(b"=").map(unescape)
+        })
+    }
 }
 
 /// The file systems that this process sees, in the order in which they were mounted.
 pub(crate) fn mounts(roots: &Roots) -> io::Result<Vec<Mount>> {
+    mounts_of(roots, "self")
+}
+
+/// The file systems that a process sees.
+pub(crate) fn mounts_of(roots: &Roots, process: &str) -> io::Result<Vec<Mount>> {
     // A name can have any bytes, and one that is no text must not hide the other mounts.
-    Ok(parse_mounts(&fs::read(roots.proc.join("self/mountinfo"))?))
+    let text = fs::read(roots.proc.join(process).join("mountinfo"))?;
+    Ok(parse_mounts(&text))
+}
+
+/// The number of the mount that the kernel finds a path on. It need not be one that this process
+/// sees, as with `/proc/PID/root`.
+pub(crate) fn mount_id(roots: &Roots, path: &Path) -> Option<u64> {
+    // Such a handle opens neither a device nor a pipe.
+    let flags = OFlags::PATH.bits() as i32;
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(flags).open(path).ok()?;
+    let about = roots.proc.join("self/fdinfo");
+    let text = fs::read_to_string(about.join(file.as_raw_fd().to_string())).ok()?;
+    let number = text.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
+    number.trim().parse().ok()
 }
 
 /// Reads a mount in each line.
@@ -41,15 +87,20 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Reads a line such as `36 35 8:1 / /mnt rw,noatime shared:1 - ext4 /dev/sda1 rw`.
 fn mount(line: &[u8]) -> Option<Mount> {
     let text = |word: &[u8]| String::from_utf8(word.to_vec()).ok();
-    let mut words = line.split(|&byte| byte == b' ').skip(2);
-    let number = text(words.next()?)?;
-    let point = PathBuf::from(unescape(words.nth(1)?));
+    let mut words = line.split(|&byte| byte == b' ');
+    let id = text(words.next()?)?.parse().ok()?;
+    let number = text(words.nth(1)?)?;
+    let root = PathBuf::from(unescape(words.next()?));
+    let point = PathBuf::from(unescape(words.next()?));
     words.find(|word| *word == b"-")?;
     Some(Mount {
+        id,
         number,
+        root,
         point,
         kind: text(words.next()?)?,
         source: unescape(words.next()?),
+        own_options: words.next().unwrap_or_default().to_vec(),
     })
 }
 
@@ -120,6 +171,11 @@ mod tests {
             ("8:1", Path::new("/my disk"), "ext4")
         );
         assert_eq!(read.source, "/dev/sda1");
+        assert_eq!((read.id, read.option("rw")), (36, None));
+        let line = br"9 1 0:40 / /m rw - overlay none rw,lowerdir=/l,upperdir=/a\054b\040c,x=1";
+        let read = mount(line).unwrap();
+        assert_eq!(read.option("upperdir").unwrap(), "/a,b c");
+        assert_eq!(read.option("upper"), None);
         assert!(mount(b"nonsense").is_none());
     }
 

@@ -2,35 +2,62 @@
 
 //! The mount points of the kernel's file systems.
 
-use clap::Args;
-use std::path::PathBuf;
+use crate::error::{Exit, failure};
+use anyhow::Result;
+use std::{env, path::PathBuf};
 
-/// The mount points of the kernel's file systems.
-#[derive(Args, Clone, Debug)]
+/// The mount points of the kernel's file systems. Only environment variables move them: a flag for
+/// one, such as `--dev`, would be a neighbour of a flag that names a device.
+#[derive(Clone, Debug)]
 pub struct Roots {
     /// Where configfs is mounted
-    #[arg(long, value_name = "PATH", hide = true, global = true)]
-    #[arg(env = "KCHAOS_CONFIGFS", default_value = "/sys/kernel/config")]
     pub configfs: PathBuf,
     /// Where sysfs is mounted
-    #[arg(long, value_name = "PATH", hide = true, global = true)]
-    #[arg(env = "KCHAOS_SYSFS", default_value = "/sys")]
     pub sysfs: PathBuf,
     /// Where kchaos saves the schedulers of attached devices
-    #[arg(long, value_name = "PATH", hide = true, global = true)]
-    #[arg(env = "KCHAOS_STATE", default_value = "/run/kchaos")]
     pub state: PathBuf,
     /// Where device nodes are
-    #[arg(long, value_name = "PATH", hide = true, global = true)]
-    #[arg(env = "KCHAOS_DEV", default_value = "/dev")]
     pub dev: PathBuf,
     /// Where proc is mounted
-    #[arg(long, value_name = "PATH", hide = true, global = true)]
-    #[arg(env = "KCHAOS_PROC", default_value = "/proc")]
     pub proc: PathBuf,
 }
 
 impl Roots {
+    /// The roots that the environment names, and the usual ones for variables that are empty or not
+    /// set.
+    pub fn from_environment() -> Self {
+        let root = |variable, usual: &str| {
+            let named = env::var_os(variable).filter(|path| !path.is_empty());
+            named.map_or_else(|| PathBuf::from(usual), PathBuf::from)
+        };
+        Self {
+            configfs: root("KCHAOS_CONFIGFS", "/sys/kernel/config"),
+            sysfs: root("KCHAOS_SYSFS", "/sys"),
+            state: root("KCHAOS_STATE", "/run/kchaos"),
+            dev: root("KCHAOS_DEV", "/dev"),
+            proc: root("KCHAOS_PROC", "/proc"),
+        }
+    }
+
+    /// Checks that sysfs is there: without it, every disk would seem to be missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Exit::Unavailable`].
+    pub(crate) fn require_sysfs(&self) -> Result<()> {
+        let sysfs = self.sysfs.display();
+        if self.sysfs.join("block").is_dir() {
+            return Ok(());
+        }
+        Err(failure(
+            Exit::Unavailable,
+            format!(
+                "sysfs is not there: no directory {sysfs}/block; mount it with `mount -t sysfs none \
+                 {sysfs}`"
+            ),
+        ))
+    }
+
     /// The directory of a disk in sysfs.
     pub(crate) fn disk(&self, name: &str) -> PathBuf {
         self.sysfs.join("block").join(name)

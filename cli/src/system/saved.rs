@@ -12,7 +12,7 @@ use std::{fmt, io, path::Path};
 /// The word of a disk that kchaos attached by itself.
 const AUTO: &str = "auto";
 
-/// The beginning of the word with a disk's number.
+/// The word before the number of a disk.
 const DISKSEQ: &str = "diskseq=";
 
 /// The state of a disk before ioem: one line such as `kyber` or `kyber 256 diskseq=9 auto`.

@@ -178,8 +178,8 @@ fn make_private(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Writes a file of our own as a whole: wherever this program is killed, the file has its old text
-/// or the new one. Does not follow a link, which somebody else could have made.
+/// Writes a file of our own as a whole: whatever ends this program, the file has its old text or
+/// the new one. Does not follow a link, which somebody else could have made.
 fn save(file: &Path, value: &str) -> io::Result<()> {
     if fs::symlink_metadata(file).is_ok_and(|found| found.is_symlink()) {
         return Err(Errno::LOOP.into());

@@ -152,7 +152,7 @@ fn no_device_is_switched_when_one_is_wrong() {
             "is no block device",
         ),
         ("dm-0".to_owned(), "dm-0 has no blk-mq queue"),
-        ("dm-1".to_owned(), "attach the disks below it: sda sdb"),
+        ("dm-1".to_owned(), "dm-1 has no blk-mq queue"),
         ("ram0".to_owned(), "ram0 has no blk-mq queue"),
     ] {
         let message = stderr(&mut tree.kchaos(&format!("attach vda {device}")), 5);

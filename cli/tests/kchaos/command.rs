@@ -107,8 +107,9 @@ fn a_command_on_a_disk_that_the_system_needs_is_told_what_it_can_have() {
 const LAPSED: &str =
     "kchaos was stopped, or had no processor, for longer than the lease of 1500 ms\n";
 
-/// The messages of kchaos when `script` runs during the injection x of vdb; the exit code has to be
-/// the script's. On a machine so busy that a lease lapses, the test runs it again.
+/// The messages of kchaos, without the line about hits, when `script` runs during the injection x
+/// of vdb; the exit code has to be the script's. On a machine so busy that a lease lapses, the test
+/// runs it again.
 fn said_after(script: &str) -> String {
     for _ in 0..20 {
         let tree = Tree::new();
@@ -117,6 +118,11 @@ fn said_after(script: &str) -> String {
             tree.kchaos("inject ioem delay --delay 1ms --device vdb --name x -- sh -e -u -c");
         let script = format!("cd {}; {script}; exit 7", tree.path("").display());
         let said = stderr(command.arg(&script), 7);
+        let (hits, said): (Vec<&str>, Vec<&str>) = said
+            .split_inclusive('\n')
+            .partition(|line| line.starts_with("kchaos: x: "));
+        assert_eq!(hits.len(), 1, "{hits:?}");
+        let said = said.concat();
         if script.contains("-STOP") || !said.ends_with(LAPSED) {
             return said;
         }
@@ -128,27 +134,63 @@ fn said_after(script: &str) -> String {
 fn an_injection_that_ended_before_its_command_is_told() {
     let expected = "kchaos: the injection x had ended before sh did: part of it ran without; ";
     for (script, reason) in [
-        ("mv config/ioem/x gone", "somebody removed it\n"),
+        ("mv config/ioem/x gone", "somebody removed it about "),
         (
-            "mv config/ioem/x gone; mkdir config/ioem/x",
-            "somebody removed it\n",
+            "mv config/ioem/x gone; mkdir config/ioem/x; sleep 1",
+            "somebody removed it about ",
         ),
         (
-            "kill -STOP $PPID; sleep 2; kill -CONT $PPID; sleep 0.1",
-            LAPSED,
+            "echo 0 > config/ioem/x/enabled",
+            "it was switched off about ",
         ),
-        ("echo 0 > config/ioem/x/enabled", "it was switched off\n"),
         (
-            "echo 0 > config/ioem/enabled",
-            "all injections were switched off\n",
+            "sleep 1; echo 0 > config/ioem/enabled",
+            "all injections were switched off about 1",
         ),
         (
             "echo none > sys/block/vdb/queue/scheduler",
-            "vdb is not on ioem any more\n",
+            "vdb was taken off ioem about ",
         ),
     ] {
         let said = said_after(script);
-        assert_eq!(said, format!("{expected}{reason}"), "{script}");
+        let told = said.starts_with(&format!("{expected}{reason}"));
+        assert!(
+            told && said.ends_with(" after it began\n"),
+            "{script}: {said}"
+        );
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    let said = said_after("kill -STOP $PPID; sleep 2; kill -CONT $PPID; sleep 0.1");
+    assert_eq!(said, format!("{expected}{LAPSED}"));
+}
+
+#[test]
+fn an_injection_that_was_off_in_between_is_told() {
+    let expected = "kchaos: the injection x did nothing for part of the time in which sh ran: ";
+    for (off, on, reason) in [
+        (
+            "echo 0 > config/ioem/x/enabled",
+            "echo 1 > config/ioem/x/enabled",
+            "it was off",
+        ),
+        (
+            "echo 0 > config/ioem/enabled",
+            "echo 1 > config/ioem/enabled",
+            "all injections were off",
+        ),
+        (
+            "echo none > sys/block/vdb/queue/scheduler",
+            "echo ioem > sys/block/vdb/queue/scheduler",
+            "vdb was not on ioem",
+        ),
+    ] {
+        // Longer than the pause between two looks.
+        let said = said_after(&format!("{off}; sleep 1; {on}; sleep 1"));
+        let told = format!("{expected}{reason} from about ");
+        assert!(
+            said.starts_with(&told) && said.ends_with(" after it began\n"),
+            "{off}: {said}"
+        );
     }
 }
 

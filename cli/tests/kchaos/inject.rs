@@ -244,6 +244,58 @@ fn what_keeps_an_injection_from_working_is_said() {
 }
 
 #[test]
+fn a_disk_that_is_named_and_not_attached_is_told() {
+    let tree = Tree::new();
+    tree.disk("vdb", "none [ioem]");
+    for (devices, said) in [
+        (
+            "vda1,vdb,vda",
+            "kchaos: vda is not on ioem yet: kchaos attach vda\n",
+        ),
+        ("vdb", ""),
+    ] {
+        tree.kchaos(&format!(
+            "inject ioem limit --quota 1 --no-attach --device {devices}"
+        ))
+        .assert()
+        .success()
+        .stderr(said);
+    }
+}
+
+#[test]
+fn an_injection_that_would_do_nothing_is_refused() {
+    let tree = Tree::new();
+    let before = tree.content();
+    for (arguments, expected) in [
+        ("delay --delay 0s", "neither a delay nor a limit"),
+        (
+            "delay --delay-us 0 --quota 0",
+            "neither a delay nor a limit",
+        ),
+        (
+            "delay --percentiles 50:0,99:0us",
+            "neither a delay nor a limit",
+        ),
+        (
+            "delay --delay 1ms --probability 0",
+            "lets all I/O go as usual",
+        ),
+        (
+            "limit --iops 5 --probability 0.0%",
+            "lets all I/O go as usual",
+        ),
+        ("delay --delay 0s -- true", "neither a delay nor a limit"),
+        ("delay --delay 0s --dry-run", "neither a delay nor a limit"),
+    ] {
+        let message = stderr(&mut tree.kchaos(&format!("inject ioem {arguments}")), 2);
+        assert!(message.contains(expected), "{arguments}: {message}");
+        assert!(message.contains("--enabled 0"), "{arguments}: {message}");
+    }
+    assert_eq!(tree.content(), before);
+}
+
+#[test]
 fn options_that_do_nothing_are_told_and_others_are_not() {
     let tree = Tree::new();
     tree.disk("vdb", "none [ioem]");
@@ -269,20 +321,15 @@ fn options_that_do_nothing_are_told_and_others_are_not() {
         ("delay --delay 1ms --seed 5", "--seed does nothing without"),
         ("delay --delay 1ms --seed 5 --probability 5%", ""),
         (
-            "limit --quota 5 --seed 5 --probability 0%",
+            "limit --quota 5 --seed 5 --probability 0% --enabled 0",
             "--seed does nothing without",
         ),
         ("delay --delay 1ms --seed 0 --correlation 0", ""),
-        (
-            "delay --delay 1ms --probability 0",
-            "--probability 0 lets all I/O go as usual",
-        ),
-        ("delay --delay 0s", "it has neither a delay nor a limit"),
-        (
-            "delay --delay 0s --quota 0",
-            "it has neither a delay nor a limit",
-        ),
         ("delay --delay 0s --quota 0 --jitter 1ms", ""),
+        (
+            "delay --delay 0s --enabled 0",
+            "does nothing until it is switched on: echo 1 > ",
+        ),
         (
             "delay --delay 1ms --enabled 0",
             "does nothing until it is switched on: echo 1 > ",

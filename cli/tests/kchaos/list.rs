@@ -39,7 +39,7 @@ fn a_table_shows_what_is_not_as_usual() {
         stdout(&mut busy().kchaos("list")),
         "INJECTION  STATE  EFFECT\n\
          few        off    limit to 15 in each 1ms, holds requests\n\
-         slow       on     delay 10ms ± 1.5ms correlated by 12.5%\n\
+         slow       on     delay 10ms ± 1.5ms correlated by 12.5%, holds requests\n\
          \n\
          DEVICE  SCHEDULER  AFTER DETACH\n\
          vdb     ioem       mq-deadline\n"
@@ -55,16 +55,18 @@ fn json_has_the_attributes_as_numbers() {
     assert_eq!(
         value,
         json!({
+            "schema": 1,
             "version": 1,
             "enabled": 1,
             "injections": [
                 {
                     "name": "few", "state": "off", "enabled": 0, "period_us": 1000, "quota": 15,
-                    "hold": "request"
+                    "hold": "request", "holds": ["request"], "problems": []
                 },
                 {
                     "name": "slow", "state": "on", "enabled": 1, "delay_us": 10000, "jitter_us": 1500,
-                    "correlation": 12.5, "period_us": 1000000, "quota": 0, "hold": "auto"
+                    "correlation": 12.5, "period_us": 1000000, "quota": 0, "hold": "auto",
+                    "holds": ["request"], "problems": []
                 },
             ],
             "devices": [
@@ -136,4 +138,184 @@ fn whoever_is_not_root_may_look() {
     let tree = busy();
     let text = stdout(&mut tree.kchaos_as_nobody("list"));
     assert!(text.contains("slow"), "{text}");
+}
+
+/// The lines about problems in the list.
+fn problems(tree: &Tree) -> Vec<String> {
+    let value: Value = serde_json::from_str(&stdout(&mut tree.kchaos("list --json"))).unwrap();
+    let injections = value["injections"].as_array().unwrap().iter();
+    let problems = injections.flat_map(|injection| injection["problems"].as_array().unwrap());
+    let problems: Vec<String> = problems
+        .map(|problem| problem.as_str().unwrap().to_owned())
+        .collect();
+    // People are told the same, and by status, too.
+    for verb in ["list", "status"] {
+        let text = stdout(&mut tree.kchaos(verb));
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for problem in &problems {
+            assert!(words(&text).contains(&words(problem)), "{problem}: {text}");
+        }
+    }
+    problems
+}
+
+#[test]
+fn an_injection_that_reaches_nothing_is_told_with_the_next_step() {
+    let tree = Tree::new();
+    tree.disk("vdb", "none [ioem]");
+    tree.injection(
+        "x",
+        &[
+            ("delay_us", "10000"),
+            ("device", "vdb"),
+            ("stats", "active 1"),
+        ],
+    );
+    assert!(problems(&tree).is_empty());
+    let scheduler = "sys/devices/vdb/queue/scheduler";
+    // Attached by echo, and taken off ioem.
+    tree.write(scheduler, "[none] ioem\n");
+    assert_eq!(
+        problems(&tree),
+        ["vdb is not on ioem but on none: kchaos attach vdb"]
+    );
+    // Attached by kchaos, and taken off by udev.
+    tree.write("run/kchaos/vdb", "kyber diskseq=7\n");
+    tree.write("sys/devices/vdb/diskseq", "7\n");
+    let told = problems(&tree);
+    assert!(told[0].starts_with("vdb was attached, and is not on ioem any more but on none; udev"));
+    assert!(
+        told[0].ends_with(": kchaos attach vdb") && told.len() == 1,
+        "{told:?}"
+    );
+    // Unplugged and plugged in again.
+    tree.write("sys/devices/vdb/diskseq", "9\n");
+    let told = problems(&tree);
+    let expected =
+        "vdb is another disk than the one that was on ioem, which is gone: kchaos attach vdb";
+    assert_eq!(told, [expected]);
+    for (device, expected) in [
+        (
+            "vdb vdz",
+            "vdz is not there; the injection reaches it once it is there",
+        ),
+        ("9:9", "9:9 is not there; "),
+        ("vda1", "vda is not on ioem but on kyber: kchaos attach vda"),
+        ("", "no disk is on ioem: kchaos attach DEVICE"),
+    ] {
+        tree.write("config/ioem/x/device", &format!("{device}\n"));
+        let told = problems(&tree);
+        assert!(told[0].starts_with(expected), "{device}: {told:?}");
+    }
+    // One that does nothing in any case reaches what it is to reach.
+    tree.write("config/ioem/x/enabled", "0\n");
+    assert!(problems(&tree).is_empty());
+}
+
+#[test]
+fn operations_cgroups_and_namespaces_that_are_not_there_are_told() {
+    let tree = Tree::new();
+    tree.disk("vdb", "none [ioem]");
+    tree.write("sys/devices/vdb/queue/fua", "0\n");
+    let point = std::fs::canonicalize(tree.path("sys"))
+        .unwrap()
+        .join("cgroups");
+    let mounts = tree.read("proc/self/mountinfo");
+    let mount = format!("3 1 0:30 / {} rw - cgroup2 none rw\n", point.display());
+    tree.write("proc/self/mountinfo", &format!("{mounts}{mount}"));
+    tree.write("sys/cgroups/tenant/cgroup.procs", "");
+    let files = [("delay_us", "10000"), ("stats", "active 1")];
+    tree.injection("x", &files);
+    for (file, text, expected) in [
+        ("op", "write fua", Some("vdb has no FUA: ")),
+        ("op", "write", None),
+        ("cgroup", "/tenant", None),
+        ("cgroup", "/sys/fs/cgroup/tenant", None),
+        ("cgroup", "/tenants", Some("the cgroup /tenants is gone; ")),
+        ("cgroup", "", None),
+        ("pid_ns", "211", None),
+        (
+            "stats",
+            "active 1\npid_ns_gone 1",
+            Some("the PID namespace of 211 has no process any more; "),
+        ),
+    ] {
+        tree.write(&format!("config/ioem/x/{file}"), &format!("{text}\n"));
+        let told = problems(&tree);
+        let starts = |start| told.len() == 1 && told[0].starts_with(start);
+        assert!(
+            expected.map_or(told.is_empty(), starts),
+            "{file} {text}: {told:?}"
+        );
+    }
+}
+
+#[test]
+fn the_way_that_auto_takes_is_told() {
+    let tree = Tree::new();
+    tree.disk("vdb", "none [ioem]");
+    for (place, (file, text, ways)) in [
+        ("device", "", "requests"),
+        ("device", "vda vdb", "requests"),
+        ("device", "vda1", "completions"),
+        ("device", "vda vda1", "requests"),
+        (
+            "device",
+            "vdb vda1",
+            "requests of whole disks, and completions of partitions",
+        ),
+        ("op", "read", "completions"),
+        ("cgroup", "/tenant", "completions"),
+        ("sectors", "0+8", "completions"),
+        ("min_bytes", "4096", "completions"),
+        ("every", "3", "completions"),
+        ("times", "3", "completions"),
+        ("probability", "99", "completions"),
+        ("probability", "100", "requests"),
+        ("quota", "5", "requests"),
+        ("correlation", "5", "requests"),
+        ("duration_ms", "5", "requests"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("x{place}");
+        tree.injection(&name, &[("delay_us", "10000"), (file, text)]);
+        let list = stdout(&mut tree.kchaos("list"));
+        let words = list.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = words.split(&format!(" {name} ")).nth(1).unwrap();
+        let line = line.split(" x").next().unwrap();
+        let line = line.split(" DEVICE").next().unwrap();
+        assert!(
+            line.contains(&format!(", holds {ways}")),
+            "{file} {text}: {line}"
+        );
+        std::fs::remove_dir_all(tree.path("config/ioem").join(name)).unwrap();
+    }
+}
+
+#[test]
+fn the_rest_of_a_lease_is_told_unless_kchaos_renews_it() {
+    let tree = Tree::new();
+    let stats = "active 1\nremaining_ms 12345";
+    tree.injection(
+        "x",
+        &[
+            ("delay_us", "10000"),
+            ("duration_ms", "30000"),
+            ("stats", stats),
+        ],
+    );
+    let list = |tree: &Tree| stdout(&mut tree.kchaos("list"));
+    assert!(list(&tree).contains(" delay 10ms, for 30s, 12.4s left, holds requests\n"));
+    tree.write("config/ioem/x/stats", "active 0\nremaining_ms 0\n");
+    assert!(list(&tree).contains(" over   delay 10ms, for 30s, holds requests\n"));
+    tree.write("config/ioem/x/duration_ms", "1500\n");
+    tree.write("config/ioem/x/stats", "active 1\nremaining_ms 1400\n");
+    let told = " delay 10ms, as long as kchaos renews it, holds requests\n";
+    assert!(list(&tree).contains(told), "{}", list(&tree));
 }

@@ -24,7 +24,8 @@ const VERBS: [&str; 11] = [
     "wait x --gone --timeout 5ms",
 ];
 
-/// Whether a verb may end so beside another: its injection x may be gone, and its time over.
+/// Whether a verb may end so beside another: its injection x may be gone, and the time to wait
+/// over.
 fn is_fine(verb: &str, other: &str, code: Option<i32>) -> bool {
     let may_lose_x = other.starts_with("recover");
     let is_about_x = ["recover x", "change x", "status x"]

@@ -14,6 +14,7 @@ fn busy() -> Tree {
             ("delay_us", "10000"),
             ("op", "read sync"),
             ("percentiles", "50:200 99:5000"),
+            ("duration_ms", "30000"),
             ("ceiling", "vdb 25600"),
             (
                 "stats",
@@ -60,9 +61,9 @@ fn the_state_says_why_an_injection_does_nothing() {
     let text = stdout(&mut tree.kchaos("status"));
     for expected in [
         "off: off\n",
-        "on: on, holds 0 now\n  delay 10ms, of all I/O\n",
-        "over: over\n  delay 10ms, of all I/O, for 500ms\n",
-        "used: used up\n  delay 10ms, of all I/O, 5 times\n",
+        "on: on, holds 0 now\n  delay 10ms, of all I/O, holds requests\n",
+        "over: over\n  delay 10ms, of all I/O, for 500ms, holds requests\n",
+        "used: used up\n  delay 10ms, of all I/O, 5 times, holds completions\n",
     ] {
         assert!(text.contains(expected), "{text}");
     }
@@ -123,7 +124,7 @@ fn a_picture_fits_into_80_columns_without_colour() {
         .lines()
         .filter(|line| line.trim_start().starts_with('<'));
     let lengths: Vec<usize> = bars.map(|line| line.matches('#').count()).collect();
-    assert_eq!(lengths, [6, 0, 50]);
+    assert_eq!(lengths, [6, 50]);
 }
 
 #[test]
@@ -167,7 +168,8 @@ fn what_the_kernel_had_no_room_for_is_counted() {
     let tree = busy();
     let more = |file: &str, text: &str| tree.write(file, &format!("{text}\n... 30 more\n"));
     more("config/ioem/slow/ceiling", "vdb 25600");
-    let stats = "active 1\nmatched 120\nvdb.matched 100\nvdb.held 3\nvdc.matched 20";
+    let stats =
+        "active 1\nremaining_ms 9000\nmatched 120\nvdb.matched 100\nvdb.held 3\nvdc.matched 20";
     more("config/ioem/slow/stats", stats);
     let queues = "sys/devices/vdb/queue/iosched/held";
     more(queues, "0 5 1200 9000");
@@ -222,4 +224,80 @@ fn json_has_units_in_its_keys() {
 fn an_injection_that_is_not_there_is_told() {
     let message = stderr(&mut busy().kchaos("status nothing"), 5);
     assert!(message.contains("no injection named nothing"), "{message}");
+}
+
+/// An injection of an hour on vdb with these further files, and I/O that vdb holds.
+fn an_hour(files: &[(&str, &str)]) -> Tree {
+    let tree = Tree::new();
+    tree.disk("vdb", "none [ioem]");
+    tree.write("sys/devices/vdb/queue/nr_requests", "128\n");
+    for queue in ["0", "1"] {
+        tree.write(&format!("sys/devices/vdb/mq/{queue}/cpu_list"), "0\n");
+    }
+    tree.write(
+        "sys/devices/vdb/queue/iosched/held",
+        "0 5 3596970000 3600000000\n1 0 0 0\n",
+    );
+    let hour = [("delay_us", "3600000000"), ("ceiling", "vdb 0")];
+    tree.injection("hour", &[&hour[..], files].concat());
+    tree
+}
+
+#[test]
+fn held_io_goes_when_the_leases_that_hold_it_are_over() {
+    let lease = [
+        ("duration_ms", "8000"),
+        ("stats", "active 1\nremaining_ms 4970\nheld 5"),
+    ];
+    let tree = an_hour(&lease);
+    let text = stdout(&mut tree.kchaos("status"));
+    assert!(
+        text.contains("vdb holds 5; the first may go in 4.97s, the last in 4.97s\n"),
+        "{text}"
+    );
+    let told = "  vdb holds such I/O until the lease is over, and once it holds 256 requests,\n";
+    assert!(text.contains(told) && !text.contains("a second"), "{text}");
+    let value: Value = serde_json::from_str(&stdout(&mut tree.kchaos("status --json"))).unwrap();
+    assert_eq!(value["devices"][0]["queues"][0]["last_us"], 4_970_000);
+    // Another injection holds some of it for longer.
+    let other = "active 1\nremaining_ms 60000\nvdb.held 1\nvdc.held 0";
+    tree.injection(
+        "more",
+        &[
+            ("delay_us", "70000000"),
+            ("duration_ms", "60000"),
+            ("stats", other),
+        ],
+    );
+    for verb in ["status", "status hour"] {
+        let text = stdout(&mut tree.kchaos(verb));
+        assert!(
+            text.contains("vdb holds 5; the first may go in 1m, the last in 1m\n"),
+            "{text}"
+        );
+    }
+    // An injection that holds nothing there does not count; one without an end does.
+    tree.write(
+        "config/ioem/more/stats",
+        "active 1\nremaining_ms 60000\nvdb.held 0\nvdc.held 4\n",
+    );
+    assert!(stdout(&mut tree.kchaos("status")).contains("may go in 4.97s"));
+    for endless in ["0", "1500"] {
+        tree.write("config/ioem/hour/duration_ms", &format!("{endless}\n"));
+        let text = stdout(&mut tree.kchaos("status"));
+        assert!(
+            text.contains("the first may go in 3596.97s, the last in 1h\n"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn less_than_one_io_a_second_is_told_the_other_way_round() {
+    let tree = an_hour(&[("stats", "active 1\nheld 5")]);
+    let text = stdout(&mut tree.kchaos("status"));
+    assert!(
+        text.contains("with its delay, vdb does at most one I/O per 14.1s\n"),
+        "{text}"
+    );
 }

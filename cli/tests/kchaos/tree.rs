@@ -57,17 +57,20 @@ impl Tree {
         tree.disk("vda", "none mq-deadline [kyber]");
         let partition = "sys/devices/vda/vda1";
         tree.write(&format!("{partition}/partition"), "1\n");
+        tree.write(&format!("{partition}/start"), "2048\n");
+        tree.write(&format!("{partition}/size"), "8192\n");
+        tree.write("sys/devices/vda/size", "16384\n");
         tree.link(partition, "sys/class/block/vda1");
         tree.node(partition, "vda1");
         // The system needs no file on these disks.
-        tree.write(
-            "proc/self/mountinfo",
-            &format!(
-                "1 1 254:99 / / rw - ext4 /dev/elsewhere rw\n\
-                 2 1 0:20 / {} rw - configfs none rw\n",
-                fs::canonicalize(tree.path("config")).unwrap().display()
-            ),
+        let mounts = format!(
+            "1 1 0:1 / / rw - tmpfs none rw\n\
+             2 1 0:20 / {} rw - configfs none rw\n",
+            fs::canonicalize(tree.path("config")).unwrap().display()
         );
+        for process in ["1", "self"] {
+            tree.write(&format!("proc/{process}/mountinfo"), &mounts);
+        }
         tree.write("proc/swaps", "Filename Type Size Used Priority\n");
         tree
     }
@@ -89,6 +92,111 @@ impl Tree {
         self.link(&device, &format!("sys/block/{name}"));
         self.link(&device, &format!("sys/class/block/{name}"));
         self.node(&device, &name.replace('!', "/"));
+    }
+
+    /// Mounts a hierarchy of cgroups (v2) with these controllers, and enables some of them.
+    pub(crate) fn cgroups(&self, controllers: &str, enabled: &str) {
+        self.write("cgroup/cgroup.controllers", &format!("{controllers}\n"));
+        self.write("cgroup/cgroup.subtree_control", enabled);
+        self.write("cgroup/cgroup.procs", "");
+        let point = self.path("cgroup");
+        let line = format!("9 1 0:99 / {} rw - cgroup2 none rw", point.display());
+        self.mount("self", &line);
+    }
+
+    /// Adds a cgroup with these processes to the hierarchy.
+    pub(crate) fn cgroup(&self, path: &str, processes: &str) {
+        for parent in Path::new(path).ancestors().skip(1) {
+            let file = format!("cgroup/{}/cgroup.procs", parent.display());
+            if !self.path(&file).exists() {
+                self.write(&file, "");
+            }
+        }
+        self.write(&format!("cgroup/{path}/cgroup.procs"), processes);
+    }
+
+    /// Adds a process with a cgroup, whose working directory and root are those of a device.
+    pub(crate) fn process(&self, pid: u32, cgroup: &str, device: &str) {
+        self.write(&format!("proc/{pid}/comm"), "sh\n");
+        self.write(
+            &format!("proc/{pid}/stat"),
+            &format!("{pid} (sh) S 1 1 1 0 -1 4194560 0\n"),
+        );
+        self.write(
+            &format!("proc/{pid}/cgroup"),
+            &format!("1:cpu:/x\n0::{cgroup}\n"),
+        );
+        for name in ["cwd", "root"] {
+            self.link(&format!("dev/{device}"), &format!("proc/{pid}/{name}"));
+        }
+    }
+
+    /// Adds a device that is built on others, without a scheduler.
+    pub(crate) fn stacked(&self, name: &str, below: &[&str]) {
+        let device = format!("sys/devices/{name}");
+        self.write(&format!("{device}/queue/scheduler"), "none\n");
+        self.link(&device, &format!("sys/block/{name}"));
+        self.link(&device, &format!("sys/class/block/{name}"));
+        self.node(&device, name);
+        for other in below {
+            self.link(
+                &format!("sys/class/block/{other}"),
+                &format!("{device}/slaves/{other}"),
+            );
+            let holders = format!("sys/class/block/{other}/holders/{name}");
+            self.link(&device, &holders);
+        }
+    }
+
+    /// Adds a device of the device mapper.
+    pub(crate) fn mapped(&self, device: &str, name: &str, below: &[&str]) {
+        self.stacked(device, below);
+        self.write(
+            &format!("sys/devices/{device}/dm/name"),
+            &format!("{name}\n"),
+        );
+    }
+
+    /// Adds a partition with these sectors.
+    pub(crate) fn partition(&self, disk: &str, name: &str, sectors: (u64, u64)) {
+        let device = format!("sys/devices/{disk}/{name}");
+        self.write(&format!("{device}/partition"), "1\n");
+        self.write(&format!("{device}/start"), &format!("{}\n", sectors.0));
+        self.write(&format!("{device}/size"), &format!("{}\n", sectors.1));
+        self.link(&device, &format!("sys/class/block/{name}"));
+        self.node(&device, name);
+    }
+
+    /// The number of a device.
+    pub(crate) fn number(&self, name: &str) -> String {
+        self.read(&format!("dev/{name}"))
+    }
+
+    /// Adds a folder that is on the device with this number, by a mount with this number.
+    pub(crate) fn placed(&self, folder: &str, device: &str, mount: u64) -> String {
+        fs::create_dir_all(self.path(folder)).unwrap();
+        let folder = self.path(folder).display().to_string();
+        let mut table = fs::read_to_string(self.path("stat")).unwrap_or_default();
+        table.push_str(&format!("{folder} {device} {mount}\n"));
+        self.write("stat", &table);
+        folder
+    }
+
+    /// Adds a line to the mounts that a process sees.
+    pub(crate) fn mount(&self, process: &str, line: &str) {
+        let file = format!("proc/{process}/mountinfo");
+        let mut mounts = fs::read_to_string(self.path(&file)).unwrap_or_default();
+        mounts.push_str(&format!("{line}\n"));
+        self.write(&file, &mounts);
+    }
+
+    /// Adds a program that prints this text, for kchaos to find before others.
+    pub(crate) fn program(&self, name: &str, prints: &str) {
+        self.write(&format!("bin/{name}.text"), prints);
+        let program = format!("bin/{name}");
+        let text = self.path(&format!("{program}.text"));
+        self.write(&program, &format!("#!/bin/sh\ncat {}\n", text.display()));
+        fs::set_permissions(self.path(&program), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Adds the node of a device, whose number is the next one.
@@ -131,10 +239,11 @@ impl Tree {
     }
 
     /// The variables by which the program uses this tree, and the tree's kernel.
-    pub(crate) fn environment(&self) -> [(&'static str, PathBuf); 7] {
+    pub(crate) fn environment(&self) -> [(&'static str, PathBuf); 8] {
         [
             ("LD_PRELOAD", "kernel.so"),
             ("NEW_INJECTION", "new"),
+            ("TREE_STAT", "stat"),
             ("KCHAOS_CONFIGFS", "config"),
             ("KCHAOS_SYSFS", "sys"),
             ("KCHAOS_STATE", "run/kchaos"),
@@ -148,6 +257,8 @@ impl Tree {
     pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         command.envs(self.environment());
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", self.path("bin").display()));
         command
     }
 
@@ -196,8 +307,11 @@ impl Tree {
     /// Everything in the tree: files with their texts, and directories. The tree's own place does
     /// not show, nor do the folders of kchaos, which stay.
     pub(crate) fn content(&self) -> BTreeMap<PathBuf, Option<String>> {
+        // The kernel shows the open files of each process there.
+        let is_open_files = |path: &Path| path.ends_with("proc/self/fdinfo");
         WalkDir::new(self.folder.path())
             .into_iter()
+            .filter_entry(|entry| !is_open_files(entry.path()))
             .map(|entry| {
                 let entry = entry.unwrap();
                 let path = entry.path().strip_prefix(self.folder.path()).unwrap();

@@ -16,7 +16,7 @@ use std::{
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     thread::{self, sleep},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// The operations of those disks that an injection may hold.
@@ -152,19 +152,6 @@ pub(super) fn verify_while(
         ios,
         ios > 0.0,
     );
-    Ok(())
-}
-
-/// Asks again and again until the answer is true; an error if that takes two minutes.
-pub(super) fn wait_until(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
-    let start = Instant::now();
-    while !is_so()? {
-        ensure!(
-            start.elapsed() < Duration::from_secs(120),
-            "{what} takes too long"
-        );
-        sleep(Duration::from_millis(20));
-    }
     Ok(())
 }
 

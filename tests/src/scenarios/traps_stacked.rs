@@ -3,8 +3,13 @@
 //! Data are as they were written if a bio of a disk is a part of another device's bio, while its
 //! completion is held: stripes, mirrors that are rebuilt, encryption, paths.
 
-use super::traps::{Scsi, amid_changes, disk, judge_same, lacks, verify, verify_while, wait_until};
-use crate::{disk::Disk, mapped::Mapped, report::Report, sys};
+use super::traps::{Scsi, amid_changes, disk, judge_same, lacks, verify, verify_while};
+use crate::{
+    disk::Disk,
+    mapped::Mapped,
+    report::Report,
+    sys::{self, wait_until},
+};
 use anyhow::Result;
 use std::{
     path::{Path, PathBuf},

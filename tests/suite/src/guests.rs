@@ -73,7 +73,7 @@ pub fn all() -> Vec<Guest> {
             Clock::Icount,
             2,
             "jitter module input kchaos readme flush data merge filter others counters seed
-             security untouched sleep -inserted_once -module_200_rounds -kchaos_pairs
+             security untouched sleep stack -inserted_once -module_200_rounds -kchaos_pairs
              -kchaos_killed",
         ),
         // The load and the timer take turns on the one processor that icount emulates in any

@@ -6,6 +6,7 @@
 //! `make test` and others start it; it works in the folder of the checkout.
 
 mod bench;
+mod boot;
 mod checks;
 mod ci;
 mod command;

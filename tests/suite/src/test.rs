@@ -4,6 +4,7 @@
 //! them on this machine the tests that need no kernel.
 
 use crate::{
+    boot,
     checks::{Checks, Transcript, ensure},
     command::{command, kernel_release, lab, text_of, top},
     ktap::CargoTests,
@@ -23,6 +24,9 @@ use suite::guests::{self, Clock};
 
 const MODULE: &str = "driver/chaos_driver.ko";
 const ROOT: &str = "driver/chaos_driver.rs";
+
+/// The folder that a check installs everything to.
+pub(crate) const INSTALLED: &str = "target/installed";
 
 pub(crate) fn test() -> bool {
     let (mut checks, mut guests) = (Checks::default(), Guests::default());
@@ -132,14 +136,16 @@ fn check_this_machine(checks: &mut Checks) {
     checks.check(name, no_network);
 }
 
-/// With a VM of their own each, one after the other. Returns the place among the guests that both
-/// checks use. If they gave it up between them, a short guest would take it, and the second check
-/// would wait for another one to end.
+/// With a VM of their own each, one after the other. Returns the place among the guests that all
+/// these checks use. If they gave it up between them, a short guest would take it, and the next
+/// check would wait for another one to end.
 pub(crate) fn check_vms(checks: &mut Checks, guests: &mut Guests) -> Slot {
     let place = guests.place("checks");
     let name = "README in a VM, and a guest's exit status comes back";
     checks.check(name, readme_in_vm);
     checks.check("a kernel's complaint fails the run", complaint);
+    let name = "a disk and an injection from boot on, by what make install has installed";
+    checks.check(name, boot::boots);
     place
 }
 
@@ -230,7 +236,7 @@ fn headers_stay(transcript: &mut Transcript) -> Result<()> {
 /// kernel.
 fn installs(transcript: &mut Transcript) -> Result<()> {
     let release = kernel_release()?;
-    let folder = Path::new("target/installed");
+    let folder = Path::new(INSTALLED);
     remove(folder)?;
     let programs = programs::build(transcript)?;
     install(
@@ -282,7 +288,7 @@ fn install(transcript: &mut Transcript, from: &Path, to: &Path) -> Result<()> {
     transcript.run(command(&["install", "-D"]).args([from, to]))
 }
 
-fn remove(folder: &Path) -> Result<()> {
+pub(crate) fn remove(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
     }

@@ -75,8 +75,12 @@ impl<W: Write> Archive<W> {
         for entry in fs::read_dir(source)? {
             let entry = entry?;
             let inside = path.join(entry.file_name());
-            if entry.file_type()?.is_dir() {
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
                 self.tree(&inside, &entry.path())?;
+            } else if kind.is_symlink() {
+                let to = fs::read_link(entry.path())?;
+                self.link(&inside, &to.to_string_lossy())?;
             } else {
                 self.file(&inside, &entry.path())?;
             }

@@ -2,7 +2,10 @@
 
 //! The part of the guest that only changes with the kernel: busybox, fio, mkfs, the modules.
 
-use crate::{archive::Archive, cache::checksum, kernel::Kernel, lab::Lab, process::Output};
+use crate::{
+    archive::Archive, cache::checksum, kernel::Kernel, lab::Lab, libraries::Libraries,
+    process::Output,
+};
 use anyhow::{Context, Result};
 use std::{
     collections::BTreeSet,
@@ -18,11 +21,11 @@ const RECIPE: u32 = 1;
 /// Modules that a command needs before it can use disks, and modules that tests load.
 const MODULES: &str = "virtio_blk null_blk scsi_debug loop dm-mod dm-delay dm-crypt mq-deadline \
     kyber-iosched bfq configfs ext4 xfs btrfs scsi_mod sd_mod f2fs dm-mirror dm-multipath \
-    dm-round-robin raid0 raid1 nvme-loop";
+    dm-round-robin dm-thin-pool raid0 raid1 nvme-loop algif_skcipher overlay";
 
 /// Programs in the guest, beside busybox.
-const PROGRAMS: &str = "fio mkfs.ext4 fsck.ext4 mkfs.xfs mkfs.btrfs mkfs.f2fs chrt dmsetup blkzone \
-    strace insmod kmod";
+const PROGRAMS: &str = "fio mkfs.ext4 fsck.ext4 mkfs.xfs mkfs.btrfs btrfs mkfs.f2fs chrt dmsetup \
+    blkzone strace insmod kmod lvm cryptsetup mdadm";
 
 /// Prints the lines by which modprobe would load a module; its words: the folder, the release, and
 /// the module. Not every kernel has all modules: of a missing one, it prints nothing.
@@ -68,23 +71,17 @@ impl Lab {
         }
         archive.link(Path::new("lib64"), "lib")?;
         archive.file(Path::new("init"), &base.init)?;
-        let programs = self.guest_programs();
-        archive.file(Path::new("bin/busybox"), &programs.join("usr/bin/busybox"))?;
-        let mut libraries = Libraries {
-            lab: self,
-            output,
-            programs,
-            files: BTreeSet::new(),
-        };
-        for program in PROGRAMS.split_whitespace() {
-            let path = libraries.program(program)?;
-            archive.file(&Path::new("bin").join(program), &path)?;
-            libraries.add_of(&path)?;
+        let busybox = self.guest_programs().join("usr/bin/busybox");
+        archive.file(Path::new("bin/busybox"), &busybox)?;
+        let mut libraries = Libraries::new(self, output);
+        let mut programs = Vec::new();
+        for name in PROGRAMS.split_whitespace() {
+            let path = libraries.program(name)?;
+            archive.file(&Path::new("bin").join(name), &path)?;
+            programs.push(path);
         }
-        for library in &libraries.files {
-            let name = library.file_name().context("a library has a name")?;
-            archive.file(&Path::new("lib").join(name), library)?;
-        }
+        libraries.add_of(&programs)?;
+        libraries.write(&mut archive)?;
         let modules = format!("lib/modules/{}", kernel.release);
         let copied = self.copy_modules(output, kernel)?;
         archive.tree(Path::new(&modules), &copied.path().join(&modules))?;
@@ -129,85 +126,10 @@ fn files_of(shown: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The libraries that programs load.
-struct Libraries<'a> {
-    lab: &'a Lab,
-    output: &'a Output,
-    programs: PathBuf,
-    files: BTreeSet<PathBuf>,
-}
-
-impl Libraries<'_> {
-    fn program(&self, name: &str) -> Result<PathBuf> {
-        let places = ["usr/bin", "usr/sbin"].map(|folder| self.programs.join(folder));
-        let found = places.iter().find_map(|folder| find(folder, name));
-        found.with_context(|| format!("no package of the guest has the program {name}"))
-    }
-
-    /// Adds the libraries of a program, or of another library.
-    fn add_of(&mut self, path: &Path) -> Result<()> {
-        let chroot = &self.lab.chroot;
-        let inside = Path::new("/").join(path.strip_prefix(&chroot.root)?);
-        let inside = inside.to_str().context("paths in a chroot are of ASCII")?;
-        let folder = format!("usr/lib/{}", self.lab.target.arch.triple);
-        for name in libraries_of(&chroot.read(self.output, &["readelf", "-dl", inside])?) {
-            let found = find(&self.programs.join(&folder), name)
-                .with_context(|| format!("no package of the guest has the library {name}"))?;
-            if self.files.insert(found.clone()) {
-                self.add_of(&found)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The names of libraries and of the interpreter in what readelf prints of a program.
-fn libraries_of(printed: &str) -> Vec<&str> {
-    let names = printed.lines().filter_map(|line| {
-        let needed = || {
-            line.contains("(NEEDED)")
-                .then(|| line.rsplit_once('['))
-                .flatten()
-        };
-        let interpreter = || line.split_once("program interpreter: ");
-        let (_, rest) = interpreter().or_else(needed)?;
-        let path = &rest[..rest.find(']')?];
-        path.rsplit('/').next()
-    });
-    names.collect()
-}
-
-/// The file of this name in a folder, or below the folder.
-fn find(folder: &Path, name: &str) -> Option<PathBuf> {
-    let path = folder.join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    let mut folders: Vec<PathBuf> = fs::read_dir(folder)
-        .ok()?
-        .flatten()
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .map(|entry| entry.path())
-        .collect();
-    folders.sort();
-    folders.iter().find_map(|folder| find(folder, name))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::process;
-
-    #[test]
-    fn libraries_are_read_from_programs() {
-        let printed = "      [Requesting program interpreter: /lib64/ld-linux-x86-64.so.2]\n \
-            0x0000000000000001 (NEEDED)             Shared library: [libnuma.so.1]\n \
-            0x000000000000000c (INIT)               0x1000\n";
-        assert_eq!(
-            libraries_of(printed),
-            ["ld-linux-x86-64.so.2", "libnuma.so.1"]
-        );
-    }
 
     /// The output of the script with a modprobe that is this line of shell.
     fn shown(modprobe: &str) -> Result<String> {

@@ -65,13 +65,20 @@ pub(crate) struct Options {
     /// A word for the kernel's command line (several allowed)
     #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
     boot: Vec<String>,
-    /// An empty virtio disk of this size, with a queue for each processor: vda, once the guest has
-    /// run `modprobe virtio_blk`
+    /// An empty virtio disk of this size with the serial number "lab", and with a queue for each
+    /// processor: vda, once the guest has run `modprobe virtio_blk`
     #[arg(long, value_name = "MB")]
     disk: Option<NonZeroU64>,
     /// A file of this machine, and its path in the guest (several allowed)
     #[arg(long, value_name = "HOST=GUEST", value_parser = parse_file)]
     file: Vec<(PathBuf, PathBuf)>,
+    /// A folder of this machine, and the folder in the guest that gets its files (several allowed)
+    #[arg(long, value_name = "HOST=GUEST", value_parser = parse_file)]
+    tree: Vec<(PathBuf, PathBuf)>,
+    /// Boot systemd and udev, as a user's machine does, and run COMMAND when they have done that.
+    /// Modules and disks are there already, and only systemd's own mounts
+    #[arg(long)]
+    systemd: bool,
     /// End the guest after this many seconds of wall-clock time
     #[arg(long, value_name = "N", default_value = "900")]
     seconds: NonZeroU64,
@@ -109,11 +116,15 @@ impl Work {
 
     /// Writes the archives that the kernel unpacks one after another: the base, and the files of
     /// this run.
-    fn write_initrd(&self, base: &Path, options: &Options, words: &[OsString]) -> Result<()> {
-        let initrd = self.path("initrd");
-        fs::copy(base, &initrd)?;
-        let initrd = File::options().append(true).open(initrd)?;
+    fn write_initrd(&self, bases: &[PathBuf], options: &Options, words: &[OsString]) -> Result<()> {
+        let mut initrd = File::create(self.path("initrd"))?;
+        for base in bases {
+            io::copy(&mut File::open(base)?, &mut initrd)?;
+        }
         let mut archive = Archive::new(BufWriter::new(initrd));
+        for (host, guest) in &options.tree {
+            archive.tree(guest, host)?;
+        }
         for (host, guest) in &options.file {
             archive.file(guest, host)?;
         }
@@ -176,7 +187,11 @@ impl Lab {
         let ready = self.prepare()?;
         let signals = Signals::listen()?;
         let work = Work::new(&self.cache)?;
-        work.write_initrd(&ready.base, options, words)?;
+        let mut bases = vec![ready.base.clone()];
+        if options.systemd {
+            bases.push(self.need_systemd()?);
+        }
+        work.write_initrd(&bases, options, words)?;
         let _commands = work.make_files(options)?;
         let output = work.path("output");
         let mut shown = Follower::open(&output, io::stdout())?;
@@ -253,7 +268,7 @@ impl Lab {
             ]);
             add(&[
                 "-device",
-                &format!("virtio-blk-pci,drive=disk,num-queues={cpus}"),
+                &format!("virtio-blk-pci,drive=disk,serial=lab,num-queues={cpus}"),
             ]);
         }
         add(&["-device", "virtio-serial"]);

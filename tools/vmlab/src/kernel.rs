@@ -323,7 +323,7 @@ const TOOLS: [&str; 18] = [
 const OWN_TOOLS: [&str; 3] = ["clang", "lld", "llvm"];
 
 /// Packages that have the programs of guests.
-const GUEST_PACKAGES: [&str; 11] = [
+const GUEST_PACKAGES: [&str; 16] = [
     "busybox-static",
     "fio",
     "e2fsprogs",
@@ -331,10 +331,15 @@ const GUEST_PACKAGES: [&str; 11] = [
     "btrfs-progs",
     "f2fs-tools",
     "dmsetup",
+    "lvm2",
+    "cryptsetup-bin",
+    "mdadm",
     "strace",
     "kmod",
     "util-linux",
     "util-linux-extra",
+    "systemd",
+    "udev",
 ];
 
 /// The version of the other steps of an installation. Count it up when one of them changes.

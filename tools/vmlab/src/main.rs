@@ -8,7 +8,8 @@
 //! this program.
 //!
 //! [`prepare`] makes a [`target`] ready in the [`cache`]: the [`chroot`], the distribution's
-//! [`kernel`] or an [`own`] one, and the [`base`] of the guest, an [`archive`]. [`module`] builds
+//! [`kernel`] or an [`own`] one, and the [`base`] of the guest, an [`archive`]; a guest may have
+//! [`systemd`]. [`module`] builds
 //! the module. [`guest`] boots a VM, and [`watch`]es it; [`console`] reads the guest's output, and
 //! [`complaints`] judges its kernel's log. [`try_`] does all of these in turn.
 
@@ -23,12 +24,14 @@ mod guest;
 mod host;
 mod kernel;
 mod lab;
+mod libraries;
 mod module;
 mod own;
 mod prepare;
 mod process;
 mod races;
 mod step;
+mod systemd;
 mod target;
 mod try_;
 mod watch;

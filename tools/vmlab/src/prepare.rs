@@ -8,12 +8,13 @@ use crate::{
     kernel::{Kernel, tools_checksum},
     lab::Lab,
     own,
-    step::say,
+    step::{say, tell},
 };
 use anyhow::Result;
 use std::{
     fs::{self, File},
     path::PathBuf,
+    time::Instant,
 };
 
 /// A target that is ready, and stays so until the lab exits.
@@ -199,7 +200,11 @@ pub(crate) fn clean() -> Result<()> {
     let entries = entries(&cache, "")?
         .into_iter()
         .filter(|path| *path != lock);
+    let start = Instant::now();
+    tell(&format!("lab: removing {} ... ", cache.display()));
     entries
         .into_iter()
-        .try_for_each(|path| chroot::remove(&path))
+        .try_for_each(|path| chroot::remove(&path))?;
+    tell(&format!("{} s\n", start.elapsed().as_secs()));
+    Ok(())
 }

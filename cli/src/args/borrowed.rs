@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Words of other programs (dm-delay, nbdkit, tc netem, chaosblade, Chaos Mesh, fio, docker), and
+//! what to type instead. A word that means exactly the same as a flag is an alias of it; all others
+//! are here.
+
+mod table;
+
+use super::{line::flags, near::or};
+use clap::Command;
+use table::{FLAGS, NO_BYTES};
+
+const SLOW_ONLY: &str = "ioem slows I/O down, and never loses, changes, repeats or fails it";
+
+/// Flags for what kchaos does not do, for verbs that inject.
+const NOTHING: &[&str] = &[
+    "loss",
+    "drop",
+    "corrupt",
+    "duplicate",
+    "error",
+    "errors",
+    "errno",
+    "fail",
+    "error-rate",
+    "mistake",
+    "attr",
+];
+
+/// Flags that once moved the roots.
+const ROOTS: [(&str, &str); 3] = [
+    ("configfs", "KCHAOS_CONFIGFS"),
+    ("state", "KCHAOS_STATE"),
+    ("sysfs", "KCHAOS_SYSFS"),
+];
+
+/// Words for names and devices, which some verbs take without a flag.
+const OPERANDS: [(&str, &str, &[&str]); 2] = [
+    (
+        "NAME",
+        "names come",
+        &["id", "uid", "name", "names", "injection", "label"],
+    ),
+    (
+        "DEVICE",
+        "devices come",
+        &[
+            "dev", "device", "devices", "dev-path", "disk", "path", "drive", "filename", "mount",
+        ],
+    ),
+];
+
+/// Advice on a flag that another program has.
+pub(super) fn flag(verb: &Command, path: &str, word: &str, value: Option<&str>) -> Option<String> {
+    if let Some((_, variable)) = ROOTS.iter().find(|(root, _)| *root == word) {
+        return Some(format!("the variable {variable} moves this root"));
+    }
+    let takes = |operand: &str| {
+        let mut positionals = verb.get_positionals();
+        positionals.any(|arg| {
+            arg.get_value_names()
+                .is_some_and(|names| names[0] == operand)
+        })
+    };
+    for (operand, they_come, words) in OPERANDS {
+        if words.contains(&word) && takes(operand) {
+            let value = value.unwrap_or(operand);
+            return Some(format!(
+                "{they_come} without a flag: 'kchaos {path} {value}'"
+            ));
+        }
+    }
+    let known: Vec<&str> = flags(verb).into_iter().map(|(name, _)| name).collect();
+    if NOTHING.contains(&word) && known.contains(&"delay") {
+        return Some(SLOW_ONLY.to_owned());
+    }
+    let mut rows = FLAGS.iter().filter(|row| row.words.contains(&word));
+    let row = rows.find(|row| named(row.tip).all(|flag| known.contains(&flag)))?;
+    let (device, value) = match value.unwrap_or(row.example).rsplit_once(':') {
+        Some((device, value)) if row.tip.contains("{device}") => (device, value),
+        _ => ("/dev/sdb", value.unwrap_or(row.example)),
+    };
+    let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+    let unit = |unit| format!("{value}{}", if is_number { unit } else { "" });
+    let tip = row.tip.replace("{device}", device).replace("{}", value);
+    Some(tip.replace("{s}", &unit("s")).replace("{ms}", &unit("ms")))
+}
+
+/// The flags that a tip names.
+fn named(tip: &str) -> impl Iterator<Item = &str> {
+    tip.split([' ', '\''])
+        .filter_map(|word| word.strip_prefix("--"))
+}
+
+/// Words for faults, and the nearest that there is.
+const FAULTS: [(&[&str], &str); 8] = [
+    (
+        &[
+            "hang", "freeze", "stall", "stuck", "block", "pause", "suspend", "hung",
+        ],
+        "a disk that hangs for 20 s is 'kchaos inject ioem delay --delay 1h --for 20s'",
+    ),
+    (
+        &["latency", "slow", "lag", "wait", "sleep", "jitter"],
+        "slow I/O is 'kchaos inject ioem delay --delay 10ms'",
+    ),
+    (
+        &["iops", "throttle", "quota", "rate-limit", "ratelimit"],
+        "a limit of I/Os is 'kchaos inject ioem limit --iops 100'",
+    ),
+    (
+        &["bandwidth", "bw", "bps", "throughput", "rate", "burn"],
+        NO_BYTES,
+    ),
+    (
+        &["reorder"],
+        "with 'kchaos inject ioem delay --delay 10ms --jitter 5ms' later I/O overtakes other I/O",
+    ),
+    (
+        &[
+            "error",
+            "errors",
+            "eio",
+            "fail",
+            "failure",
+            "fault",
+            "loss",
+            "drop",
+            "corrupt",
+            "corruption",
+            "duplicate",
+            "mistake",
+            "attroverride",
+            "flakey",
+            "readonly",
+        ],
+        SLOW_ONLY,
+    ),
+    (
+        &["fill", "full", "enospc"],
+        "kchaos fills no disk; it slows I/O down",
+    ),
+    (
+        &["flush", "fsync"],
+        "no flush passes through an I/O scheduler; an fsync is slow by its writes: \
+                           'kchaos inject ioem delay --delay 10ms --op write'",
+    ),
+];
+
+/// Advice on a kind of fault that there is not; `any` also on words that are like no fault.
+pub(super) fn fault(word: &str, faults: &[String], any: bool) -> Option<String> {
+    let near = FAULTS.iter().find(|(words, _)| words.contains(&word));
+    let known = format!("the faults are {}", or(faults).replace(" or ", " and "));
+    match near {
+        Some((_, near)) => Some(format!("{known}; {near}")),
+        None => any.then_some(known),
+    }
+}
+
+/// Whether other programs call their means so, for which this one has `ioem`.
+pub(super) fn is_means(word: &str) -> bool {
+    [
+        "netem",
+        "tc",
+        "disk",
+        "io",
+        "block",
+        "blockchaos",
+        "iochaos",
+        "dm-delay",
+        "scheduler",
+        "blk",
+    ]
+    .contains(&word)
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The reasons why an injection hit no I/O while a command ran.
+
+use super::{
+    reach::named,
+    run::{Run, in_words},
+};
+use crate::{
+    interface::{Name, units::grouped, values::Values},
+    show::describe::Described,
+    system::{Roots, abilities::impossible_on_all, files::try_read, traffic::Traffic},
+};
+use std::{collections::BTreeSet, fs, path::Path};
+
+/// The first reason that explains it all.
+pub(super) fn why(run: &Run<'_>) -> String {
+    let values = Values(run.settings.values.clone());
+    let reasons = [never_at_work, no_effect, no_io, not_chosen, no_match];
+    let mut reasons = reasons.iter().filter_map(|reason| reason(run, &values));
+    reasons.next().unwrap_or_else(|| {
+        // The last of all: there was I/O, and no single reason for it not to match.
+        let mut values = values;
+        values
+            .0
+            .retain(|(attribute, _)| attribute.name != Name::Device);
+        let filter = Described::new(&values).filter();
+        format!(
+            "{} while {} ran, and {}",
+            had(run),
+            run.who,
+            match filter {
+                Some(filter) => format!("none of it was {filter}"),
+                None =>
+                    "all of it had begun before, or passes every scheduler, as swap and flushes \
+                         do"
+                    .to_owned(),
+            }
+        )
+    })
+}
+
+/// The I/O of the injection's devices: `sda had 12 I/Os (10 reads, 2 flushes)`.
+fn had(run: &Run<'_>) -> String {
+    let Traffic {
+        reads,
+        writes,
+        discards,
+        written: _,
+    } = run.traffic;
+    let kinds = [(reads, "reads"), (writes, "writes"), (discards, "discards")];
+    let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
+    let kinds: Vec<String> = kinds
+        .map(|(count, words)| format!("{} {words}", grouped(count)))
+        .collect();
+    let total = grouped(run.traffic.total());
+    format!(
+        "{} had {total} I/Os ({})",
+        in_words(&run.devices),
+        kinds.join(", ")
+    )
+}
+
+/// The injection was off all the time, or none of its disks was on ioem.
+fn never_at_work(run: &Run<'_>, _: &Values) -> Option<String> {
+    if run.acted {
+        None
+    } else if !run.settings.enabled {
+        Some("it was never switched on".to_owned())
+    } else if matches!(run.roots.enabled(), Ok(false)) {
+        Some(run.roots.all_off())
+    } else if run.devices.is_empty() {
+        Some("no disk was on ioem: kchaos attach DEVICE".to_owned())
+    } else {
+        let disks = run.devices.join(" ");
+        Some(format!("never on ioem: {disks}; kchaos attach {disks}"))
+    }
+}
+
+fn no_effect(_: &Run<'_>, values: &Values) -> Option<String> {
+    (!values.has_effect())
+        .then(|| "it has no effect: no delay, no limit, or probability 0".to_owned())
+}
+
+/// There was no I/O that a scheduler can see.
+fn no_io(run: &Run<'_>, values: &Values) -> Option<String> {
+    let is_flushes = run.traffic.is_flushes();
+    if (run.traffic.total() > 0 && !is_flushes) || run.stats.get("matched") > 0 {
+        return None;
+    }
+    if let Some(why) = impossible_everywhere(run, values) {
+        return Some(why);
+    }
+    let devices = in_words(&run.devices);
+    if is_flushes {
+        let flushes = grouped(run.traffic.writes);
+        return Some(format!(
+            "{devices} had {flushes} flushes without data and nothing else while {} ran, and \
+             flushes pass every scheduler",
+            run.who
+        ));
+    }
+    let others: Vec<String> = run
+        .others
+        .iter()
+        .take(2)
+        .map(|(disk, count)| format!("{disk} had {}", grouped(*count)))
+        .collect();
+    let elsewhere = if others.is_empty() {
+        "nor did any other disk".to_owned()
+    } else {
+        format!("while {}", others.join(" and "))
+    };
+    Some(format!(
+        "{devices} had no I/O while {} ran, {elsewhere}; the page cache answers reads and keeps \
+         writes: see direct I/O (iflag=direct, oflag=direct of dd), fsync, and \
+         /proc/sys/vm/drop_caches",
+        run.who
+    ))
+}
+
+/// The filter matched, and chance, count or the limit let it all go.
+fn not_chosen(run: &Run<'_>, values: &Values) -> Option<String> {
+    let matched = run.stats.get("matched");
+    if matched == 0 {
+        return None;
+    }
+    let matched = format!("{} I/Os matched", grouped(matched));
+    let unheld = run.stats.get("no_memory");
+    if unheld > 0 {
+        return Some(format!("{matched}, and there was no memory to hold them"));
+    }
+    let shown = |name| values.shown(name);
+    let delays = values.number(Name::DelayUs).is_some()
+        || values.number(Name::JitterUs).is_some()
+        || values.text(Name::Percentiles).is_some();
+    let chosen = match (shown(Name::Probability), shown(Name::Every)) {
+        (Some(share), _) => Some(format!(
+            "chance chose none of them, with --probability {share}"
+        )),
+        (None, Some(every)) => Some(format!("fewer than the {every} of --every")),
+        (None, None) => None,
+    };
+    Some(match (chosen, values.number(Name::Quota)) {
+        (Some(chosen), _) => format!("{matched}, and {chosen}"),
+        (None, Some(quota)) if !delays => format!(
+            "{matched}, and never more than the {} of a window: the limit was not reached",
+            grouped(quota)
+        ),
+        _ => format!("{matched}, and none of them got a delay"),
+    })
+}
+
+/// There was I/O, and one condition of the filter explains why none matched.
+fn no_match(run: &Run<'_>, values: &Values) -> Option<String> {
+    impossible_everywhere(run, values)
+        .or_else(|| other_kinds(run, values))
+        .or_else(|| other_cgroup(run, values))
+        .or_else(|| other_namespace(run, values))
+}
+
+/// None of the disks can have the operations.
+fn impossible_everywhere(run: &Run<'_>, values: &Values) -> Option<String> {
+    let operations = values.text(Name::Op)?;
+    let devices = run.devices.iter();
+    let disks: BTreeSet<String> = devices.flat_map(|name| named(run.roots, name)).collect();
+    impossible_on_all(run.roots, &disks, operations)
+}
+
+/// The disks had I/O of other kinds only.
+fn other_kinds(run: &Run<'_>, values: &Values) -> Option<String> {
+    let operations = values.text(Name::Op)?;
+    let counts = operations.split(' ').filter_map(|word| match word {
+        "read" => Some(run.traffic.reads),
+        "discard" => Some(run.traffic.discards),
+        "sync" | "fua" | "meta" => None,
+        _ => Some(run.traffic.writes),
+    });
+    let counts: Vec<u64> = counts.collect();
+    let none = !counts.is_empty() && counts.iter().all(|count| *count == 0);
+    none.then(|| format!("{} while {} ran", had(run), run.who))
+}
+
+/// The command ran in another cgroup.
+fn other_cgroup(run: &Run<'_>, values: &Values) -> Option<String> {
+    let wanted = values.text(Name::Cgroup).filter(|_| !run.own_cgroup)?;
+    let wanted = wanted.strip_prefix("/sys/fs/cgroup").unwrap_or(wanted);
+    let own = cgroup(run.roots)?;
+    let is_inside = Path::new(&own).starts_with(if wanted.is_empty() { "/" } else { wanted });
+    (!is_inside).then(|| {
+        format!(
+            "{} while {} ran, none of it by the cgroup {wanted}; kchaos and what it runs are in \
+             the cgroup {own}",
+            had(run),
+            run.who
+        )
+    })
+}
+
+/// The cgroup v2 of this program.
+fn cgroup(roots: &Roots) -> Option<String> {
+    let text = try_read(&roots.proc.join("self/cgroup")).ok()?;
+    let own = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+    Some(own.to_owned())
+}
+
+/// The command ran in another PID namespace.
+fn other_namespace(run: &Run<'_>, values: &Values) -> Option<String> {
+    let process = values.text(Name::PidNs)?;
+    let of = |process: &str| fs::read_link(run.roots.proc.join(process).join("ns/pid")).ok();
+    (of("self")? != of(process)?).then(|| {
+        format!(
+            "{} while {} ran, none of it by the PID namespace of {process}; kchaos and what it \
+             runs are in another one",
+            had(run),
+            run.who
+        )
+    })
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The processes whose I/O an injection affects: the command, a process or a container. Each stands
+//! for a cgroup, and the last two for a disk as well.
+
+use crate::{
+    error::{Exit, exit, failure, note},
+    interface::{Name, Settings, Value},
+    system::{
+        Roots,
+        cgroups::{self, PROCESSES, hierarchies},
+        containers,
+        process::Process,
+    },
+};
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+/// The processes whose I/O is affected, beside the filter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Whose<'a> {
+    /// Everybody's.
+    Anyone,
+    /// That of the command.
+    Command,
+    /// That of the cgroup of this process.
+    Process(u32),
+    /// That of the container with this id.
+    Container(&'a str),
+}
+
+/// The settings with the cgroup and the disk that are meant, as people would name them.
+pub(super) struct Aimed {
+    pub(super) settings: Settings,
+    /// For whom the disk was chosen, if it was not named.
+    chosen_for: Option<String>,
+}
+
+impl Aimed {
+    /// Looks the process or the container up.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it has no cgroup (v2) that is for it.
+    pub(super) fn new(roots: &Roots, settings: &Settings, whose: Whose<'_>) -> Result<Self> {
+        let mut settings = settings.clone();
+        let has_device = settings.text(Name::Device).is_some();
+        let (cgroup, who, path) = match whose {
+            Whose::Anyone | Whose::Command => {
+                return Ok(Self {
+                    settings,
+                    chosen_for: None,
+                });
+            }
+            Whose::Process(pid) => {
+                let process = found(roots, pid)?;
+                let cgroup = cgroup_of(roots, &process)?;
+                (cgroup, process.shown(), Some(process.link("cwd")))
+            }
+            Whose::Container(id) => {
+                let directory = containers::find(roots, id)?;
+                let root = match has_device {
+                    true => None,
+                    false => Some(root_of(roots, &directory, id)?),
+                };
+                let cgroup = directory.display().to_string();
+                (cgroup, format!("the container {id}"), root)
+            }
+        };
+        settings.set(Name::Cgroup, Value::Text(cgroup));
+        let path = path.filter(|_| !has_device);
+        let chosen_for = path.map(|path| {
+            settings.set(Name::Device, Value::Text(path.display().to_string()));
+            who
+        });
+        Ok(Self {
+            settings,
+            chosen_for,
+        })
+    }
+
+    /// The failure to find the disk, with the way to name it if it was not named.
+    pub(super) fn why(&self, error: anyhow::Error) -> anyhow::Error {
+        match &self.chosen_for {
+            Some(who) => {
+                let remedy = format!("to choose the disk of {who} yourself, add --device");
+                failure(exit(&error), format!("{error:#}; {remedy}"))
+            }
+            None => error,
+        }
+    }
+}
+
+/// The failure for a process that is not there.
+pub(crate) fn no_process(process: &str) -> anyhow::Error {
+    failure(
+        Exit::Name,
+        format!("there is no process {process}; `ps -e` lists all"),
+    )
+}
+
+/// A process that can have a cgroup and a disk.
+fn found(roots: &Roots, pid: u32) -> Result<Process> {
+    let process = Process::find(roots, pid).ok_or_else(|| no_process(&pid.to_string()))?;
+    let who = process.shown();
+    if process.has_ended() {
+        let message = format!("{who} has ended, and only its parent has not asked how");
+        return Err(failure(Exit::Name, message));
+    }
+    if process.is_of_kernel() {
+        let message = format!(
+            "{who} is a thread of the kernel: it has no disk, and the kernel accounts its I/O to \
+             those for whom it works; choose with --cgroup or --device"
+        );
+        return Err(failure(Exit::Usage, message));
+    }
+    Ok(process)
+}
+
+/// The path of a process's cgroup.
+fn cgroup_of(roots: &Roots, process: &Process) -> Result<String> {
+    let who = process.shown();
+    let refuse = |exit, why: String| Err(failure(exit, format!("{who} {why}")));
+    let hierarchies = hierarchies(roots);
+    let (Some(path), Some(hierarchy)) = (process.cgroup(), hierarchies.first()) else {
+        let why = format!(
+            "has no cgroup (v2) that kchaos sees; {}",
+            cgroups::NONE_MOUNTED
+        );
+        return refuse(Exit::Name, why);
+    };
+    if path == "/" && hierarchy.is_whole() {
+        let why = format!(
+            "is in the root cgroup, with all processes that have none of their own, so this would \
+             be the I/O of nearly everybody; give it one: mkdir {0}/mine && echo {1} > {0}/mine/{PROCESSES}, \
+             or start it with --own -- COMMAND",
+            hierarchy.point.display(),
+            process.pid
+        );
+        return refuse(Exit::Usage, why);
+    }
+    if path.starts_with("/..") {
+        let why = "is in a cgroup that kchaos does not see from its own cgroup namespace; run \
+                   kchaos in the host's, such as by nsenter -t 1 -C";
+        return refuse(Exit::Name, why.to_owned());
+    }
+    if let Some(path) = path.strip_suffix(" (deleted)") {
+        return refuse(
+            Exit::Name,
+            format!("is in the cgroup {path}, which was removed"),
+        );
+    }
+    let directory = hierarchy.directory(Path::new(&path));
+    let members = directory.map_or(Vec::new(), |directory| cgroups::processes(&directory));
+    let others = members.iter().filter(|pid| **pid != process.pid).count();
+    if others > 0 {
+        note(&format!(
+            "{who} is not alone in its cgroup, {path}: the I/O of {others} more in it is affected, too"
+        ));
+    }
+    Ok(path)
+}
+
+/// The root directory of one of a container's processes.
+fn root_of(roots: &Roots, directory: &Path, id: &str) -> Result<PathBuf> {
+    let mut members = cgroups::processes(directory);
+    members.sort_unstable();
+    // One that kchaos does not see is 0, and its root directory could be anybody's.
+    let mut seen = members.iter().filter_map(|pid| match pid {
+        0 => None,
+        pid => Process::find(roots, *pid),
+    });
+    let root = seen.find(|process| !process.has_ended());
+    let root = root.map(|process| process.link("root"));
+    root.ok_or_else(|| {
+        let why = if members.contains(&0) {
+            "has no process that kchaos sees from its own PID namespace"
+        } else {
+            "has no process"
+        };
+        let message = format!("the container {id} {why}, so add its disk with --device");
+        failure(Exit::Name, message)
+    })
+}

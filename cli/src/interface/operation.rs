@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Operations and conditions of I/O, and other words that people have for them.
+
+use super::words::{check_count, words, words_of};
+use chaos_policy::policy::operations;
+
+/// The number of words for operations and conditions.
+const WORDS: usize = operations::OPERATIONS.len() + operations::CONDITIONS.len();
+
+/// The operations and conditions that the driver knows, in the order in which it shows them.
+pub(super) const ALL: [&str; WORDS] = words_of(&operations::OPERATIONS, &CONDITIONS);
+
+/// The conditions among them.
+pub(crate) const CONDITIONS: [&str; operations::CONDITIONS.len()] =
+    words_of(&operations::CONDITIONS, &[]);
+
+/// Other words for operations.
+const SAME: [(&str, &[&str]); 4] = [
+    ("rw", &["read", "write"]),
+    ("readwrite", &["read", "write"]),
+    ("trim", &["discard"]),
+    ("unmap", &["discard"]),
+];
+
+/// Words for what no filter of operations can choose, and what to choose instead.
+const NONE: [(&[&str], &str); 5] = [
+    (
+        &["flush", "barrier", "preflush"],
+        "no flush passes through an I/O scheduler, so nothing here can slow it down; an fsync is \
+         slow by the writes that it waits for: --op write",
+    ),
+    (
+        &["fsync", "fdatasync", "sync_file_range", "msync"],
+        "a disk knows no fsync; it waits for writes and then for a flush, which no I/O scheduler \
+         sees; --op write slows these writes down",
+    ),
+    (
+        &["all", "any", "*", "both"],
+        "an injection is about all operations unless --op names some; leave --op out, or for both \
+         --op read,write",
+    ),
+    (
+        &["randread", "randwrite", "randrw", "seqread", "seqwrite"],
+        "a disk knows no order; there are read and write, and --sectors chooses the place",
+    ),
+    (
+        &[
+            "open", "close", "create", "unlink", "lookup", "getattr", "readdir", "rename",
+            "truncate",
+        ],
+        "this is an operation of a file system, and a disk sees only the reads and writes for it: \
+         --op read,write,meta has those for metadata",
+    ),
+];
+
+/// Reads a list of operations and conditions, and returns it as the file has it.
+pub(super) fn read(text: &str) -> Result<String, String> {
+    let mut given = Vec::new();
+    for word in words(text).map(str::to_ascii_lowercase) {
+        match SAME.iter().find(|(same, _)| *same == word) {
+            Some((_, operations)) => given.extend(*operations),
+            None => given.push(known(&word)?),
+        }
+    }
+    check_count(given.len(), usize::MAX, "operations")?;
+    let shown: Vec<&str> = ALL
+        .into_iter()
+        .filter(|known| given.contains(known))
+        .collect();
+    Ok(shown.join(" "))
+}
+
+/// The driver's word, or why there is none.
+fn known(word: &str) -> Result<&'static str, String> {
+    if let Some(known) = ALL.into_iter().find(|known| *known == word) {
+        return Ok(known);
+    }
+    let none = NONE.iter().find(|(words, _)| words.contains(&word));
+    Err(match none {
+        Some((_, instead)) => (*instead).to_owned(),
+        None => format!(
+            "there is no operation \"{word}\"; there are {}",
+            ALL.join(", ")
+        ),
+    })
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The ways in which an injection holds I/O: the value of `hold`, or the choice of `auto`.
+
+use super::{attributes::Name, values::Values};
+use crate::system::{Roots, block::Block};
+use std::collections::BTreeSet;
+
+/// Requests before the disk has them.
+pub(crate) const REQUEST: &str = "request";
+
+/// Completions after the disk has served the request.
+pub(crate) const COMPLETION: &str = "completion";
+
+/// The ways; none if they depend on a device that is not there.
+///
+/// `auto` takes requests on a disk if the injection affects all of the disk's I/O.
+pub(crate) fn ways(roots: &Roots, values: &Values) -> BTreeSet<&'static str> {
+    match values.text(Name::Hold) {
+        Some(REQUEST) => return BTreeSet::from([REQUEST]),
+        Some(COMPLETION) => return BTreeSet::from([COMPLETION]),
+        _ => {}
+    }
+    let chooses = [Name::Op, Name::Cgroup, Name::PidNs, Name::Sectors]
+        .iter()
+        .any(|name| values.text(*name).is_some())
+        || [
+            Name::MinBytes,
+            Name::MaxBytes,
+            Name::Probability,
+            Name::Every,
+            Name::Times,
+        ]
+        .iter()
+        .any(|name| values.number(*name).is_some());
+    if chooses {
+        return BTreeSet::from([COMPLETION]);
+    }
+    let Some(devices) = values.text(Name::Device) else {
+        return BTreeSet::from([REQUEST]);
+    };
+    let blocks = devices.split(' ');
+    let blocks = blocks.filter_map(|text| Block::find_exact(roots, text));
+    let blocks: Vec<Block> = blocks.collect();
+    let whole = |block: &Block| blocks.iter().any(|other| other.name == block.disk);
+    let ways = blocks.iter().map(|block| match whole(block) {
+        true => REQUEST,
+        false => COMPLETION,
+    });
+    ways.collect()
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The operations that a disk can never have.
+
+use super::{Roots, files::try_read};
+
+/// Why no I/O of this disk can be of these operations and conditions, as the file `op` has them;
+/// `None` if some can, or nobody knows.
+fn impossible(roots: &Roots, disk: &str, operations: &str) -> Option<String> {
+    let is_condition = |word: &&str| ["sync", "fua", "meta"].contains(word);
+    let (conditions, kinds): (Vec<&str>, Vec<&str>) =
+        operations.split_whitespace().partition(is_condition);
+    let lacks = |word: &&str| lacks(roots, disk, word);
+    if let Some(why) = conditions.iter().find_map(lacks) {
+        return Some(why);
+    }
+    // One operation that is possible is enough.
+    let whys: Option<Vec<String>> = kinds.iter().map(lacks).collect();
+    whys?.into_iter().next()
+}
+
+/// Why no I/O of any of these disks can be of these operations and conditions; `None` if some can,
+/// or there are no disks.
+pub(crate) fn impossible_on_all<'a>(
+    roots: &Roots,
+    disks: impl IntoIterator<Item = &'a String>,
+    operations: &str,
+) -> Option<String> {
+    let whys = disks.into_iter();
+    let whys: Option<Vec<String>> = whys
+        .map(|disk| impossible(roots, disk, operations))
+        .collect();
+    let whys = whys.filter(|whys| !whys.is_empty())?;
+    Some(whys.join("; "))
+}
+
+/// Why the disk never has an operation or condition.
+fn lacks(roots: &Roots, disk: &str, word: &str) -> Option<String> {
+    let is = |file: &str, value: &str| {
+        let text = try_read(&roots.disk(disk).join("queue").join(file));
+        text.is_ok_and(|text| text == value)
+    };
+    match word {
+        "fua" if is("write_cache", "write through") => Some(format!(
+            "{disk} has no volatile write cache, so the kernel leaves FUA out"
+        )),
+        "fua" if is("fua", "0") => Some(format!(
+            "{disk} has no FUA: the kernel sends a flush after the write instead, and flushes pass \
+             every scheduler"
+        )),
+        "discard" if is("discard_max_bytes", "0") => {
+            Some(format!("{disk} cannot discard: its discard_max_bytes is 0"))
+        }
+        "write_zeroes" if is("write_zeroes_max_bytes", "0") => Some(format!(
+            "{disk} has no write_zeroes: the kernel sends it writes instead"
+        )),
+        zone if zone.starts_with("zone_") && is("zoned", "none") => {
+            Some(format!("{disk} has no zones"))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn one_operation_that_is_possible_is_enough_and_one_impossible_condition_too_much() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |path: &str| folder.path().join(path);
+        let roots = Roots {
+            configfs: path("config"),
+            sysfs: path("sys"),
+            state: path("state"),
+            dev: path("dev"),
+            proc: path("proc"),
+        };
+        let queue = roots.disk("sda").join("queue");
+        fs::create_dir_all(&queue).unwrap();
+        let write = |file: &str, text: &str| fs::write(queue.join(file), text).unwrap();
+        write("fua", "0\n");
+        write("write_cache", "write back\n");
+        write("discard_max_bytes", "0\n");
+        write("zoned", "none\n");
+        for (operations, expected) in [
+            ("", None),
+            ("read", None),
+            ("write fua", Some("sda has no FUA: ")),
+            ("read discard", None),
+            ("discard", Some("sda cannot discard")),
+            ("discard zone_reset sync", Some("sda cannot discard")),
+            ("zone_append", Some("sda has no zones")),
+            ("secure_erase", None),
+            ("write_zeroes", None),
+        ] {
+            let why = impossible(&roots, "sda", operations);
+            let starts = |start| why.as_ref().is_some_and(|why| why.starts_with(start));
+            assert!(
+                expected.map_or(why.is_none(), starts),
+                "{operations}: {why:?}"
+            );
+        }
+        write("write_cache", "write through\n");
+        let why = impossible(&roots, "sda", "fua").unwrap();
+        assert!(why.contains("no volatile write cache"), "{why}");
+        assert_eq!(impossible(&roots, "sdb", "fua discard"), None);
+    }
+}

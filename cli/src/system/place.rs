@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The block devices that a file is on, whichever file system keeps it.
+
+use super::{
+    Roots,
+    block::{Block, number},
+    files::{entries, names, try_read},
+    mapper::mapper_named,
+    mounts::{Mount, mount_id, mounts_of},
+};
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::MetadataExt,
+    },
+    path::{Component, Path, PathBuf},
+    process::Command,
+};
+
+/// File systems in memory or of the kernel itself that can be somebody's root.
+const IN_MEMORY: [&str; 3] = ["tmpfs", "ramfs", "rootfs"];
+
+/// File systems whose files are on another machine.
+const REMOTE: [&str; 9] = [
+    "9p",
+    "afs",
+    "ceph",
+    "cifs",
+    "glusterfs",
+    "nfs",
+    "nfs4",
+    "smb3",
+    "virtiofs",
+];
+
+/// The place of a file.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// Block devices: all of a file system that is on several.
+    Blocks(Vec<Block>),
+    /// There is no block device: the rest of a sentence whose subject is the file.
+    NoDisk(String),
+    /// There may be one, and kchaos does not find it: the rest of a sentence in the same way.
+    Unknown(String),
+}
+
+/// The place of a file or directory, as the kernel finds it by this path.
+pub(crate) fn of_path(roots: &Roots, path: &Path) -> Place {
+    let Ok(metadata) = fs::metadata(path) else {
+        return Place::Unknown("is not there to be looked at".to_owned());
+    };
+    let device = number(metadata.dev());
+    match mount_of(roots, path, &device) {
+        Some((mount, process)) => of_mount(roots, &mount, &device, &process),
+        None => match Block::numbered(roots, &device) {
+            Some(block) => Place::Blocks(vec![block]),
+            None => Place::Unknown(format!(
+                "is on a file system (device {device}) that no process has mounted"
+            )),
+        },
+    }
+}
+
+/// The mount that a path is on, and a process that sees it.
+fn mount_of(roots: &Roots, path: &Path, device: &str) -> Option<(Mount, String)> {
+    let id = mount_id(roots, path);
+    let is_it = |mount: &Mount| match id {
+        Some(id) => mount.id == id,
+        None => mount.number == device,
+    };
+    let others = names(&roots.proc);
+    let others = others
+        .into_iter()
+        .filter(|name| name.parse::<u32>().is_ok());
+    let first = ["self".to_owned()]
+        .into_iter()
+        .chain(process_in(roots, path));
+    first.chain(others).find_map(|process| {
+        let mounts = mounts_of(roots, &process).ok()?;
+        Some((mounts.into_iter().rfind(is_it)?, process))
+    })
+}
+
+/// The process that a path such as `/proc/PID/root/data` goes by.
+fn process_in(roots: &Roots, path: &Path) -> Option<String> {
+    let rest = path.strip_prefix(&roots.proc).ok()?;
+    let Component::Normal(process) = rest.components().next()? else {
+        return None;
+    };
+    process.to_str().map(str::to_owned)
+}
+
+/// The place of the files of a mount that this process sees.
+pub(crate) fn of_mount(roots: &Roots, mount: &Mount, device: &str, process: &str) -> Place {
+    match mount.kind.as_str() {
+        "overlay" => return Overlay::new(roots, mount, process).place(roots),
+        "btrfs" => return btrfs(roots, mount),
+        "zfs" => return zfs(roots, mount),
+        // It keeps its files in another directory.
+        "ecryptfs" => {
+            return match seen(roots, Path::new(&mount.source), process) {
+                Ok(path) => of_path(roots, &path),
+                Err(why) => Place::Unknown(format!("is on ecryptfs over {why}")),
+            };
+        }
+        _ => {}
+    }
+    let numbers = [device, &mount.number];
+    let mut blocks: Vec<Block> = numbers
+        .iter()
+        .find_map(|number| Block::numbered(roots, number))
+        .into_iter()
+        .collect();
+    if blocks.is_empty() {
+        blocks = of_source(roots, &mount.source);
+    }
+    if blocks.is_empty() {
+        return no_disk(mount);
+    }
+    // The journal and the real-time part of XFS.
+    for name in ["logdev", "rtdev"] {
+        let source = mount.option(name).unwrap_or_default();
+        blocks.extend(of_source(roots, &source));
+    }
+    Place::Blocks(blocks)
+}
+
+fn no_disk(mount: &Mount) -> Place {
+    let kind = mount.kind.as_str();
+    let source = mount.source.to_string_lossy();
+    let more = if IN_MEMORY.contains(&kind) {
+        String::new()
+    } else if REMOTE.contains(&kind) {
+        format!("; its files are on another machine: {source}")
+    } else if kind.starts_with("fuse") {
+        format!("; a program answers for its files ({source}): name the disk that the program uses")
+    } else if !source.starts_with("/dev/") {
+        String::new()
+    } else {
+        return Place::Unknown(format!("is on {kind}, whose device {source} is not there"));
+    };
+    Place::NoDisk(format!("is on {kind}, which has no disk{more}"))
+}
+
+/// The devices in the source of a mount, which is one path, or several with colons between them.
+pub(crate) fn of_source(roots: &Roots, source: &OsStr) -> Vec<Block> {
+    let paths = source.to_str().unwrap_or_default().split(':');
+    paths
+        .filter_map(|path| of_dev(roots, path.strip_prefix("/dev/")?))
+        .collect()
+}
+
+/// The device with this path below /dev, also if its node is not there.
+pub(crate) fn of_dev(roots: &Roots, below: &str) -> Option<Block> {
+    let node = Block::of_node(roots, &roots.dev.join(below));
+    node.or_else(|| match below.strip_prefix("mapper/") {
+        Some(name) => mapper_named(roots, name),
+        // A directory of /dev is part of the name in sysfs.
+        None => Block::named(roots, &below.replace('/', "!")),
+    })
+}
+
+/// All devices of a btrfs, whose mount names only one of them.
+fn btrfs(roots: &Roots, mount: &Mount) -> Place {
+    let all: Vec<Vec<String>> = entries(&roots.sysfs.join("fs/btrfs"))
+        .filter_map(|entry| Some(names(&entry.ok()?.path().join("devices"))))
+        .filter(|devices| !devices.is_empty())
+        .collect();
+    let source = of_source(roots, &mount.source).into_iter().next();
+    let own = match &source {
+        Some(block) => all.iter().find(|devices| devices.contains(&block.name)),
+        None if all.len() == 1 => all.first(),
+        None => None,
+    };
+    let of_names = |names: &Vec<String>| {
+        let blocks = names.iter().filter_map(|name| Block::named(roots, name));
+        blocks.collect::<Vec<_>>()
+    };
+    match (own.map(of_names), source) {
+        (Some(blocks), _) if !blocks.is_empty() => Place::Blocks(blocks),
+        (_, Some(block)) => Place::Blocks(vec![block]),
+        _ => Place::Unknown(format!(
+            "is on btrfs, whose device {} is not there",
+            mount.source.to_string_lossy()
+        )),
+    }
+}
+
+/// The devices of the pool that a ZFS is in.
+fn zfs(roots: &Roots, mount: &Mount) -> Place {
+    let source = mount.source.to_string_lossy();
+    let pool = source.split(['/', '@']).next().unwrap_or_default();
+    let asked = Command::new("zpool").args(["list", "-vHPL", pool]).output();
+    let text = match &asked {
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout),
+        _ => "".into(),
+    };
+    let paths = text.split_whitespace().filter(|word| word.starts_with('/'));
+    let blocks: Vec<Block> = paths.flat_map(|path| vdev(roots, path)).collect();
+    if blocks.is_empty() {
+        return Place::Unknown(format!(
+            "is on the ZFS {source}, and `zpool list -vPL {pool}` does not tell its disks"
+        ));
+    }
+    Place::Blocks(blocks)
+}
+
+/// The devices of a part of a pool: a device or a file.
+fn vdev(roots: &Roots, path: &str) -> Vec<Block> {
+    match of_source(roots, OsStr::new(path)) {
+        blocks if !blocks.is_empty() => blocks,
+        _ => match of_path(roots, Path::new(path)) {
+            Place::Blocks(blocks) if !path.starts_with("/dev/") => blocks,
+            _ => Vec::new(),
+        },
+    }
+}
+
+/// An overlay, with the paths of its layers as this process finds them.
+#[derive(Debug)]
+pub(crate) struct Overlay {
+    upper: Option<Result<PathBuf, String>>,
+    lowers: Vec<Result<PathBuf, String>>,
+}
+
+impl Overlay {
+    pub(crate) fn new(roots: &Roots, mount: &Mount, process: &str) -> Self {
+        let find = |path: &OsString| seen(roots, Path::new(path), process);
+        Self {
+            upper: mount.option("upperdir").as_ref().map(find),
+            lowers: lowers(mount).iter().map(find).collect(),
+        }
+    }
+
+    /// The place of new files, or of old ones if the overlay can only be read.
+    fn place(self, roots: &Roots) -> Place {
+        match (self.upper, self.lowers.into_iter().next()) {
+            (Some(Ok(path)), _) | (None, Some(Ok(path))) => of_path(roots, &path),
+            (Some(Err(why)), _) => {
+                Place::Unknown(format!("is on an overlay, whose upperdir {why}"))
+            }
+            (None, Some(Err(why))) => {
+                Place::Unknown(format!("is on an overlay, whose lowerdir {why}"))
+            }
+            (None, None) => Place::Unknown("is on an overlay without layers".to_owned()),
+        }
+    }
+
+    /// The places of all layers.
+    pub(crate) fn places(self, roots: &Roots) -> Vec<Place> {
+        let layers = self.upper.into_iter().chain(self.lowers);
+        layers
+            .map(|layer| match layer {
+                Ok(path) => of_path(roots, &path),
+                Err(why) => Place::Unknown(format!("is on an overlay, of which a layer {why}")),
+            })
+            .collect()
+    }
+}
+
+/// The lower directories of an overlay.
+fn lowers(mount: &Mount) -> Vec<OsString> {
+    let joined = mount.option("lowerdir").unwrap_or_default();
+    let mut all = vec![Vec::new()];
+    let mut bytes = joined.as_bytes().iter();
+    while let Some(&byte) = bytes.next() {
+        match byte {
+            b':' => all.push(Vec::new()),
+            // A colon that is part of a name has a backslash before it.
+            b'\\' => all
+                .last_mut()
+                .into_iter()
+                .for_each(|path| path.extend(bytes.next())),
+            byte => all.last_mut().into_iter().for_each(|path| path.push(byte)),
+        }
+    }
+    let all = all.into_iter().filter(|path| !path.is_empty());
+    all.map(OsString::from_vec)
+        .chain(mount.options("lowerdir+"))
+        .collect()
+}
+
+/// The directory that a mount names by its path. The path may be one of the process that sees the
+/// mount, of this process, or of the first one.
+pub(crate) fn seen(roots: &Roots, path: &Path, process: &str) -> Result<PathBuf, String> {
+    let Ok(below) = path.strip_prefix("/") else {
+        return Err(format!("{} is no full path", path.display()));
+    };
+    let of_process = |process: &str| roots.proc.join(process).join("root").join(below);
+    let mut found: Vec<(PathBuf, (u64, u64))> = Vec::new();
+    for path in [of_process(process), path.to_owned(), of_process("1")] {
+        let Ok(metadata) = fs::metadata(&path) else {
+            continue;
+        };
+        let identity = (metadata.dev(), metadata.ino());
+        if found.iter().all(|(_, known)| *known != identity) {
+            found.push((path, identity));
+        }
+    }
+    match found.as_slice() {
+        [(path, _)] => Ok(path.clone()),
+        [] => Err(format!("{} cannot be seen from here", path.display())),
+        [(one, _), (other, _), ..] => Err(format!(
+            "can be {} or {}; name that one itself",
+            one.display(),
+            other.display()
+        )),
+    }
+}
+
+/// The devices with the file of a loop device.
+pub(crate) fn backing(roots: &Roots, disk: &str) -> Vec<Block> {
+    let file = roots.disk(disk).join("loop/backing_file");
+    let Ok(path) = try_read(&file) else {
+        return Vec::new();
+    };
+    match seen(roots, Path::new(&path), "self").map(|path| of_path(roots, &path)) {
+        Ok(Place::Blocks(blocks)) => blocks,
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::mounts::parse_mounts;
+
+    #[test]
+    fn lower_layers_are_told_apart() {
+        let mut mounts = parse_mounts(
+            b"9 1 0:40 / /m rw - overlay none rw,lowerdir=/a\\134:b:/c,upperdir=/u\n\
+              9 1 0:40 / /m rw - overlay none rw,lowerdir+=/a,lowerdir+=/b:c\n",
+        )
+        .into_iter();
+        let mut next = || lowers(&mounts.next().unwrap());
+        assert_eq!(next(), ["/a:b", "/c"]);
+        assert_eq!(next(), ["/a", "/b:c"]);
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! Processes, as /proc shows them.
+
+use super::{Roots, files::try_read};
+use std::path::{Path, PathBuf};
+
+/// The flag of a thread of the kernel, `PF_KTHREAD`.
+const KERNEL_THREAD: u64 = 0x0020_0000;
+
+/// A process that is there.
+#[derive(Debug)]
+pub(crate) struct Process {
+    /// Its number.
+    pub(crate) pid: u32,
+    directory: PathBuf,
+}
+
+impl Process {
+    /// The process with this number.
+    pub(crate) fn find(roots: &Roots, pid: u32) -> Option<Self> {
+        let directory = roots.proc.join(pid.to_string());
+        directory.is_dir().then_some(Self { pid, directory })
+    }
+
+    /// Its number and its program.
+    pub(crate) fn shown(&self) -> String {
+        match try_read(&self.directory.join("comm")) {
+            Ok(program) => format!("process {} ({})", self.pid, program.escape_default()),
+            Err(_) => format!("process {}", self.pid),
+        }
+    }
+
+    /// A link of its own, such as `cwd`.
+    pub(crate) fn link(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Whether it is a thread of the kernel, which uses no file system.
+    pub(crate) fn is_of_kernel(&self) -> bool {
+        let flags = self.state(6).and_then(|text| text.parse::<u64>().ok());
+        flags.is_some_and(|flags| flags & KERNEL_THREAD != 0)
+    }
+
+    /// Whether it has ended, and only waits for its parent to ask how.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state(0)
+            .is_some_and(|state| ["Z", "X"].contains(&state.as_str()))
+    }
+
+    /// A word of its state; the one after the program's name is 0.
+    fn state(&self, place: usize) -> Option<String> {
+        let text = try_read(&self.directory.join("stat")).ok()?;
+        let (_, words) = text.rsplit_once(')')?;
+        words.split_whitespace().nth(place).map(str::to_owned)
+    }
+
+    /// The path of its cgroup (v2) in the hierarchy, as this process's cgroup namespace shows it.
+    pub(crate) fn cgroup(&self) -> Option<String> {
+        cgroup(&self.directory)
+    }
+}
+
+/// The path of the cgroup (v2) of the process with this directory in /proc.
+pub(crate) fn cgroup(directory: &Path) -> Option<String> {
+    let text = try_read(&directory.join("cgroup")).ok()?;
+    let mut lines = text.lines();
+    lines.find_map(|line| line.strip_prefix("0::").map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn the_state_follows_a_name_with_anything_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let process = Process {
+            pid: 7,
+            directory: folder.path().to_owned(),
+        };
+        for (stat, of_kernel, ended) in [
+            ("7 (a) b) S 1 1 1 0 -1 4194560 0", false, false),
+            ("7 (kworker/0:1) I 2 0 0 0 -1 69238880 0", true, false),
+            ("7 (x) Z 1 1 1 0 -1 4227084 0", false, true),
+        ] {
+            fs::write(folder.path().join("stat"), stat).unwrap();
+            let seen = (process.is_of_kernel(), process.has_ended());
+            assert_eq!(seen, (of_kernel, ended), "{stat}");
+        }
+        fs::write(folder.path().join("cgroup"), "1:cpu:/\n0::/a:b\n").unwrap();
+        assert_eq!(process.cgroup().as_deref(), Some("/a:b"));
+    }
+}

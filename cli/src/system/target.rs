@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The parts of disks that a name of a device, a volume or a file means.
+
+use super::{
+    Roots,
+    beside::{beside, listed},
+    block::Block,
+    disk::Disk,
+    mapper::shown,
+    names::{self, Found},
+    stack::{Below, Part, Stack},
+};
+use crate::error::{Exit, failure};
+use anyhow::Result;
+use std::{collections::BTreeSet, path::Path};
+
+/// The parts of disks that a name means, each of which has a scheduler.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// The parts: at least one, and one for each device.
+    pub(crate) parts: Vec<Part>,
+    /// Sentences for people: the disks that were taken, if the name is none of them, and what else
+    /// lives there.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Target {
+    /// The names of the disks, each once.
+    pub(crate) fn disks(&self) -> BTreeSet<&str> {
+        self.parts.iter().map(|part| part.disk.as_str()).collect()
+    }
+
+    /// The disks with their schedulers, as they are to be attached or detached.
+    ///
+    /// # Errors
+    ///
+    /// If one of them cannot be read.
+    pub(crate) fn to_attach(&self, roots: &Roots) -> Result<Vec<Disk>> {
+        let disks = self.disks().into_iter();
+        disks.map(|disk| Disk::named(roots, disk)).collect()
+    }
+}
+
+/// The result of a search for a target.
+#[derive(Debug)]
+pub(crate) enum Resolved {
+    /// The target.
+    There(Target),
+    /// A name or number that the kernel can give to a disk, and has not given yet.
+    Absent(String),
+}
+
+/// Goes down from a name to the disks.
+///
+/// # Errors
+///
+/// If there is no such device, or no disk below it has a scheduler.
+pub(crate) fn resolve(roots: &Roots, device: &Path) -> Result<Resolved> {
+    let blocks = match names::find(roots, device)? {
+        Found::Blocks(blocks) => blocks,
+        Found::Absent(name) => return Ok(Resolved::Absent(name)),
+    };
+    let stack = Stack::new(roots);
+    let below = stack.below(&blocks);
+    if below.parts.is_empty() {
+        let dead_ends = below.dead_ends.iter().map(|name| Block::named(roots, name));
+        let disks = dead_ends.flatten().map(|block| block.disk);
+        // The failure says why the first has no scheduler.
+        for disk in disks {
+            Disk::named(roots, &disk)?;
+        }
+    }
+    let is_plain = |part: &Part| matches!(&blocks[..], [block] if block.name == part.device);
+    let notes = match &below.parts[..] {
+        [part] if is_plain(part) => Vec::new(),
+        _ => notes(roots, &stack, device, &blocks, &below),
+    };
+    Ok(Resolved::There(Target {
+        parts: below.parts,
+        notes,
+    }))
+}
+
+/// Goes down from a name to the disks, for callers that cannot wait for a disk.
+///
+/// # Errors
+///
+/// As [`resolve`], and if the disk is not there yet.
+pub(crate) fn there(roots: &Roots, device: &Path) -> Result<Target> {
+    match resolve(roots, device)? {
+        Resolved::There(target) => Ok(target),
+        Resolved::Absent(name) => Err(failure(
+            Exit::Name,
+            format!("there is no block device {name}; `lsblk` lists all"),
+        )),
+    }
+}
+
+/// Resolves each name in a text of `--device`, which has commas between them.
+///
+/// # Errors
+///
+/// As [`resolve`], for the first name that is wrong.
+pub(crate) fn resolve_all(roots: &Roots, devices: &str) -> Result<Vec<Resolved>> {
+    let names = split(devices)?.into_iter();
+    names.map(|name| resolve(roots, Path::new(&name))).collect()
+}
+
+/// The names in a text with commas between them. A path can have commas itself: then it is one that
+/// is there.
+fn split(text: &str) -> Result<Vec<String>> {
+    let words: Vec<&str> = text.split(',').collect();
+    let mut names = Vec::new();
+    let mut first = 0;
+    while let Some(word) = words.get(first) {
+        let longer = (first + 2..=words.len()).rev().find_map(|end| {
+            let path = words[first..end].join(",");
+            let is_there = path.contains('/') && Path::new(&path).exists();
+            is_there.then_some((path, end))
+        });
+        let (name, next) = longer.unwrap_or_else(|| ((*word).to_owned(), first + 1));
+        if next > first + 1 && Path::new(word).exists() {
+            return Err(failure(
+                Exit::Usage,
+                format!(
+                    "\"{name}\" can be one path or several; name the disk, or go there with cd and \
+                     name it ./"
+                ),
+            ));
+        }
+        first = next;
+        if !name.is_empty() {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// The sentences about a target that is not one device by itself.
+fn notes(
+    roots: &Roots,
+    stack: &Stack<'_>,
+    device: &Path,
+    blocks: &[Block],
+    below: &Below,
+) -> Vec<String> {
+    let what = match blocks {
+        [block] if shown(roots, &block.name) != device.to_string_lossy() => {
+            format!("{} ({})", device.display(), shown(roots, &block.name))
+        }
+        _ => device.display().to_string(),
+    };
+    let on: Vec<String> = below.parts.iter().map(described).collect();
+    let mut notes = vec![format!("{what} is on {}", listed(&on))];
+    let dead_ends: Vec<String> = below.dead_ends.iter().cloned().collect();
+    if !dead_ends.is_empty() {
+        let names = listed(&dead_ends);
+        notes.push(format!(
+            "it is also on {names}, without an I/O scheduler: nothing is slow there"
+        ));
+    }
+    let unread: Vec<String> = below.unread.iter().cloned().collect();
+    if !unread.is_empty() {
+        let names = listed(&unread);
+        notes.push(format!(
+            "`dmsetup table` does not tell the sectors of {names}, so that all below counts"
+        ));
+    }
+    notes.extend(beside(roots, stack, below));
+    notes
+}
+
+/// A part in words.
+fn described(part: &Part) -> String {
+    let device = &part.device;
+    match part.extents.as_deref() {
+        None => device.clone(),
+        Some([extent]) => format!("{device} (sectors {}+{})", extent.start, extent.length),
+        Some(extents) => format!("{device} ({} ranges of sectors)", extents.len()),
+    }
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+
+//! The line of `kchaos inject ... -- COMMAND` about the I/O that it hit.
+
+use crate::tree::{Tree, stderr};
+
+/// The file `stat` of a device with so many reads, writes, discards and written sectors.
+fn stat([reads, writes, discards, written]: [u64; 4]) -> String {
+    format!("{reads} 0 0 0 {writes} 0 {written} 0 0 0 0 {discards} 0 0 0 0 0\n")
+}
+
+/// A system with vdb and vdc on ioem, each with I/O before the command, and vda not.
+fn system() -> Tree {
+    let tree = Tree::new();
+    for disk in ["vdb", "vdc"] {
+        tree.disk(disk, "none [ioem]");
+    }
+    reset(&tree);
+    tree
+}
+
+/// Sets the counts of all devices to those before a command.
+fn reset(tree: &Tree) {
+    for disk in ["vda", "vdb", "vdc"] {
+        let counts = stat([100, 50, 7, 3]);
+        tree.write(&format!("sys/devices/{disk}/stat"), &counts);
+    }
+    tree.write("sys/devices/vda/vda1/stat", &stat([0, 0, 0, 0]));
+}
+
+/// The line about hits when a command of this injection does so: `script` runs in the tree. The
+/// injection's directory is `$x`.
+fn said(tree: &Tree, options: &str, script: &str) -> String {
+    reset(tree);
+    let mut command = tree.kchaos(&format!("inject ioem {options} --name x -- sh -e -u -c"));
+    let script = format!("cd {}; x=config/ioem/x; {script}", tree.path("").display());
+    let said = stderr(command.arg(&script), 0);
+    let mut lines = said.lines().filter(|line| line.starts_with("kchaos: x: "));
+    let line = lines.next().unwrap_or_else(|| panic!("{said}"));
+    assert_eq!(lines.next(), None, "{said}");
+    line["kchaos: x: ".len()..].to_owned()
+}
+
+/// A script that writes these numbers of the injection and of devices.
+fn numbers(stats: &str, devices: &[(&str, [u64; 4])]) -> String {
+    let mut script = format!("printf '{}' > $x/stats", stats.replace('\n', "\\n"));
+    for (device, counts) in devices {
+        let stat = stat(*counts).replace('\n', "\\n");
+        script += &format!("; printf '{stat}' > sys/class/block/{device}/stat");
+    }
+    script
+}
+
+#[test]
+fn hits_are_told_with_the_disks_own_counts_and_percentiles() {
+    let stats = "active 1\nmatched 1300\ndelayed 1204\nadded_us_lt_9216 1\nadded_us_lt_10240 1000\n\
+                 added_us_lt_11264 193\nadded_us_lt_12880 10\n";
+    let script = numbers(stats, &[("vdb", [2_100, 1_349, 18, 9])]);
+    assert_eq!(
+        said(&system(), "delay --delay 10ms --device vdb", &script),
+        "1,204 of 3,310 I/Os on vdb delayed, p50 at most 10.3ms, p99 at most 11.3ms"
+    );
+    // All disks on ioem; the block layer has not counted the I/O that is under way.
+    let stats = "active 1\nmatched 20\ndelayed 20\nheld 5\nadded_us_lt_1 3\nadded_us_lt_1024 12\n";
+    let script = numbers(stats, &[("vdb", [108, 50, 7, 3]), ("vdc", [104, 50, 7, 3])]);
+    assert_eq!(
+        said(&system(), "delay --delay 1ms", &script),
+        "20 of 20 I/Os on vdb and vdc delayed, p50 at most 1.03ms, p99 at most 1.03ms, 5 held still at \
+         the end"
+    );
+    // Nobody counts the I/O of a disk whose statistics are off.
+    let stats = "matched 7\ndelayed 7\nlimited 2\nreleased_early 1\nno_memory 3\n";
+    assert_eq!(
+        said(
+            &system(),
+            "delay --delay 1ms --quota 5 --device vdb",
+            &numbers(stats, &[])
+        ),
+        "7 I/Os on vdb delayed, 2 had to wait for the limit, 1 released before their time, 3 not held, \
+         as there was no memory"
+    );
+}
+
+#[test]
+fn percentiles_of_a_limit_are_of_the_ios_that_waited() {
+    let stats = "matched 100\nlimited 10\nadded_us_lt_1 90\nadded_us_lt_800000 9\n\
+                 added_us_lt_1048576 1\n";
+    let script = numbers(stats, &[("vdb", [200, 50, 7, 3])]);
+    assert_eq!(
+        said(&system(), "limit --quota 5 --device vdb", &script),
+        "10 of 100 I/Os on vdb had to wait for the limit, p50 at most 800ms, p99 at most 1.05s"
+    );
+}
+
+#[test]
+fn the_numbers_of_a_removed_injection_are_those_that_were_seen_last() {
+    let stats = "matched 9\ndelayed 9\nadded_us_lt_1024 9\n";
+    let script = numbers(stats, &[("vdb", [110, 50, 7, 3])]);
+    let script = format!("{script}; sleep 1; mv $x gone");
+    assert_eq!(
+        said(&system(), "delay --delay 1ms --device vdb", &script),
+        "9 of 10 I/Os on vdb delayed, p50 at most 1.03ms, p99 at most 1.03ms"
+    );
+}
+
+#[test]
+fn a_reason_is_told_if_nothing_was_hit() {
+    let tree = system();
+    for (file, text) in [
+        ("fua", "0"),
+        ("write_cache", "write back"),
+        ("discard_max_bytes", "0"),
+    ] {
+        tree.write(
+            &format!("sys/devices/vdb/queue/{file}"),
+            &format!("{text}\n"),
+        );
+    }
+    tree.write("proc/self/cgroup", "0::/user.slice\n");
+    tree.link("proc/four", "proc/self/ns/pid");
+    tree.link("proc/five", "proc/77/ns/pid");
+    let some = |counts| numbers("active 1\nmatched 0\n", &[("vdb", counts)]);
+    let (none, busy) = (some([100, 50, 7, 3]), some([110, 3_350, 7, 9]));
+    let matched = numbers("matched 40\n", &[("vdb", [140, 50, 7, 3])]);
+    let cached = "vdb had no I/O while sh ran, ";
+    for (options, script, expected) in [
+        ("", &none, format!("{cached}nor did any other disk; the page cache answers reads")),
+        (
+            "",
+            &numbers("", &[("vdc", [3_000, 50, 7, 3]), ("vda", [101, 50, 7, 3])]),
+            format!("{cached}while vdc had 2,900 and vda had 1; the page cache"),
+        ),
+        (
+            "",
+            &some([100, 56, 7, 3]),
+            "vdb had 6 flushes without data and nothing else while sh ran, and flushes pass".into(),
+        ),
+        (
+            "--op read",
+            &some([100, 3_350, 8, 9]),
+            "vdb had 3,301 I/Os (3,300 writes, 1 discards) while sh ran".into(),
+        ),
+        ("--op write,fua", &busy, "vdb has no FUA: the kernel sends a flush after".into()),
+        ("--op discard", &none, "vdb cannot discard".into()),
+        (
+            "--min-bytes 64k --op read",
+            &busy,
+            "vdb had 3,310 I/Os (10 reads, 3,300 writes) while sh ran, and none of it was of reads of \
+             64KiB or more"
+                .into(),
+        ),
+        (
+            "--pid-ns 77",
+            &busy,
+            "vdb had 3,310 I/Os (10 reads, 3,300 writes) while sh ran, none of it by the PID namespace \
+             of 77; kchaos and what it runs are in another one"
+                .into(),
+        ),
+        (
+            "",
+            &busy,
+            "vdb had 3,310 I/Os (10 reads, 3,300 writes) while sh ran, and".into(),
+        ),
+        (
+            "--probability 0.1%",
+            &matched,
+            "40 I/Os matched, and chance chose none of them, with --probability 0.1%".into(),
+        ),
+        ("--every 50", &matched, "40 I/Os matched, and fewer than the 50 of --every".into()),
+        ("", &numbers("matched 4\nno_memory 4\n", &[]), "4 I/Os matched, and there was no".into()),
+        ("--enabled 0", &busy, "it was never switched on".into()),
+    ] {
+        let line = said(&tree, &format!("delay --delay 1ms --device vdb {options}"), script);
+        let expected = format!("no I/O was hit: {expected}");
+        assert!(line.starts_with(&expected), "{options}: {line}, not {expected}");
+    }
+    let line = said(&tree, "limit --quota 50 --device vdb", &matched);
+    let expected =
+        "40 I/Os matched, and never more than the 50 of a window: the limit was not reached";
+    assert_eq!(line, format!("no I/O was hit: {expected}"));
+}
+
+#[test]
+fn a_cgroup_without_the_command_is_a_reason() {
+    let tree = system();
+    let groups = tree.path("cgroups");
+    tree.write("cgroups/tenant/cgroup.procs", "");
+    let mounts = tree.read("proc/self/mountinfo");
+    let point = std::fs::canonicalize(groups).unwrap();
+    let mount = format!("3 1 0:30 / {} rw - cgroup2 none rw\n", point.display());
+    tree.write("proc/self/mountinfo", &format!("{mounts}{mount}"));
+    let script = numbers("matched 0\n", &[("vdb", [110, 50, 7, 3])]);
+    let line = |own: &str| {
+        tree.write("proc/self/cgroup", &format!("0::{own}\n"));
+        said(
+            &tree,
+            "delay --delay 1ms --device vdb --cgroup /tenant",
+            &script,
+        )
+    };
+    let told =
+        "none of it by the cgroup /tenant; kchaos and what it runs are in the cgroup /tenants";
+    assert!(line("/tenants").contains(told), "{}", line("/tenants"));
+    let inside = line("/tenant/a");
+    assert!(
+        inside.ends_with("and none of it was by cgroup /tenant"),
+        "{inside}"
+    );
+}
+
+#[test]
+fn a_disk_that_is_not_on_ioem_is_a_reason() {
+    let tree = system();
+    let script = numbers("", &[("vda", [110, 50, 7, 3])]);
+    let line = said(
+        &tree,
+        "delay --delay 1ms --no-attach --device vda1",
+        &script,
+    );
+    assert_eq!(
+        line,
+        "no I/O was hit: never on ioem: vda1; kchaos attach vda1"
+    );
+    for disk in ["vdb", "vdc"] {
+        tree.write(&format!("sys/devices/{disk}/queue/scheduler"), "[none]\n");
+    }
+    let line = said(&tree, "delay --delay 1ms --no-attach", &script);
+    assert_eq!(
+        line,
+        "no I/O was hit: no disk was on ioem: kchaos attach DEVICE"
+    );
+    tree.write("config/ioem/enabled", "0\n");
+    let line = said(&tree, "delay --delay 1ms --device vdb", &script);
+    assert!(
+        line.contains("all injections are switched off: echo 1 > "),
+        "{line}"
+    );
+}
+
+#[test]
+fn io_beside_a_partition_is_told() {
+    let tree = system();
+    tree.write("sys/devices/vda/queue/scheduler", "none [ioem]\n");
+    let script = numbers("", &[("vda", [110, 50, 7, 3])]);
+    let line = said(
+        &tree,
+        "delay --delay 1ms --no-attach --device vda1",
+        &script,
+    );
+    assert!(
+        line.contains("vda1 had no I/O while sh ran, while vda had 10;"),
+        "{line}"
+    );
+    // A partition of a disk that is meant as a whole counts once.
+    let script = numbers(
+        "delayed 5\n",
+        &[("vda", [110, 50, 7, 3]), ("vda1", [10, 0, 0, 0])],
+    );
+    let line = said(&tree, "delay --delay 1ms --device vda1,vda", &script);
+    assert_eq!(line, "5 of 10 I/Os on vda delayed");
+}
+
+#[test]
+fn missing_hits_are_a_failure_if_they_are_expected() {
+    let tree = system();
+    let inject = "inject ioem delay --delay 1ms --device vdb --name x --expect-hits";
+    let run = |script: &str, code: i32| {
+        let mut command = tree.kchaos(&format!("{inject} -- sh -c"));
+        command.arg(format!(
+            "cd {}; x=config/ioem/x; {script}",
+            tree.path("").display()
+        ));
+        stderr(&mut command, code)
+    };
+    let said = run("true", 125);
+    assert!(said.contains("kchaos: x: no I/O was hit: "), "{said}");
+    run(&numbers("matched 1\ndelayed 1\n", &[]), 0);
+    run(&numbers("matched 1\n", &[]), 125);
+    // The command's own failure is worse.
+    run("exit 7", 7);
+    stderr(
+        &mut tree.kchaos(&format!("{inject} -- /no/such/program")),
+        127,
+    );
+    let said = stderr(&mut tree.kchaos(inject), 2);
+    assert!(
+        said.contains("--expect-hits is about the time in which a command runs"),
+        "{said}"
+    );
+    assert!(!tree.path("config/ioem/x").exists());
+}
