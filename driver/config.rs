@@ -17,7 +17,7 @@ use crate::{
         parse::ParseError,
         settings::{Owner, Settings},
     },
-    stats::Totals,
+    stats::{Added, Totals},
     sys::{cgroup::Cgroup, clock::now_ns, no_io::NoIo, pid_namespace::Process},
 };
 use core::ops::{Deref, DerefMut};
@@ -55,8 +55,10 @@ pub(crate) struct InjectionStats<'a> {
     pub(crate) is_pid_namespace_gone: bool,
     pub(crate) errors: u64,
     pub(crate) totals: Totals,
-    disks: &'a Disks,
-    injection: &'a Injection,
+    /// The histogram.
+    pub(crate) added: Added,
+    /// The name of each disk that is on the scheduler, and the counts there.
+    pub(crate) by_disk: KVec<(&'a [u8], Totals)>,
 }
 
 /// The locked configuration. While it lives, allocations of the task cause no I/O.
@@ -304,11 +306,21 @@ impl Config {
     }
 
     /// The counts of an injection.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
     pub(crate) fn stats(&self, id: InjectionId) -> Result<InjectionStats<'_>> {
         let injection = self.injection(id)?;
         let mut totals = injection.past;
-        for (_, stats) in self.disks.stats_of(id) {
-            totals += &stats.totals();
+        let mut added = Added::new()?;
+        added += &injection.past_added;
+        let mut by_disk = KVec::new();
+        for (disk, stats) in self.disks.stats_of(id) {
+            let here = stats.totals();
+            totals += &here;
+            stats.add_to(&mut added);
+            by_disk.push((disk, here), GFP_KERNEL)?;
         }
         let remaining_ns = injection.lease.remaining_ns(now_ns()).unwrap_or(0);
         Ok(InjectionStats {
@@ -317,8 +329,8 @@ impl Config {
             is_pid_namespace_gone: injection.owner.is_pid_namespace_gone(),
             errors: injection.errors,
             totals,
-            disks: &self.disks,
-            injection,
+            added,
+            by_disk,
         })
     }
 
@@ -326,7 +338,7 @@ impl Config {
     pub(crate) fn reset_stats(&mut self, id: InjectionId) -> Result {
         let place = self.place_of(id)?;
         self.injections[place].past = Totals::ZERO;
-        self.injections[place].past_added.change(|_, _| 0);
+        self.injections[place].past_added.clear();
         self.injections[place].errors = 0;
         self.disks.reset_stats(id);
         Ok(())
@@ -353,8 +365,7 @@ impl Config {
         for injection in self.injections.iter_mut() {
             if let Some(stats) = self.disks.stats_on(queue, injection.id) {
                 injection.past += &stats.totals();
-                let change = |step, sum: u64| sum.wrapping_add(stats.added(step));
-                injection.past_added.change(change);
+                stats.add_to(&mut injection.past_added);
             }
         }
         self.disks.remove(queue);
@@ -383,19 +394,4 @@ fn drafts<'a>(
         let changed = changed.filter(|draft| draft.injection == injection.id);
         changed.unwrap_or_else(|| injection.draft())
     })
-}
-
-impl InjectionStats<'_> {
-    /// One step of the histogram.
-    pub(crate) fn added(&self, step: usize) -> u64 {
-        let stats = self.disks.stats_of(self.injection.id);
-        let sums = stats.map(|(_, stats)| stats.added(step));
-        sums.fold(self.injection.past_added.of(step), u64::wrapping_add)
-    }
-
-    /// The counts on each disk that is on the scheduler.
-    pub(crate) fn by_disk(&self) -> impl Iterator<Item = (&[u8], Totals)> {
-        let stats = self.disks.stats_of(self.injection.id);
-        stats.map(|(disk, stats)| (disk, stats.totals()))
-    }
 }

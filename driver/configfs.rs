@@ -19,7 +19,7 @@ use crate::{
     policy::{
         attributes::{attributes, Attribute},
         device::Devices,
-        histogram::{end_us, STEPS},
+        histogram::end_us,
         parse::{line, number, ParseError},
     },
     stats::{Count, Totals},
@@ -294,16 +294,15 @@ fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &InjectionStats<'_>) -> usize {
     if stats.is_pid_namespace_gone {
         lines.add(core::format_args!("pid_ns_gone 1"));
     }
-    for step in 0..STEPS {
-        let count = stats.added(step);
-        if count > 0 {
+    for (step, count) in stats.added.steps().iter().enumerate() {
+        if *count > 0 {
             lines.add(core::format_args!("added_us_lt_{} {count}", end_us(step)));
         }
     }
-    if stats.by_disk().nth(1).is_some() {
-        for (disk, totals) in stats.by_disk() {
+    if stats.by_disk.len() > 1 {
+        for (disk, totals) in &stats.by_disk {
             let disk = core::str::from_utf8(disk).unwrap_or("");
-            for (name, count) in named_counts(&totals) {
+            for (name, count) in named_counts(totals) {
                 lines.add(core::format_args!("{disk}.{name} {count}"));
             }
         }

@@ -146,8 +146,8 @@ impl Disks {
         let all = self.0.iter_mut().flat_map(|disk| disk.stats.iter_mut());
         for stats in all.filter(|stats| stats.injection == id) {
             stats.base = stats.stats.totals().base();
-            let now = &stats.stats;
-            stats.base_added.change(|step, _| now.added(step));
+            stats.base_added.clear();
+            stats.stats.add_to(&mut stats.base_added);
         }
     }
 
@@ -282,9 +282,9 @@ impl DiskStats {
         totals
     }
 
-    /// One step of the histogram since then.
-    pub(crate) fn added(&self, step: usize) -> u64 {
-        let sum = self.stats.added(step);
-        sum.wrapping_sub(self.base_added.of(step))
+    /// Adds the histogram since then to these sums.
+    pub(crate) fn add_to(&self, sums: &mut Added) {
+        self.stats.add_to(sums);
+        *sums -= &self.base_added;
     }
 }
