@@ -19,12 +19,12 @@ use crate::{
     policy::{
         attributes::{attributes, Attribute},
         device::Devices,
-        histogram::end_us,
+        histogram,
         parse::{line, number, ParseError},
+        text::{self, Lines},
     },
     stats::{Count, Totals},
     sys::{configfs::set_read_only, no_io::NoIo},
-    text::{self, Lines},
 };
 use core::fmt::Display;
 use kernel::{
@@ -294,19 +294,15 @@ fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &InjectionStats<'_>) -> usize {
     if stats.is_pid_namespace_gone {
         lines.add(core::format_args!("pid_ns_gone 1"));
     }
-    for (step, count) in stats.added.steps().iter().enumerate() {
-        if *count > 0 {
-            lines.add(core::format_args!("added_us_lt_{} {count}", end_us(step)));
-        }
-    }
-    if stats.by_disk.len() > 1 {
-        for (disk, totals) in &stats.by_disk {
+    histogram::add_behind(&mut lines, stats.added.steps(), |lines| {
+        let several = stats.by_disk.iter().filter(|_| stats.by_disk.len() > 1);
+        for (disk, totals) in several {
             let disk = core::str::from_utf8(disk).unwrap_or("");
             for (name, count) in named_counts(totals) {
                 lines.add(core::format_args!("{disk}.{name} {count}"));
             }
         }
-    }
+    });
     lines.finish()
 }
 
