@@ -258,9 +258,10 @@ impl Config {
         cgroup: Option<Arc<Cgroup>>,
     ) -> Result {
         let place = self.place_of(id)?;
+        let cgroup = cgroup.map(|cgroup| self.known_or(cgroup));
         let draft = self.injections[place].draft();
         let owner = Owner {
-            cgroup: cgroup.as_ref().map_or(0, |cgroup| cgroup.id()),
+            cgroup: cgroup.as_ref().map_or(0, |cgroup| cgroup.number()),
             ..draft.owner
         };
         let draft = Draft {
@@ -271,6 +272,14 @@ impl Config {
         let drafts = drafts(self.enabled, &self.injections, Some(draft));
         let prepared = self.disks.prepare(drafts);
         self.set_owner(place, prepared, |owner| owner.set_cgroup(path, cgroup))
+    }
+
+    /// The object that injections already have for the place of this cgroup, else this one. So two
+    /// filters of the same place are equal, whatever cgroup was there when a user wrote them.
+    fn known_or(&self, cgroup: Arc<Cgroup>) -> Arc<Cgroup> {
+        let mut known = self.injections.iter().filter_map(|one| one.owner.cgroup());
+        let same = known.find(|known| known.is_same_place(&cgroup)).cloned();
+        same.unwrap_or(cgroup)
     }
 
     /// Has an injection affect only the I/O of this process's PID namespace.
