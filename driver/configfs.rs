@@ -4,7 +4,7 @@
 //!
 //! One directory is one injection. A value is text with one optional newline. A text of another
 //! form gets EINVAL, a value out of range ERANGE; then nothing changes. `echo` accepts every text
-//! that `cat` prints.
+//! that `cat` prints, but for the words `gone` and `hidden` of `pid_ns`.
 //!
 //! C header: [`include/linux/configfs.h`](srctree/include/linux/configfs.h)
 
