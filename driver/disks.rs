@@ -7,7 +7,7 @@ use crate::{
     elevator::{DiskInfo, Queue},
     injection::{Draft, InjectionId},
     ioem::Ioem,
-    plan::Plan,
+    plan::{Means, Plan},
     policy::device,
     rule::RuleSpec,
     scheduler::HctxData,
@@ -168,10 +168,10 @@ impl Disks {
     /// tags and all delays there allow at most: by Little's law, its tags by the mean time for
     /// which an I/O has one.
     pub(crate) fn ceilings(&self, id: InjectionId) -> impl Iterator<Item = (&[u8], u64)> {
-        let now_ns = now_ns();
+        let mut means = Means::at(now_ns());
         self.0.iter().filter_map(move |disk| {
             let plan = disk.plan.as_deref()?;
-            let hold_ns = plan.mean_hold_ns(id, now_ns)?;
+            let hold_ns = plan.mean_hold_ns(id, &mut means)?;
             let iops = disk.queue.tags().saturating_mul(1_000_000_000);
             Some((disk.info.name(), iops.div_ceil(hold_ns.max(1))))
         })
