@@ -31,7 +31,6 @@ mod rule_set;
 mod scheduler;
 mod stats;
 mod sys;
-mod text;
 mod turns;
 mod verdict;
 mod waiting;

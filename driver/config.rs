@@ -17,7 +17,7 @@ use crate::{
         parse::ParseError,
         settings::{Owner, Settings},
     },
-    stats::Totals,
+    stats::{Added, Totals},
     sys::{cgroup::Cgroup, clock::now_ns, no_io::NoIo, pid_namespace::Process},
 };
 use core::ops::{Deref, DerefMut};
@@ -55,8 +55,10 @@ pub(crate) struct InjectionStats<'a> {
     pub(crate) is_pid_namespace_gone: bool,
     pub(crate) errors: u64,
     pub(crate) totals: Totals,
-    disks: &'a Disks,
-    injection: &'a Injection,
+    /// The histogram.
+    pub(crate) added: Added,
+    /// The name of each disk that is on the scheduler, and the counts there.
+    pub(crate) by_disk: KVec<(&'a [u8], Totals)>,
 }
 
 /// The locked configuration. While it lives, allocations of the task cause no I/O.
@@ -256,9 +258,10 @@ impl Config {
         cgroup: Option<Arc<Cgroup>>,
     ) -> Result {
         let place = self.place_of(id)?;
+        let cgroup = cgroup.map(|cgroup| self.known_or(cgroup));
         let draft = self.injections[place].draft();
         let owner = Owner {
-            cgroup: cgroup.as_ref().map_or(0, |cgroup| cgroup.id()),
+            cgroup: cgroup.as_ref().map_or(0, |cgroup| cgroup.number()),
             ..draft.owner
         };
         let draft = Draft {
@@ -269,6 +272,14 @@ impl Config {
         let drafts = drafts(self.enabled, &self.injections, Some(draft));
         let prepared = self.disks.prepare(drafts);
         self.set_owner(place, prepared, |owner| owner.set_cgroup(path, cgroup))
+    }
+
+    /// The object that injections already have for the place of this cgroup, else this one. So two
+    /// filters of the same place are equal, whatever cgroup was there when a user wrote them.
+    fn known_or(&self, cgroup: Arc<Cgroup>) -> Arc<Cgroup> {
+        let mut known = self.injections.iter().filter_map(|one| one.owner.cgroup());
+        let same = known.find(|known| known.is_same_place(&cgroup)).cloned();
+        same.unwrap_or(cgroup)
     }
 
     /// Has an injection affect only the I/O of this process's PID namespace.
@@ -304,11 +315,21 @@ impl Config {
     }
 
     /// The counts of an injection.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
     pub(crate) fn stats(&self, id: InjectionId) -> Result<InjectionStats<'_>> {
         let injection = self.injection(id)?;
         let mut totals = injection.past;
-        for (_, stats) in self.disks.stats_of(id) {
-            totals += &stats.totals();
+        let mut added = Added::new()?;
+        added += &injection.past_added;
+        let mut by_disk = KVec::new();
+        for (disk, stats) in self.disks.stats_of(id) {
+            let here = stats.totals();
+            totals += &here;
+            stats.add_to(&mut added);
+            by_disk.push((disk, here), GFP_KERNEL)?;
         }
         let remaining_ns = injection.lease.remaining_ns(now_ns()).unwrap_or(0);
         Ok(InjectionStats {
@@ -317,8 +338,8 @@ impl Config {
             is_pid_namespace_gone: injection.owner.is_pid_namespace_gone(),
             errors: injection.errors,
             totals,
-            disks: &self.disks,
-            injection,
+            added,
+            by_disk,
         })
     }
 
@@ -326,7 +347,7 @@ impl Config {
     pub(crate) fn reset_stats(&mut self, id: InjectionId) -> Result {
         let place = self.place_of(id)?;
         self.injections[place].past = Totals::ZERO;
-        self.injections[place].past_added.change(|_, _| 0);
+        self.injections[place].past_added.clear();
         self.injections[place].errors = 0;
         self.disks.reset_stats(id);
         Ok(())
@@ -353,8 +374,7 @@ impl Config {
         for injection in self.injections.iter_mut() {
             if let Some(stats) = self.disks.stats_on(queue, injection.id) {
                 injection.past += &stats.totals();
-                let change = |step, sum: u64| sum.wrapping_add(stats.added(step));
-                injection.past_added.change(change);
+                stats.add_to(&mut injection.past_added);
             }
         }
         self.disks.remove(queue);
@@ -383,19 +403,4 @@ fn drafts<'a>(
         let changed = changed.filter(|draft| draft.injection == injection.id);
         changed.unwrap_or_else(|| injection.draft())
     })
-}
-
-impl InjectionStats<'_> {
-    /// One step of the histogram.
-    pub(crate) fn added(&self, step: usize) -> u64 {
-        let stats = self.disks.stats_of(self.injection.id);
-        let sums = stats.map(|(_, stats)| stats.added(step));
-        sums.fold(self.injection.past_added.of(step), u64::wrapping_add)
-    }
-
-    /// The counts on each disk that is on the scheduler.
-    pub(crate) fn by_disk(&self) -> impl Iterator<Item = (&[u8], Totals)> {
-        let stats = self.disks.stats_of(self.injection.id);
-        stats.map(|(disk, stats)| (disk, stats.totals()))
-    }
 }

@@ -4,7 +4,7 @@
 //!
 //! One directory is one injection. A value is text with one optional newline. A text of another
 //! form gets EINVAL, a value out of range ERANGE; then nothing changes. `echo` accepts every text
-//! that `cat` prints.
+//! that `cat` prints, but for the words `gone` and `hidden` of `pid_ns`.
 //!
 //! C header: [`include/linux/configfs.h`](srctree/include/linux/configfs.h)
 
@@ -19,12 +19,12 @@ use crate::{
     policy::{
         attributes::{attributes, Attribute},
         device::Devices,
-        histogram::{end_us, STEPS},
+        histogram,
         parse::{line, number, ParseError},
+        text::{self, Lines},
     },
     stats::{Count, Totals},
     sys::{configfs::set_read_only, no_io::NoIo},
-    text::{self, Lines},
 };
 use core::fmt::Display;
 use kernel::{
@@ -294,20 +294,15 @@ fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &InjectionStats<'_>) -> usize {
     if stats.is_pid_namespace_gone {
         lines.add(core::format_args!("pid_ns_gone 1"));
     }
-    for step in 0..STEPS {
-        let count = stats.added(step);
-        if count > 0 {
-            lines.add(core::format_args!("added_us_lt_{} {count}", end_us(step)));
-        }
-    }
-    if stats.by_disk().nth(1).is_some() {
-        for (disk, totals) in stats.by_disk() {
+    histogram::add_behind(&mut lines, stats.added.steps(), |lines| {
+        let several = stats.by_disk.iter().filter(|_| stats.by_disk.len() > 1);
+        for (disk, totals) in several {
             let disk = core::str::from_utf8(disk).unwrap_or("");
-            for (name, count) in named_counts(&totals) {
+            for (name, count) in named_counts(totals) {
                 lines.add(core::format_args!("{disk}.{name} {count}"));
             }
         }
-    }
+    });
     lines.finish()
 }
 

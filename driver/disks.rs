@@ -7,7 +7,7 @@ use crate::{
     elevator::{DiskInfo, Queue},
     injection::{Draft, InjectionId},
     ioem::Ioem,
-    plan::Plan,
+    plan::{Means, Plan},
     policy::device,
     rule::RuleSpec,
     scheduler::HctxData,
@@ -146,8 +146,8 @@ impl Disks {
         let all = self.0.iter_mut().flat_map(|disk| disk.stats.iter_mut());
         for stats in all.filter(|stats| stats.injection == id) {
             stats.base = stats.stats.totals().base();
-            let now = &stats.stats;
-            stats.base_added.change(|step, _| now.added(step));
+            stats.base_added.clear();
+            stats.stats.add_to(&mut stats.base_added);
         }
     }
 
@@ -168,10 +168,10 @@ impl Disks {
     /// tags and all delays there allow at most: by Little's law, its tags by the mean time for
     /// which an I/O has one.
     pub(crate) fn ceilings(&self, id: InjectionId) -> impl Iterator<Item = (&[u8], u64)> {
-        let now_ns = now_ns();
+        let mut means = Means::at(now_ns());
         self.0.iter().filter_map(move |disk| {
             let plan = disk.plan.as_deref()?;
-            let hold_ns = plan.mean_hold_ns(id, now_ns)?;
+            let hold_ns = plan.mean_hold_ns(id, &mut means)?;
             let iops = disk.queue.tags().saturating_mul(1_000_000_000);
             Some((disk.info.name(), iops.div_ceil(hold_ns.max(1))))
         })
@@ -282,9 +282,9 @@ impl DiskStats {
         totals
     }
 
-    /// One step of the histogram since then.
-    pub(crate) fn added(&self, step: usize) -> u64 {
-        let sum = self.stats.added(step);
-        sum.wrapping_sub(self.base_added.of(step))
+    /// Adds the histogram since then to these sums.
+    pub(crate) fn add_to(&self, sums: &mut Added) {
+        self.stats.add_to(sums);
+        *sums -= &self.base_added;
     }
 }

@@ -113,8 +113,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) end_ns: u64,
 }
 
-/// The cgroup of the file `cgroup`, the process of the file `pid_ns`, and the ids that the kernel
-/// had for that cgroup and that process's namespace when a user wrote the file.
+/// The cgroup of the file `cgroup`, the process of the file `pid_ns`, the number of that cgroup's
+/// place, and the id of that process's namespace.
 #[derive(Default)]
 pub(crate) struct OwnerFiles {
     /// As a user wrote it; empty for any cgroup.
@@ -167,7 +167,7 @@ impl OwnerFiles {
     /// Sets the cgroup, and the path that a user wrote for it.
     pub(crate) fn set_cgroup(&mut self, path: KVec<u8>, cgroup: Option<Arc<Cgroup>>) {
         self.cgroup_path = path;
-        self.owner.cgroup = cgroup.as_ref().map_or(0, |cgroup| cgroup.id());
+        self.owner.cgroup = cgroup.as_ref().map_or(0, |cgroup| cgroup.number());
         self.cgroup = cgroup;
     }
 
@@ -178,7 +178,7 @@ impl OwnerFiles {
     }
 
     /// The cgroup.
-    fn cgroup(&self) -> Option<&Arc<Cgroup>> {
+    pub(crate) fn cgroup(&self) -> Option<&Arc<Cgroup>> {
         self.cgroup.as_ref()
     }
 

@@ -8,10 +8,9 @@ use crate::{
     held_entry::HeldEntry,
     ioem::Ioem,
     plan::Plan,
-    policy::operations::name_of,
+    policy::{operations::name_of, text::Lines},
     scheduler::HctxData,
     sys::clock::now_ns,
-    text::Lines,
 };
 use kernel::{
     page::PAGE_SIZE,

@@ -5,6 +5,9 @@
 
 mod admit;
 mod judge;
+mod mean;
+
+pub(crate) use self::mean::Means;
 
 use crate::{
     held_entry::HeldEntry,
@@ -195,18 +198,6 @@ impl Plan {
     /// Whether the plan has a rule of this injection.
     pub(crate) fn has(&self, injection: InjectionId) -> bool {
         self.rule_of(injection).is_some()
-    }
-
-    /// For how long a request that an injection delays is held on average, by this injection and by
-    /// all others that hold whatever it matches; `None` if it delays no requests.
-    pub(crate) fn mean_hold_ns(&self, injection: InjectionId, now_ns: u64) -> Option<u64> {
-        let rule = self.rule_of(injection)?;
-        if rule.mean_hold_ns(now_ns) == 0 {
-            return None;
-        }
-        let all = self.rules.iter().filter(|other| other.covers(rule));
-        let all = all.map(|other| other.mean_hold_ns(now_ns));
-        Some(all.fold(0, u64::saturating_add))
     }
 
     /// The rules of a set that limit.

@@ -23,6 +23,7 @@ pub mod random;
 pub mod sampler;
 pub mod sectors;
 pub mod settings;
+pub mod text;
 pub mod units;
 pub mod way;
 pub mod window;

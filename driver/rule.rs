@@ -288,12 +288,11 @@ impl Rule {
         (delay_ns > 0 || self.limit.is_some()).then_some(delay_ns)
     }
 
-    /// For how long the rule holds a request that matches, on average, if it holds requests. A
-    /// delay counts for no longer than the lease lasts.
-    pub(crate) fn mean_hold_ns(&self, now_ns: u64) -> u64 {
-        let delay = self.delay.as_ref().filter(|_| self.holds_requests());
+    /// The mean delay of I/Os that match. A delay counts for no longer than the lease lasts. All
+    /// rules of an injection have the same.
+    pub(crate) fn mean_delay_ns(&self, now_ns: u64) -> u64 {
         let most_ns = self.lease.remaining_ns(now_ns).unwrap_or(u64::MAX);
-        match delay {
+        match &self.delay {
             Some(delay) if !self.lease.is_used_up() => {
                 self.sampler.share_of(delay.mean_ns(most_ns))
             }

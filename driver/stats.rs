@@ -163,20 +163,20 @@ impl Stats {
         totals
     }
 
-    /// The sum of one step of the histogram, as [`Stats::totals`].
-    pub(crate) fn added(&self, number: usize) -> u64 {
-        let sum = self.lanes.iter().enumerate().map(|(lane, counters)| {
-            let octave = self.octave(lane, number);
-            let count = octave.map_or(0, |octave| octave.0[number % STEPS_OF_OCTAVE].load(Relaxed));
+    /// Adds the histogram to these sums, as [`Stats::totals`].
+    pub(crate) fn add_to(&self, sums: &mut Added) {
+        for (lane, counters) in self.lanes.iter().enumerate() {
+            let first = lane.saturating_mul(OCTAVES);
+            let octaves = self.added.iter().skip(first).take(OCTAVES);
+            let counts = octaves.flat_map(|octave| &octave.0);
+            for (sum, count) in sums.0.iter_mut().zip(counts) {
+                *sum = sum.wrapping_add(count.load(Relaxed));
+            }
             // An I/O that went at once is in the first step, too.
-            let at_once = if number == step(0) {
-                counters.at_once.load(Relaxed)
-            } else {
-                0
-            };
-            count.wrapping_add(at_once)
-        });
-        sum.fold(0, u64::wrapping_add)
+            if let Some(sum) = sums.0.get_mut(step(0)) {
+                *sum = sum.wrapping_add(counters.at_once.load(Relaxed));
+            }
+        }
     }
 }
 
@@ -239,15 +239,27 @@ impl Added {
         Ok(Self(sums))
     }
 
-    /// The sum of one step.
-    pub(crate) fn of(&self, step: usize) -> u64 {
-        self.0.get(step).copied().unwrap_or(0)
+    /// The sums of all steps.
+    pub(crate) fn steps(&self) -> &[u64] {
+        &self.0
     }
 
-    /// Replaces each sum by the result of `change`, which takes its step and the old sum.
-    pub(crate) fn change(&mut self, change: impl Fn(usize, u64) -> u64) {
-        for (step, sum) in self.0.iter_mut().enumerate() {
-            *sum = change(step, *sum);
-        }
+    /// Sets all sums to 0.
+    pub(crate) fn clear(&mut self) {
+        self.0.iter_mut().for_each(|sum| *sum = 0);
+    }
+}
+
+impl AddAssign<&Self> for Added {
+    fn add_assign(&mut self, other: &Self) {
+        let both = self.0.iter_mut().zip(&other.0);
+        both.for_each(|(sum, more)| *sum = sum.wrapping_add(*more));
+    }
+}
+
+impl SubAssign<&Self> for Added {
+    fn sub_assign(&mut self, other: &Self) {
+        let both = self.0.iter_mut().zip(&other.0);
+        both.for_each(|(sum, less)| *sum = sum.wrapping_sub(*less));
     }
 }

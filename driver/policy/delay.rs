@@ -98,8 +98,12 @@ impl Delay {
                 jitter_ns,
             ))
         };
-        let lines = (0..1u64 << LINES)
-            .map(|line| mean_between(quantile(line), quantile(line.saturating_add(1)), most_ns));
+        // Each line begins where the one before it ends.
+        let mut begin = quantile(0);
+        let lines = (1..=1u64 << LINES).map(|line| {
+            let end = quantile(line);
+            mean_between(core::mem::replace(&mut begin, end), end, most_ns)
+        });
         lines.fold(0, u64::saturating_add) >> LINES
     }
 

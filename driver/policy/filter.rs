@@ -24,7 +24,7 @@ pub struct Filter {
     pub min_bytes: u32,
     /// At most this many bytes; 0 is any number.
     pub max_bytes: u32,
-    /// The id that the cgroup had when a user wrote it; 0 is any cgroup.
+    /// The number of the cgroup's place, which no other place has; 0 is any cgroup.
     pub cgroup: u64,
     /// The id of a PID namespace; 0 is any namespace.
     pub pid_namespace: u64,

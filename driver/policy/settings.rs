@@ -35,10 +35,10 @@ pub struct Settings {
     way: Way,
 }
 
-/// The owner of the I/O that an injection affects. Only the kernel knows these ids; 0 is any owner.
+/// The owner of the I/O that an injection affects. Only the kernel knows these numbers; 0 is any owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
-    /// The id that the cgroup had when a user wrote it.
+    /// The number of the cgroup's place.
     pub cgroup: u64,
     /// The id of a PID namespace.
     pub pid_namespace: u64,

@@ -29,6 +29,9 @@ pub(crate) struct Cgroup {
     path: KVec<u8>,
     /// How many names the path has.
     level: usize,
+    /// The number of the place: the id of the cgroup that was there first. No other place has it,
+    /// as the kernel gives no id twice.
+    number: u64,
     /// The id of the last cgroup that was seen there. Relaxed: a reader that sees an earlier id
     /// compares names instead.
     id: AtomicU64,
@@ -180,9 +183,21 @@ impl Cgroup {
         let cgroup = Self {
             level: names(&path).count(),
             path,
+            number: node.id(),
             id: AtomicU64::new(node.id()),
         };
         Ok(Arc::new(cgroup, GFP_KERNEL)?)
+    }
+
+    /// The number of the place. Objects of the same place have different numbers if another cgroup
+    /// came there in between: compare them with [`Cgroup::is_same_place`], and keep one.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether both are the same place.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        self.path == other.path
     }
 
     /// The id of the last cgroup that was seen there.
@@ -222,29 +237,38 @@ unsafe fn id_of(cgroup: NonNull<bindings::cgroup>) -> u64 {
     unsafe { (*(*cgroup.as_ptr()).kn).id }
 }
 
-/// Whether the cgroup is in the hierarchy of cgroups v2 and has this name.
+/// Whether the cgroup is in the hierarchy of cgroups v2. Another hierarchy has ids of its own.
+///
+/// # Safety
+///
+/// `cgroup` must be valid.
+unsafe fn is_v2(cgroup: NonNull<bindings::cgroup>) -> bool {
+    // SAFETY: By this function's requirements; a cgroup keeps its root. The root's address is only
+    // compared.
+    unsafe { core::ptr::eq((*cgroup.as_ptr()).root, &raw mut bindings::cgrp_dfl_root) }
+}
+
+/// Whether the cgroup has this name.
 ///
 /// # Safety
 ///
 /// `cgroup` must be valid.
 unsafe fn has_name(cgroup: NonNull<bindings::cgroup>, name: &[u8], _: &rcu::Guard) -> bool {
-    // SAFETY: By this function's requirements; a cgroup keeps its root and its directory. The
-    // directory's name is freed after a grace period, which the guard holds off, and in this
-    // hierarchy it does not change at all.
+    // SAFETY: By this function's requirements; a cgroup keeps its directory. The directory's name
+    // is freed after a grace period, which the guard holds off, and in the hierarchy of cgroups v2
+    // it does not change at all.
     unsafe {
-        let root = &raw mut bindings::cgrp_dfl_root;
         let found = (&raw const (*(*cgroup.as_ptr()).kn).name).read_volatile();
-        core::ptr::eq((*cgroup.as_ptr()).root, root)
-            && CStr::from_char_ptr(found).to_bytes() == name
+        CStr::from_char_ptr(found).to_bytes() == name
     }
 }
 
-/// The cgroup to which the kernel accounts a bio, and its ancestors; empty if it accounts the bio
-/// to none.
+/// The cgroup v2 to which the kernel accounts a bio, and its ancestors; empty if it accounts the
+/// bio to none.
 ///
 /// # Invariants
 ///
-/// The cgroup is valid while the lifetime lasts.
+/// The cgroup is valid while the lifetime lasts, and a cgroup v2.
 pub(crate) struct Lineage<'a> {
     cgroup: Option<NonNull<bindings::cgroup>>,
     _bio: PhantomData<&'a bindings::bio>,
@@ -262,6 +286,8 @@ impl<'a> Lineage<'a> {
             NonNull::new(bio).and_then(|bio| NonNull::new(unsafe { bio_blkcg_css(bio.as_ptr()) }));
         // SAFETY: A submitted bio holds its `bi_blkg`, which holds its css, which holds its cgroup.
         let cgroup = css.and_then(|css| NonNull::new(unsafe { (*css.as_ptr()).cgroup }));
+        // SAFETY: As above.
+        let cgroup = cgroup.filter(|cgroup| unsafe { is_v2(*cgroup) });
         // INVARIANT: By this function's requirements the bio stays valid, and so does the cgroup.
         Self {
             cgroup,

@@ -77,8 +77,8 @@ impl Process {
     }
 
     /// A number by which the current task can name the namespace: that of this process while it
-    /// lives, then that of the namespace's first process, which is the last one to go. `None` if
-    /// the current task sees neither.
+    /// lives, or a session or process group has its number, then that of the namespace's first
+    /// process, which is the last one to go. `None` if the current task sees neither.
     pub(crate) fn number(&self) -> Option<i32> {
         // SAFETY: By the invariants.
         let own = unsafe { number_now(self.pid) };
@@ -100,8 +100,8 @@ impl Drop for Process {
     }
 }
 
-/// The number of a process for the current task, unless the process is gone, and the number may be
-/// another's.
+/// The number of a process for the current task, unless the process, its session and its group are
+/// gone, and the number may be another's.
 ///
 /// # Safety
 ///

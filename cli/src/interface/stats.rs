@@ -4,7 +4,7 @@
 
 use super::listed::{Listed, left_out};
 use crate::system::{Roots, files::try_read};
-use chaos_policy::policy::histogram::begin_us;
+use chaos_policy::policy::histogram::{STEP_KEY, WHOLE_OCTAVES, begin_us, octave_begin_us};
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, io, path::Path};
 
@@ -32,9 +32,6 @@ const SHOWN: [&str; 9] = [
     "over_memory",
     "errors",
 ];
-
-/// The key of a step of the histogram, without the end of the step.
-const STEP: &str = "added_us_lt_";
 
 /// The numbers of one injection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +66,7 @@ impl Stats {
                 continue;
             };
             let Ok(number) = number.parse() else { continue };
-            if let Some(end) = key.strip_prefix(STEP) {
+            if let Some(end) = key.strip_prefix(STEP_KEY) {
                 let end = end.parse().ok().filter(|end| *end > 0);
                 stats.added_us.extend(end.map(|end| (end, number)));
             } else if let Some((device, key)) = key.rsplit_once('.') {
@@ -127,6 +124,11 @@ impl Stats {
         for key in SHOWN {
             object.insert(key.to_owned(), json!(self.get(key)));
         }
+        let begin_us = if self.get(WHOLE_OCTAVES) == 1 {
+            octave_begin_us
+        } else {
+            begin_us
+        };
         let steps = self.added_us.iter();
         let steps = steps.map(
             |(end, count)| json!({"from_us": begin_us(*end), "below_us": end, "count": count}),
@@ -222,6 +224,17 @@ mod tests {
             stats.json()["added_us"][0],
             json!({"from_us": 960, "below_us": 1024, "count": 4})
         );
+    }
+
+    #[test]
+    fn whole_octaves_begin_at_half_their_end() {
+        let steps = "added_us_lt_8 1\nadded_us_lt_16 2\nadded_us_lt_1024 3\n";
+        let begins = |text: &str| {
+            let json = Stats::parse(text).json();
+            [0, 1, 2].map(|step| json["added_us"][step]["from_us"].as_u64().unwrap())
+        };
+        assert_eq!(begins(&format!("whole_octaves 1\n{steps}")), [0, 8, 512]);
+        assert_eq!(begins(steps), [7, 15, 960]);
     }
 
     #[test]
