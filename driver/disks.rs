@@ -7,7 +7,7 @@ use crate::{
     elevator::{DiskInfo, Queue},
     injection::{Draft, InjectionId},
     ioem::Ioem,
-    plan::{Means, Plan},
+    plan::{mean::Means, Plan},
     policy::device,
     rule::RuleSpec,
     scheduler::HctxData,

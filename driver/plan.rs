@@ -5,9 +5,8 @@
 
 mod admit;
 mod judge;
-mod mean;
+pub(crate) mod mean;
 
-pub(crate) use self::mean::Means;
 
 use crate::{
     held_entry::HeldEntry,

@@ -35,7 +35,8 @@ pub struct Settings {
     way: Way,
 }
 
-/// The owner of the I/O that an injection affects. Only the kernel knows these numbers; 0 is any owner.
+/// The owner of the I/O that an injection affects. Only the kernel knows these numbers; 0 is any
+/// owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
     /// The number of the cgroup's place.

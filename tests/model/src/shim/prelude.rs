@@ -3,7 +3,7 @@
 //! The kernel crate's prelude.
 
 use crate::policy::parse::ParseError;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 /// An error number of the kernel.
 #[derive(Debug, PartialEq)]
@@ -121,6 +121,12 @@ impl<T> Deref for KVec<T> {
 
     fn deref(&self) -> &[T] {
         &self.0
+    }
+}
+
+impl<T> DerefMut for KVec<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.0
     }
 }
 

@@ -32,7 +32,7 @@ impl Cgroup {
         Err(EINVAL)
     }
 
-    pub(crate) fn id(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         0
     }
 }
