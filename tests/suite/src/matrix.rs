@@ -41,9 +41,9 @@ struct Target {
 
 fn targets(text: &str) -> Result<Vec<Target>> {
     let target = |line: &str| {
-        let [name, _, _, architecture, own] = line.split_whitespace().collect::<Vec<_>>()[..]
+        let [name, _, _, architecture, _, own] = line.split_whitespace().collect::<Vec<_>>()[..]
         else {
-            bail!("tools/targets has a line of other than five words: {line}");
+            bail!("tools/targets has a line of other than six words: {line}");
         };
         Ok(Target {
             name: name.to_owned(),

@@ -223,13 +223,7 @@ impl Lab {
             .memory
             .map_or(if own { 4096 } else { 2048 }, NonZeroU64::get);
         let kernel = &ready.kernel;
-        let image = format!("{}/vmlinuz", kernel.modules());
-        let is_there = self.chroot.outside(&image).exists();
-        let image = if is_there {
-            image
-        } else {
-            format!("{}/boot/vmlinuz-{}", kernel.image_folder(), kernel.release)
-        };
+        let image = self.image(kernel);
         let mut line = format!(
             "console={} panic=-1 loglevel=7 printk.time=1 rdinit=/init cryptomgr.notests=1",
             self.target.arch.terminal

@@ -25,6 +25,7 @@ mod kernel;
 mod lab;
 mod module;
 mod own;
+mod packages;
 mod prepare;
 mod process;
 mod races;

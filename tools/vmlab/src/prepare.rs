@@ -5,10 +5,12 @@
 use crate::{
     cache::{self, Lock, checksum, entries, is_of_today},
     chroot,
-    kernel::{Kernel, tools_checksum},
+    kernel::Kernel,
     lab::Lab,
     own,
+    packages::tools_checksum,
     step::say,
+    target::KernelCrate,
 };
 use anyhow::Result;
 use std::{
@@ -127,8 +129,10 @@ impl Lab {
         }
         if !self.kernel_stamp(&kernel)?.exists() {
             self.tell_kernel(&kernel);
-            let text = "regenerating its Rust metadata from its source (about 2 minutes)";
-            self.step(text, |output| self.regenerate_metadata(output, &kernel))?;
+            if self.target.kernel_crate == KernelCrate::Kernel {
+                let text = "regenerating its Rust metadata from its source (about 2 minutes)";
+                self.step(text, |output| self.regenerate_metadata(output, &kernel))?;
+            }
             let text = "fetching its image and modules";
             self.step(text, |output| self.fetch_kernel(output, &kernel))?;
             self.remove_stamps("ready-")?;
