@@ -10,10 +10,10 @@ use crate::{
     elevator::Queue,
     injection::{Draft, Injection, InjectionId},
     ioem::Ioem,
-    lease::{end_ns_after, Lease},
+    lease::end_ns_after,
     plan::Plan,
     policy::{attributes::Attribute, settings::Owner},
-    stats::{Added, Totals},
+    stats::Totals,
     sys::{clock::now_ns, no_io::NoIo},
 };
 use core::ops::{Deref, DerefMut};
@@ -151,8 +151,7 @@ impl Config {
         let id = InjectionId(self.next_id);
         let mut bytes = KVec::new();
         bytes.extend_from_slice(name.to_bytes(), GFP_KERNEL)?;
-        let injection = Injection::new(id, bytes, Lease::new()?, Added::new()?);
-        self.injections.push(injection, GFP_KERNEL)?;
+        self.injections.push(Injection::new(id, bytes)?, GFP_KERNEL)?;
         self.next_id = self.next_id.wrapping_add(1);
         Ok(id)
     }
@@ -194,7 +193,7 @@ impl Config {
     pub(crate) fn set(&mut self, id: InjectionId, attribute: Attribute, text: &[u8]) -> Result {
         let place = self.place_of(id)?;
         let injection = &self.injections[place];
-        let mut settings = injection.settings;
+        let mut settings = *injection.settings;
         settings.set(attribute, text)?;
         let is_new_sequence = attribute == Attribute::Seed;
         let sequence = injection.sequence.wrapping_add(is_new_sequence.into());
@@ -218,7 +217,7 @@ impl Config {
         let injection = &mut self.injections[place];
         let plans = prepared.inspect_err(|error| injection.count_error(*error))?;
         // No step from here on can fail.
-        injection.settings = settings;
+        *injection.settings = settings;
         injection.sequence = sequence;
         injection.lease.set_end_ns(end_ns);
         self.disks.follow(plans, self.is_asleep);

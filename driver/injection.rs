@@ -28,7 +28,8 @@ pub(crate) struct Injection {
     pub(crate) id: InjectionId,
     /// The name of its directory.
     pub(crate) name: KVec<u8>,
-    pub(crate) settings: Settings,
+    /// On the heap, as they are large.
+    pub(crate) settings: KBox<Settings>,
     pub(crate) owner: OwnerFiles,
     /// Grows when the sequence of draws has to begin again.
     pub(crate) sequence: u64,
@@ -41,25 +42,23 @@ pub(crate) struct Injection {
 }
 
 impl Injection {
-    /// An injection that does nothing yet. It is large, so this function cannot fail: the compiler
-    /// then builds the value in place.
-    pub(crate) fn new(
-        id: InjectionId,
-        name: KVec<u8>,
-        lease: Arc<Lease>,
-        past_added: Added,
-    ) -> Self {
-        Self {
+    /// An injection that does nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new(id: InjectionId, name: KVec<u8>) -> Result<Self> {
+        Ok(Self {
             id,
             name,
-            settings: Settings::new(),
+            settings: default_settings()?,
             owner: OwnerFiles::default(),
             sequence: 0,
-            lease,
+            lease: Lease::new()?,
             past: Totals::ZERO,
-            past_added,
+            past_added: Added::new()?,
             errors: 0,
-        }
+        })
     }
 
     /// The name of its directory, as far as it is text.
@@ -90,6 +89,12 @@ impl Injection {
             self.errors = self.errors.saturating_add(1);
         }
     }
+}
+
+/// The settings of a new injection; not inlined, as they take much of the stack.
+#[inline(never)]
+fn default_settings() -> Result<KBox<Settings>> {
+    Ok(KBox::new(Settings::new(), GFP_KERNEL)?)
 }
 
 /// The data of an injection from which plans are made: either its present data, or its new data if

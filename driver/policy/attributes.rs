@@ -31,7 +31,7 @@ macro_rules! attributes {
             5 Quota quota: number(0..=MOST, 0), Effect, "I/Os let through in each period, per device";
             6 Device device: text(""), Filter, "Only I/O to these: a disk, a partition of it";
             7 Op op: text(""), Filter, "Only these operations; of the conditions sync, fua and meta, each named one must hold";
-            8 Sectors sectors: text(""), Filter, "Only I/O that touches these ranges of each disk, or of one, in sectors of 512 bytes";
+            8 Sectors sectors: text(""), Filter, "Only I/O that touches these ranges of the disk, in sectors of 512 bytes";
             9 MinBytes min_bytes: number(0..=MOST, 0), Filter, "Only I/O of at least so many bytes; 0 is any";
             10 MaxBytes max_bytes: number(0..=MOST, 0), Filter, "Only I/O of at most so many bytes; 0 is any";
             11 Probability probability: percent(4, 100), Filter, "Share of that I/O that is affected, with up to four decimals";

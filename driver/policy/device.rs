@@ -38,14 +38,8 @@ pub struct Devices {
 /// A disk or a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Device {
-    Name {
-        bytes: [u8; MOST_BYTES],
-        length: usize,
-    },
-    Number {
-        major: u32,
-        minor: u32,
-    },
+    Name { bytes: [u8; MOST_BYTES], length: u8 },
+    Number { major: u32, minor: u32 },
 }
 
 impl Device {
@@ -68,14 +62,15 @@ impl Device {
         bytes[..word.len()].copy_from_slice(word);
         Ok(Self::Name {
             bytes,
-            length: word.len(),
+            // It is below `MOST_BYTES`.
+            length: word.len() as u8,
         })
     }
 
     /// Whether this is the disk itself, and no partition.
     pub(super) fn is(&self, disk: &Disk<'_>) -> bool {
         match self {
-            Self::Name { bytes, length } => bytes[..*length] == *disk.name,
+            Self::Name { bytes, length } => bytes[..usize::from(*length)] == *disk.name,
             Self::Number { major, minor } => (*major, *minor) == (disk.major, disk.first_minor),
         }
     }
@@ -85,7 +80,7 @@ impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name { bytes, length } => {
-                f.write_str(core::str::from_utf8(&bytes[..*length]).unwrap_or(""))
+                f.write_str(core::str::from_utf8(&bytes[..usize::from(*length)]).unwrap_or(""))
             }
             Self::Number { major, minor } => write!(f, "{major}:{minor}"),
         }
@@ -105,6 +100,8 @@ impl Devices {
     ///
     /// [`ParseError::OutOfRange`] for too many devices and for numbers that no device can have,
     /// [`ParseError::Invalid`] for words that are no names.
+    // Not inlined, as it takes much of the stack.
+    #[inline(never)]
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         let mut new = Self::ANY;
         for word in words(text) {
@@ -124,7 +121,9 @@ impl Devices {
         let mut part = Part::NOTHING;
         for device in &self.devices[..self.count] {
             match device {
-                Device::Name { bytes, length } => part.add(disk.partition_named(&bytes[..*length])),
+                Device::Name { bytes, length } => {
+                    part.add(disk.partition_named(&bytes[..usize::from(*length)]));
+                }
                 Device::Number { major, minor } => part.add_number(disk, *major, *minor),
             }
         }

@@ -44,6 +44,8 @@ impl Extents {
     ///
     /// [`ParseError::OutOfRange`] for too many ranges or disks, and for empty and endless ranges,
     /// [`ParseError::Invalid`] for ranges of one disk that overlap and for other words.
+    // Not inlined, as it takes much of the stack.
+    #[inline(never)]
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         let mut new = Self::ALL;
         for word in words(text) {

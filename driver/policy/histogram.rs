@@ -45,6 +45,8 @@ pub const fn end_us(step: usize) -> u64 {
 
 /// The beginning of the step that has this end, in µs. The end of no step is taken for the end of
 /// the step that has it.
+// The module does not use it.
+#[allow(dead_code)]
 pub const fn begin_us(end_us: u64) -> u64 {
     let last_us = end_us.saturating_sub(1);
     let bits = u64::BITS - last_us.leading_zeros();

@@ -18,7 +18,6 @@ use crate::{
     held::{Held, Next},
     held_entry::{HeldEntry, Parked, Request},
     injection::{Injection, InjectionId},
-    lease::Lease,
     plan::Plan,
     prelude::KVec,
     reference::{Counts, Kind, Reference, Side, INJECTIONS},
@@ -28,7 +27,7 @@ use crate::{
         bio::{take_qos_done, take_verified},
         clock::set_now_ns,
     },
-    stats::{Added, Count, Stats},
+    stats::{Count, Stats},
     sync::Arc,
     waiting::NEVER,
 };
@@ -71,14 +70,7 @@ impl Pair {
             hctx: Hctx::new(),
             plan: None,
             injections: ids
-                .map(|id| {
-                    Injection::new(
-                        id,
-                        KVec::new(),
-                        Lease::new().unwrap(),
-                        Added::new().unwrap(),
-                    )
-                })
+                .map(|id| Injection::new(id, KVec::new()).unwrap())
                 .collect(),
             stats: (0..INJECTIONS).map(|_| Stats::new(1).unwrap()).collect(),
             reference: Reference::new(),
