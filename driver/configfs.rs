@@ -22,11 +22,12 @@ use crate::{
         parse::{line, number, ParseError},
     },
     stats::{Count, Totals},
+    sys::configfs::set_read_only,
     text::{self, Lines},
 };
 use core::fmt::Display;
 use kernel::{
-    configfs::{AttributeOperations, Group, GroupOperations, Subsystem},
+    configfs::{AttributeOperations, Group, GroupOperations, ItemType, Subsystem},
     configfs_attrs,
     page::PAGE_SIZE,
     prelude::*,
@@ -58,12 +59,14 @@ impl Root {
                 memory_kib: 2,
             ],
         };
+        set_read_only(files, &[c"version"]);
+        set_read_only(injection_files(), &[c"ceiling"]);
         Subsystem::new(c"ioem", files, try_pin_init!(Self {}))
     }
 }
 
 /// The files of an injection's directory; the numbers are those of [`File::at`].
-macro_rules! injection_files {
+macro_rules! list_files {
     ($($place:literal $attribute:ident $file:ident: $kind:expr, $section:ident, $help:literal;)*) => {
         configfs_attrs! {
             container: Group<Directory>,
@@ -77,17 +80,21 @@ macro_rules! injection_files {
     };
 }
 
+fn injection_files() -> &'static ItemType<Group<Directory>, Directory> {
+    attributes!(list_files)
+}
+
 #[vtable]
 impl GroupOperations for Root {
     type Child = Directory;
 
     fn make_group(&self, name: &CStr) -> Result<impl PinInit<Group<Directory>, Error>> {
-        let files = attributes!(injection_files);
         // Dropping this ends the injection, if there is no memory for its directory.
         let directory = Directory {
             injection: config::lock().add_injection(name)?,
         };
-        Ok(Group::new(CString::try_from(name)?, files, Ok(directory)))
+        let name = CString::try_from(name)?;
+        Ok(Group::new(name, injection_files(), Ok(directory)))
     }
 }
 

@@ -9,7 +9,8 @@ use crate::{
     ioem::Ioem,
     plan::Plan,
     rule::RuleSpec,
-    scheduler::{as_disk, HctxData},
+    policy::device,
+    scheduler::HctxData,
     stats::{Added, Stats, Totals},
     sys::clock::now_ns,
 };
@@ -214,19 +215,30 @@ impl Disk {
         Plan::new(specs, self.plan.as_deref())
     }
 
+    /// The result of `look` at this disk in the form that filters take.
+    fn in_policy<T>(&self, look: impl FnOnce(&device::Disk<'_>) -> T) -> T {
+        look(&device::Disk {
+            name: self.info.name(),
+            major: self.info.major,
+            first_minor: self.info.first_minor,
+            minors: self.info.minors,
+            is_elsewhere: &|device| self.queue.knows_elsewhere(device),
+        })
+    }
+
     /// Whether an injection has an effect and may act on this disk.
     fn is_reached_by(&self, draft: &Draft<'_>, now_ns: u64) -> bool {
         let settings = draft.settings;
         (settings.delay().is_some() || settings.limit().is_some())
             && now_ns < draft.end_ns
-            && settings.reaches(&as_disk(&self.info))
+            && self.in_policy(|disk| settings.reaches(disk))
     }
 
     fn spec<'a>(&'a self, draft: &Draft<'a>) -> Option<RuleSpec<'a>> {
         let settings = draft.settings;
         Some(RuleSpec {
             injection: draft.injection,
-            filter: settings.filter(&as_disk(&self.info), draft.owner)?,
+            filter: self.in_policy(|disk| settings.filter(disk, draft.owner))?,
             sampler: settings.sampler(),
             way: settings.way(),
             delay: settings.delay(),

@@ -213,7 +213,7 @@ impl Rule {
         if !self.matches(request) {
             return;
         }
-        let Some(delay_ns) = self.judge(clock, lane) else {
+        let Some(delay_ns) = self.judge(clock, lane, false) else {
             return;
         };
         let (set, sum_ns) = if self.holds_requests() {
@@ -227,7 +227,13 @@ impl Rule {
 
     /// For how long this rule delays an I/O that matches; `None` if it does not hold the I/O. The
     /// delay may be 0 if there is a limit to ask. The I/O is counted in the lane, if there is one.
-    pub(crate) fn judge(&self, clock: &mut Clock, lane: Option<Lane>) -> Option<u64> {
+    /// If the rule has affected it before, the lease has counted it.
+    pub(crate) fn judge(
+        &self,
+        clock: &mut Clock,
+        lane: Option<Lane>,
+        was_affected: bool,
+    ) -> Option<u64> {
         if !self.lease.is_open_by(clock) {
             return None;
         }
@@ -238,11 +244,12 @@ impl Rule {
         };
         count(Count::Matched);
         // A lease that is used up draws nothing: the sequence of draws goes on where it ended.
-        if !self.passes_sampler() || self.lease.is_used_up() {
+        if !self.passes_sampler() || (!was_affected && self.lease.is_used_up()) {
             return None;
         }
         // An I/O that draws no delay is not affected, and does not use up the lease.
-        let delay_ns = self.hold_for().filter(|_| self.lease.take_one())?;
+        let delay_ns = self.hold_for();
+        let delay_ns = delay_ns.filter(|_| was_affected || self.lease.take_one())?;
         if delay_ns > 0 {
             count(Count::Delayed);
         }

@@ -142,7 +142,7 @@ impl fmt::Display for Devices {
 }
 
 /// The name and the numbers of a disk.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Disk<'a> {
     /// Its name.
     pub name: &'a [u8],
@@ -153,6 +153,8 @@ pub struct Disk<'a> {
     /// How many minor numbers it has for itself and its partitions; 0 if these get extended
     /// numbers.
     pub minors: u32,
+    /// Whether a device of this number (the kernel's `dev_t`) is there now, on another disk.
+    pub is_elsewhere: &'a dyn Fn(u32) -> bool,
 }
 
 impl Disk<'_> {
@@ -218,11 +220,15 @@ impl Part {
         let own = place.filter(|&place| major == disk.major && (place == 0 || place < disk.minors));
         if own.is_some() {
             self.add(own.and_then(|place| u8::try_from(place).ok()));
-        } else if major == EXTENDED_MAJOR {
+            return;
+        }
+        let device = (major << MINOR_BITS) | minor;
+        // While no device has the number, a partition of any disk may get it.
+        if major == EXTENDED_MAJOR && !(disk.is_elsewhere)(device) {
             let free = self.numbers.iter_mut().find(|number| **number == 0);
             // There are as many places as devices.
             if let Some(free) = free {
-                *free = (major << MINOR_BITS) | minor;
+                *free = device;
             }
         }
     }
@@ -267,12 +273,14 @@ mod tests {
         major: 8,
         first_minor: 0,
         minors: 16,
+        is_elsewhere: &|_| false,
     };
     const NVME: Disk<'_> = Disk {
         name: b"nvme0n1",
         major: 259,
         first_minor: 3,
         minors: 0,
+        is_elsewhere: &|device| device == (259 << 20) | 10,
     };
 
     fn on(text: &str, disk: &Disk<'_>) -> Option<Part> {
@@ -303,6 +311,10 @@ mod tests {
         assert_eq!(on("259:3", &NVME), Some(Part::ALL));
         let extended = on("259:9", &NVME).unwrap();
         assert!(!extended.is_all() && extended.numbers[0] == (259 << 20) | 9);
+        // The number of another disk's partition, alone and beside one that may be this disk's.
+        assert_eq!(on("259:10", &NVME), None);
+        assert_eq!(on("259:10 259:9", &NVME), on("259:9", &NVME));
+        assert_eq!(on("259:10 nvme0n1p2", &NVME), partitions(&[2]));
         // A partition of a disk with few minor numbers may get an extended number.
         assert!(on("259:9", &SDA).is_some());
     }
