@@ -6,15 +6,15 @@
 //! All of it is under one mutex; [`crate::elevator`] has the mutex's place in the lock order.
 
 use crate::{
-    disks::Disks,
+    disks::{Disks, Plans},
     elevator::Queue,
-    injection::{Draft, Injection, InjectionId},
+    injection::{Draft, Injection, InjectionId, OwnerFiles},
     ioem::Ioem,
     lease::end_ns_after,
     plan::Plan,
     policy::{attributes::Attribute, settings::Owner},
     stats::Totals,
-    sys::{clock::now_ns, no_io::NoIo},
+    sys::{cgroup::Cgroup, clock::now_ns, no_io::NoIo, pid_namespace::Process},
 };
 use core::ops::{Deref, DerefMut};
 use kernel::{
@@ -47,6 +47,8 @@ pub(crate) struct InjectionStats<'a> {
     pub(crate) active: bool,
     /// 0 if it has no end.
     pub(crate) remaining_ms: u64,
+    /// Whether its PID namespace has no process any more.
+    pub(crate) is_pid_namespace_gone: bool,
     pub(crate) errors: u64,
     pub(crate) totals: Totals,
     disks: &'a Disks,
@@ -232,55 +234,61 @@ impl Config {
         Ok(())
     }
 
-    /// Has an injection affect only the I/O of the cgroup of this id, for which a user wrote this
-    /// path.
+    /// Has an injection affect only the I/O of this cgroup, for which a user wrote this path.
     ///
     /// # Errors
     ///
     /// ENOSPC or ENOMEM; then nothing has changed.
-    pub(crate) fn set_cgroup(&mut self, id: InjectionId, path: KVec<u8>, cgroup: u64) -> Result {
-        let set = |owner: Owner| Owner { cgroup, ..owner };
-        self.set_owner(id, set, |injection| {
-            injection.owner.set_cgroup(path, cgroup)
-        })
-    }
-
-    /// Has an injection affect only the I/O of the PID namespace of this id, for which a user wrote
-    /// this process.
-    ///
-    /// # Errors
-    ///
-    /// ENOSPC or ENOMEM; then nothing has changed.
-    pub(crate) fn set_pid_namespace(&mut self, id: InjectionId, pid: u32, ns: u64) -> Result {
-        let set = |owner: Owner| Owner {
-            pid_namespace: ns,
-            ..owner
-        };
-        self.set_owner(id, set, |injection| {
-            injection.owner.set_pid_namespace(pid, ns)
-        })
-    }
-
-    /// Replaces the owner of an injection by the result of `set`, and then its files by
-    /// `set_files`.
-    fn set_owner(
+    pub(crate) fn set_cgroup(
         &mut self,
         id: InjectionId,
-        set: impl FnOnce(Owner) -> Owner,
-        set_files: impl FnOnce(&mut Injection),
+        path: KVec<u8>,
+        cgroup: Option<Arc<Cgroup>>,
     ) -> Result {
         let place = self.place_of(id)?;
-        let injection = self.injections[place].draft();
+        let draft = self.injections[place].draft();
+        let owner = Owner {
+            cgroup: cgroup.as_ref().map_or(0, |cgroup| cgroup.id()),
+            ..draft.owner
+        };
         let draft = Draft {
-            owner: set(injection.owner),
-            ..injection
+            owner,
+            cgroup: cgroup.as_ref(),
+            ..draft
         };
         let drafts = drafts(self.enabled, &self.injections, Some(draft));
         let prepared = self.disks.prepare(drafts);
+        self.set_owner(place, prepared, |owner| owner.set_cgroup(path, cgroup))
+    }
 
+    /// Has an injection affect only the I/O of this process's PID namespace.
+    ///
+    /// # Errors
+    ///
+    /// ENOSPC or ENOMEM; then nothing has changed.
+    pub(crate) fn set_process(&mut self, id: InjectionId, process: Option<Process>) -> Result {
+        let place = self.place_of(id)?;
+        let draft = self.injections[place].draft();
+        let owner = Owner {
+            pid_namespace: process.as_ref().map_or(0, Process::namespace_id),
+            ..draft.owner
+        };
+        let draft = Draft { owner, ..draft };
+        let drafts = drafts(self.enabled, &self.injections, Some(draft));
+        let prepared = self.disks.prepare(drafts);
+        self.set_owner(place, prepared, |owner| owner.set_process(process))
+    }
+
+    /// Changes the owner of the injection at this place, for which these plans were prepared.
+    fn set_owner(
+        &mut self,
+        place: usize,
+        prepared: Result<Plans>,
+        set: impl FnOnce(&mut OwnerFiles),
+    ) -> Result {
         let injection = &mut self.injections[place];
         let plans = prepared.inspect_err(|error| injection.count_error(*error))?;
-        set_files(injection);
+        set(&mut injection.owner);
         self.disks.follow(plans, self.is_asleep);
         Ok(())
     }
@@ -296,6 +304,7 @@ impl Config {
         Ok(InjectionStats {
             active: self.enabled && injection.is_active(),
             remaining_ms: remaining_ns.div_ceil(1_000_000),
+            is_pid_namespace_gone: injection.owner.is_pid_namespace_gone(),
             errors: injection.errors,
             totals,
             disks: &self.disks,

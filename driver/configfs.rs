@@ -186,10 +186,7 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
         let injection = config.injection(directory.injection)?;
         match File::at(PLACE)? {
             File::Attribute(Attribute::Cgroup) => show(page, &injection.owner.cgroup_path()),
-            File::Attribute(Attribute::PidNs) => match injection.owner.pid() {
-                Some(pid) => show(page, &pid),
-                None => show(page, &""),
-            },
+            File::Attribute(Attribute::PidNs) => show_process(page, &injection.owner),
             File::Attribute(attribute) => show(page, &injection.settings.show(attribute)),
             File::Stats => Ok(show_stats(page, &config.stats(directory.injection)?)),
             File::Ceiling => Ok(show_ceiling(page, &config, directory.injection)),
@@ -207,8 +204,8 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
                 config::lock().set_cgroup(id, path, cgroup)
             }
             File::Attribute(Attribute::PidNs) => {
-                let (pid, namespace) = OwnerFiles::parse_pid(page)?;
-                config::lock().set_pid_namespace(id, pid, namespace)
+                let process = OwnerFiles::parse_pid(page)?;
+                config::lock().set_process(id, process)
             }
             File::Attribute(attribute) => config::lock().set(id, attribute, page),
             File::Stats => {
@@ -238,6 +235,16 @@ fn show(page: &mut [u8; PAGE_SIZE], value: &dyn Display) -> Result<usize> {
     Ok(text::value(page, value))
 }
 
+/// Shows a process in the PID namespace of `pid_ns`, by its number for the reader.
+fn show_process(page: &mut [u8; PAGE_SIZE], owner: &OwnerFiles) -> Result<usize> {
+    match owner.process().map(|process| process.number()) {
+        None => show(page, &""),
+        Some(Some(number)) => show(page, &number),
+        Some(None) if owner.is_pid_namespace_gone() => show(page, &"gone"),
+        Some(None) => show(page, &"hidden"),
+    }
+}
+
 /// The counts that `stats` shows, with their names.
 fn named_counts(totals: &Totals) -> [(&'static str, u64); 7] {
     [
@@ -259,6 +266,9 @@ fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &InjectionStats<'_>) -> usize {
         lines.add(core::format_args!("{name} {count}"));
     }
     lines.add(core::format_args!("errors {}", stats.errors));
+    if stats.is_pid_namespace_gone {
+        lines.add(core::format_args!("pid_ns_gone 1"));
+    }
     for step in 0..STEPS {
         let count = stats.added(step);
         if count > 0 {

@@ -239,6 +239,7 @@ impl Disk {
         Some(RuleSpec {
             injection: draft.injection,
             filter: self.in_policy(|disk| settings.filter(disk, draft.owner))?,
+            cgroup: draft.cgroup,
             sampler: settings.sampler(),
             way: settings.way(),
             delay: settings.delay(),

@@ -4,14 +4,13 @@
 
 use crate::{
     admission::Closed,
-    held_entry::Request,
+    held_entry::{HeldEntry, Request},
     injection::InjectionId,
     lease::Lease,
     policy::{
         bounds::Bounds,
         delay::Delay,
         filter::Filter,
-        io::Io,
         limit::{Charge, Limit, Refused},
         random::{Draw, STEP},
         sampler::Sampler,
@@ -22,6 +21,7 @@ use crate::{
     stats::{Count, Lane, Stats},
     sys::{
         atomic::{AcqRel, Acquire, AtomicU64, Relaxed},
+        cgroup::Cgroup,
         clock::{self, random_seed, Clock},
     },
     verdict::Verdict,
@@ -43,6 +43,8 @@ pub(crate) struct Rule {
     /// The number of the first plan since which it has also delayed that I/O in the same way.
     pub(crate) delay_since: u64,
     filter: Filter,
+    /// The filter's cgroup.
+    cgroup: Option<Arc<Cgroup>>,
     sampler: Sampler,
     way: Way,
     pub(crate) delay: Option<Delay>,
@@ -56,6 +58,8 @@ pub(crate) struct Rule {
 pub(crate) struct RuleSpec<'a> {
     pub(crate) injection: InjectionId,
     pub(crate) filter: Filter,
+    /// The filter's cgroup.
+    pub(crate) cgroup: Option<&'a Arc<Cgroup>>,
     pub(crate) sampler: Sampler,
     pub(crate) way: Way,
     pub(crate) delay: Option<Delay>,
@@ -110,6 +114,7 @@ impl Rule {
             choice_since: epoch,
             delay_since: epoch,
             filter: spec.filter,
+            cgroup: spec.cgroup.cloned(),
             sampler: spec.sampler,
             way: spec.way,
             delay: spec.delay,
@@ -196,8 +201,11 @@ impl Rule {
 
     /// Whether the I/O matches.
     #[inline]
-    pub(crate) fn matches(&self, io: &impl Io) -> bool {
-        self.filter.matches(io)
+    pub(crate) fn matches(&self, entry: &impl HeldEntry) -> bool {
+        let cgroup = self.cgroup.as_ref();
+        self.filter.matches(entry, || {
+            cgroup.is_some_and(|cgroup| entry.is_in_cgroup(cgroup))
+        })
     }
 
     /// Adds this rule to the verdict on a request that arrives now. It is counted in the lane, if

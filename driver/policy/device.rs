@@ -341,9 +341,6 @@ mod tests {
             fn device(&self) -> u32 {
                 0
             }
-            fn is_in_cgroup(&self, _: u64) -> bool {
-                false
-            }
             fn pid_namespace(&self) -> u64 {
                 0
             }

@@ -38,7 +38,7 @@ pub struct Settings {
 /// The owner of the I/O that an injection affects. Only the kernel knows these ids; 0 is any owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
-    /// The id of a cgroup.
+    /// The id that the cgroup had when a user wrote it.
     pub cgroup: u64,
     /// The id of a PID namespace.
     pub pid_namespace: u64,

@@ -75,9 +75,6 @@ impl Io for Any {
     fn device(&self) -> u32 {
         self.device
     }
-    fn is_in_cgroup(&self, _: u64) -> bool {
-        false
-    }
     fn pid_namespace(&self) -> u64 {
         0
     }
@@ -172,6 +169,6 @@ fuzz_target!(|data: &[u8]| {
         && is_of_sectors(&shown(Attribute::Sectors), &disk, &io);
     let found = settings
         .filter(&disk, Owner::default())
-        .is_some_and(|filter| filter.matches(&io));
+        .is_some_and(|filter| filter.matches(&io, || false));
     assert_eq!(found, expected, "of {devices:?}");
 });

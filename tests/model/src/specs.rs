@@ -27,6 +27,7 @@ pub(crate) fn spec<'a>(injection: &'a Injection, stats: &'a Arc<Stats>) -> RuleS
     RuleSpec {
         injection: injection.id,
         filter: settings.filter(&disk, Owner::default()).unwrap(),
+        cgroup: None,
         sampler: settings.sampler(),
         // Always requests, whatever I/O the rule takes.
         way: Way::Request,
