@@ -151,15 +151,16 @@ impl Disks {
         self.disk_of(queue)?.stats_of(id)
     }
 
-    /// For each disk whose requests an injection delays, how many I/Os a second its tags and the
-    /// mean delay allow at most.
+    /// For each disk whose requests an injection delays, how many matching I/Os a second the disk's
+    /// tags and all delays there allow at most: by Little's law, its tags by the mean time for
+    /// which an I/O has one.
     pub(crate) fn ceilings(&self, id: InjectionId) -> impl Iterator<Item = (&[u8], u64)> {
+        let now_ns = now_ns();
         self.0.iter().filter_map(move |disk| {
             let plan = disk.plan.as_deref()?;
-            let delay_ns = plan.mean_delay_ns(id).filter(|delay_ns| *delay_ns > 0)?;
-            let iops = disk.queue.tags().saturating_mul(1_000_000_000) / delay_ns;
-            plan.holds_requests_of(id)
-                .then_some((disk.info.name(), iops))
+            let hold_ns = plan.mean_hold_ns(id, now_ns)?;
+            let iops = disk.queue.tags().saturating_mul(1_000_000_000);
+            Some((disk.info.name(), iops.div_ceil(hold_ns.max(1))))
         })
     }
 

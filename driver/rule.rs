@@ -288,6 +288,24 @@ impl Rule {
         (delay_ns > 0 || self.limit.is_some()).then_some(delay_ns)
     }
 
+    /// For how long the rule holds a request that matches, on average, if it holds requests. A
+    /// delay counts for no longer than the lease lasts.
+    pub(crate) fn mean_hold_ns(&self, now_ns: u64) -> u64 {
+        let delay = self.delay.as_ref().filter(|_| self.holds_requests());
+        let most_ns = self.lease.remaining_ns(now_ns).unwrap_or(u64::MAX);
+        match delay {
+            Some(delay) if !self.lease.is_used_up() => {
+                self.sampler.share_of(delay.mean_ns(most_ns))
+            }
+            _ => 0,
+        }
+    }
+
+    /// Whether it matches each I/O that another rule of its disk matches.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self.filter.covers(&other.filter)
+    }
+
     fn draw(&self, delay: &Delay) -> u64 {
         if let Some(constant_ns) = delay.constant_ns() {
             return constant_ns;

@@ -39,6 +39,12 @@ impl Filter {
             && !self.has_place_or_size()
     }
 
+    /// Whether each I/O of the disk that matches `other` also matches this filter. False also where
+    /// that would take more than a look.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.matches_all() || self == other
+    }
+
     /// Whether the filter asks for a cgroup or a PID namespace.
     pub const fn has_owner(&self) -> bool {
         self.cgroup != 0 || self.pid_namespace != 0

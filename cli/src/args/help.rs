@@ -74,7 +74,7 @@ were held for \"from_us\" or more and for less than \"below_us\": a request from
 arrival until the disk gets it, a completion from the disk's answer until the
 submitter learns of it. Empty steps are left out. The \"devices\" of an injection
 are there if it reached several; \"ceiling_iops\" has the disks that it delays
-now by holding requests. The keys with \"left_out\" count further items, for
+now by holding requests, and the most matching I/Os a second there. The keys with \"left_out\" count further items, for
 which the kernel had no room. From the second line of --watch on, numbers
 that only grow also have their growth, such as \"matched_per_second\".";
 
