@@ -6,15 +6,15 @@
 //! All of it is under one mutex; [`crate::elevator`] has the mutex's place in the lock order.
 
 use crate::{
-    disks::Disks,
+    disks::{Disks, Plans},
     elevator::Queue,
-    injection::{Draft, Injection, InjectionId},
+    injection::{Draft, Injection, InjectionId, OwnerFiles},
     ioem::Ioem,
-    lease::{end_ns_after, Lease},
+    lease::end_ns_after,
     plan::Plan,
     policy::{attributes::Attribute, settings::Owner},
     stats::Totals,
-    sys::{clock::now_ns, no_io::NoIo},
+    sys::{cgroup::Cgroup, clock::now_ns, no_io::NoIo, pid_namespace::Process},
 };
 use core::ops::{Deref, DerefMut};
 use kernel::{
@@ -47,10 +47,12 @@ pub(crate) struct InjectionStats<'a> {
     pub(crate) active: bool,
     /// 0 if it has no end.
     pub(crate) remaining_ms: u64,
+    /// Whether its PID namespace has no process any more.
+    pub(crate) is_pid_namespace_gone: bool,
     pub(crate) errors: u64,
     pub(crate) totals: Totals,
     disks: &'a Disks,
-    injection: InjectionId,
+    injection: &'a Injection,
 }
 
 /// The locked configuration. While it lives, allocations of the task cause no I/O.
@@ -151,8 +153,7 @@ impl Config {
         let id = InjectionId(self.next_id);
         let mut bytes = KVec::new();
         bytes.extend_from_slice(name.to_bytes(), GFP_KERNEL)?;
-        let injection = Injection::new(id, bytes, Lease::new()?);
-        self.injections.push(injection, GFP_KERNEL)?;
+        self.injections.push(Injection::new(id, bytes)?, GFP_KERNEL)?;
         self.next_id = self.next_id.wrapping_add(1);
         Ok(id)
     }
@@ -194,7 +195,7 @@ impl Config {
     pub(crate) fn set(&mut self, id: InjectionId, attribute: Attribute, text: &[u8]) -> Result {
         let place = self.place_of(id)?;
         let injection = &self.injections[place];
-        let mut settings = injection.settings;
+        let mut settings = *injection.settings;
         settings.set(attribute, text)?;
         let is_new_sequence = attribute == Attribute::Seed;
         let sequence = injection.sequence.wrapping_add(is_new_sequence.into());
@@ -218,7 +219,7 @@ impl Config {
         let injection = &mut self.injections[place];
         let plans = prepared.inspect_err(|error| injection.count_error(*error))?;
         // No step from here on can fail.
-        injection.settings = settings;
+        *injection.settings = settings;
         injection.sequence = sequence;
         injection.lease.set_end_ns(end_ns);
         self.disks.follow(plans, self.is_asleep);
@@ -233,55 +234,61 @@ impl Config {
         Ok(())
     }
 
-    /// Has an injection affect only the I/O of the cgroup of this id, for which a user wrote this
-    /// path.
+    /// Has an injection affect only the I/O of this cgroup, for which a user wrote this path.
     ///
     /// # Errors
     ///
     /// ENOSPC or ENOMEM; then nothing has changed.
-    pub(crate) fn set_cgroup(&mut self, id: InjectionId, path: KVec<u8>, cgroup: u64) -> Result {
-        let set = |owner: Owner| Owner { cgroup, ..owner };
-        self.set_owner(id, set, |injection| {
-            injection.owner.set_cgroup(path, cgroup)
-        })
-    }
-
-    /// Has an injection affect only the I/O of the PID namespace of this id, for which a user wrote
-    /// this process.
-    ///
-    /// # Errors
-    ///
-    /// ENOSPC or ENOMEM; then nothing has changed.
-    pub(crate) fn set_pid_namespace(&mut self, id: InjectionId, pid: u32, ns: u64) -> Result {
-        let set = |owner: Owner| Owner {
-            pid_namespace: ns,
-            ..owner
-        };
-        self.set_owner(id, set, |injection| {
-            injection.owner.set_pid_namespace(pid, ns)
-        })
-    }
-
-    /// Replaces the owner of an injection by the result of `set`, and then its files by
-    /// `set_files`.
-    fn set_owner(
+    pub(crate) fn set_cgroup(
         &mut self,
         id: InjectionId,
-        set: impl FnOnce(Owner) -> Owner,
-        set_files: impl FnOnce(&mut Injection),
+        path: KVec<u8>,
+        cgroup: Option<Arc<Cgroup>>,
     ) -> Result {
         let place = self.place_of(id)?;
-        let injection = self.injections[place].draft();
+        let draft = self.injections[place].draft();
+        let owner = Owner {
+            cgroup: cgroup.as_ref().map_or(0, |cgroup| cgroup.id()),
+            ..draft.owner
+        };
         let draft = Draft {
-            owner: set(injection.owner),
-            ..injection
+            owner,
+            cgroup: cgroup.as_ref(),
+            ..draft
         };
         let drafts = drafts(self.enabled, &self.injections, Some(draft));
         let prepared = self.disks.prepare(drafts);
+        self.set_owner(place, prepared, |owner| owner.set_cgroup(path, cgroup))
+    }
 
+    /// Has an injection affect only the I/O of this process's PID namespace.
+    ///
+    /// # Errors
+    ///
+    /// ENOSPC or ENOMEM; then nothing has changed.
+    pub(crate) fn set_process(&mut self, id: InjectionId, process: Option<Process>) -> Result {
+        let place = self.place_of(id)?;
+        let draft = self.injections[place].draft();
+        let owner = Owner {
+            pid_namespace: process.as_ref().map_or(0, Process::namespace_id),
+            ..draft.owner
+        };
+        let draft = Draft { owner, ..draft };
+        let drafts = drafts(self.enabled, &self.injections, Some(draft));
+        let prepared = self.disks.prepare(drafts);
+        self.set_owner(place, prepared, |owner| owner.set_process(process))
+    }
+
+    /// Changes the owner of the injection at this place, for which these plans were prepared.
+    fn set_owner(
+        &mut self,
+        place: usize,
+        prepared: Result<Plans>,
+        set: impl FnOnce(&mut OwnerFiles),
+    ) -> Result {
         let injection = &mut self.injections[place];
         let plans = prepared.inspect_err(|error| injection.count_error(*error))?;
-        set_files(injection);
+        set(&mut injection.owner);
         self.disks.follow(plans, self.is_asleep);
         Ok(())
     }
@@ -297,10 +304,11 @@ impl Config {
         Ok(InjectionStats {
             active: self.enabled && injection.is_active(),
             remaining_ms: remaining_ns.div_ceil(1_000_000),
+            is_pid_namespace_gone: injection.owner.is_pid_namespace_gone(),
             errors: injection.errors,
             totals,
             disks: &self.disks,
-            injection: id,
+            injection,
         })
     }
 
@@ -308,6 +316,7 @@ impl Config {
     pub(crate) fn reset_stats(&mut self, id: InjectionId) -> Result {
         let place = self.place_of(id)?;
         self.injections[place].past = Totals::ZERO;
+        self.injections[place].past_added.change(|_, _| 0);
         self.injections[place].errors = 0;
         self.disks.reset_stats(id);
         Ok(())
@@ -334,6 +343,8 @@ impl Config {
         for injection in self.injections.iter_mut() {
             if let Some(stats) = self.disks.stats_on(queue, injection.id) {
                 injection.past += &stats.totals();
+                let change = |step, sum: u64| sum.wrapping_add(stats.added(step));
+                injection.past_added.change(change);
             }
         }
         self.disks.remove(queue);
@@ -365,9 +376,16 @@ fn drafts<'a>(
 }
 
 impl InjectionStats<'_> {
+    /// One step of the histogram.
+    pub(crate) fn added(&self, step: usize) -> u64 {
+        let stats = self.disks.stats_of(self.injection.id);
+        let sums = stats.map(|(_, stats)| stats.added(step));
+        sums.fold(self.injection.past_added.of(step), u64::wrapping_add)
+    }
+
     /// The counts on each disk that is on the scheduler.
     pub(crate) fn by_disk(&self) -> impl Iterator<Item = (&[u8], Totals)> {
-        let stats = self.disks.stats_of(self.injection);
+        let stats = self.disks.stats_of(self.injection.id);
         stats.map(|(disk, stats)| (disk, stats.totals()))
     }
 }

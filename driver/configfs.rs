@@ -18,15 +18,16 @@ use crate::{
     memory,
     policy::{
         attributes::{attributes, Attribute},
-        histogram::end_us,
+        histogram::{end_us, STEPS},
         parse::{line, number, ParseError},
     },
     stats::{Count, Totals},
+    sys::configfs::set_read_only,
     text::{self, Lines},
 };
 use core::fmt::Display;
 use kernel::{
-    configfs::{AttributeOperations, Group, GroupOperations, Subsystem},
+    configfs::{AttributeOperations, Group, GroupOperations, ItemType, Subsystem},
     configfs_attrs,
     page::PAGE_SIZE,
     prelude::*,
@@ -58,12 +59,14 @@ impl Root {
                 memory_kib: 2,
             ],
         };
+        set_read_only(files, &[c"version"]);
+        set_read_only(injection_files(), &[c"ceiling"]);
         Subsystem::new(c"ioem", files, try_pin_init!(Self {}))
     }
 }
 
 /// The files of an injection's directory; the numbers are those of [`File::at`].
-macro_rules! injection_files {
+macro_rules! list_files {
     ($($place:literal $attribute:ident $file:ident: $kind:expr, $section:ident, $help:literal;)*) => {
         configfs_attrs! {
             container: Group<Directory>,
@@ -77,17 +80,21 @@ macro_rules! injection_files {
     };
 }
 
+fn injection_files() -> &'static ItemType<Group<Directory>, Directory> {
+    attributes!(list_files)
+}
+
 #[vtable]
 impl GroupOperations for Root {
     type Child = Directory;
 
     fn make_group(&self, name: &CStr) -> Result<impl PinInit<Group<Directory>, Error>> {
-        let files = attributes!(injection_files);
         // Dropping this ends the injection, if there is no memory for its directory.
         let directory = Directory {
             injection: config::lock().add_injection(name)?,
         };
-        Ok(Group::new(CString::try_from(name)?, files, Ok(directory)))
+        let name = CString::try_from(name)?;
+        Ok(Group::new(name, injection_files(), Ok(directory)))
     }
 }
 
@@ -179,10 +186,7 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
         let injection = config.injection(directory.injection)?;
         match File::at(PLACE)? {
             File::Attribute(Attribute::Cgroup) => show(page, &injection.owner.cgroup_path()),
-            File::Attribute(Attribute::PidNs) => match injection.owner.pid() {
-                Some(pid) => show(page, &pid),
-                None => show(page, &""),
-            },
+            File::Attribute(Attribute::PidNs) => show_process(page, &injection.owner),
             File::Attribute(attribute) => show(page, &injection.settings.show(attribute)),
             File::Stats => Ok(show_stats(page, &config.stats(directory.injection)?)),
             File::Ceiling => Ok(show_ceiling(page, &config, directory.injection)),
@@ -200,8 +204,8 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
                 config::lock().set_cgroup(id, path, cgroup)
             }
             File::Attribute(Attribute::PidNs) => {
-                let (pid, namespace) = OwnerFiles::parse_pid(page)?;
-                config::lock().set_pid_namespace(id, pid, namespace)
+                let process = OwnerFiles::parse_pid(page)?;
+                config::lock().set_process(id, process)
             }
             File::Attribute(attribute) => config::lock().set(id, attribute, page),
             File::Stats => {
@@ -231,6 +235,16 @@ fn show(page: &mut [u8; PAGE_SIZE], value: &dyn Display) -> Result<usize> {
     Ok(text::value(page, value))
 }
 
+/// Shows a process in the PID namespace of `pid_ns`, by its number for the reader.
+fn show_process(page: &mut [u8; PAGE_SIZE], owner: &OwnerFiles) -> Result<usize> {
+    match owner.process().map(|process| process.number()) {
+        None => show(page, &""),
+        Some(Some(number)) => show(page, &number),
+        Some(None) if owner.is_pid_namespace_gone() => show(page, &"gone"),
+        Some(None) => show(page, &"hidden"),
+    }
+}
+
 /// The counts that `stats` shows, with their names.
 fn named_counts(totals: &Totals) -> [(&'static str, u64); 7] {
     [
@@ -252,8 +266,12 @@ fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &InjectionStats<'_>) -> usize {
         lines.add(core::format_args!("{name} {count}"));
     }
     lines.add(core::format_args!("errors {}", stats.errors));
-    for (step, count) in stats.totals.added.iter().enumerate() {
-        if *count > 0 {
+    if stats.is_pid_namespace_gone {
+        lines.add(core::format_args!("pid_ns_gone 1"));
+    }
+    for step in 0..STEPS {
+        let count = stats.added(step);
+        if count > 0 {
             lines.add(core::format_args!("added_us_lt_{} {count}", end_us(step)));
         }
     }

@@ -9,8 +9,9 @@ use crate::{
     ioem::Ioem,
     plan::Plan,
     rule::RuleSpec,
-    scheduler::{as_disk, HctxData},
-    stats::{Stats, Totals},
+    policy::device,
+    scheduler::HctxData,
+    stats::{Added, Stats, Totals},
     sys::clock::now_ns,
 };
 use kernel::{
@@ -34,6 +35,7 @@ pub(crate) struct DiskStats {
     stats: Arc<Stats>,
     /// The counts at the last reset, to subtract.
     base: Totals,
+    base_added: Added,
 }
 
 /// A plan for each disk, in the order of the disks.
@@ -131,6 +133,8 @@ impl Disks {
         let all = self.0.iter_mut().flat_map(|disk| disk.stats.iter_mut());
         for stats in all.filter(|stats| stats.injection == id) {
             stats.base = stats.stats.totals().base();
+            let now = &stats.stats;
+            stats.base_added.change(|step, _| now.added(step));
         }
     }
 
@@ -147,15 +151,16 @@ impl Disks {
         self.disk_of(queue)?.stats_of(id)
     }
 
-    /// For each disk whose requests an injection delays, how many I/Os a second its tags and the
-    /// mean delay allow at most.
+    /// For each disk whose requests an injection delays, how many matching I/Os a second the disk's
+    /// tags and all delays there allow at most: by Little's law, its tags by the mean time for
+    /// which an I/O has one.
     pub(crate) fn ceilings(&self, id: InjectionId) -> impl Iterator<Item = (&[u8], u64)> {
+        let now_ns = now_ns();
         self.0.iter().filter_map(move |disk| {
             let plan = disk.plan.as_deref()?;
-            let delay_ns = plan.mean_delay_ns(id).filter(|delay_ns| *delay_ns > 0)?;
-            let iops = disk.queue.tags().saturating_mul(1_000_000_000) / delay_ns;
-            plan.holds_requests_of(id)
-                .then_some((disk.info.name(), iops))
+            let hold_ns = plan.mean_hold_ns(id, now_ns)?;
+            let iops = disk.queue.tags().saturating_mul(1_000_000_000);
+            Some((disk.info.name(), iops.div_ceil(hold_ns.max(1))))
         })
     }
 
@@ -200,6 +205,7 @@ impl Disk {
                     injection: id,
                     stats: Stats::new(self.info.hw_queues)?,
                     base: Totals::ZERO,
+                    base_added: Added::new()?,
                 };
                 self.stats.push(stats, GFP_KERNEL)?;
             }
@@ -210,19 +216,31 @@ impl Disk {
         Plan::new(specs, self.plan.as_deref())
     }
 
+    /// The result of `look` at this disk in the form that filters take.
+    fn in_policy<T>(&self, look: impl FnOnce(&device::Disk<'_>) -> T) -> T {
+        look(&device::Disk {
+            name: self.info.name(),
+            major: self.info.major,
+            first_minor: self.info.first_minor,
+            minors: self.info.minors,
+            is_elsewhere: &|device| self.queue.knows_elsewhere(device),
+        })
+    }
+
     /// Whether an injection has an effect and may act on this disk.
     fn is_reached_by(&self, draft: &Draft<'_>, now_ns: u64) -> bool {
         let settings = draft.settings;
         (settings.delay().is_some() || settings.limit().is_some())
             && now_ns < draft.end_ns
-            && settings.reaches(&as_disk(&self.info))
+            && self.in_policy(|disk| settings.reaches(disk))
     }
 
     fn spec<'a>(&'a self, draft: &Draft<'a>) -> Option<RuleSpec<'a>> {
         let settings = draft.settings;
         Some(RuleSpec {
             injection: draft.injection,
-            filter: settings.filter(&as_disk(&self.info), draft.owner)?,
+            filter: self.in_policy(|disk| settings.filter(disk, draft.owner))?,
+            cgroup: draft.cgroup,
             sampler: settings.sampler(),
             way: settings.way(),
             delay: settings.delay(),
@@ -245,5 +263,11 @@ impl DiskStats {
         let mut totals = self.stats.totals();
         totals -= &self.base;
         totals
+    }
+
+    /// One step of the histogram since then.
+    pub(crate) fn added(&self, step: usize) -> u64 {
+        let sum = self.stats.added(step);
+        sum.wrapping_sub(self.base_added.of(step))
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     elevator::{self, OpFlags, Sorted, REQUEST_WORDS},
     policy::{io::Io, operations::Conditions},
     rule_set::RuleSet,
-    sys::clock::now_ns,
+    sys::{cgroup::Cgroup, clock::now_ns},
 };
 
 /// ioem's data in a request. Until its insertion, only `pid_namespace` is set.
@@ -106,6 +106,7 @@ impl Parking {
         request: &'a Request,
     ) -> elevator::Parking<CompletionData, impl Iterator<Item = u64> + 'a> {
         let cgroups = request.cgroups();
+        let word_count = cgroups.len();
         elevator::Parking {
             data: CompletionData {
                 arrival_ns: 0,
@@ -119,7 +120,7 @@ impl Parking {
                 device: request.device(),
                 partition: request.partition(),
             },
-            word_count: cgroups.len(),
+            word_count,
             words: cgroups.ids(),
         }
     }
@@ -161,6 +162,9 @@ pub(crate) trait HeldEntry: Sorted<Key = u64> + Io {
 
     /// Replaces these rules.
     fn set_rules(&mut self, rules: RuleSet);
+
+    /// Whether it belongs to this cgroup, or to a cgroup below that.
+    fn is_in_cgroup(&self, cgroup: &Cgroup) -> bool;
 
     /// Its ticket, once it has queued up for limits.
     fn ticket(&self) -> u32 {
@@ -217,6 +221,10 @@ impl HeldEntry for Request {
         let data = self.data();
         self.set_data(RequestData { rules, ..data });
     }
+
+    fn is_in_cgroup(&self, cgroup: &Cgroup) -> bool {
+        self.cgroups().include(cgroup)
+    }
 }
 
 impl Sorted for Parked {
@@ -252,6 +260,10 @@ impl HeldEntry for Parked {
 
     fn set_rules(&mut self, rules: RuleSet) {
         self.data_mut().rules = rules;
+    }
+
+    fn is_in_cgroup(&self, cgroup: &Cgroup) -> bool {
+        self.words().contains(&cgroup.id())
     }
 }
 
@@ -297,10 +309,6 @@ impl Io for Request {
         self.device()
     }
 
-    fn is_in_cgroup(&self, id: u64) -> bool {
-        self.cgroups().contains(id)
-    }
-
     #[inline]
     fn pid_namespace(&self) -> u64 {
         self.data().pid_namespace
@@ -330,10 +338,6 @@ impl Io for Parked {
 
     fn device(&self) -> u32 {
         self.data().device
-    }
-
-    fn is_in_cgroup(&self, id: u64) -> bool {
-        self.words().contains(&id)
     }
 
     fn pid_namespace(&self) -> u64 {

@@ -8,8 +8,8 @@ use crate::{
         parse::{line, number},
         settings::{Owner, Settings},
     },
-    stats::Totals,
-    sys::{cgroup::cgroup_id, clock::now_ns, pid_namespace::pid_namespace_id},
+    stats::{Added, Totals},
+    sys::{cgroup::Cgroup, clock::now_ns, pid_namespace::Process},
 };
 use kernel::{prelude::*, sync::Arc};
 
@@ -28,31 +28,37 @@ pub(crate) struct Injection {
     pub(crate) id: InjectionId,
     /// The name of its directory.
     pub(crate) name: KVec<u8>,
-    pub(crate) settings: Settings,
+    /// On the heap, as they are large.
+    pub(crate) settings: KBox<Settings>,
     pub(crate) owner: OwnerFiles,
     /// Grows when the sequence of draws has to begin again.
     pub(crate) sequence: u64,
     pub(crate) lease: Arc<Lease>,
     /// The counts on disks that have left the scheduler.
     pub(crate) past: Totals,
+    pub(crate) past_added: Added,
     /// How many changes have failed for lack of memory.
     pub(crate) errors: u64,
 }
 
 impl Injection {
-    /// An injection that does nothing yet. It is large, so this function cannot fail: the compiler
-    /// then builds the value in place.
-    pub(crate) fn new(id: InjectionId, name: KVec<u8>, lease: Arc<Lease>) -> Self {
-        Self {
+    /// An injection that does nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new(id: InjectionId, name: KVec<u8>) -> Result<Self> {
+        Ok(Self {
             id,
             name,
-            settings: Settings::new(),
+            settings: default_settings()?,
             owner: OwnerFiles::default(),
             sequence: 0,
-            lease,
+            lease: Lease::new()?,
             past: Totals::ZERO,
+            past_added: Added::new()?,
             errors: 0,
-        }
+        })
     }
 
     /// The name of its directory, as far as it is text.
@@ -71,6 +77,7 @@ impl Injection {
             injection: self.id,
             settings: &self.settings,
             owner: self.owner.owner,
+            cgroup: self.owner.cgroup(),
             sequence: self.sequence,
             lease: &self.lease,
             end_ns: self.lease.end_ns(),
@@ -85,6 +92,12 @@ impl Injection {
     }
 }
 
+/// The settings of a new injection; not inlined, as they take much of the stack.
+#[inline(never)]
+fn default_settings() -> Result<KBox<Settings>> {
+    Ok(KBox::new(Settings::new(), GFP_KERNEL)?)
+}
+
 /// The data of an injection from which plans are made: either its present data, or its new data if
 /// the plans can be made.
 #[derive(Clone, Copy)]
@@ -92,35 +105,38 @@ pub(crate) struct Draft<'a> {
     pub(crate) injection: InjectionId,
     pub(crate) settings: &'a Settings,
     pub(crate) owner: Owner,
+    /// The cgroup of `owner`.
+    pub(crate) cgroup: Option<&'a Arc<Cgroup>>,
     pub(crate) sequence: u64,
     pub(crate) lease: &'a Arc<Lease>,
     /// When the lease ends, after the change.
     pub(crate) end_ns: u64,
 }
 
-/// The texts of the files `cgroup` and `pid_ns`, and the ids that the kernel had for them when a
-/// user wrote the files.
+/// The cgroup of the file `cgroup`, the process of the file `pid_ns`, and the ids that the kernel
+/// had for that cgroup and that process's namespace when a user wrote the file.
 #[derive(Default)]
 pub(crate) struct OwnerFiles {
-    /// Empty for any cgroup.
+    /// As a user wrote it; empty for any cgroup.
     cgroup_path: KVec<u8>,
-    /// 0 for any process.
-    pid: u32,
+    cgroup: Option<Arc<Cgroup>>,
+    /// `None` for any process.
+    process: Option<Process>,
     pub(crate) owner: Owner,
 }
 
 impl OwnerFiles {
-    /// Reads the text of `cgroup`, and looks its id up. The text is a path in the hierarchy, as in
-    /// `/proc/PID/cgroup`, or one below the mount point.
+    /// Reads the text of `cgroup`, and looks the cgroup up. The text is a path in the hierarchy, as
+    /// in `/proc/PID/cgroup`, or one below the mount point.
     ///
     /// # Errors
     ///
-    /// As [`cgroup_id`].
-    pub(crate) fn parse_cgroup(text: &[u8]) -> Result<(KVec<u8>, u64)> {
+    /// As [`Cgroup::at`].
+    pub(crate) fn parse_cgroup(text: &[u8]) -> Result<(KVec<u8>, Option<Arc<Cgroup>>)> {
         let text = line(text);
         let mut path = KVec::new();
         if text.is_empty() {
-            return Ok((path, 0));
+            return Ok((path, None));
         }
         // A cgroup's path begins with a slash, and a file cannot show a control character in one
         // line.
@@ -131,33 +147,39 @@ impl OwnerFiles {
         let text = core::str::from_utf8(text).map_err(|_| EINVAL)?;
         let below = text.strip_prefix(MOUNT_POINT);
         let below = below.filter(|below| below.is_empty() || below.starts_with('/'));
-        Ok((path, cgroup_id(below.unwrap_or(text))?))
+        Ok((path, Some(Cgroup::at(below.unwrap_or(text))?)))
     }
 
-    /// Reads the text of `pid_ns`, and looks the id of the process's namespace up.
+    /// Reads the text of `pid_ns`, and looks the process up.
     ///
     /// # Errors
     ///
-    /// As [`pid_namespace_id`], and EINVAL and ERANGE.
-    pub(crate) fn parse_pid(text: &[u8]) -> Result<(u32, u64)> {
+    /// As [`Process::numbered`], and EINVAL and ERANGE.
+    pub(crate) fn parse_pid(text: &[u8]) -> Result<Option<Process>> {
         let text = line(text);
         if text.is_empty() {
-            return Ok((0, 0));
+            return Ok(None);
         }
-        let pid = number(text, 1, MOST_PID)?;
-        Ok((pid, pid_namespace_id(pid as i32)?))
+        let number = number(text, 1, MOST_PID)?;
+        Process::numbered(number as i32).map(Some)
     }
 
-    /// Sets the id of the cgroup, and the path that a user wrote for it.
-    pub(crate) fn set_cgroup(&mut self, path: KVec<u8>, id: u64) {
+    /// Sets the cgroup, and the path that a user wrote for it.
+    pub(crate) fn set_cgroup(&mut self, path: KVec<u8>, cgroup: Option<Arc<Cgroup>>) {
         self.cgroup_path = path;
-        self.owner.cgroup = id;
+        self.owner.cgroup = cgroup.as_ref().map_or(0, |cgroup| cgroup.id());
+        self.cgroup = cgroup;
     }
 
-    /// Sets the id of the PID namespace, and the process that a user wrote for it.
-    pub(crate) fn set_pid_namespace(&mut self, pid: u32, id: u64) {
-        self.pid = pid;
-        self.owner.pid_namespace = id;
+    /// Sets the process that a user wrote for its PID namespace.
+    pub(crate) fn set_process(&mut self, process: Option<Process>) {
+        self.owner.pid_namespace = process.as_ref().map_or(0, Process::namespace_id);
+        self.process = process;
+    }
+
+    /// The cgroup.
+    fn cgroup(&self) -> Option<&Arc<Cgroup>> {
+        self.cgroup.as_ref()
     }
 
     /// The path of the cgroup, as a user wrote it.
@@ -165,8 +187,13 @@ impl OwnerFiles {
         core::str::from_utf8(&self.cgroup_path).unwrap_or("")
     }
 
-    /// The process that stands for its namespace, as a user wrote it.
-    pub(crate) fn pid(&self) -> Option<u32> {
-        (self.pid != 0).then_some(self.pid)
+    /// The process that stands for its namespace.
+    pub(crate) fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+
+    /// Whether it is of a PID namespace in which no process is left.
+    pub(crate) fn is_pid_namespace_gone(&self) -> bool {
+        self.process().is_some_and(Process::is_namespace_gone)
     }
 }

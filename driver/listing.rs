@@ -86,7 +86,7 @@ impl ShowHctxs<Ioem> for List {
 fn list(state: &HctxData, number: usize, config: &Config, out: &SeqFile) {
     seq_print!(
         out,
-        "hardware queue {number}: op sector bytes due_us injections\n"
+        "hardware queue {number}: held op sector bytes due_us injections\n"
     );
     let mut lines = Listed {
         now_ns: now_ns(),

@@ -197,9 +197,16 @@ impl Plan {
         self.rule_of(injection).is_some()
     }
 
-    /// The mean delay of an injection in nanoseconds.
-    pub(crate) fn mean_delay_ns(&self, injection: InjectionId) -> Option<u64> {
-        Some(self.rule_of(injection)?.delay.as_ref()?.mean_ns())
+    /// For how long a request that an injection delays is held on average, by this injection and by
+    /// all others that hold whatever it matches; `None` if it delays no requests.
+    pub(crate) fn mean_hold_ns(&self, injection: InjectionId, now_ns: u64) -> Option<u64> {
+        let rule = self.rule_of(injection)?;
+        if rule.mean_hold_ns(now_ns) == 0 {
+            return None;
+        }
+        let all = self.rules.iter().filter(|other| other.covers(rule));
+        let all = all.map(|other| other.mean_hold_ns(now_ns));
+        Some(all.fold(0, u64::saturating_add))
     }
 
     /// The rules of a set that limit.
@@ -250,11 +257,6 @@ impl Plan {
     /// Whether some rule of a set has ended at this time.
     pub(crate) fn has_ended(&self, set: RuleSet, now_ns: u64) -> bool {
         self.rules_of(set).any(|rule| !rule.lease.is_open(now_ns))
-    }
-
-    /// Whether an injection holds requests of this disk.
-    pub(crate) fn holds_requests_of(&self, injection: InjectionId) -> bool {
-        self.rule_of(injection).is_some_and(Rule::holds_requests)
     }
 
     /// Counts an I/O for these rules.

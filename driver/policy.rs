@@ -12,6 +12,7 @@ pub mod bounds;
 pub mod delay;
 pub mod device;
 pub mod distribution;
+pub mod extents;
 pub mod filter;
 pub mod histogram;
 pub mod io;

@@ -4,14 +4,13 @@
 
 use crate::{
     admission::Closed,
-    held_entry::Request,
+    held_entry::{HeldEntry, Request},
     injection::InjectionId,
     lease::Lease,
     policy::{
         bounds::Bounds,
         delay::Delay,
         filter::Filter,
-        io::Io,
         limit::{Charge, Limit, Refused},
         random::{Draw, STEP},
         sampler::Sampler,
@@ -22,6 +21,7 @@ use crate::{
     stats::{Count, Lane, Stats},
     sys::{
         atomic::{AcqRel, Acquire, AtomicU64, Relaxed},
+        cgroup::Cgroup,
         clock::{self, random_seed, Clock},
     },
     verdict::Verdict,
@@ -43,6 +43,8 @@ pub(crate) struct Rule {
     /// The number of the first plan since which it has also delayed that I/O in the same way.
     pub(crate) delay_since: u64,
     filter: Filter,
+    /// The filter's cgroup.
+    cgroup: Option<Arc<Cgroup>>,
     sampler: Sampler,
     way: Way,
     pub(crate) delay: Option<Delay>,
@@ -56,6 +58,8 @@ pub(crate) struct Rule {
 pub(crate) struct RuleSpec<'a> {
     pub(crate) injection: InjectionId,
     pub(crate) filter: Filter,
+    /// The filter's cgroup.
+    pub(crate) cgroup: Option<&'a Arc<Cgroup>>,
     pub(crate) sampler: Sampler,
     pub(crate) way: Way,
     pub(crate) delay: Option<Delay>,
@@ -110,6 +114,7 @@ impl Rule {
             choice_since: epoch,
             delay_since: epoch,
             filter: spec.filter,
+            cgroup: spec.cgroup.cloned(),
             sampler: spec.sampler,
             way: spec.way,
             delay: spec.delay,
@@ -196,8 +201,11 @@ impl Rule {
 
     /// Whether the I/O matches.
     #[inline]
-    pub(crate) fn matches(&self, io: &impl Io) -> bool {
-        self.filter.matches(io)
+    pub(crate) fn matches(&self, entry: &impl HeldEntry) -> bool {
+        let cgroup = self.cgroup.as_ref();
+        self.filter.matches(entry, || {
+            cgroup.is_some_and(|cgroup| entry.is_in_cgroup(cgroup))
+        })
     }
 
     /// Adds this rule to the verdict on a request that arrives now. It is counted in the lane, if
@@ -213,7 +221,7 @@ impl Rule {
         if !self.matches(request) {
             return;
         }
-        let Some(delay_ns) = self.judge(clock, lane) else {
+        let Some(delay_ns) = self.judge(clock, lane, false) else {
             return;
         };
         let (set, sum_ns) = if self.holds_requests() {
@@ -227,7 +235,13 @@ impl Rule {
 
     /// For how long this rule delays an I/O that matches; `None` if it does not hold the I/O. The
     /// delay may be 0 if there is a limit to ask. The I/O is counted in the lane, if there is one.
-    pub(crate) fn judge(&self, clock: &mut Clock, lane: Option<Lane>) -> Option<u64> {
+    /// If the rule has affected it before, the lease has counted it.
+    pub(crate) fn judge(
+        &self,
+        clock: &mut Clock,
+        lane: Option<Lane>,
+        was_affected: bool,
+    ) -> Option<u64> {
         if !self.lease.is_open_by(clock) {
             return None;
         }
@@ -238,11 +252,12 @@ impl Rule {
         };
         count(Count::Matched);
         // A lease that is used up draws nothing: the sequence of draws goes on where it ended.
-        if !self.passes_sampler() || self.lease.is_used_up() {
+        if !self.passes_sampler() || (!was_affected && self.lease.is_used_up()) {
             return None;
         }
         // An I/O that draws no delay is not affected, and does not use up the lease.
-        let delay_ns = self.hold_for().filter(|_| self.lease.take_one())?;
+        let delay_ns = self.hold_for();
+        let delay_ns = delay_ns.filter(|_| was_affected || self.lease.take_one())?;
         if delay_ns > 0 {
             count(Count::Delayed);
         }
@@ -271,6 +286,24 @@ impl Rule {
     pub(crate) fn hold_for(&self) -> Option<u64> {
         let delay_ns = self.delay.as_ref().map_or(0, |delay| self.draw(delay));
         (delay_ns > 0 || self.limit.is_some()).then_some(delay_ns)
+    }
+
+    /// For how long the rule holds a request that matches, on average, if it holds requests. A
+    /// delay counts for no longer than the lease lasts.
+    pub(crate) fn mean_hold_ns(&self, now_ns: u64) -> u64 {
+        let delay = self.delay.as_ref().filter(|_| self.holds_requests());
+        let most_ns = self.lease.remaining_ns(now_ns).unwrap_or(u64::MAX);
+        match delay {
+            Some(delay) if !self.lease.is_used_up() => {
+                self.sampler.share_of(delay.mean_ns(most_ns))
+            }
+            _ => 0,
+        }
+    }
+
+    /// Whether it matches each I/O that another rule of its disk matches.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self.filter.covers(&other.filter)
     }
 
     fn draw(&self, delay: &Delay) -> u64 {

@@ -11,7 +11,7 @@ use crate::{
     completions::Completions,
     config,
     elevator::{
-        Bio, DebugFile, DiskInfo, Elevator, Fifo, Hctx, OpFlags, Prepared, Queue, QueueFile,
+        Bio, DebugFile, Elevator, Fifo, Hctx, OpFlags, Prepared, Queue, QueueFile,
     },
     held::{Held, Next},
     held_entry::{CompletionData, Parked, Parking, Request, RequestData},
@@ -19,7 +19,6 @@ use crate::{
     listing,
     parking::{NotParked, Park},
     plan::Plan,
-    policy::device::Disk,
     sys::{
         atomic::{AtomicBool, AtomicU32, AtomicU64, Relaxed},
         clock::now_ns,
@@ -337,15 +336,5 @@ fn dispatch_held(
 impl Sleeper for Ioem {
     fn set_asleep(is_asleep: bool) {
         config::lock().set_asleep(is_asleep);
-    }
-}
-
-/// A disk in the form that filters take.
-pub(crate) fn as_disk(info: &DiskInfo) -> Disk<'_> {
-    Disk {
-        name: info.name(),
-        major: info.major,
-        first_minor: info.first_minor,
-        minors: info.minors,
     }
 }

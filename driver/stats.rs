@@ -3,7 +3,7 @@
 //! The counters of an injection on one disk.
 
 use crate::{
-    policy::histogram::{step, STEPS},
+    policy::histogram::{step, OCTAVES, STEPS, STEPS_OF_OCTAVE},
     sys::atomic::{AtomicU64, Relaxed},
 };
 use core::{
@@ -50,11 +50,14 @@ impl Lane {
     }
 }
 
-/// The counters of one injection on one disk, separate for each lane.
+/// The counters of one injection on one disk, separate for each lane: 2,432 bytes of each, so 4,864
+/// bytes of each hardware queue. That is as much as the block layer has for a dozen requests.
 pub(crate) struct Stats {
     /// A `KVVec`, since with many hardware queues the kernel may have no block of pages that is
     /// large enough.
     lanes: KVVec<Counters>,
+    /// A histogram of hold times for each lane: [`OCTAVES`] octaves, one lane after the other.
+    added: KVVec<Octave>,
 }
 
 /// The counters of one lane. Only the holder of the lane's lock writes them, so that no addition is
@@ -65,31 +68,44 @@ struct Counters {
     /// only limits it mostly counts nothing else.
     at_once: AtomicU64,
     counts: [AtomicU64; COUNTS],
-    added: [AtomicU64; STEPS],
 }
 
-/// The sums of all hardware queues' counters.
+/// Steps of a histogram, in one cache line. The times of I/Os that an injection holds are mostly in
+/// few octaves.
+#[repr(align(64))]
+struct Octave([AtomicU64; STEPS_OF_OCTAVE]);
+
+const _: () = assert!(size_of::<Counters>() + OCTAVES * size_of::<Octave>() == 2_432);
+
+/// The sums of all hardware queues' counters, but for the histogram.
 #[derive(Clone, Copy)]
 pub(crate) struct Totals {
     counts: [u64; COUNTS],
-    /// A histogram of the times from arrival to release.
-    pub(crate) added: [u64; STEPS],
 }
+
+/// The sums of all hardware queues' histograms, a number for each step. It is on the heap, as it is
+/// too large for the stack.
+pub(crate) struct Added(KVec<u64>);
 
 impl Stats {
     /// Counters for this many hardware queues, at zero.
     pub(crate) fn new(hctxs: u32) -> Result<Arc<Self>> {
         let count = Lane::of(hctxs as usize, false).0;
+        let octaves = count.saturating_mul(OCTAVES);
         let mut lanes = KVVec::with_capacity(count, GFP_KERNEL)?;
         for _ in 0..count {
             let counters = Counters {
                 at_once: AtomicU64::new(0),
                 counts: array::from_fn(|_| AtomicU64::new(0)),
-                added: array::from_fn(|_| AtomicU64::new(0)),
             };
             lanes.push(counters, GFP_KERNEL)?;
         }
-        Ok(Arc::new(Self { lanes }, GFP_KERNEL)?)
+        let mut added = KVVec::with_capacity(octaves, GFP_KERNEL)?;
+        for _ in 0..octaves {
+            let octave = Octave(array::from_fn(|_| AtomicU64::new(0)));
+            added.push(octave, GFP_KERNEL)?;
+        }
+        Ok(Arc::new(Self { lanes, added }, GFP_KERNEL)?)
     }
 
     /// Counts one I/O. The caller holds the lane's lock.
@@ -105,20 +121,32 @@ impl Stats {
     pub(crate) fn count_left(&self, lane: Lane, added_ns: u64) {
         if let Some(counters) = self.lanes.get(lane.0) {
             add_one(&counters.counts[Count::Left as usize]);
-            add_one(&counters.added[step(added_ns)]);
         }
+        self.count_added(lane, step(added_ns));
+    }
+
+    #[inline]
+    fn count_added(&self, lane: Lane, step: usize) {
+        if let Some(octave) = self.octave(lane.0, step) {
+            add_one(&octave.0[step % STEPS_OF_OCTAVE]);
+        }
+    }
+
+    /// The octave of a step in the histogram of the lane of this number.
+    #[inline]
+    fn octave(&self, lane: usize, step: usize) -> Option<&Octave> {
+        let first = lane.saturating_mul(OCTAVES);
+        self.added.get(first.saturating_add(step / STEPS_OF_OCTAVE))
     }
 
     /// Counts one I/O that might have been held, and went at once. Counts it as matched too, unless
     /// `counted` says that it was counted as matched before.
     #[inline]
     pub(crate) fn count_at_once(&self, lane: Lane, counted: bool) {
-        if let Some(counters) = self.lanes.get(lane.0) {
-            add_one(if counted {
-                &counters.added[step(0)]
-            } else {
-                &counters.at_once
-            });
+        if counted {
+            self.count_added(lane, step(0));
+        } else if let Some(counters) = self.lanes.get(lane.0) {
+            add_one(&counters.at_once);
         }
     }
 
@@ -126,21 +154,29 @@ impl Stats {
     pub(crate) fn totals(&self) -> Totals {
         let mut totals = Totals::ZERO;
         for counters in &self.lanes {
-            let at_once = counters.at_once.load(Relaxed);
-            for sum in [
-                &mut totals.counts[Count::Matched as usize],
-                &mut totals.added[step(0)],
-            ] {
-                *sum = sum.wrapping_add(at_once);
-            }
+            let matched = &mut totals.counts[Count::Matched as usize];
+            *matched = matched.wrapping_add(counters.at_once.load(Relaxed));
             for (sum, count) in totals.counts.iter_mut().zip(&counters.counts) {
-                *sum = sum.wrapping_add(count.load(Relaxed));
-            }
-            for (sum, count) in totals.added.iter_mut().zip(&counters.added) {
                 *sum = sum.wrapping_add(count.load(Relaxed));
             }
         }
         totals
+    }
+
+    /// The sum of one step of the histogram, as [`Stats::totals`].
+    pub(crate) fn added(&self, number: usize) -> u64 {
+        let sum = self.lanes.iter().enumerate().map(|(lane, counters)| {
+            let octave = self.octave(lane, number);
+            let count = octave.map_or(0, |octave| octave.0[number % STEPS_OF_OCTAVE].load(Relaxed));
+            // An I/O that went at once is in the first step, too.
+            let at_once = if number == step(0) {
+                counters.at_once.load(Relaxed)
+            } else {
+                0
+            };
+            count.wrapping_add(at_once)
+        });
+        sum.fold(0, u64::wrapping_add)
     }
 }
 
@@ -153,7 +189,6 @@ impl Totals {
     /// All sums are 0.
     pub(crate) const ZERO: Self = Self {
         counts: [0; COUNTS],
-        added: [0; STEPS],
     };
 
     /// The sum of one counter.
@@ -180,8 +215,6 @@ impl AddAssign<&Self> for Totals {
     fn add_assign(&mut self, other: &Self) {
         let both = self.counts.iter_mut().zip(&other.counts);
         both.for_each(|(sum, more)| *sum = sum.wrapping_add(*more));
-        let both = self.added.iter_mut().zip(&other.added);
-        both.for_each(|(sum, more)| *sum = sum.wrapping_add(*more));
     }
 }
 
@@ -189,7 +222,32 @@ impl SubAssign<&Self> for Totals {
     fn sub_assign(&mut self, other: &Self) {
         let both = self.counts.iter_mut().zip(&other.counts);
         both.for_each(|(sum, less)| *sum = sum.wrapping_sub(*less));
-        let both = self.added.iter_mut().zip(&other.added);
-        both.for_each(|(sum, less)| *sum = sum.wrapping_sub(*less));
+    }
+}
+
+impl Added {
+    /// All sums are 0.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new() -> Result<Self> {
+        let mut sums = KVec::with_capacity(STEPS, GFP_KERNEL)?;
+        for _ in 0..STEPS {
+            sums.push(0, GFP_KERNEL)?;
+        }
+        Ok(Self(sums))
+    }
+
+    /// The sum of one step.
+    pub(crate) fn of(&self, step: usize) -> u64 {
+        self.0.get(step).copied().unwrap_or(0)
+    }
+
+    /// Replaces each sum by the result of `change`, which takes its step and the old sum.
+    pub(crate) fn change(&mut self, change: impl Fn(usize, u64) -> u64) {
+        for (step, sum) in self.0.iter_mut().enumerate() {
+            *sum = change(step, *sum);
+        }
     }
 }

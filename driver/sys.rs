@@ -5,6 +5,7 @@
 pub(crate) mod atomic;
 pub(crate) mod cgroup;
 pub(crate) mod clock;
+pub(crate) mod configfs;
 mod layouts;
 pub(crate) mod no_io;
 pub(crate) mod pid_namespace;

@@ -99,6 +99,35 @@ impl<E: Elevator> Queue<E> {
         }
     }
 
+    /// Whether a device of this `dev_t` is there now, on another disk. Process context, may sleep.
+    pub(crate) fn knows_elsewhere(&self, device: u32) -> bool {
+        let hw_queues = self.hw_queues.lock();
+        if hw_queues.is_none() {
+            return false;
+        }
+        // SAFETY: As for `disk_info`, there is a disk. A registered disk's device has the class of
+        // all disks and partitions. The function `device_match_devt` takes the address of a
+        // number. The found device has a reference of ours.
+        let (disk, found) = unsafe {
+            let disk = (*self.queue.as_ptr()).disk;
+            let class = (*(*disk).part0).bd_device.class;
+            let number = core::ptr::from_ref(&device).cast();
+            let matches: bindings::device_match_t = Some(bindings::device_match_devt);
+            let found = bindings::class_find_device(class, core::ptr::null(), number, matches);
+            (disk, NonNull::new(found))
+        };
+        drop(hw_queues);
+        // SAFETY: A device of this class lies in a `block_device`, which keeps its disk. The
+        // reference is ours. The addresses are only compared.
+        found.is_some_and(|found| unsafe {
+            let found = found.as_ptr();
+            let of = kernel::container_of!(found, bindings::block_device, bd_device);
+            let is_other = !core::ptr::eq((*of).bd_disk, disk);
+            bindings::put_device(found);
+            is_other
+        })
+    }
+
     /// The number of requests that the disk's hardware queues have together, without the polled
     /// queues; 0 once the disk has left the scheduler.
     pub(crate) fn tags(&self) -> u64 {

@@ -127,10 +127,11 @@ impl Plan {
             let added_ns = if !common.choice.contains(rule.bit) {
                 // An injection that knew the entry before has counted it.
                 let knows = common.injection.contains(rule.bit);
-                let takes =
-                    knows && before.contains(rule.bit) || rule.holds_requests() != E::IS_COMPLETION;
+                let was_affected = knows && before.contains(rule.bit);
+                let takes = was_affected || rule.holds_requests() != E::IS_COMPLETION;
+                let (clock, lane) = (&mut now_ns.into(), (!knows).then_some(lane));
                 (takes && rule.matches(entry))
-                    .then(|| rule.judge(&mut now_ns.into(), (!knows).then_some(lane)))
+                    .then(|| rule.judge(clock, lane, was_affected))
                     .flatten()
             } else if !held_by.contains(rule.bit) {
                 None

@@ -9,7 +9,7 @@
 //! is c^k. Filtering uniform numbers instead, as netem does, narrows their distribution to a bell.
 
 use super::{
-    distribution::{Percentiles, Shape, SCALE_BITS},
+    distribution::{mean_between, Percentiles, Shape, SCALE_BITS},
     random::Draw,
     units::NS_PER_US,
 };
@@ -66,12 +66,41 @@ impl Delay {
         }
     }
 
-    /// Its mean in nanoseconds, as if delays below zero did not count as zero.
-    pub fn mean_ns(&self) -> u64 {
-        match &self.distribution {
-            Distribution::Shaped { delay_ns, .. } => *delay_ns,
-            Distribution::Percentiles(percentiles) => percentiles.mean_ns(),
+    /// The mean in nanoseconds of the delays as they are drawn, if a longer one than `most_ns`
+    /// counts as `most_ns`.
+    ///
+    /// A delay is the quantile Q(u) of a uniform u (inversion; L. Devroye, "Non-Uniform Random
+    /// Variate Generation", 1986, II.2), so the mean is the integral of Q from 0 to 1, cut off at 0
+    /// and `most_ns`. Q consists of straight lines, each with the mean [`mean_between`] its ends.
+    pub fn mean_ns(&self, most_ns: u64) -> u64 {
+        /// How many lines of equal width all shapes consist of, as a power of two.
+        const LINES: u32 = 10;
+        let (shape, delay_ns, jitter_ns) = match &self.distribution {
+            Distribution::Percentiles(percentiles) => return percentiles.mean_ns(most_ns),
+            Distribution::Shaped {
+                shape,
+                delay_ns,
+                jitter_ns,
+            } => (*shape, *delay_ns, *jitter_ns),
+        };
+        let at = |offset_ns: i64| (delay_ns as i64).saturating_add(offset_ns);
+        if shape == Shape::Uniform {
+            let jitter_ns = jitter_ns as i64;
+            return mean_between(at(jitter_ns.saturating_neg()), at(jitter_ns), most_ns);
         }
+        let quantile = |line: u64| {
+            // The end of the last line is as good as 1.
+            let uniform = line
+                .checked_shl(u64::BITS - LINES)
+                .filter(|_| line >> LINES == 0);
+            at(offset_ns(
+                shape.quantile(uniform.unwrap_or(u64::MAX)),
+                jitter_ns,
+            ))
+        };
+        let lines = (0..1u64 << LINES)
+            .map(|line| mean_between(quantile(line), quantile(line.saturating_add(1)), most_ns));
+        lines.fold(0, u64::saturating_add) >> LINES
     }
 
     /// Whether successive draws depend on each other, so that the last one must be kept.
@@ -105,17 +134,22 @@ impl Delay {
                 delay_ns,
                 jitter_ns,
             } => {
-                let quantile = shape.quantile(uniform);
-                let offset = u128::from(*jitter_ns) * u128::from(quantile.unsigned_abs());
-                // No overflow: 42 bits by 32 bits, and 29 bits go.
-                let offset_ns = (offset >> SCALE_BITS) as u64;
-                if quantile < 0 {
-                    delay_ns.saturating_sub(offset_ns)
-                } else {
-                    delay_ns.saturating_add(offset_ns)
-                }
+                let offset_ns = offset_ns(shape.quantile(uniform), *jitter_ns);
+                delay_ns.saturating_add_signed(offset_ns)
             }
         }
+    }
+}
+
+/// How far a quantile of a shape is from the mean.
+fn offset_ns(quantile: i64, jitter_ns: u64) -> i64 {
+    let offset = u128::from(jitter_ns) * u128::from(quantile.unsigned_abs());
+    // No overflow: 42 bits by 32 bits, and 29 bits go.
+    let offset_ns = (offset >> SCALE_BITS) as i64;
+    if quantile < 0 {
+        offset_ns.saturating_neg()
+    } else {
+        offset_ns
     }
 }
 
@@ -207,7 +241,69 @@ mod tests {
         assert_eq!(delay.at(u64::MAX), 13_000);
     }
 
+    /// The mean of the drawn delays, from evenly spaced uniform numbers.
+    fn mean_of_draws(delay: Delay, most_ns: u64) -> f64 {
+        const COUNT: u64 = 1 << 16;
+        let uniforms = (0..COUNT).map(|place| (place << 48) + (1 << 47));
+        let sum: f64 = uniforms
+            .map(|uniform| delay.at(uniform).min(most_ns) as f64)
+            .sum();
+        sum / COUNT as f64
+    }
+
+    #[test]
+    fn a_mean_is_that_of_the_delays_as_they_are_drawn() {
+        let near = |mean: u64, expected: f64| {
+            assert!(
+                (mean as f64 - expected).abs() <= 1e-3 * expected + 1.0,
+                "{mean} {expected}"
+            );
+        };
+        let uniform = |delay, jitter| Delay::new(Shape::Uniform, delay, jitter, 0);
+        assert_eq!(uniform(500, 0).mean_ns(u64::MAX), 500_000);
+        assert_eq!(uniform(500, 500).mean_ns(u64::MAX), 500_000);
+        // Half of the draws are below zero: the mean is a quarter of the jitter.
+        near(uniform(0, 1_000).mean_ns(u64::MAX), 250_000.0);
+        // (a + j)^2 / 4 j.
+        near(
+            uniform(500, 1_500).mean_ns(u64::MAX),
+            2_000.0 * 2_000.0 / 6_000.0 * 1_000.0,
+        );
+        assert_eq!(
+            uniform(3_600_000_000, 0).mean_ns(8_000_000_000),
+            8_000_000_000
+        );
+        // The normal distribution, cut off at its mean of 0: the deviation by the root of 2 pi.
+        let normal = Delay::new(Shape::Normal, 0, 1_000, 0).mean_ns(u64::MAX);
+        near(normal, 1e6 / (2.0 * std::f64::consts::PI).sqrt());
+        // netem's Pareto numbers have the mean 0.
+        let pareto = Delay::new(Shape::Pareto, 100_000, 1_000, 0).mean_ns(u64::MAX);
+        assert!((pareto as f64 - 1e8).abs() < 1e5, "{pareto}");
+        let percentiles = Percentiles::parse(b"50:200 99:5000 99.9:80000").unwrap();
+        let percentiles = Delay::from_percentiles(percentiles, 0);
+        for most_ns in [u64::MAX, 3_000_000, 0] {
+            near(
+                percentiles.mean_ns(most_ns),
+                mean_of_draws(percentiles, most_ns),
+            );
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_mean_is_that_of_many_draws(
+            shape in 0usize..4,
+            delay_us in prop_oneof![Just(0u32), 0..2_000u32, 0..=3_600_000_000u32],
+            jitter_us in prop_oneof![Just(0u32), 0..2_000u32, 0..=3_600_000_000u32],
+            most_ns in prop_oneof![Just(u64::MAX), 0..10_000_000u64, 0..10_000_000_000_000u64],
+        ) {
+            let delay = Delay::new(Shape::NAMES[shape].1, delay_us, jitter_us, 0);
+            let (mean, expected) = (delay.mean_ns(most_ns) as f64, mean_of_draws(delay, most_ns));
+            // The draws' own distance from the integral is some 2^-16 of the width.
+            let width = f64::from(jitter_us) * 5e3;
+            prop_assert!((mean - expected).abs() <= 1e-4 * (expected + width) + 1.0, "{mean} {expected}");
+        }
+
         #[test]
         fn within_the_range_and_never_negative(
             delay_us in 0u32..=3_600_000_000, jitter_us in 0u32..=3_600_000_000, uniform: u64,

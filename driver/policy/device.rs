@@ -35,21 +35,16 @@ pub struct Devices {
     count: usize,
 }
 
+/// A disk or a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Device {
-    Name {
-        bytes: [u8; MOST_BYTES],
-        length: usize,
-    },
-    Number {
-        major: u32,
-        minor: u32,
-    },
+pub(super) enum Device {
+    Name { bytes: [u8; MOST_BYTES], length: u8 },
+    Number { major: u32, minor: u32 },
 }
 
 impl Device {
     /// A name as in sysfs, or `major:minor`.
-    fn parse(word: &[u8]) -> Result<Self, ParseError> {
+    pub(super) fn parse(word: &[u8]) -> Result<Self, ParseError> {
         if let Some(colon) = word.iter().position(|&byte| byte == b':') {
             // The widths of the kernel's device numbers.
             return Ok(Self::Number {
@@ -67,8 +62,17 @@ impl Device {
         bytes[..word.len()].copy_from_slice(word);
         Ok(Self::Name {
             bytes,
-            length: word.len(),
+            // It is below `MOST_BYTES`.
+            length: word.len() as u8,
         })
+    }
+
+    /// Whether this is the disk itself, and no partition.
+    pub(super) fn is(&self, disk: &Disk<'_>) -> bool {
+        match self {
+            Self::Name { bytes, length } => bytes[..usize::from(*length)] == *disk.name,
+            Self::Number { major, minor } => (*major, *minor) == (disk.major, disk.first_minor),
+        }
     }
 }
 
@@ -76,7 +80,7 @@ impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name { bytes, length } => {
-                f.write_str(core::str::from_utf8(&bytes[..*length]).unwrap_or(""))
+                f.write_str(core::str::from_utf8(&bytes[..usize::from(*length)]).unwrap_or(""))
             }
             Self::Number { major, minor } => write!(f, "{major}:{minor}"),
         }
@@ -96,6 +100,8 @@ impl Devices {
     ///
     /// [`ParseError::OutOfRange`] for too many devices and for numbers that no device can have,
     /// [`ParseError::Invalid`] for words that are no names.
+    // Not inlined, as it takes much of the stack.
+    #[inline(never)]
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         let mut new = Self::ANY;
         for word in words(text) {
@@ -115,7 +121,9 @@ impl Devices {
         let mut part = Part::NOTHING;
         for device in &self.devices[..self.count] {
             match device {
-                Device::Name { bytes, length } => part.add(disk.partition_named(&bytes[..*length])),
+                Device::Name { bytes, length } => {
+                    part.add(disk.partition_named(&bytes[..usize::from(*length)]));
+                }
                 Device::Number { major, minor } => part.add_number(disk, *major, *minor),
             }
         }
@@ -134,7 +142,7 @@ impl fmt::Display for Devices {
 }
 
 /// The name and the numbers of a disk.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Disk<'a> {
     /// Its name.
     pub name: &'a [u8],
@@ -145,6 +153,8 @@ pub struct Disk<'a> {
     /// How many minor numbers it has for itself and its partitions; 0 if these get extended
     /// numbers.
     pub minors: u32,
+    /// Whether a device of this number (the kernel's `dev_t`) is there now, on another disk.
+    pub is_elsewhere: &'a dyn Fn(u32) -> bool,
 }
 
 impl Disk<'_> {
@@ -210,11 +220,15 @@ impl Part {
         let own = place.filter(|&place| major == disk.major && (place == 0 || place < disk.minors));
         if own.is_some() {
             self.add(own.and_then(|place| u8::try_from(place).ok()));
-        } else if major == EXTENDED_MAJOR {
+            return;
+        }
+        let device = (major << MINOR_BITS) | minor;
+        // While no device has the number, a partition of any disk may get it.
+        if major == EXTENDED_MAJOR && !(disk.is_elsewhere)(device) {
             let free = self.numbers.iter_mut().find(|number| **number == 0);
             // There are as many places as devices.
             if let Some(free) = free {
-                *free = (major << MINOR_BITS) | minor;
+                *free = device;
             }
         }
     }
@@ -259,12 +273,14 @@ mod tests {
         major: 8,
         first_minor: 0,
         minors: 16,
+        is_elsewhere: &|_| false,
     };
     const NVME: Disk<'_> = Disk {
         name: b"nvme0n1",
         major: 259,
         first_minor: 3,
         minors: 0,
+        is_elsewhere: &|device| device == (259 << 20) | 10,
     };
 
     fn on(text: &str, disk: &Disk<'_>) -> Option<Part> {
@@ -295,6 +311,10 @@ mod tests {
         assert_eq!(on("259:3", &NVME), Some(Part::ALL));
         let extended = on("259:9", &NVME).unwrap();
         assert!(!extended.is_all() && extended.numbers[0] == (259 << 20) | 9);
+        // The number of another disk's partition, alone and beside one that may be this disk's.
+        assert_eq!(on("259:10", &NVME), None);
+        assert_eq!(on("259:10 259:9", &NVME), on("259:9", &NVME));
+        assert_eq!(on("259:10 nvme0n1p2", &NVME), partitions(&[2]));
         // A partition of a disk with few minor numbers may get an extended number.
         assert!(on("259:9", &SDA).is_some());
     }
@@ -320,9 +340,6 @@ mod tests {
             }
             fn device(&self) -> u32 {
                 0
-            }
-            fn is_in_cgroup(&self, _: u64) -> bool {
-                false
             }
             fn pid_namespace(&self) -> u64 {
                 0

@@ -93,6 +93,28 @@ fn between(table: &[i16; POINTS], uniform: u64) -> i64 {
 
 include!("distribution/tables.rs");
 
+/// The mean of the numbers on a straight line from `low` to `high`, where a number below 0 counts
+/// as 0, and one above `most` as `most`.
+///
+/// The part of the line between 0 and `most` has the mean of the part's ends; the part above has
+/// the mean `most`. Each counts by its share of the line, to 2^-16.
+pub(super) fn mean_between(low: i64, high: i64, most: u64) -> u64 {
+    const BITS: u32 = 16;
+    // No delay has more than 45 bits, so no sum or product here overflows.
+    let most = most.min(1 << 45) as i64;
+    let (from, to) = (low.clamp(0, most), high.clamp(0, most));
+    let middle = from.saturating_add(to).unsigned_abs() / 2;
+    if (from, to) == (low, high) || low >= high {
+        return middle;
+    }
+    let width = high.saturating_sub(low).unsigned_abs();
+    let share = |of: i64| (of.unsigned_abs() << BITS).checked_div(width).unwrap_or(0);
+    let inside = share(to.saturating_sub(from)).saturating_mul(middle);
+    let above = high.max(most).saturating_sub(low.max(most));
+    let above = share(above).saturating_mul(most.unsigned_abs());
+    inside.saturating_add(above) >> BITS
+}
+
 /// The most points that [`Percentiles`] can have.
 pub const MOST_POINTS: usize = 16;
 
@@ -202,24 +224,28 @@ impl Percentiles {
         u64::from(before.delay_us).saturating_mul(NS_PER_US)
     }
 
-    /// The mean in nanoseconds.
-    pub fn mean_ns(&self) -> u64 {
+    /// The mean in nanoseconds, as [`Delay::mean_ns`](super::delay::Delay::mean_ns).
+    pub(super) fn mean_ns(&self, most_ns: u64) -> u64 {
+        let ns = |point: Point| i64::from(point.delay_us).saturating_mul(NS_PER_US as i64);
         let mut before = Point {
             share: 0,
             delay_us: 0,
         };
         let mut sum = 0u64;
-        for &point in self.points() {
+        // After the last percentile, the delay is constant.
+        let last = self.points().last().copied().unwrap_or(before);
+        let end = Point {
+            share: WHOLE,
+            ..last
+        };
+        for point in self.points().iter().copied().chain([end]) {
             let width = u64::from(point.share.saturating_sub(before.share));
-            let both = u64::from(before.delay_us).saturating_add(u64::from(point.delay_us));
-            // No overflow: 20 bits by 33 bits.
-            sum = sum.saturating_add(width.saturating_mul(both));
+            let mean_ns = mean_between(ns(before), ns(point), most_ns);
+            // No overflow: 20 bits by 42 bits, and all widths together have 20 bits.
+            sum = sum.saturating_add(width.saturating_mul(mean_ns));
             before = point;
         }
-        let rest = u64::from(WHOLE.saturating_sub(before.share));
-        sum = sum.saturating_add(rest.saturating_mul(u64::from(before.delay_us).saturating_mul(2)));
-        // Half of the sum, which is in millionths of a microsecond.
-        sum / 2_000
+        sum / u64::from(WHOLE)
     }
 }
 
@@ -325,7 +351,7 @@ mod tests {
         assert_eq!(percentiles.to_string(), "50:200 99:5000 99.9:80000");
         let mean = (0..1_000_000u64).map(|n| percentiles.at(n * (u64::MAX / 1_000_000)) as f64);
         let mean = mean.sum::<f64>() / 1e6;
-        assert!((percentiles.mean_ns() as f64 / mean - 1.0).abs() < 1e-3);
+        assert!((percentiles.mean_ns(u64::MAX) as f64 / mean - 1.0).abs() < 1e-3);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Filter {
     pub min_bytes: u32,
     /// At most this many bytes; 0 is any number.
     pub max_bytes: u32,
-    /// The id of a cgroup; 0 is any cgroup.
+    /// The id that the cgroup had when a user wrote it; 0 is any cgroup.
     pub cgroup: u64,
     /// The id of a PID namespace; 0 is any namespace.
     pub pid_namespace: u64,
@@ -37,6 +37,12 @@ impl Filter {
             && self.operations.is_any()
             && !self.has_owner()
             && !self.has_place_or_size()
+    }
+
+    /// Whether each I/O of the disk that matches `other` also matches this filter. False also where
+    /// that would take more than a look.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.matches_all() || self == other
     }
 
     /// Whether the filter asks for a cgroup or a PID namespace.
@@ -62,18 +68,19 @@ impl Filter {
         )
     }
 
-    /// Whether the I/O matches.
+    /// Whether the I/O matches. `is_in_cgroup` says whether it belongs to the filter's cgroup or to
+    /// one below that, which only the kernel knows.
     ///
     /// As in blk-throttle, metadata belongs to no cgroup and no namespace: other tasks that need it
     /// would wait because of the task that wrote it.
     #[inline]
-    pub fn matches(&self, io: &impl Io) -> bool {
+    pub fn matches(&self, io: &impl Io, is_in_cgroup: impl FnOnce() -> bool) -> bool {
         self.operations
             .match_operation(io.operation(), || io.conditions())
             && self.part.has(io)
             && self.matches_size(io)
             && self.matches_sectors(io)
-            && self.matches_owner(io)
+            && self.matches_owner(io, is_in_cgroup)
     }
 
     #[inline]
@@ -94,13 +101,13 @@ impl Filter {
     }
 
     #[inline]
-    fn matches_owner(&self, io: &impl Io) -> bool {
+    fn matches_owner(&self, io: &impl Io, is_in_cgroup: impl FnOnce() -> bool) -> bool {
         if !self.has_owner() {
             return true;
         }
         !io.conditions().include(Conditions::META)
             && (self.pid_namespace == 0 || self.pid_namespace == io.pid_namespace())
-            && (self.cgroup == 0 || io.is_in_cgroup(self.cgroup))
+            && (self.cgroup == 0 || is_in_cgroup())
     }
 }
 
@@ -110,6 +117,7 @@ mod tests {
     use super::super::{
         bounds::Place,
         device::{Devices, Disk},
+        extents::Extents,
     };
     use super::*;
 
@@ -143,12 +151,25 @@ mod tests {
         fn device(&self) -> u32 {
             u32::from(self.partition)
         }
-        fn is_in_cgroup(&self, id: u64) -> bool {
-            self.cgroups.contains(&id)
-        }
         fn pid_namespace(&self) -> u64 {
             self.pid_namespace
         }
+    }
+
+    const SDA: Disk<'_> = Disk {
+        name: b"sda",
+        major: 8,
+        first_minor: 0,
+        minors: 16,
+        is_elsewhere: &|_| false,
+    };
+
+    fn sectors(text: &str) -> Sectors {
+        Extents::parse(text.as_bytes()).unwrap().on(&SDA).unwrap()
+    }
+
+    fn matches(filter: &Filter, io: &Plain) -> bool {
+        filter.matches(io, || io.cgroups.contains(&filter.cgroup))
     }
 
     const READ: Plain = Plain {
@@ -173,9 +194,8 @@ mod tests {
 
     #[test]
     fn empty_is_any_and_each_condition_counts() {
-        assert!(ANY.matches(&READ) && ANY.matches_all());
+        assert!(matches(&ANY, &READ) && ANY.matches_all());
         let operations = |text: &str| Operations::parse(text.as_bytes()).unwrap();
-        let sectors = |text: &str| Sectors::parse(text.as_bytes()).unwrap();
         let cases = [
             (
                 Filter {
@@ -288,7 +308,7 @@ mod tests {
             ),
         ];
         for (filter, expected) in cases {
-            assert_eq!(filter.matches(&READ), expected, "{filter:?}");
+            assert_eq!(matches(&filter, &READ), expected, "{filter:?}");
             assert!(!filter.matches_all());
         }
     }
@@ -297,25 +317,12 @@ mod tests {
 
     /// Few different numbers, so that bounds and I/Os are often next to each other.
     fn filters() -> impl Strategy<Value = Filter> {
-        let range = (0u64..40, 1u64..20).prop_map(|(start, length)| {
-            let text = std::format!("{start}+{length}");
-            Sectors::parse(text.as_bytes()).unwrap()
-        });
-        let sectors = prop_oneof![
-            Just(Sectors::ALL),
-            range,
-            Just("0+2 9+4 30+1").prop_map(|text| Sectors::parse(text.as_bytes()).unwrap())
-        ];
+        let range = (0u64..40, 1u64..20)
+            .prop_map(|(start, length)| sectors(&std::format!("{start}+{length}")));
+        let several = Just("0+2 9+4 30+1").prop_map(sectors);
+        let sectors = prop_oneof![Just(Sectors::ALL), range, several];
         let part = prop_oneof![Just("sda"), Just("sda3"), Just("sda3 sda200"), Just("sdb1")];
-        let part = part.prop_map(|names| {
-            let sda = Disk {
-                name: b"sda",
-                major: 8,
-                first_minor: 0,
-                minors: 16,
-            };
-            Devices::parse(names.as_bytes()).unwrap().on(&sda)
-        });
+        let part = part.prop_map(|names| Devices::parse(names.as_bytes()).unwrap().on(&SDA));
         let bytes = prop_oneof![Just(0u32), 1..5_000u32];
         (sectors, part, bytes.clone(), bytes).prop_map(|(sectors, part, min_bytes, max_bytes)| {
             Filter {
@@ -338,13 +345,13 @@ mod tests {
         ) {
             let io = Plain { first_sector, bytes, partition, ..READ };
             let may_match = filter.bounds().may_match(&Place::of(&io));
-            prop_assert!(may_match || !filter.matches(&io));
+            prop_assert!(may_match || !matches(&filter, &io));
         }
     }
 
     #[test]
     fn what_is_out_of_one_range_is_out_of_bounds() {
-        let sectors = Sectors::parse(b"8+8").unwrap();
+        let sectors = sectors("8+8");
         let bounds = Filter { sectors, ..ANY }.bounds();
         let may_match = |first_sector, bytes| {
             bounds.may_match(&Place::of(&Plain {
@@ -363,12 +370,12 @@ mod tests {
             conditions: Conditions::META,
             ..READ
         };
-        assert!(ANY.matches(&meta));
-        assert!(!Filter { cgroup: 7, ..ANY }.matches(&meta));
-        assert!(!Filter {
+        assert!(matches(&ANY, &meta));
+        assert!(!matches(&Filter { cgroup: 7, ..ANY }, &meta));
+        let of_namespace = Filter {
             pid_namespace: 3,
             ..ANY
-        }
-        .matches(&meta));
+        };
+        assert!(!matches(&of_namespace, &meta));
     }
 }

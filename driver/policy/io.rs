@@ -18,8 +18,6 @@ pub trait Io {
     fn partition(&self) -> u8;
     /// The kernel's number of the device to which it was submitted.
     fn device(&self) -> u32;
-    /// Whether it belongs to the cgroup of this id, or to a cgroup below that.
-    fn is_in_cgroup(&self, id: u64) -> bool;
     /// The id of the PID namespace of its submitter.
     fn pid_namespace(&self) -> u64;
 }

@@ -44,6 +44,16 @@ impl Sampler {
         self.probability < 1_000_000
     }
 
+    /// The mean of a value over all matching I/Os, if it is 0 for an I/O that does not pass.
+    pub const fn share_of(&self, value: u64) -> u64 {
+        // No time has so many bits that this overflows: 44 bits by 20 bits.
+        let passing = value.saturating_mul(self.probability as u64) / 1_000_000;
+        match passing.checked_div(self.every.get() as u64) {
+            Some(share) => share,
+            None => passing,
+        }
+    }
+
     /// Whether the I/O with this draw may pass.
     pub const fn passes_draw(&self, draw: Draw) -> bool {
         draw.happens(self.probability)
@@ -63,6 +73,16 @@ mod tests {
         assert_eq!(passed, [3, 6, 9]);
         assert!(sampler.counts() && !sampler.draws());
         assert!(!Sampler::new(1, 1).counts() && Sampler::new(1, 1).draws());
+    }
+
+    #[test]
+    fn a_share_is_that_of_both() {
+        assert_eq!(Sampler::new(0, 1_000_000).share_of(40), 40);
+        assert_eq!(Sampler::new(4, 500_000).share_of(4_000), 500);
+        assert_eq!(
+            Sampler::new(1, 1_000_000).share_of(18_000_000_000_000),
+            18_000_000_000_000
+        );
     }
 
     /// The bound is five standard deviations of the binomial distribution.

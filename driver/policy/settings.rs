@@ -7,12 +7,12 @@ use super::{
     delay::Delay,
     device::{Devices, Disk},
     distribution::{Percentiles, Shape},
+    extents::Extents,
     filter::Filter,
     limit::Limit,
     operations::Operations,
     parse::{line, show_scaled, ParseError},
     sampler::Sampler,
-    sectors::Sectors,
     way::Way,
 };
 use core::fmt;
@@ -29,7 +29,7 @@ pub struct Settings {
     numbers: [u64; Attribute::COUNT],
     devices: Devices,
     operations: Operations,
-    sectors: Sectors,
+    extents: Extents,
     shape: Shape,
     percentiles: Percentiles,
     way: Way,
@@ -38,7 +38,7 @@ pub struct Settings {
 /// The owner of the I/O that an injection affects. Only the kernel knows these ids; 0 is any owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
-    /// The id of a cgroup.
+    /// The id that the cgroup had when a user wrote it.
     pub cgroup: u64,
     /// The id of a PID namespace.
     pub pid_namespace: u64,
@@ -53,7 +53,7 @@ impl Settings {
             numbers: Attribute::DEFAULTS,
             devices: Devices::ANY,
             operations: Operations::ANY,
-            sectors: Sectors::ALL,
+            extents: Extents::ALL,
             shape: Shape::Uniform,
             percentiles: Percentiles::none(),
             way: Way::Auto,
@@ -73,7 +73,7 @@ impl Settings {
         match attribute {
             Attribute::Device => self.devices = Devices::parse(text)?,
             Attribute::Op => self.operations = Operations::parse(text)?,
-            Attribute::Sectors => self.sectors = Sectors::parse(text)?,
+            Attribute::Sectors => self.extents = Extents::parse(text)?,
             Attribute::Distribution => self.shape = Shape::parse(text)?,
             Attribute::Percentiles => self.percentiles = Percentiles::parse(text)?,
             Attribute::Hold => self.way = Way::parse(text)?,
@@ -184,7 +184,7 @@ impl Settings {
 
     /// Whether the injection may affect any I/O of this disk.
     pub fn reaches(&self, disk: &Disk<'_>) -> bool {
-        self.devices.on(disk).is_some()
+        self.devices.on(disk).is_some() && self.extents.on(disk).is_some()
     }
 
     /// The filter for this disk; `None` if the injection affects no I/O of the disk.
@@ -193,7 +193,7 @@ impl Settings {
         Some(Filter {
             part: self.devices.on(disk)?,
             operations: self.operations,
-            sectors: self.sectors,
+            sectors: self.extents.on(disk)?,
             min_bytes,
             max_bytes,
             cgroup: owner.cgroup,
@@ -220,7 +220,7 @@ impl fmt::Display for Shown<'_> {
         match self.attribute {
             Attribute::Device => write!(f, "{}", settings.devices),
             Attribute::Op => write!(f, "{}", settings.operations),
-            Attribute::Sectors => write!(f, "{}", settings.sectors),
+            Attribute::Sectors => write!(f, "{}", settings.extents),
             Attribute::Distribution => write!(f, "{}", settings.shape),
             Attribute::Percentiles => write!(f, "{}", settings.percentiles),
             Attribute::Hold => write!(f, "{}", settings.way),

@@ -1,14 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The cgroups to which the kernel accounts I/O, by ids that it never gives twice.
+//! The cgroups to which the kernel accounts I/O, by their paths.
 //!
-//! An id needs no reference: once the cgroup is gone, its id names nothing.
+//! A path needs no reference, and may lead to one cgroup after the other: it names the cgroup that
+//! is there at the time of an I/O. The kernel never gives the id of a cgroup twice, so an I/O's
+//! cgroup need only be compared by its names when its id is new.
 //!
 //! C header: [`include/linux/cgroup.h`](srctree/include/linux/cgroup.h)
 
-use super::layouts::{bio_blkcg_css, CgroupNamespace};
+use super::{
+    atomic::{AtomicU64, Relaxed},
+    layouts::{bio_blkcg_css, CgroupNamespace},
+};
 use core::{marker::PhantomData, ptr::NonNull};
-use kernel::{bindings, prelude::*, str::CString, sync::rcu};
+use kernel::{
+    bindings,
+    prelude::*,
+    str::{CStrExt, CString},
+    sync::{rcu, Arc},
+};
+
+/// The longest path from the root of the hierarchy, with the NUL at its end (`PATH_MAX`).
+const MOST_PATH: usize = 4_096;
+
+/// A place in the hierarchy of cgroups, whatever cgroup is there.
+pub(crate) struct Cgroup {
+    /// The path from the root of the whole hierarchy, such as `/tenant/job`.
+    path: KVec<u8>,
+    /// How many names the path has.
+    level: usize,
+    /// The id of the last cgroup that was seen there. Relaxed: a reader that sees an earlier id
+    /// compares names instead.
+    id: AtomicU64,
+}
+
+/// An error for which the kernel crate has no name.
+fn error(number: u32) -> Error {
+    Error::from_errno(-(number as i32))
+}
 
 /// A reference to a file or directory of the file system of cgroups.
 ///
@@ -45,6 +74,28 @@ impl Node {
         // SAFETY: By the invariants the node is valid; its id does not change.
         unsafe { (*self.0.as_ptr()).id }
     }
+
+    /// Its path from the root of the hierarchy.
+    fn path(&self) -> Result<KVec<u8>> {
+        let mut path = KVec::from_elem(0, MOST_PATH, GFP_KERNEL)?;
+        // SAFETY: By the invariants the node is valid, and the buffer has this length.
+        let length = unsafe {
+            let buffer = path.as_mut_ptr().cast();
+            bindings::kernfs_path_from_node(
+                self.0.as_ptr(),
+                core::ptr::null_mut(),
+                buffer,
+                MOST_PATH,
+            )
+        };
+        match usize::try_from(length) {
+            Ok(length) if length < MOST_PATH => {
+                path.truncate(length);
+                Ok(path)
+            }
+            _ => Err(error(bindings::ENAMETOOLONG)),
+        }
+    }
 }
 
 impl Drop for Node {
@@ -71,8 +122,8 @@ fn visible_root() -> Result<NonNull<bindings::kernfs_node>> {
     }
 }
 
-/// The id of the cgroup v2 at this path, in the hierarchy that the current task sees. May sleep,
-/// but waits for no I/O.
+/// The directory of the cgroup v2 at this path, in the hierarchy that the current task sees. May
+/// sleep, but waits for no I/O.
 ///
 /// This function walks the path itself and does not ask the file system: a task that writes a file
 /// of configfs holds a lock on the file's directory, and must not wait for a disk under it, nor for
@@ -82,7 +133,7 @@ fn visible_root() -> Result<NonNull<bindings::kernfs_node>> {
 ///
 /// ENOENT and ENOTDIR if there is no such cgroup, and EOPNOTSUPP if the kernel accounts no I/O to
 /// it because its `io` controller is not enabled.
-pub(crate) fn cgroup_id(path: &str) -> Result<u64> {
+fn find(path: &str) -> Result<Node> {
     let root = visible_root()?;
     let mut found: Option<Node> = None;
     for name in path.split('/').filter(|name| !name.is_empty()) {
@@ -102,7 +153,7 @@ pub(crate) fn cgroup_id(path: &str) -> Result<u64> {
             Node(root)
         }
     };
-    let _guard = rcu::read_lock();
+    let guard = rcu::read_lock();
     // SAFETY: The node of a cgroup's directory has the cgroup in `priv`, until
     // `css_release_work_fn` clears that; the cgroup is freed after a grace period from then
     // (`css_free_rwork_fn` is RCU work). As in `cgroup_get_from_path`.
@@ -112,9 +163,41 @@ pub(crate) fn cgroup_id(path: &str) -> Result<u64> {
     // SAFETY: The guard keeps the cgroup. This only looks whether the pointer is null.
     let state = unsafe { (&raw const (*cgroup.as_ptr()).subsys[io]).read_volatile() };
     if state.is_null() {
-        return Err(Error::from_errno(-(bindings::EOPNOTSUPP as i32)));
+        return Err(error(bindings::EOPNOTSUPP));
     }
-    Ok(node.id())
+    drop(guard);
+    Ok(node)
+}
+
+impl Cgroup {
+    /// The place of the cgroup v2 that is at this path now, in the hierarchy that the current task
+    /// sees. May sleep, but waits for no I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`find`], ENOMEM, and ENAMETOOLONG if the path from the root is longer than `PATH_MAX`.
+    pub(crate) fn at(path: &str) -> Result<Arc<Self>> {
+        let node = find(path)?;
+        let path = node.path()?;
+        let cgroup = Self {
+            level: names(&path).count(),
+            path,
+            id: AtomicU64::new(node.id()),
+        };
+        Ok(Arc::new(cgroup, GFP_KERNEL)?)
+    }
+
+    /// The id of the last cgroup that was seen there.
+    #[inline]
+    pub(crate) fn id(&self) -> u64 {
+        self.id.load(Relaxed)
+    }
+}
+
+/// The names in a path.
+fn names(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    path.split(|&byte| byte == b'/')
+        .filter(|name| !name.is_empty())
 }
 
 /// Whether the cgroup was removed, as `cgroup_is_dead()`. Data that its tasks wrote may still be on
@@ -139,6 +222,23 @@ unsafe fn is_removed(cgroup: NonNull<bindings::cgroup>) -> bool {
 unsafe fn id_of(cgroup: NonNull<bindings::cgroup>) -> u64 {
     // SAFETY: By this function's requirements; a cgroup holds its directory, which keeps its id.
     unsafe { (*(*cgroup.as_ptr()).kn).id }
+}
+
+/// Whether the cgroup is in the hierarchy of cgroups v2 and has this name.
+///
+/// # Safety
+///
+/// `cgroup` must be valid.
+unsafe fn has_name(cgroup: NonNull<bindings::cgroup>, name: &[u8], _: &rcu::Guard) -> bool {
+    // SAFETY: By this function's requirements; a cgroup keeps its root and its directory. The
+    // directory's name is freed after a grace period, which the guard holds off, and in this
+    // hierarchy it does not change at all.
+    unsafe {
+        let root = &raw mut bindings::cgrp_dfl_root;
+        let found = (&raw const (*(*cgroup.as_ptr()).kn).name).read_volatile();
+        core::ptr::eq((*cgroup.as_ptr()).root, root)
+            && CStr::from_char_ptr(found).to_bytes() == name
+    }
 }
 
 /// The cgroup to which the kernel accounts a bio, and its ancestors; empty if it accounts the bio
@@ -180,40 +280,60 @@ impl<'a> Lineage<'a> {
         })
     }
 
-    /// The cgroups, from the root on.
-    fn members(&self) -> impl Iterator<Item = NonNull<bindings::cgroup>> + 'a {
-        let of = self.cgroup;
-        (0..self.len() as usize).filter_map(move |level| {
-            // SAFETY: By the invariants the cgroup is valid. `ancestors` has `level + 1` entries,
-            // of which the last is the cgroup itself; it holds all of them.
-            unsafe {
-                let ancestors = (&raw const (*of?.as_ptr()).__bindgen_anon_1.__bindgen_anon_1)
-                    .cast::<*mut bindings::cgroup>();
-                NonNull::new(ancestors.add(level).read())
-            }
-        })
+    /// The one of the cgroups at this level; the root's is 0.
+    fn member(&self, level: usize) -> Option<NonNull<bindings::cgroup>> {
+        let cgroup = self.cgroup.filter(|_| level < self.len() as usize)?;
+        // SAFETY: By the invariants the cgroup is valid. `ancestors` has an entry for each level up
+        // to the cgroup's own, which is the cgroup itself; it holds all of them.
+        unsafe {
+            let ancestors = (&raw const (*cgroup.as_ptr()).__bindgen_anon_1.__bindgen_anon_1)
+                .cast::<*mut bindings::cgroup>();
+            NonNull::new(ancestors.add(level).read())
+        }
     }
 
     /// The ids of the cgroups, from the root on. A removed cgroup has the id 0 here, which names
     /// none.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> + 'a {
-        // SAFETY: By the invariants, the cgroups are valid.
-        self.members().map(|cgroup| unsafe {
-            if is_removed(cgroup) {
-                0
-            } else {
-                id_of(cgroup)
-            }
+    pub(crate) fn ids(self) -> impl Iterator<Item = u64> + 'a {
+        (0..self.len() as usize).filter_map(move |level| {
+            let cgroup = self.member(level)?;
+            // SAFETY: By the invariants, the cgroup is valid.
+            Some(unsafe {
+                if is_removed(cgroup) {
+                    0
+                } else {
+                    id_of(cgroup)
+                }
+            })
         })
     }
 
-    /// Whether one of the cgroups has this id and was not removed.
-    pub(crate) fn contains(&self, id: u64) -> bool {
-        // SAFETY: By the invariants, the cgroups are valid.
-        let found = self
-            .members()
-            .find(|cgroup| unsafe { id_of(*cgroup) } == id);
-        // SAFETY: As above.
-        found.is_some_and(|cgroup| !unsafe { is_removed(cgroup) })
+    /// Whether one of the cgroups is at this place, and was not removed.
+    #[inline]
+    pub(crate) fn include(&self, sought: &Cgroup) -> bool {
+        let Some(member) = self.member(sought.level) else {
+            return false;
+        };
+        // SAFETY: By the invariants, the cgroup is valid.
+        let (id, is_removed) = unsafe { (id_of(member), is_removed(member)) };
+        !is_removed && (id == sought.id() || self.lead_to(sought, id))
+    }
+
+    /// Whether the cgroup at this place is one of these, whose id it then has from now on. Another
+    /// cgroup differs in its last name, which is compared first, or in an earlier one.
+    #[inline(never)]
+    fn lead_to(&self, sought: &Cgroup, id: u64) -> bool {
+        let guard = rcu::read_lock();
+        let mut level = sought.level;
+        for name in names(&sought.path).rev() {
+            let member = self.member(level);
+            // SAFETY: By the invariants, the cgroup is valid.
+            if !member.is_some_and(|member| unsafe { has_name(member, name, &guard) }) {
+                return false;
+            }
+            level = level.saturating_sub(1);
+        }
+        sought.id.store(id, Relaxed);
+        true
     }
 }

@@ -63,13 +63,15 @@ impl PidNamespace {
         let keeper = Command::new("unshare")
             .args(["-p", "-f", "sleep", "1000"])
             .spawn()?;
-        for _ in 0..100 {
-            if let Some(pid) = child_of(keeper.id())? {
-                return Ok(Self { keeper, pid });
-            }
-            sleep(Duration::from_millis(10));
-        }
-        anyhow::bail!("unshare has started nothing")
+        let pid = wait_for_child_of(keeper.id())?;
+        Ok(Self { keeper, pid })
+    }
+
+    /// Ends all processes inside, and returns when the kernel has forgotten them.
+    pub(crate) fn end(mut self) -> Result<()> {
+        sys::run(&["kill", "-9", &self.pid.to_string()])?;
+        self.keeper.wait()?;
+        Ok(())
     }
 
     /// A command that runs its last arguments in this namespace.
@@ -77,6 +79,17 @@ impl PidNamespace {
         let pid = self.pid.to_string();
         ["nsenter", "-t", &pid, "-p"].map(str::to_owned).to_vec()
     }
+}
+
+/// The child of this process, which it soon has.
+pub(crate) fn wait_for_child_of(parent: u32) -> Result<u32> {
+    for _ in 0..100 {
+        if let Some(pid) = child_of(parent)? {
+            return Ok(pid);
+        }
+        sleep(Duration::from_millis(10));
+    }
+    anyhow::bail!("process {parent} has started nothing")
 }
 
 /// The child of this process, if it has one; not every kernel has lists of children.
@@ -98,8 +111,11 @@ fn child_of(parent: u32) -> Result<Option<u32>> {
 
 impl Drop for PidNamespace {
     fn drop(&mut self) {
-        let _ = sys::run(&["kill", "-9", &self.pid.to_string()]);
-        let _ = self.keeper.kill();
-        let _ = self.keeper.wait();
+        // If the keeper has ended, the number may be another process's.
+        if let Ok(None) = self.keeper.try_wait() {
+            let _ = sys::run(&["kill", "-9", &self.pid.to_string()]);
+            let _ = self.keeper.kill();
+            let _ = self.keeper.wait();
+        }
     }
 }

@@ -63,16 +63,18 @@ too, it is one line each time:
      \"active\": true, \"remaining_ms\": 0, \"matched\": 120, \"delayed\": 100,
      \"limited\": 20, \"held\": 5, \"released_early\": 0, \"no_memory\": 0,
      \"over_memory\": 0, \"errors\": 0, \"left_out\": 0,
-     \"added_us\": [{\"below_us\": 1024, \"count\": 90}],
+     \"added_us\": [{\"from_us\": 960, \"below_us\": 1024, \"count\": 90}],
      \"devices\": [{\"name\": \"sda\", \"matched\": 100, ...}],
      \"ceiling_iops\": {\"sda\": 25600}, \"ceilings_left_out\": 0}],
    \"devices\": [{\"name\": \"sda\", \"held\": 5, \"queues_left_out\": 0,
      \"queues\": [{\"queue\": 0, \"held\": 5, \"first_us\": 1200, \"last_us\": 9000}]}]}
 
-\"active\" is true in the state \"on\". Each step of \"added_us\", the time from
-arrival to release, begins at half of \"below_us\". The \"devices\" of an injection
+\"active\" is true in the state \"on\". Each step of \"added_us\" has the I/Os that
+were held for \"from_us\" or more and for less than \"below_us\": a request from its
+arrival until the disk gets it, a completion from the disk's answer until the
+submitter learns of it. Empty steps are left out. The \"devices\" of an injection
 are there if it reached several; \"ceiling_iops\" has the disks that it delays
-now by holding requests. The keys with \"left_out\" count further items, for
+now by holding requests, and the most matching I/Os a second there. The keys with \"left_out\" count further items, for
 which the kernel had no room. From the second line of --watch on, numbers
 that only grow also have their growth, such as \"matched_per_second\".";
 

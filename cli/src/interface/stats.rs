@@ -4,6 +4,7 @@
 
 use super::listed::{Listed, left_out};
 use crate::system::{Roots, files::try_read};
+use chaos_policy::policy::histogram::begin_us;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, io, path::Path};
 
@@ -100,7 +101,9 @@ impl Stats {
             object.insert(key.to_owned(), json!(self.get(key)));
         }
         let steps = self.added_us.iter();
-        let steps = steps.map(|(end, count)| json!({"below_us": end, "count": count}));
+        let steps = steps.map(
+            |(end, count)| json!({"from_us": begin_us(*end), "below_us": end, "count": count}),
+        );
         object.insert("added_us".to_owned(), steps.collect());
         let devices = self.devices.iter().map(|(device, numbers)| {
             let mut object = Map::new();
@@ -182,14 +185,14 @@ mod tests {
         assert_eq!(stats.json()["left_out"], 13);
         assert_eq!(
             stats.json()["added_us"][0],
-            json!({"below_us": 1024, "count": 4})
+            json!({"from_us": 960, "below_us": 1024, "count": 4})
         );
     }
 
     #[test]
     fn what_no_driver_says_is_shown_all_the_same() {
         let stats = Stats::parse("added_us_lt_0 1\nadded_us_lt_2 3\nsda.name 7\n");
-        // Steps of double the length never lead away from 0.
+        // No step ends at 0.
         assert_eq!(stats.added_us, [(2, 3)]);
         assert_eq!(stats.json()["devices"][0]["name"], "sda");
         let queues = parse_queues("0 18446744073709551615 1 1\n1 1 1 1\n");

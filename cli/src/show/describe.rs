@@ -91,8 +91,13 @@ impl Described<'_> {
         if let Some(cgroup) = self.0.text(Name::Cgroup) {
             words.push(format!("by cgroup {cgroup}"));
         }
-        if let Some(pid) = self.0.text(Name::PidNs) {
-            words.push(format!("by the PID namespace of {pid}"));
+        match self.0.text(Name::PidNs) {
+            None => {}
+            Some("gone") => words.push("by a PID namespace that is gone".to_owned()),
+            Some("hidden") => {
+                words.push("by a PID namespace that is not seen from here".to_owned())
+            }
+            Some(pid) => words.push(format!("by the PID namespace of {pid}")),
         }
         if let Some(devices) = self.0.text(Name::Device) {
             words.push(format!("on {}", devices.replace(' ', " and ")));

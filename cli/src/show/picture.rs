@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! A histogram as bars of text.
+//! A histogram as bars of text, one for each octave.
+
+use std::collections::BTreeMap;
 
 /// The longest bar.
 const BAR: usize = 50;
 
-/// The steps of a histogram as bars, from the first that is not empty to the last.
+/// The octaves of a histogram as bars, from the first that is not empty to the last. `added_us` has
+/// the end and the count of each step; an octave has eight steps, and their bars would be too many.
 pub(super) fn picture(added_us: &[(u64, u64)]) -> Vec<String> {
-    let (Some((first, _)), Some((last, _))) = (added_us.first(), added_us.last()) else {
+    let octaves = octaves(added_us);
+    let (Some((first, _)), Some((last, _))) = (octaves.first_key_value(), octaves.last_key_value())
+    else {
         return Vec::new();
     };
-    let most = added_us
-        .iter()
-        .map(|(_, count)| *count)
-        .max()
-        .unwrap_or(0)
-        .max(1);
+    let most = octaves.values().copied().max().unwrap_or(0).max(1);
     let mut lines = vec![format!("  {:>7} {:>10}", "added", "I/Os")];
     let mut end = *first;
     let mut empty = 0;
     while end <= *last {
-        let found = added_us.iter().find(|(other, _)| *other == end);
-        let count = found.map_or(0, |(_, count)| *count);
+        let count = octaves.get(&end).copied().unwrap_or(0);
         // Of many empty steps, the first is enough.
         empty = if count == 0 { empty + 1 } else { 0 };
         if empty == 2 {
@@ -41,7 +40,18 @@ pub(super) fn picture(added_us: &[(u64, u64)]) -> Vec<String> {
     lines
 }
 
-/// The end of a step in three digits: `<512us`, `<16.4ms`, `<1.05s`. An end that is rounded down
+/// The count of each octave, by its end.
+fn octaves(added_us: &[(u64, u64)]) -> BTreeMap<u64, u64> {
+    let mut octaves = BTreeMap::new();
+    for (end, count) in added_us {
+        let end = end.checked_next_power_of_two().unwrap_or(*end);
+        let sum: &mut u64 = octaves.entry(end).or_default();
+        *sum = sum.saturating_add(*count);
+    }
+    octaves
+}
+
+/// The end of an octave in three digits: `<512us`, `<16.4ms`, `<1.05s`. An end that is rounded down
 /// to one digit would make a delay look shorter than it is.
 fn below(end_us: u64) -> String {
     match end_us {
@@ -65,8 +75,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bars_show_every_step_between_and_fit() {
-        let lines = picture(&[(512, 1), (2_048, 1_000_000)]);
+    fn bars_show_every_octave_between_and_fit() {
+        let lines = picture(&[(480, 1), (1_152, 400_000), (2_048, 600_000)]);
         assert_eq!(
             lines,
             [

@@ -75,9 +75,6 @@ impl Io for Any {
     fn device(&self) -> u32 {
         self.device
     }
-    fn is_in_cgroup(&self, _: u64) -> bool {
-        false
-    }
     fn pid_namespace(&self) -> u64 {
         0
     }
@@ -112,13 +109,18 @@ fn is_of_operation(text: &str, io: &Any) -> bool {
     operation && conditions.all(|(place, (name, _))| !has(name) || io.has(place))
 }
 
-fn is_of_sectors(text: &str, io: &Any) -> bool {
+fn is_of_sectors(text: &str, disk: &Disk<'_>, io: &Any) -> bool {
     let first = u128::from(io.first_sector);
     let end = first + u128::from(io.bytes.div_ceil(512).max(1));
     // The last number of all is never a sector.
     let end = end.min(u128::from(u64::MAX));
     text.is_empty()
         || text.split(' ').any(|word| {
+            let (device, word) = word.rsplit_once(':').unwrap_or(("", word));
+            let number = format!("{}:{}", disk.major, disk.first_minor);
+            if !device.is_empty() && device.as_bytes() != disk.name && device != number {
+                return false;
+            }
             let (start, length) = word.split_once('+').unwrap();
             let start: u128 = start.parse().unwrap();
             let length: u128 = length.parse().unwrap();
@@ -150,6 +152,7 @@ fuzz_target!(|data: &[u8]| {
         major: word(24) % 4_096,
         first_minor: word(28) % 1_048_576,
         minors: u32::from(head[6]),
+        is_elsewhere: &|_| false,
     };
     let mut settings = Settings::new();
     for attribute in [Attribute::Device, Attribute::Op, Attribute::Sectors] {
@@ -163,9 +166,9 @@ fuzz_target!(|data: &[u8]| {
     let mut words = devices.split(' ');
     let expected = (devices.is_empty() || words.any(|word| is_of_device(word, &disk, &io)))
         && is_of_operation(&shown(Attribute::Op), &io)
-        && is_of_sectors(&shown(Attribute::Sectors), &io);
+        && is_of_sectors(&shown(Attribute::Sectors), &disk, &io);
     let found = settings
         .filter(&disk, Owner::default())
-        .is_some_and(|filter| filter.matches(&io));
+        .is_some_and(|filter| filter.matches(&io, || false));
     assert_eq!(found, expected, "of {devices:?}");
 });

@@ -18,7 +18,6 @@ use crate::{
     held::{Held, Next},
     held_entry::{HeldEntry, Parked, Request},
     injection::{Injection, InjectionId},
-    lease::Lease,
     plan::Plan,
     prelude::KVec,
     reference::{Counts, Kind, Reference, Side, INJECTIONS},
@@ -71,7 +70,7 @@ impl Pair {
             hctx: Hctx::new(),
             plan: None,
             injections: ids
-                .map(|id| Injection::new(id, KVec::new(), Lease::new().unwrap()))
+                .map(|id| Injection::new(id, KVec::new()).unwrap())
                 .collect(),
             stats: (0..INJECTIONS).map(|_| Stats::new(1).unwrap()).collect(),
             reference: Reference::new(),

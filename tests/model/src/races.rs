@@ -40,7 +40,7 @@ type Admitted = (u64, u64);
 fn plan(quotas: &[u32]) -> Arc<Plan> {
     let ids = (0..quotas.len() as u64).map(InjectionId);
     let injections: Vec<_> = ids
-        .map(|id| Injection::new(id, KVec::new(), Lease::new().unwrap()))
+        .map(|id| Injection::new(id, KVec::new()).unwrap())
         .collect();
     let stats = Stats::new(1).unwrap();
     let specs = quotas.iter().zip(&injections).map(|(quota, injection)| {

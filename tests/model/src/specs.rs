@@ -21,11 +21,13 @@ pub(crate) fn spec<'a>(injection: &'a Injection, stats: &'a Arc<Stats>) -> RuleS
         major: 254,
         first_minor: 0,
         minors: 16,
+        is_elsewhere: &|_| false,
     };
     let settings = Settings::new();
     RuleSpec {
         injection: injection.id,
         filter: settings.filter(&disk, Owner::default()).unwrap(),
+        cgroup: None,
         sampler: settings.sampler(),
         // Always requests, whatever I/O the rule takes.
         way: Way::Request,

@@ -141,7 +141,15 @@ fn of_kind(random: &mut Random, file: &str, disk: &str) -> String {
         ),
         Attribute::Cgroup => word(random, &["", "/", "/raw", "/sys/fs/cgroup/raw"]),
         Attribute::PidNs => word(random, &["", "1", "2"]),
-        Attribute::Sectors => word(random, &["", "0+20480", "8+8 100+1000 100000+200000"]),
+        Attribute::Sectors => word(
+            random,
+            &[
+                "",
+                "0+20480",
+                "8+8 100+1000 100000+200000",
+                "t0:0+20480 8+8",
+            ],
+        ),
         Attribute::Distribution => word(random, &["uniform", "normal", "pareto", "paretonormal"]),
         Attribute::Percentiles => word(
             random,

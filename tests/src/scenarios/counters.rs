@@ -11,6 +11,7 @@ use crate::{
     trace::{Event, Step, Trace, waits},
 };
 use anyhow::{Context, Result};
+use std::path::Path;
 
 const MIXED: &[&str] = &[
     "--rw=randrw",
@@ -41,8 +42,8 @@ fn delays(report: &mut Report) -> Result<()> {
         hw_queues: 2,
         ..Kind::default()
     })?;
-    // Well inside of the steps that end at 512, 4096 and 32768 us.
-    let delays = [("300", 512), ("3000", 4_096), ("30000", 32_768)];
+    // Well inside of the steps that end at 320, 3072 and 30720 us.
+    let delays = [("292", 320), ("2830", 3_072), ("28900", 30_720)];
     for (delay_us, step_us) in delays {
         let settings = [("op", "read"), ("delay_us", delay_us)];
         let injection = Injection::with_texts("counted", &settings)?;
@@ -141,4 +142,66 @@ fn held_and_early(report: &mut Report) -> Result<()> {
     same(report, &injection, "matched", 50)?;
     same(report, &injection, "released_early", 50)?;
     same(report, &injection, "held", 0)
+}
+
+scenario!("counters_list", list);
+/// The list of held I/O in debugfs, as it is described.
+fn list(report: &mut Report) -> Result<()> {
+    const DEBUG: &str = "/sys/kernel/debug";
+    if !Path::new(DEBUG).join("block").exists() {
+        sys::run(&["mount", "-t", "debugfs", "debugfs", DEBUG])?;
+    }
+    let disk = Disk::on_ioem(&Kind::default())?;
+    let held = [
+        ("delay_us", "60000000"),
+        ("op", "read"),
+        ("hold", "request"),
+    ];
+    let held = Injection::with_texts("by-request", &held)?;
+    let parked = [("delay_us", "60000000"), ("op", "write")];
+    let parked = Injection::with_texts("by-completion", &parked)?;
+    let start = |way| {
+        let options = ["--offset=8k", "--size=4k", "--number_ios=1"];
+        Fio::start(
+            &disk.path(),
+            &[&[way][..], &RANDOM_READ[1..], &options].concat(),
+        )
+    };
+    let loads = [start("--rw=read")?, start("--rw=write")?];
+    held.wait_until_held(1)?;
+    parked.wait_until_held(1)?;
+    let sched = format!("{DEBUG}/block/{}", disk.name());
+    for file in ["sched/held", "hctx0/sched/held"] {
+        let text = sys::read(format!("{sched}/{file}"))?;
+        let mut lines = text.lines();
+        let header = lines.next().unwrap_or_default();
+        let names = "hardware queue 0: held op sector bytes due_us injections";
+        report.figure(
+            &format!("{file}: its header"),
+            names,
+            header,
+            header == names,
+        );
+        for (first, last) in [
+            ("request read 16 4096 ", " by-request"),
+            ("completion write 16 4096 ", " by-completion"),
+        ] {
+            let line = lines.next().unwrap_or_default();
+            let due = line
+                .strip_prefix(first)
+                .and_then(|rest| rest.strip_suffix(last));
+            let due: Option<u64> = due.and_then(|due| due.parse().ok());
+            report.figure(
+                &format!("{file}: a line"),
+                format!("{first}(below 60000000){last}"),
+                line,
+                due.is_some_and(|due| due < 60_000_000),
+            );
+        }
+    }
+    held.remove()?;
+    parked.remove()?;
+    loads
+        .into_iter()
+        .try_for_each(|load| load.finish().map(drop))
 }

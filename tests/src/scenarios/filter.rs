@@ -189,6 +189,33 @@ fn place_and_size(report: &mut Report) -> Result<()> {
     run(report, "all of these", &loads, &all)
 }
 
+scenario!("filter_sectors_of_disks", sectors_of_disks);
+fn sectors_of_disks(report: &mut Report) -> Result<()> {
+    let loads = Loads::default();
+    let disks = [(); 3].map(|()| Disk::on_ioem(&loads.kind));
+    let [one, two, three] = disks;
+    let (one, two, three) = (one?, two?, three?);
+    let half = DISK_SECTORS / 2;
+    let number = sys::read(two.attribute("dev"))?;
+    let sectors = format!("{}:0+{half} {number}:{half}+{half}", one.name());
+    let injection = Injection::with_texts("filter", &[("sectors", &sectors)])?;
+    injection.set("delay_us", DELAY_US.to_string())?;
+    let [matching, other] = run_on(&one, &loads)?;
+    judge(report, "the first half of a disk", &matching, &other);
+    let [other, matching] = run_on(&two, &loads)?;
+    judge(report, "the second half of another", &matching, &other);
+    let all = run_on(&three, &loads)?.concat();
+    none_delayed(report, "a disk of which no range is", &all, 2 * COUNT);
+    let matched = injection.stat("matched")?;
+    report.figure(
+        "matched on all disks",
+        2 * COUNT,
+        matched,
+        matched == 2 * COUNT as u64,
+    );
+    Ok(())
+}
+
 /// Runs a load on each of the two devices at once.
 fn run_on_devices(devices: [&str; 2]) -> Result<[Vec<u64>; 2]> {
     let number = format!("--number_ios={COUNT}");
@@ -242,6 +269,34 @@ fn device(report: &mut Report) -> Result<()> {
     let all = run_on_devices([&disk.path(), &second])?.concat();
     let what = "the disk, where its partition is meant";
     none_delayed(report, what, &all, 2 * COUNT);
+    Ok(())
+}
+
+scenario!("filter_device_number", device_number);
+/// The number of a partition is of one disk, even if disks share its major number.
+fn device_number(report: &mut Report) -> Result<()> {
+    let kind = Kind {
+        memory: true,
+        partitions: true,
+        ..Kind::default()
+    };
+    let (one, two) = (Disk::on_ioem(&kind)?, Disk::on_ioem(&kind)?);
+    let number = sys::read(format!("/sys/class/block/{}p2/dev", two.name()))?;
+    let settings = [("device", &*number), ("hold", "request")];
+    let injection = Injection::with_texts("filter", &settings)?;
+    injection.set("delay_us", DELAY_US.to_string())?;
+    let paths = [&one, &two].map(|disk| format!("{}p2", disk.path()));
+    let [other, matching] = run_on_devices([&paths[0], &paths[1]])?;
+    judge(report, &format!("{number} alone"), &matching, &other);
+    let ceiling = injection.get("ceiling")?;
+    report.figure(
+        &format!("disks in the ceiling of {number}"),
+        two.name(),
+        &ceiling,
+        ceiling.lines().count() == 1 && ceiling.starts_with(&format!("{} ", two.name())),
+    );
+    let by_disk = injection.get("stats")?.matches(".matched ").count();
+    report.figure("counts by disk, if several", 0, by_disk, by_disk == 0);
     Ok(())
 }
 
@@ -316,5 +371,35 @@ fn chance_and_count(report: &mut Report) -> Result<()> {
         format!("{delayed}, active {active}"),
         delayed == 5 && active == 0 && all >= 1_000,
     );
+    Ok(())
+}
+
+scenario!(
+    "filter_every_begins_with_the_last",
+    every_begins_with_the_last
+);
+fn every_begins_with_the_last(report: &mut Report) -> Result<()> {
+    let disk = Disk::on_ioem(&Kind::default())?;
+    let injection = Injection::new("filter", &[("every", 4), ("delay_us", DELAY_US)])?;
+    let options = [
+        "--direct=1",
+        "--ioengine=psync",
+        "--size=8g",
+        "--number_ios=12",
+    ];
+    let load = Fio::start_logged(&[], &disk.path(), &[READ, &options].concat())?;
+    let times_ns = load.finish()?.latencies_ns();
+    let delayed: Vec<usize> = (1..)
+        .zip(&times_ns)
+        .filter(|(_, ns)| **ns >= DELAY_US * 1_000)
+        .map(|(number, _)| number)
+        .collect();
+    report.figure(
+        "every 4th of 12 reads, one at a time",
+        "4, 8 and 12",
+        format!("{delayed:?}"),
+        delayed == [4, 8, 12],
+    );
+    drop(injection);
     Ok(())
 }

@@ -3,10 +3,12 @@
 //! Filters, on I/O that the kernel itself submits for a process: writeback, metadata of file
 //! systems, swap.
 
-use super::filter::{DELAY_US, all_delayed, none_delayed};
+use super::{
+    filter::{DELAY_US, all_delayed, none_delayed},
+    filter_owner::reads_of,
+};
 use crate::{
     disk::{Disk, Kind},
-    fio::Fio,
     injection::Injection,
     process::Cgroup,
     report::Report,
@@ -139,7 +141,8 @@ fn cgroup_buffered(report: &mut Report) -> Result<()> {
 }
 
 scenario!("filter_cgroup_removed", cgroup_removed);
-/// A cgroup's pages go to the disk after the cgroup was removed and another one got its name.
+/// A cgroup's pages go to the disk after the cgroup was removed and another one got its name. Then
+/// the other one reads.
 fn cgroup_removed(report: &mut Report) -> Result<()> {
     let removed = Cgroup::new("one")?;
     let disk = Disk::on_ioem(&Kind {
@@ -171,23 +174,10 @@ fn cgroup_removed(report: &mut Report) -> Result<()> {
         pages == 0,
     );
     drop(open);
-    let options = [
-        "--rw=randwrite",
-        "--bs=4k",
-        "--direct=1",
-        "--size=8m",
-        "--offset=128m",
-        "--number_ios=100",
-    ];
-    let words = again.enter();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let load = Fio::start_logged(&words, &disk.path(), &options)?.finish()?;
-    none_delayed(
-        report,
-        "of another one of its name",
-        &load.latencies_ns(),
-        100,
-    );
+    injection.set("op", "read")?;
+    injection.set("delay_us", DELAY_US.to_string())?;
+    let reads = |cgroup: &Cgroup| reads_of(&disk, cgroup);
+    all_delayed(report, "the other one of its name", &reads(&again)?, 100);
     Ok(())
 }
 

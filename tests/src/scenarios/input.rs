@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use chaos_policy::policy::attributes::{Attribute, Kind::Number};
 use numbers::{CASES, never_in_range, not_numbers};
 use std::{fs, io};
-use texts::{EINVAL, EPERM, ERANGE, TEXT_CASES, never_a_text};
+use texts::{EACCES, EINVAL, ERANGE, TEXT_CASES, never_a_text};
 
 scenario!("input_bad_texts", bad_texts);
 fn bad_texts(report: &mut Report) -> Result<()> {
@@ -55,7 +55,7 @@ fn bad_texts(report: &mut Report) -> Result<()> {
         ("stats", "1", ERANGE),
         ("stats", "", EINVAL),
         ("stats", "reset", EINVAL),
-        ("ceiling", "0", EPERM),
+        ("ceiling", "0", EACCES),
     ] {
         let got = refusal(injection.set(attribute, format!("{text}\n")));
         report.figure(

@@ -104,3 +104,44 @@ fn renewed(report: &mut Report) -> Result<()> {
     report.figure("active after enabled 0 and 1", 1, active, active == 1);
     Ok(())
 }
+
+scenario!("lease_charged_once", charged_once);
+/// Held I/Os that the driver judges again do not count again.
+fn charged_once(report: &mut Report) -> Result<()> {
+    const SHORT_US: u64 = 20_000;
+    let disk = Disk::on_ioem(&Kind::default())?;
+    let injection = Injection::new("lease", &[("times", 4), ("delay_us", DELAY_US)])?;
+    let options = ["--iodepth=2", "--size=8g", "--number_ios=2"];
+    let load = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?;
+    injection.wait_until_held(2)?;
+    let changes = [
+        ("seed", "7"),
+        ("op", "read"),
+        ("seed", "8"),
+        ("min_bytes", "512"),
+    ];
+    for (attribute, value) in changes {
+        injection.set(attribute, value)?;
+        let (held, active) = (injection.stat("held")?, injection.stat("active")?);
+        report.figure(
+            &format!("2 of 4 times, after {attribute} {value}: held, active"),
+            "2, 1",
+            format!("{held}, {active}"),
+            (held, active) == (2, 1),
+        );
+    }
+    injection.set("delay_us", SHORT_US.to_string())?;
+    load.finish()?;
+    let options = ["--ioengine=psync", "--size=8g", "--number_ios=20"];
+    let load = Fio::start_logged(&[], &disk.path(), &[RANDOM_READ, &options].concat())?;
+    let times_ns = load.finish()?.latencies_ns();
+    let late = times_ns.iter().filter(|ns| **ns >= SHORT_US * 1_000);
+    let (late, active) = (late.count(), injection.stat("active")?);
+    report.figure(
+        "delayed of 20 more, active",
+        "2, 0",
+        format!("{late}, {active}"),
+        (late, active) == (2, 0),
+    );
+    Ok(())
+}

@@ -42,6 +42,7 @@ mod exact;
 mod fair;
 mod filter;
 mod filter_kernel;
+mod filter_owner;
 mod flush;
 mod input;
 mod iostat;

@@ -122,18 +122,19 @@ scenario!("security_modes", modes);
 /// The owners of files, and the modes for others.
 fn modes(report: &mut Report) -> Result<()> {
     /// The bits that may be set in the mode of a file that others may see, and of a file in
-    /// configfs.
+    /// configfs; the latter without the files that can only be read.
     const SEEN: u32 = 0o755;
     const HIDDEN: u32 = 0o660;
+    const READ_ONLY: u32 = 0o440;
     let scene = Scene::new()?;
     let all = scene.all()?;
     let mut wrong = Vec::new();
     for path in &all {
         let found = fs::symlink_metadata(path)?;
-        let most = if found.is_file() && is_in_configfs(path) {
-            HIDDEN
-        } else {
-            SEEN
+        let most = match found.is_file() && is_in_configfs(path) {
+            true if path.ends_with("version") || path.ends_with("ceiling") => READ_ONLY,
+            true => HIDDEN,
+            false => SEEN,
         };
         let mode = found.mode() & 0o7777;
         if (found.uid(), found.gid()) != (0, 0) || mode & !most != 0 {

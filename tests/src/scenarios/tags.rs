@@ -240,3 +240,49 @@ fn memory(report: &mut Report) -> Result<()> {
     }
     Ok(())
 }
+
+scenario!("tags_ceiling", ceiling);
+/// Two injections that hold requests, and of which one draws delays below zero.
+fn ceiling(report: &mut Report) -> Result<()> {
+    let disk = Disk::on_ioem(&Kind::default())?;
+    sys::write(disk.attribute("queue/nr_requests"), "64")?;
+    let all = Injection::new("all", &[("delay_us", 20_000)])?;
+    let drawn = [("jitter_us", "40000"), ("op", "read"), ("hold", "request")];
+    let drawn = Injection::with_texts("drawn", &drawn)?;
+    let ceiling_of = |injection: &Injection| -> Result<u64> {
+        let text = injection.get("ceiling")?;
+        let iops = text.strip_prefix(&format!("{} ", disk.name()));
+        Ok(iops.context("no ceiling")?.parse()?)
+    };
+    // Half of the drawn delays are 0, and the mean of the other half is 20 ms.
+    for (what, injection, mean_ms) in [("all", &all, 20), ("drawn", &drawn, 20 + 10)] {
+        let (expected, found) = (64_000_u64.div_ceil(mean_ms), ceiling_of(injection)?);
+        report.figure(
+            &format!("ceiling of {what}, 64 tags by {mean_ms} ms"),
+            expected,
+            found,
+            found.abs_diff(expected) <= 1,
+        );
+    }
+    let options = ["--iodepth=256", "--size=8g", "--time_based", "--runtime=4"];
+    let load = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?;
+    let (iops, most) = (load.finish()?.read_iops()?, ceiling_of(&drawn)? as f64);
+    report.figure(
+        "reads a second",
+        format!("90 to 101 % of {most}"),
+        format!("{iops:.0}"),
+        (0.90 * most..=1.01 * most).contains(&iops),
+    );
+    // A delay of an hour lasts no longer than the lease.
+    all.set("delay_us", "3600000000")?;
+    drawn.set("enabled", "0")?;
+    all.set("duration_ms", "8000")?;
+    let found = ceiling_of(&all)?;
+    report.figure(
+        "ceiling of an hour in a lease of 8 s",
+        "8 or 9",
+        found,
+        (8..=9).contains(&found),
+    );
+    Ok(())
+}

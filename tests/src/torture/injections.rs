@@ -124,7 +124,16 @@ fn value(random: &mut Random, disks: &[String], file: &str) -> String {
             &["", "/sys/fs/cgroup/one", "/two", "/sys/fs/cgroup", "/gone"],
         ),
         Attribute::PidNs => words(random, &["", "1", "1", "4194303"]),
-        Attribute::Sectors => words(random, &["", "", "0+20480", "8+8 100+1000 100000+200000"]),
+        Attribute::Sectors => words(
+            random,
+            &[
+                "",
+                "",
+                "0+20480",
+                "8+8 100+1000 100000+200000",
+                "t0:0+20480 8+8",
+            ],
+        ),
         Attribute::MinBytes | Attribute::MaxBytes => words(random, &["0", "0", "4096", "65536"]),
         Attribute::Probability => words(random, &["100", "100", "50", "0.0001", "0"]),
         Attribute::Every => (1 + random.below(4)).to_string(),

@@ -53,6 +53,24 @@ pub(crate) const GFP_KERNEL: Flags = Flags;
 #[derive(Default)]
 pub(crate) struct KVec<T>(Vec<T>);
 
+/// A box whose allocation can fail.
+pub(crate) struct KBox<T>(Box<T>);
+
+impl<T> KBox<T> {
+    pub(crate) fn new(value: T, _: Flags) -> Result<Self, AllocError> {
+        let has_memory = super::alloc::has_memory();
+        has_memory.then(|| Self(Box::new(value))).ok_or(AllocError)
+    }
+}
+
+impl<T> Deref for KBox<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 /// The kernel's vector whose memory need not be in one piece.
 pub(crate) type KVVec<T> = KVec<T>;
 

@@ -2,7 +2,7 @@
 
 //! A fake of cgroups, where no I/O belongs to any.
 
-use crate::{bindings, prelude::*};
+use crate::{bindings, prelude::*, sync::Arc};
 use std::marker::PhantomData;
 
 pub(crate) struct Lineage<'a>(PhantomData<&'a bindings::bio>);
@@ -16,15 +16,23 @@ impl<'a> Lineage<'a> {
         0
     }
 
-    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> + 'a {
+    pub(crate) fn ids(self) -> impl Iterator<Item = u64> + 'a {
         std::iter::empty()
     }
 
-    pub(crate) fn contains(&self, _: u64) -> bool {
+    pub(crate) fn include(&self, _: &Cgroup) -> bool {
         false
     }
 }
 
-pub(crate) fn cgroup_id(_: &str) -> Result<u64> {
-    Err(EINVAL)
+pub(crate) struct Cgroup;
+
+impl Cgroup {
+    pub(crate) fn at(_: &str) -> Result<Arc<Self>> {
+        Err(EINVAL)
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        0
+    }
 }

@@ -5,7 +5,7 @@
 pub(super) const EINVAL: i32 = 22;
 pub(super) const ENOENT: i32 = 2;
 pub(super) const ENOTDIR: i32 = 20;
-pub(super) const EPERM: i32 = 1;
+pub(super) const EACCES: i32 = 13;
 pub(super) const ERANGE: i32 = 34;
 pub(super) const ESRCH: i32 = 3;
 
