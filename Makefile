@@ -6,7 +6,7 @@
 KBUILD_PATH ?= /lib/modules/$(shell uname -r)/build
 # That kernel's type information, which has the layout of its structures. The running kernel has
 # only its own.
-KERNEL_RELEASE := $(shell cat "$(KBUILD_PATH)/include/config/kernel.release" 2>/dev/null)
+KERNEL_RELEASE := $(shell tools/kernel-release "$(KBUILD_PATH)")
 IS_RUNNING := $(filter $(shell uname -r),$(KERNEL_RELEASE))
 BTF ?= $(firstword $(wildcard $(KBUILD_PATH)/vmlinux \
 	$(if $(IS_RUNNING),/sys/kernel/btf/vmlinux) \
@@ -75,13 +75,17 @@ bench: ## measure costs and exactness [BOOTS=3] [PARTS='idle rules'] [OUT=target
 rust-analyzer: ## describe the kernel crate and the module to editors, in driver/rust-project.json
 	@tools/lab rust-analyzer
 
-# Builds nothing: root may have no cargo. kbuild runs no depmod without a System.map, which Debian's headers lack, so this
-# target runs it; for a package, the package's own installation does.
+# Builds nothing: root may have no cargo. With the crate of driver/kernel, kbuild has linked the
+# module in a folder of its own. kbuild runs no depmod without a System.map, which Debian's headers
+# lack, so this target runs it; for a package, the package's own installation does.
+OWN_BUILD = $(CURDIR)/target/module/$(KERNEL_RELEASE)/link
+IS_OWN = cmp -s driver/chaos_driver.ko "$(OWN_BUILD)/chaos_driver.ko"
 install: ## install the module and kchaos [PREFIX=/usr/local] [DESTDIR=/tmp/package]
 	@tools/check-installable "$(KBUILD_PATH)"
 	install -D -m 755 target/release/kchaos "$(DESTDIR)$(PREFIX)/bin/kchaos"
-	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" INSTALL_MOD_PATH="$(INSTALL_MOD_PATH)" \
-		DEPMOD=true modules_install
+	folder="$(CURDIR)"; if $(IS_OWN); then folder="$(OWN_BUILD)"; fi; \
+		$(MAKE) -C "$(KBUILD_PATH)" M="$$folder" \
+		INSTALL_MOD_PATH="$(INSTALL_MOD_PATH)" DEPMOD=true modules_install
 	test -n "$(INSTALL_MOD_PATH)" || PATH="$$PATH:/usr/sbin:/sbin" depmod "$(KERNEL_RELEASE)"
 
 clean: ## remove all built files

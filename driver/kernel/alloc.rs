@@ -4,8 +4,10 @@
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 
+mod kbox;
 mod vec;
 
+pub use kbox::KBox;
 pub use vec::{IntoIter, KVVec, KVec, RemoveError, Vec};
 
 use crate::{bindings, ffi::c_void};

@@ -15,6 +15,7 @@ pub type bio_end_io_t = Option<unsafe extern "C" fn(bio: *mut bio)>;
 pub type clockid_t = c_int;
 pub type cpuhp_state = c_int;
 pub type umode_t = u16;
+pub type device_match_t = Option<unsafe extern "C" fn(*mut device, *const c_void) -> c_int>;
 pub type hrtimer_mode = c_uint;
 pub type hrtimer_restart = c_uint;
 
@@ -40,11 +41,19 @@ extern "C" {
     pub static mut __cpu_online_mask: cpumask;
     pub static mut __per_cpu_offset: [c_ulong; 0];
     pub static mut tracepoint_srcu: srcu_struct;
+    pub static mut cgrp_dfl_root: cgroup_root;
 
     #[link_name = "chaos_get_current"]
     pub fn get_current() -> *mut task_struct;
     #[link_name = "chaos_raw_smp_processor_id"]
     pub fn raw_smp_processor_id() -> c_uint;
+    #[link_name = "chaos_class_find_device"]
+    pub fn class_find_device(
+        class: *const class,
+        start: *const device,
+        data: *const c_void,
+        matches: device_match_t,
+    ) -> *mut device;
     #[link_name = "chaos_rb_link_node"]
     pub fn rb_link_node(node: *mut rb_node, parent: *mut rb_node, link: *mut *mut rb_node);
     #[link_name = "chaos_hrtimer_setup"]

@@ -2,7 +2,8 @@
 /*
  * The kernel's constants, by the names that Rust has for them.
  *
- * The build compiles this file and reads the lines "->name: type value" from the object; no code runs.
+ * The build compiles this file and reads the lines "->name: type value" from the object; no code
+ * runs.
  */
 #include <linux/blk-mq.h>
 #include <linux/blkdev.h>
@@ -47,6 +48,7 @@ void chaos_constants(void)
 	SAME(ENOSPC);
 	SAME(ERANGE);
 	SAME(EOPNOTSUPP);
+	SAME(ENAMETOOLONG);
 	SAME(MAX_ERRNO);
 
 	CONSTANT(GFP_KERNEL, (__force unsigned int)GFP_KERNEL);

@@ -2,10 +2,12 @@
 /*
  * C's macros and inline functions as functions, for the Rust of this folder.
  *
- * The build defines NEWEST_name for each function that the contracts have as optional, if this kernel has it.
+ * The build defines NEWEST_name for each function that the contracts have as optional, if this
+ * kernel has it.
  */
 #include <linux/configfs.h>
 #include <linux/delay.h>
+#include <linux/device.h>
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -110,12 +112,20 @@ unsigned int chaos_raw_smp_processor_id(void)
 	return raw_smp_processor_id();
 }
 
+/* Older kernels have no const here. */
+struct device *chaos_class_find_device(struct class *class, struct device *start, const void *data,
+				       int (*match)(struct device *, const void *))
+{
+	return class_find_device(class, start, data, match);
+}
+
 void chaos_rb_link_node(struct rb_node *node, struct rb_node *parent, struct rb_node **link)
 {
 	rb_link_node(node, parent, link);
 }
 
-void chaos_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*function)(struct hrtimer *), clockid_t clock,
+void chaos_hrtimer_setup(struct hrtimer *timer,
+			 enum hrtimer_restart (*function)(struct hrtimer *), clockid_t clock,
 			 enum hrtimer_mode mode)
 {
 #ifdef NEWEST_hrtimer_setup
@@ -131,7 +141,8 @@ struct workqueue_struct *chaos_system_unbound_wq(void)
 	return system_unbound_wq;
 }
 
-void chaos_init_work(struct work_struct *work, work_func_t function, const char *name, struct lock_class_key *class)
+void chaos_init_work(struct work_struct *work, work_func_t function, const char *name,
+		     struct lock_class_key *class)
 {
 	__init_work(work, false);
 	work->data = (atomic_long_t)WORK_DATA_INIT();
@@ -147,13 +158,16 @@ static_assert(offsetof(struct configfs_attribute, ca_name) == 0);
 static_assert(offsetof(struct configfs_attribute, ca_owner) == 8);
 static_assert(offsetof(struct configfs_attribute, ca_mode) == 16 && sizeof(umode_t) == 2);
 static_assert(offsetof(struct configfs_attribute, show) == 24);
-static_assert(offsetof(struct configfs_attribute, store) == 32 && sizeof(struct configfs_attribute) == 40);
+static_assert(offsetof(struct configfs_attribute, store) == 32);
+static_assert(sizeof(struct configfs_attribute) == 40);
 static_assert(offsetof(struct config_item_type, ct_owner) == 0);
 static_assert(offsetof(struct config_item_type, ct_item_ops) == 8);
 static_assert(offsetof(struct config_item_type, ct_group_ops) == 16);
-static_assert(offsetof(struct config_item_type, ct_attrs) == 24 && sizeof(struct config_item_type) == 40);
+static_assert(offsetof(struct config_item_type, ct_attrs) == 24);
+static_assert(sizeof(struct config_item_type) == 40);
 /* Rust has one address for these. */
-static_assert(offsetof(struct config_group, cg_item) == 0 && offsetof(struct configfs_subsystem, su_group) == 0);
+static_assert(offsetof(struct config_group, cg_item) == 0);
+static_assert(offsetof(struct configfs_subsystem, su_group) == 0);
 
 void chaos_init_group(struct config_group *group, const char *name, struct config_item_type *type)
 {
@@ -161,7 +175,8 @@ void chaos_init_group(struct config_group *group, const char *name, struct confi
 	config_group_init_type_name(group, name, type);
 }
 
-int chaos_register_subsystem(struct configfs_subsystem *subsystem, const char *name, struct config_item_type *type)
+int chaos_register_subsystem(struct configfs_subsystem *subsystem, const char *name,
+			     struct config_item_type *type)
 {
 	memset(subsystem, 0, sizeof(*subsystem));
 	config_group_init_type_name(&subsystem->su_group, name, type);

@@ -61,7 +61,7 @@ pub mod ffi {
 /// The names that code in the kernel uses without a path.
 pub mod prelude {
     pub use crate::{
-        alloc::{flags::*, AllocError, Flags, KVVec, KVec},
+        alloc::{flags::*, AllocError, Flags, KBox, KVVec, KVec},
         error::{code::*, Error, Result},
         fmt, init,
         init::PinInit,

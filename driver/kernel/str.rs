@@ -11,7 +11,9 @@ use crate::{
     ffi::c_char,
     fmt::{self, Write},
 };
-use core::{ffi::CStr, ops::Deref};
+use core::ops::Deref;
+
+pub use core::ffi::CStr;
 
 /// Texts of C with the kernel's type of characters.
 pub trait CStrExt {

@@ -111,7 +111,7 @@ pub unsafe trait HasWork<T> {
 
 /// A reference of an object with work.
 pub trait RawWorkItem {
-    /// What comes back.
+    /// The result: success, or the reference.
     type EnqueueOutput;
 
     /// Has a function queue the work.

@@ -13,4 +13,4 @@
 include!("layouts/generated.rs");
 
 #[cfg(own_kernel_crate)]
-pub(super) use kernel::bindings::{bio_blkcg_css, CgroupNamespace, NsCommon};
+pub(super) use kernel::bindings::{bio_blkcg_css, CgroupNamespace, NsCommon, PidNamespace};

@@ -150,6 +150,33 @@ impl<T, A: Allocator> Vec<T, A> {
         Ok(())
     }
 
+    /// A vector of copies of a value.
+    ///
+    /// # Errors
+    ///
+    /// There is no memory.
+    pub fn from_elem(value: T, count: usize, flags: Flags) -> Result<Self, AllocError>
+    where
+        T: Clone,
+    {
+        let mut vec = Self::with_capacity(count, flags)?;
+        for _ in 0..count {
+            vec.push(value.clone(), flags)?;
+        }
+        Ok(vec)
+    }
+
+    /// Drops all values but the first ones.
+    pub fn truncate(&mut self, len: usize) {
+        if let Some(last) = self.get_mut(len..) {
+            let last = core::ptr::from_mut(last);
+            // INVARIANT: The first ones stay initialized.
+            self.len = len;
+            // SAFETY: By the invariants these were initialized, and the vector has them no more.
+            unsafe { last.drop_in_place() };
+        }
+    }
+
     /// Takes the value at an index out.
     ///
     /// # Errors
@@ -177,8 +204,8 @@ impl<T, A: Allocator> Vec<T, A> {
         // INVARIANT: If `keep` or a `drop` panics, the values leak.
         self.len = 0;
         for index in 0..len {
-            // SAFETY: The value is initialized. What was kept lies before it, in places whose
-            // values were kept or dropped.
+            // SAFETY: The value is initialized. The kept values lie before it, in places of
+            // values that were kept or dropped.
             unsafe {
                 let value = self.values.add(index);
                 if keep(&mut *value.as_ptr()) {

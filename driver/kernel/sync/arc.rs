@@ -155,7 +155,7 @@ impl<T> Deref for Arc<T> {
 
 impl<T> Clone for Arc<T> {
     fn clone(&self) -> Self {
-        // Relaxed: who has a reference may hand it on by means that order memory.
+        // Relaxed: the owner of a reference hands it on by means that order memory.
         if self.count().fetch_add(1, Ordering::Relaxed) <= 0 {
             self.saturate();
         }

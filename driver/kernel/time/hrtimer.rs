@@ -53,7 +53,7 @@ pub enum HrTimerRestart {
     Restart = bindings::hrtimer_restart_HRTIMER_RESTART,
 }
 
-/// What a callback may do with its timer: nothing that the driver uses.
+/// The timer of a callback; the driver does nothing with it.
 pub struct HrTimerCallbackContext<'a, T>(PhantomData<&'a T>);
 
 /// The callback of a timer.
@@ -120,7 +120,7 @@ unsafe extern "C" fn run<T: HasHrTimer<T> + HrTimerCallback>(
 
 /// A pointer of an object with a timer.
 pub trait HrTimerPointer: Sized {
-    /// What keeps the timer going.
+    /// The handle of the started timer.
     type TimerHandle;
 
     /// Starts the timer.

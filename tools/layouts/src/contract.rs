@@ -96,22 +96,18 @@ impl Contract {
         Ok(contract)
     }
 
-    /// Adds another contract, which may describe more members of the same structures.
-    ///
-    /// # Errors
-    ///
-    /// If the two contracts do not agree on a structure.
-    pub fn add(&mut self, other: Self) -> Result<()> {
+    /// Adds another contract, which may describe more members of the same structures. One may
+    /// describe a structure as private, and the other as one of the crate `bindings`: then there
+    /// are both in Rust.
+    pub fn add(&mut self, other: Self) {
         for more in other.structs {
-            let name = &more.name;
-            let Some(known) = self.structs.iter_mut().find(|known| known.name == *name) else {
+            let is_same = |known: &&mut Struct| {
+                (&known.name, known.in_bindings) == (&more.name, more.in_bindings)
+            };
+            let Some(known) = self.structs.iter_mut().find(is_same) else {
                 self.structs.push(more);
                 continue;
             };
-            ensure!(
-                known.in_bindings == more.in_bindings,
-                "one contract says \"struct {name}\", and another \"bindings {name}\""
-            );
             for member in more.members {
                 let is_known = |other: &Wanted| other.newest.name == member.newest.name;
                 if !known.members.iter().any(is_known) {
@@ -120,11 +116,13 @@ impl Contract {
             }
         }
         self.functions.extend(other.functions);
-        Ok(())
     }
 
+    /// The structure of this name; rather that of the crate `bindings`.
     pub(crate) fn find(&self, name: &str) -> Option<&Struct> {
-        self.structs.iter().find(|found| found.name == name)
+        let mut found = self.structs.iter().filter(|found| found.name == name);
+        let first = found.next();
+        found.find(|found| found.in_bindings).or(first)
     }
 }
 

@@ -53,12 +53,12 @@ pub fn generate(contract: &Contract, kernel: &Kernel) -> Result<String, Vec<anyh
 pub struct OwnBindings {
     /// Rust for everything in the contract.
     pub text: String,
-    /// Of the members and functions in which kernels differ, those that are as in the newest
-    /// kernels, such as `elevator_mq_ops.init_sched`.
+    /// The members and functions, such as `elevator_mq_ops.init_sched`, of which there are several
+    /// eras, and the newest here.
     pub newest: Vec<String>,
 }
 
-/// Rust for everything in the contract, and what is as in the newest kernels.
+/// Rust for everything in the contract, and the names of the newest eras.
 ///
 /// # Errors
 ///
@@ -251,7 +251,7 @@ impl<'a> Generator<'a> {
         definition.finish(self.kernel.size(id)?, self.kernel.alignment(id)?)
     }
 
-    /// The visibility of what is generated.
+    /// The visibility of generated items.
     pub(crate) fn visibility(&self) -> &'static str {
         match self.bindings {
             Bindings::Kernel => "pub(crate)",
@@ -259,7 +259,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// What a definition derives. The kernel's crate `bindings` derives as much.
+    /// The traits that a definition derives, as those of the kernel's crate do.
     pub(crate) fn derives(&self) -> &'static str {
         match self.bindings {
             Bindings::Kernel => "",

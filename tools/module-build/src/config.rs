@@ -26,10 +26,13 @@ impl Config {
                 )
             })
         };
-        Ok(Self::parse(
-            read("include/config/kernel.release")?.trim(),
-            &read("include/config/auto.conf")?,
-        ))
+        // Some distributions' kernels have another release than their source.
+        let header = fs::read_to_string(headers.join("include/generated/utsrelease.h"));
+        let release = match header.ok().as_deref().and_then(release_in) {
+            Some(release) => release.to_owned(),
+            None => read("include/config/kernel.release")?.trim().to_owned(),
+        };
+        Ok(Self::parse(&release, &read("include/config/auto.conf")?))
     }
 
     fn parse(release: &str, text: &str) -> Self {
@@ -111,9 +114,22 @@ impl Config {
     }
 }
 
+/// The release that a header of C defines.
+fn release_in(header: &str) -> Option<&str> {
+    let line = header.lines().find(|line| line.contains("UTS_RELEASE"))?;
+    line.split('"').nth(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_release_is_the_one_of_uname() {
+        let header = "#define UTS_RELEASE \"6.1.0-50-amd64\"\n";
+        assert_eq!(release_in(header), Some("6.1.0-50-amd64"));
+        assert_eq!(release_in("/* */\n"), None);
+    }
 
     const GOOD: &str = "CONFIG_X86_64=y\nCONFIG_CONFIGFS_FS=m\nCONFIG_MODULES=y\n";
 

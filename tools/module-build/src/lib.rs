@@ -68,7 +68,7 @@ pub(crate) struct Work<'a> {
     pub(crate) build: &'a Build,
     pub(crate) machine: &'a dyn Machine,
     pub(crate) config: &'a Config,
-    /// The folder of what is made for this kernel.
+    /// The folder of the files that the build makes for this kernel.
     pub(crate) folder: PathBuf,
 }
 

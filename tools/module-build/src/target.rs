@@ -6,7 +6,7 @@ use crate::{Work, rust::Rustc, words};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-/// What rustc needs to know, and what decides whether `core` has to be compiled again.
+/// A target of rustc and its flags. If they change, `core` has to be compiled again.
 pub(crate) struct Target {
     /// rustc's description of the target, changed for the kernel.
     pub(crate) specification: String,

@@ -8,7 +8,6 @@ use crate::{
     complaints::complaints,
     console::{self, Follower},
     lab::Lab,
-    prepare::Ready,
     step::{last_lines, tell},
     watch::{End, Signals, watch},
 };
@@ -177,11 +176,15 @@ impl Lab {
         let signals = Signals::listen()?;
         let work = Work::new(&self.cache)?;
         work.write_initrd(&ready.base, options, words)?;
+        // The emulator may be in another chroot than the kernel.
+        let image = self.chroot.outside(&self.image(&ready.kernel));
+        fs::copy(&image, work.path("vmlinuz"))
+            .with_context(|| format!("there is no image {}", image.display()))?;
         let _commands = work.make_files(options)?;
         let output = work.path("output");
         let mut shown = Follower::open(&output, io::stdout())?;
-        let qemu = self.qemu_words(&ready, options);
-        let end = self.chroot.enter(&[(work.0.path(), "run/lab")], || {
+        let qemu = self.qemu_words(options);
+        let end = self.emulator().enter(&[(work.0.path(), "run/lab")], || {
             let mut qemu = inner_command(&qemu);
             qemu.stdin(Stdio::null()).stdout(Stdio::null());
             let child = qemu.spawn().context("cannot run QEMU")?;
@@ -217,13 +220,11 @@ impl Lab {
     }
 
     /// QEMU with its arguments, for the chroot.
-    fn qemu_words(&self, ready: &Ready, options: &Options) -> Vec<String> {
+    fn qemu_words(&self, options: &Options) -> Vec<String> {
         let own = self.target.own.is_some();
         let memory = options
             .memory
             .map_or(if own { 4096 } else { 2048 }, NonZeroU64::get);
-        let kernel = &ready.kernel;
-        let image = self.image(kernel);
         let mut line = format!(
             "console={} panic=-1 loglevel=7 printk.time=1 rdinit=/init cryptomgr.notests=1",
             self.target.arch.terminal
@@ -272,7 +273,7 @@ impl Lab {
         ]);
         add(&[
             "-kernel",
-            &image,
+            "/run/lab/vmlinuz",
             "-initrd",
             "/run/lab/initrd",
             "-append",

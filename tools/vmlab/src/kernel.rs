@@ -156,7 +156,9 @@ impl Lab {
             kernel.release, self.target.arch.debian
         );
         let mut packages = Vec::from(TOOLS);
-        packages.push(self.target.arch.qemu_package);
+        if self.has_own_emulator() {
+            packages.push(self.target.arch.qemu_package);
+        }
         packages.extend(rust_packages(self.target.base_suite()));
         if self.target.kernel_crate == KernelCrate::Kernel {
             packages.push(&source);

@@ -19,6 +19,7 @@ mod cache;
 mod chroot;
 mod complaints;
 mod console;
+mod emulator;
 mod guest;
 mod host;
 mod kernel;

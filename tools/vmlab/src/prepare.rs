@@ -39,7 +39,8 @@ impl Lab {
         let locks = [self.cache.join("lock"), self.state().join("lock")];
         let whole = Lock::share(&locks[0])?;
         let own = self.target.own.as_deref();
-        if !self.has_kernel()? && (own.is_none() || self.known_kernel().is_none()) {
+        let lacks_kernel = !self.has_kernel()? && (own.is_none() || self.known_kernel().is_none());
+        if lacks_kernel || !self.has_emulator() {
             whole.while_alone("the cache", || self.make_ready())?;
         }
         // Not before: a run that builds this kernel shares the first lock, and waits for this one.
@@ -100,6 +101,7 @@ impl Lab {
     fn make_ready(&self) -> Result<()> {
         fs::create_dir_all(self.state())?;
         self.remove_leftovers()?;
+        self.make_emulator()?;
         if !self.chroot.is_ready() {
             let (base, suite) = (self.target.base_suite(), &self.target.suite);
             self.step(&format!("making a chroot of {suite}"), |output| {

@@ -123,6 +123,15 @@ impl Target {
         }
     }
 
+    /// The suite whose QEMU runs the guest. The QEMU of older suites stops at the start of a second
+    /// processor with the icount clock.
+    pub(crate) fn emulator_suite(&self) -> &str {
+        match self.base_suite() {
+            "bullseye" | "bookworm" => "trixie",
+            _ => &self.suite,
+        }
+    }
+
     /// Whether the target is of another architecture than this machine and the chroot.
     pub(crate) fn is_foreign(&self) -> bool {
         self.arch.rust != ARCH
