@@ -229,9 +229,9 @@ fn test_in_guests(
 mod tests {
     use super::*;
 
-    const TEXT: &str = "forky-cloud forky linux-image-cloud-amd64 amd64 -\n\
-                        forky-kasan forky linux-image-cloud-amd64 amd64 kasan\n\
-                        forky-arm64 forky linux-image-arm64 arm64 -\n";
+    const TEXT: &str = "forky-cloud forky linux-image-cloud-amd64 amd64 kernel -\n\
+                        forky-kasan forky linux-image-cloud-amd64 amd64 kernel kasan\n\
+                        forky-arm64 forky linux-image-arm64 arm64 own -\n";
 
     fn names(names: Option<&str>) -> Vec<String> {
         let targets = chosen(targets(TEXT).unwrap(), names).unwrap();
