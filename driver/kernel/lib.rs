@@ -10,8 +10,6 @@
 //! [`elevator`] is the only part that the kernel's crate does not have.
 
 #![no_std]
-// Names that only the driver's macros use.
-#![allow(clippy::missing_safety_doc)]
 
 extern crate self as kernel;
 

@@ -17,6 +17,8 @@ pub struct Contract {
 #[derive(Clone, Debug)]
 pub(crate) struct Function {
     pub(crate) declaration: Declaration,
+    /// As older kernels have it; the newest first.
+    pub(crate) older: Vec<Declaration>,
     /// Whether some kernels lack it; the driver does not call it there.
     pub(crate) is_optional: bool,
 }
@@ -78,7 +80,8 @@ impl Contract {
                 contract.structs.push(found);
             } else {
                 let is_optional = first.text == "optional";
-                if is_optional {
+                let is_older = first.text == "or";
+                if is_optional || is_older {
                     rest.next()?;
                 }
                 let declaration = rest.declaration()?;
@@ -87,10 +90,14 @@ impl Contract {
                     "line {}: neither a structure nor a function: \"{declaration}\"",
                     first.line,
                 );
-                contract.functions.push(Function {
-                    declaration,
-                    is_optional,
-                });
+                match contract.functions.last_mut().filter(|_| is_older) {
+                    Some(newest) => newest.older.push(declaration),
+                    None => contract.functions.push(Function {
+                        declaration,
+                        older: Vec::new(),
+                        is_optional,
+                    }),
+                }
             }
         }
         Ok(contract)

@@ -289,16 +289,21 @@ impl<'a> Generator<'a> {
 
     /// Its declaration in Rust; empty if the kernel may lack it, and does.
     fn function(&self, wanted: &Function) -> Result<String> {
+        let older: &[Declaration] = match self.bindings {
+            Bindings::Kernel => &[],
+            Bindings::Own => &wanted.older,
+        };
         let (is_optional, wanted) = (wanted.is_optional, &wanted.declaration);
         let name = &wanted.name;
         let prototypes = self.kernel.functions(name)?;
         let mut found = None;
         for id in prototypes {
             let declared = self.kernel.declare(id, name)?;
-            if wanted.accepts(&declared) {
+            let is_older = older.iter().any(|older| older.accepts(&declared));
+            if is_older || wanted.accepts(&declared) {
                 let (parameters, result) = self.prototype(id, true)?;
                 let visibility = self.visibility();
-                if is_optional {
+                if is_optional && !is_older {
                     self.newest.borrow_mut().insert(name.clone());
                 }
                 return Ok(format!(

@@ -362,7 +362,8 @@ bindings queue {
 	or long int depth;
 	void *data as inside.data.pointer;
 }
-int attach(struct type *);
+int attach(struct type *, int);
+or int attach(struct type *);
 optional int detach(struct type *);
 ";
 
