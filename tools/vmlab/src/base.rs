@@ -18,7 +18,7 @@ const RECIPE: u32 = 1;
 /// Modules that a command needs before it can use disks, and modules that tests load.
 const MODULES: &str = "virtio_blk null_blk scsi_debug loop dm-mod dm-delay dm-crypt mq-deadline \
     kyber-iosched bfq configfs ext4 xfs btrfs scsi_mod sd_mod f2fs dm-mirror dm-multipath \
-    dm-round-robin raid0 raid1 nvme-loop";
+    dm-round-robin raid0 raid1 nvme-loop virtio_pci virtio_console";
 
 /// Programs in the guest, beside busybox.
 const PROGRAMS: &str = "fio mkfs.ext4 fsck.ext4 mkfs.xfs mkfs.btrfs mkfs.f2fs chrt dmsetup blkzone \
