@@ -56,6 +56,7 @@ extern "C" {
     ) -> *mut device;
     #[link_name = "chaos_rb_link_node"]
     pub fn rb_link_node(node: *mut rb_node, parent: *mut rb_node, link: *mut *mut rb_node);
+    #[cfg(not(newest = "hrtimer_setup"))]
     #[link_name = "chaos_hrtimer_setup"]
     pub fn hrtimer_setup(
         timer: *mut hrtimer,

@@ -124,17 +124,15 @@ void chaos_rb_link_node(struct rb_node *node, struct rb_node *parent, struct rb_
 	rb_link_node(node, parent, link);
 }
 
+#ifndef NEWEST_hrtimer_setup
 void chaos_hrtimer_setup(struct hrtimer *timer,
 			 enum hrtimer_restart (*function)(struct hrtimer *), clockid_t clock,
 			 enum hrtimer_mode mode)
 {
-#ifdef NEWEST_hrtimer_setup
-	hrtimer_setup(timer, function, clock, mode);
-#else
 	hrtimer_init(timer, clock, mode);
 	timer->function = function;
-#endif
 }
+#endif
 
 struct workqueue_struct *chaos_system_unbound_wq(void)
 {
