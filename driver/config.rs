@@ -12,7 +12,11 @@ use crate::{
     ioem::Ioem,
     lease::end_ns_after,
     plan::Plan,
-    policy::{attributes::Attribute, settings::Owner},
+    policy::{
+        attributes::Attribute,
+        parse::ParseError,
+        settings::{Owner, Settings},
+    },
     stats::Totals,
     sys::{cgroup::Cgroup, clock::now_ns, no_io::NoIo, pid_namespace::Process},
 };
@@ -187,17 +191,22 @@ impl Config {
         self.injection(id).map_or("?", Injection::name)
     }
 
-    /// Sets one setting of an injection to the value of `text`. The setting counts for all I/O from
-    /// now on, and held entries are judged again.
+    /// Sets one setting of an injection as `set` does. The setting counts for all I/O from now on,
+    /// and held entries are judged again.
     ///
     /// # Errors
     ///
     /// EINVAL, ERANGE, ENOSPC or ENOMEM; then nothing has changed.
-    pub(crate) fn set(&mut self, id: InjectionId, attribute: Attribute, text: &[u8]) -> Result {
+    pub(crate) fn set(
+        &mut self,
+        id: InjectionId,
+        attribute: Attribute,
+        set: &dyn Fn(&mut Settings) -> Result<(), ParseError>,
+    ) -> Result {
         let place = self.place_of(id)?;
         let injection = &self.injections[place];
         let mut settings = *injection.settings;
-        settings.set(attribute, text)?;
+        set(&mut settings)?;
         let is_new_sequence = attribute == Attribute::Seed;
         let sequence = injection.sequence.wrapping_add(is_new_sequence.into());
         // The new end goes into the draft: an old end that has come would keep the rule out of the

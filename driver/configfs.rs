@@ -18,11 +18,12 @@ use crate::{
     memory,
     policy::{
         attributes::{attributes, Attribute},
+        device::Devices,
         histogram::{end_us, STEPS},
         parse::{line, number, ParseError},
     },
     stats::{Count, Totals},
-    sys::configfs::set_read_only,
+    sys::{configfs::set_read_only, no_io::NoIo},
     text::{self, Lines},
 };
 use core::fmt::Display;
@@ -194,11 +195,14 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
     }
 
     fn store(directory: &Self, page: &[u8]) -> Result {
+        // configfs holds a lock meanwhile for which `rmdir` waits. Memory reclaim under that lock
+        // might wait for I/O that this injection holds, and that only `rmdir` releases.
+        let _no_io = NoIo::new();
         let page = whole(page)?;
         let id = directory.injection;
         match File::at(PLACE)? {
-            // This looks the cgroup up before it locks the configuration, since the look-up may
-            // wait for memory.
+            // This looks the cgroup up before it locks the configuration, since the look-up takes
+            // another lock.
             File::Attribute(Attribute::Cgroup) => {
                 let (path, cgroup) = OwnerFiles::parse_cgroup(page)?;
                 config::lock().set_cgroup(id, path, cgroup)
@@ -207,7 +211,16 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
                 let process = OwnerFiles::parse_pid(page)?;
                 config::lock().set_process(id, process)
             }
-            File::Attribute(attribute) => config::lock().set(id, attribute, page),
+            File::Attribute(Attribute::Device) => {
+                let devices = devices(page)?;
+                config::lock().set(id, Attribute::Device, &|settings| {
+                    settings.set_devices(&devices);
+                    Ok(())
+                })
+            }
+            File::Attribute(attribute) => {
+                config::lock().set(id, attribute, &|settings| settings.set(attribute, page))
+            }
             File::Stats => {
                 number(line(page), 0, 0)?;
                 config::lock().reset_stats(id)
@@ -233,6 +246,18 @@ fn whole(page: &[u8]) -> Result<&[u8]> {
 
 fn show(page: &mut [u8; PAGE_SIZE], value: &dyn Display) -> Result<usize> {
     Ok(text::value(page, value))
+}
+
+/// Reads the text of `device`, and looks for the disks of numbers that may be any disk's. The
+/// configuration is not locked meanwhile: a look takes long with many devices, and the last
+/// reference of a device may go.
+fn devices(text: &[u8]) -> Result<Devices> {
+    let mut devices = Devices::parse(line(text))?;
+    let queue = config::lock().disks().some_queue();
+    if let Some(queue) = queue {
+        devices.find_disks(|number| queue.disk_of_device(number));
+    }
+    Ok(devices)
 }
 
 /// Shows a process in the PID namespace of `pid_ns`, by its number for the reader.

@@ -76,11 +76,24 @@ impl Disks {
     ///
     /// # Errors
     ///
-    /// ENOMEM, and ENOSPC if too many injections would act on a disk.
+    /// ENOMEM, and ENOSPC if too many injections would act on a disk; then nothing has changed.
     pub(crate) fn prepare<'a>(
         &mut self,
         drafts: impl Iterator<Item = Draft<'a>> + Clone,
     ) -> Result<Plans> {
+        let mut known = KVec::with_capacity(self.0.len(), GFP_KERNEL)?;
+        for disk in &self.0 {
+            known.push(disk.stats.len(), GFP_KERNEL)?;
+        }
+        self.plans_for(drafts).inspect_err(|_| {
+            // No plan will use the new counters.
+            for (disk, known) in self.0.iter_mut().zip(known) {
+                disk.stats.truncate(known);
+            }
+        })
+    }
+
+    fn plans_for<'a>(&mut self, drafts: impl Iterator<Item = Draft<'a>> + Clone) -> Result<Plans> {
         let mut plans = KVec::with_capacity(self.0.len(), GFP_KERNEL)?;
         for disk in self.0.iter_mut() {
             plans.push(disk.plan_for(drafts.clone())?, GFP_KERNEL)?;
@@ -169,6 +182,11 @@ impl Disks {
         self.0.iter().for_each(|disk| visit(&disk.queue));
     }
 
+    /// The queue of some disk.
+    pub(crate) fn some_queue(&self) -> Option<Arc<Queue<Ioem>>> {
+        self.0.first().map(|disk| disk.queue.clone())
+    }
+
     /// The plan of a disk.
     pub(crate) fn plan_of(&self, queue: &Queue<Ioem>) -> Option<Arc<Plan>> {
         self.disk_of(queue)?.plan.clone()
@@ -223,7 +241,6 @@ impl Disk {
             major: self.info.major,
             first_minor: self.info.first_minor,
             minors: self.info.minors,
-            is_elsewhere: &|device| self.queue.knows_elsewhere(device),
         })
     }
 

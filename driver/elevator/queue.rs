@@ -99,33 +99,34 @@ impl<E: Elevator> Queue<E> {
         }
     }
 
-    /// Whether a device of this `dev_t` is there now, on another disk. Process context, may sleep.
-    pub(crate) fn knows_elsewhere(&self, device: u32) -> bool {
+    /// The number of the disk that has the device of this number now, both as `dev_t`. It may be
+    /// any disk: a queue only leads to the list of all. `None` if there is none, or if this queue's
+    /// disk has left the scheduler. Process context, may sleep, and takes long with many devices:
+    /// the caller must hold no lock of the scheduler's.
+    pub(crate) fn disk_of_device(&self, device: u32) -> Option<u32> {
         let hw_queues = self.hw_queues.lock();
-        if hw_queues.is_none() {
-            return false;
-        }
+        hw_queues.as_ref()?;
         // SAFETY: As for `disk_info`, there is a disk. A registered disk's device has the class of
-        // all disks and partitions. The function `device_match_devt` takes the address of a
-        // number. The found device has a reference of ours.
-        let (disk, found) = unsafe {
-            let disk = (*self.queue.as_ptr()).disk;
-            let class = (*(*disk).part0).bd_device.class;
-            let number = core::ptr::from_ref(&device).cast();
-            let matches: bindings::device_match_t = Some(bindings::device_match_devt);
-            let found = bindings::class_find_device(class, core::ptr::null(), number, matches);
-            (disk, NonNull::new(found))
-        };
+        // all disks and partitions.
+        let class = unsafe { (*(*(*self.queue.as_ptr()).disk).part0).bd_device.class };
         drop(hw_queues);
-        // SAFETY: A device of this class lies in a `block_device`, which keeps its disk. The
-        // reference is ours. The addresses are only compared.
-        found.is_some_and(|found| unsafe {
+        let number = core::ptr::from_ref(&device).cast();
+        // SAFETY: The kernel keeps this class forever. The function `device_match_devt` takes the
+        // address of a number. The found device has a reference of ours.
+        let found = NonNull::new(unsafe {
+            let matches: bindings::device_match_t = Some(bindings::device_match_devt);
+            bindings::class_find_device(class, core::ptr::null(), number, matches)
+        })?;
+        // SAFETY: A device of this class lies in a `block_device`, which keeps its disk; a disk
+        // keeps its numbers. The reference is ours.
+        unsafe {
             let found = found.as_ptr();
             let of = kernel::container_of!(found, bindings::block_device, bd_device);
-            let is_other = !core::ptr::eq((*of).bd_disk, disk);
+            let disk = (*(*of).bd_disk).part0;
+            let number = (*disk).bd_dev;
             bindings::put_device(found);
-            is_other
-        })
+            Some(number)
+        }
     }
 
     /// The number of requests that the disk's hardware queues have together, without the polled

@@ -32,6 +32,9 @@ const MINOR_BITS: u32 = 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Devices {
     devices: [Device; MOST_DEVICES],
+    /// The number (the kernel's `dev_t`) of the disk that has each device, as far as
+    /// [`Devices::find_disks`] has found one, else 0.
+    disks: [u32; MOST_DEVICES],
     count: usize,
 }
 
@@ -91,6 +94,7 @@ impl Devices {
     /// Any device.
     pub const ANY: Self = Self {
         devices: [Device::Number { major: 0, minor: 0 }; MOST_DEVICES],
+        disks: [0; MOST_DEVICES],
         count: 0,
     };
 
@@ -113,18 +117,39 @@ impl Devices {
         Ok(new)
     }
 
+    /// Looks for the disks of those devices whose numbers do not tell it: a partition of any disk
+    /// may have an extended number. `disk_of` takes the number of a device, and returns that of the
+    /// disk that has it.
+    // The host has no disks to look for.
+    #[allow(dead_code)]
+    pub fn find_disks(&mut self, disk_of: impl Fn(u32) -> Option<u32>) {
+        for (device, disk) in self.devices[..self.count].iter().zip(&mut self.disks) {
+            if let Device::Number {
+                major: EXTENDED_MAJOR,
+                minor,
+            } = *device
+            {
+                *disk = disk_of(joined(EXTENDED_MAJOR, minor)).unwrap_or(0);
+            }
+        }
+    }
+
     /// The part of a disk that these devices are; `None` if none of them can be in the disk.
     pub fn on(&self, disk: &Disk<'_>) -> Option<Part> {
         if self.count == 0 {
             return Some(Part::ALL);
         }
         let mut part = Part::NOTHING;
-        for device in &self.devices[..self.count] {
+        for (device, found) in self.devices[..self.count].iter().zip(self.disks) {
             match device {
                 Device::Name { bytes, length } => {
                     part.add(disk.partition_named(&bytes[..usize::from(*length)]));
                 }
-                Device::Number { major, minor } => part.add_number(disk, *major, *minor),
+                Device::Number { major, minor } => {
+                    if found == 0 || found == disk.number() {
+                        part.add_number(disk, *major, *minor);
+                    }
+                }
             }
         }
         (part != Part::NOTHING).then_some(part)
@@ -153,11 +178,19 @@ pub struct Disk<'a> {
     /// How many minor numbers it has for itself and its partitions; 0 if these get extended
     /// numbers.
     pub minors: u32,
-    /// Whether a device of this number (the kernel's `dev_t`) is there now, on another disk.
-    pub is_elsewhere: &'a dyn Fn(u32) -> bool,
+}
+
+/// A device's number as the kernel writes it in one word (`dev_t`).
+const fn joined(major: u32, minor: u32) -> u32 {
+    (major << MINOR_BITS) | minor
 }
 
 impl Disk<'_> {
+    /// Its own number, as the kernel's `dev_t`.
+    fn number(&self) -> u32 {
+        joined(self.major, self.first_minor)
+    }
+
     /// The number of the partition of this name, which need not exist; 0 is the disk. `None` if the
     /// name is of another disk.
     ///
@@ -222,13 +255,12 @@ impl Part {
             self.add(own.and_then(|place| u8::try_from(place).ok()));
             return;
         }
-        let device = (major << MINOR_BITS) | minor;
-        // While no device has the number, a partition of any disk may get it.
-        if major == EXTENDED_MAJOR && !(disk.is_elsewhere)(device) {
+        // A partition of any disk may have the number, or get it.
+        if major == EXTENDED_MAJOR {
             let free = self.numbers.iter_mut().find(|number| **number == 0);
             // There are as many places as devices.
             if let Some(free) = free {
-                *free = device;
+                *free = joined(major, minor);
             }
         }
     }
@@ -273,18 +305,27 @@ mod tests {
         major: 8,
         first_minor: 0,
         minors: 16,
-        is_elsewhere: &|_| false,
     };
     const NVME: Disk<'_> = Disk {
         name: b"nvme0n1",
         major: 259,
         first_minor: 3,
         minors: 0,
-        is_elsewhere: &|device| device == (259 << 20) | 10,
     };
 
     fn on(text: &str, disk: &Disk<'_>) -> Option<Part> {
         Devices::parse(text.as_bytes()).unwrap().on(disk)
+    }
+
+    /// As [`on`], where the number 259:10 is another disk's, and 259:11 is `NVME`'s.
+    fn on_after_a_look(text: &str, disk: &Disk<'_>) -> Option<Part> {
+        let mut devices = Devices::parse(text.as_bytes()).unwrap();
+        devices.find_disks(|device| match device {
+            0x1030_000a => Some(8 << 20),
+            0x1030_000b => Some(NVME.number()),
+            _ => None,
+        });
+        devices.on(disk)
     }
 
     fn partitions(numbers: &[u8]) -> Option<Part> {
@@ -312,9 +353,14 @@ mod tests {
         let extended = on("259:9", &NVME).unwrap();
         assert!(!extended.is_all() && extended.numbers[0] == (259 << 20) | 9);
         // The number of another disk's partition, alone and beside one that may be this disk's.
-        assert_eq!(on("259:10", &NVME), None);
-        assert_eq!(on("259:10 259:9", &NVME), on("259:9", &NVME));
-        assert_eq!(on("259:10 nvme0n1p2", &NVME), partitions(&[2]));
+        assert_eq!(on_after_a_look("259:10", &NVME), None);
+        assert_eq!(on_after_a_look("259:10", &SDA), on("259:10", &SDA));
+        assert_eq!(on_after_a_look("259:10 259:9", &NVME), on("259:9", &NVME));
+        assert_eq!(on_after_a_look("259:10 nvme0n1p2", &NVME), partitions(&[2]));
+        // The number of this disk's partition, and numbers that nobody looked for.
+        assert_eq!(on_after_a_look("259:11", &NVME), on("259:11", &NVME));
+        assert_eq!(on_after_a_look("259:11", &SDA), None);
+        assert!(on("259:10", &NVME).is_some() && on("259:10", &SDA).is_some());
         // A partition of a disk with few minor numbers may get an extended number.
         assert!(on("259:9", &SDA).is_some());
     }

@@ -144,14 +144,12 @@ mod tests {
         major: 8,
         first_minor: 0,
         minors: 16,
-        is_elsewhere: &|_| false,
     };
     const SDB: Disk<'_> = Disk {
         name: b"sdb",
         major: 8,
         first_minor: 16,
         minors: 16,
-        is_elsewhere: &|_| false,
     };
 
     fn parse(text: &str) -> Result<Extents, ParseError> {

@@ -161,7 +161,6 @@ mod tests {
         major: 8,
         first_minor: 0,
         minors: 16,
-        is_elsewhere: &|_| false,
     };
 
     fn sectors(text: &str) -> Sectors {

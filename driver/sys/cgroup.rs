@@ -77,16 +77,14 @@ impl Node {
 
     /// Its path from the root of the hierarchy.
     fn path(&self) -> Result<KVec<u8>> {
-        let mut path = KVec::from_elem(0, MOST_PATH, GFP_KERNEL)?;
+        /// The kernel cuts a longer path without a word. A byte more tells a cut path from one that
+        /// just fits: with it the path is as long as `MOST_PATH`, or longer.
+        const BUFFER: usize = MOST_PATH + 1;
+        let mut path = KVec::from_elem(0, BUFFER, GFP_KERNEL)?;
         // SAFETY: By the invariants the node is valid, and the buffer has this length.
         let length = unsafe {
             let buffer = path.as_mut_ptr().cast();
-            bindings::kernfs_path_from_node(
-                self.0.as_ptr(),
-                core::ptr::null_mut(),
-                buffer,
-                MOST_PATH,
-            )
+            bindings::kernfs_path_from_node(self.0.as_ptr(), core::ptr::null_mut(), buffer, BUFFER)
         };
         match usize::try_from(length) {
             Ok(length) if length < MOST_PATH => {

@@ -64,12 +64,14 @@ impl Needed {
             .collect()
     }
 
-    /// The steps that remember the disks of an injection which has just been made.
+    /// The steps that remember the disks of an injection which has just been made or changed.
     pub(super) fn remember_steps(&self, roots: &Roots, name: &OsStr) -> Vec<Step> {
-        if self.disks.is_empty() {
-            return Vec::new();
+        let mut steps = Vec::new();
+        if !self.disks.is_empty() {
+            steps.extend(folder_steps(roots));
+        } else if !needs::file(roots, name).exists() {
+            return steps;
         }
-        let mut steps = folder_steps(roots).to_vec();
         steps.push(needs::last_step(roots, name, &self.disks));
         steps
     }

@@ -2,7 +2,10 @@
 
 //! Changes settings of an injection that is there, for `kchaos change`.
 
-use super::{auto::Needed, hints::idle, make::why, reach::reached, resolve, sweep};
+use super::{
+    auto::Needed, devices::put_former_sectors, hints::idle, make::why, reach::reached, resolve,
+    sweep,
+};
 use crate::{
     error::{Exit, all_of, failure, joined, note},
     interface::{
@@ -88,7 +91,8 @@ impl Change<'_> {
         let seen = seen.filter(|_| roots.is_injection(name));
         let seen = seen.ok_or_else(|| unknown(name))?;
         let asked = Settings::new(self.values.iter().cloned());
-        let asked = asked.map_err(|message| failure(Exit::Usage, message))?;
+        let mut asked = asked.map_err(|message| failure(Exit::Usage, message))?;
+        put_former_sectors(&mut asked, &seen.values)?;
         self.check_delay(&seen.values, &asked)?;
         let asked = resolve::resolved(roots, &asked)?;
         let after = self.after(&seen.values, &asked);

@@ -4,7 +4,7 @@
 
 use crate::{
     error::{Exit, failure, note},
-    interface::{Name, Settings, Value},
+    interface::{Name, Settings, Value, values::Values},
     system::{
         Roots,
         block::{Block, Extent},
@@ -41,7 +41,7 @@ pub(super) fn put(roots: &Roots, settings: &mut Settings) -> Result<()> {
             ),
         ));
     }
-    match settings.text(Name::Sectors) {
+    match settings.text(Name::Sectors).filter(|text| !text.is_empty()) {
         Some(sectors) => meant.check_sectors(roots, sectors)?,
         None => {
             if let Some(sectors) = meant.sectors(roots)? {
@@ -50,6 +50,37 @@ pub(super) fn put(roots: &Roots, settings: &mut Settings) -> Result<()> {
         }
     }
     settings.set(Name::Device, Value::Text(names.join(" ")));
+    Ok(())
+}
+
+/// Puts the sectors that an injection has into a change of its devices: those that the user chose
+/// stay, and those that were of the former devices end.
+///
+/// # Errors
+///
+/// If the change has other sectors for the devices that stay, and these are sectors themselves.
+pub(super) fn put_former_sectors(asked: &mut Settings, former: &Values) -> Result<()> {
+    let former = former.text(Name::Sectors).unwrap_or_default();
+    // Only this program writes the disk of a range.
+    let are_of_devices = former.contains(':');
+    match (asked.text(Name::Device), asked.text(Name::Sectors)) {
+        (Some(_), None) if are_of_devices => {
+            asked.set(Name::Sectors, Value::Text(String::new()));
+        }
+        (Some(_), None) if !former.is_empty() => {
+            asked.set(Name::Sectors, Value::Text(former.to_owned()));
+        }
+        (None, Some(_)) if are_of_devices => {
+            return Err(failure(
+                Exit::Usage,
+                format!(
+                    "the devices of this injection are the sectors {former}, and --sectors would be \
+                     others; name the disk with --device, too"
+                ),
+            ));
+        }
+        _ => {}
+    }
     Ok(())
 }
 

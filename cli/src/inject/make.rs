@@ -89,11 +89,8 @@ pub(super) fn steps(
                 steps.push(Step::RemoveDirectory(directory.clone()));
             }
         }
-        let name = OsString::from(name);
-        let file = needs::file(roots, &name);
-        steps.extend(file.exists().then_some(Step::RemoveFile(file)));
         steps.extend(settings.steps(&directory));
-        return Ok((name, steps));
+        return Ok((OsString::from(name), steps));
     }
     Err(anyhow::anyhow!("there is no free name"))
 }

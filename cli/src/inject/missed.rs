@@ -46,9 +46,16 @@ fn had(run: &Run<'_>) -> String {
         reads,
         writes,
         discards,
+        flushes,
         written: _,
     } = run.traffic;
-    let kinds = [(reads, "reads"), (writes, "writes"), (discards, "discards")];
+    // A flush without data counts as a write, too.
+    let written = if flushes > 0 {
+        "writes and flushes"
+    } else {
+        "writes"
+    };
+    let kinds = [(reads, "reads"), (writes, written), (discards, "discards")];
     let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
     let kinds: Vec<String> = kinds
         .map(|(count, words)| format!("{} {words}", grouped(count)))

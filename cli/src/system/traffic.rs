@@ -13,6 +13,8 @@ pub(crate) struct Traffic {
     pub(crate) writes: u64,
     /// The sectors of these writes; a flush has none.
     pub(crate) written: u64,
+    /// The flushes of the disk's cache, several of which may be of one write.
+    pub(crate) flushes: u64,
     pub(crate) discards: u64,
 }
 
@@ -34,6 +36,7 @@ impl Traffic {
             reads: number(0),
             writes: number(4),
             written: number(6),
+            flushes: number(15),
             discards: number(11),
         }
     }
@@ -45,6 +48,7 @@ impl Traffic {
             reads: since(self.reads, before.reads),
             writes: since(self.writes, before.writes),
             written: since(self.written, before.written),
+            flushes: since(self.flushes, before.flushes),
             discards: since(self.discards, before.discards),
         }
     }
@@ -55,6 +59,7 @@ impl Traffic {
             reads: self.reads.saturating_add(other.reads),
             writes: self.writes.saturating_add(other.writes),
             written: self.written.saturating_add(other.written),
+            flushes: self.flushes.saturating_add(other.flushes),
             discards: self.discards.saturating_add(other.discards),
         }
     }
@@ -82,6 +87,7 @@ mod tests {
             reads: 12,
             writes: 40,
             written: 320,
+            flushes: 7,
             discards: 5,
         };
         assert_eq!(now, expected);

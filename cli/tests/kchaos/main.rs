@@ -4,6 +4,7 @@
 
 mod attach;
 mod auto;
+mod change;
 mod command;
 mod contract;
 mod dry_run;

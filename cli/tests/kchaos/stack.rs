@@ -333,3 +333,35 @@ fn a_machine_without_sysfs_says_so() {
         assert!(said.contains("sysfs is not there"), "{said}");
     }
 }
+
+/// The sectors of a volume end with it, and those that the user chose stay.
+#[test]
+fn a_change_of_the_device_changes_its_sectors() {
+    let tree = volumes();
+    tree.program("dmsetup", &tables(&tree));
+    let change = |arguments: &str| tree.kchaos(&format!("change x {arguments}"));
+    let texts = || {
+        let read = |file: &str| tree.read(&format!("config/ioem/x/{file}"));
+        (
+            read("device").trim().to_owned(),
+            read("sectors").trim().to_owned(),
+        )
+    };
+    let expect = |device: &str, sectors: &str| {
+        assert_eq!(texts(), (device.to_owned(), sectors.to_owned()));
+    };
+    stdout(&mut tree.kchaos("inject ioem delay --delay 1ms --name x --device luks"));
+    expect("vda1", "vda:2656+4000");
+    let said = stderr(&mut change("--sectors 0+8"), 2);
+    assert!(said.contains("are the sectors vda:2656+4000"), "{said}");
+    stdout(&mut change("--device vg/lv"));
+    expect("vda1", "vda:2560+4096");
+    stdout(&mut change("--device vdb"));
+    expect("vdb", "");
+    stdout(&mut change("--sectors 0+8"));
+    expect("vdb", "0+8");
+    let said = stderr(&mut change("--device luks"), 2);
+    assert!(said.contains("--sectors would be others"), "{said}");
+    stdout(&mut change("--device vdc"));
+    expect("vdc", "0+8");
+}

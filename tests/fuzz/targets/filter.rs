@@ -152,7 +152,6 @@ fuzz_target!(|data: &[u8]| {
         major: word(24) % 4_096,
         first_minor: word(28) % 1_048_576,
         minors: u32::from(head[6]),
-        is_elsewhere: &|_| false,
     };
     let mut settings = Settings::new();
     for attribute in [Attribute::Device, Attribute::Op, Attribute::Sectors] {

@@ -21,7 +21,6 @@ pub(crate) fn spec<'a>(injection: &'a Injection, stats: &'a Arc<Stats>) -> RuleS
         major: 254,
         first_minor: 0,
         minors: 16,
-        is_elsewhere: &|_| false,
     };
     let settings = Settings::new();
     RuleSpec {

@@ -121,7 +121,7 @@ fn none(report: &mut Report) -> Result<()> {
     let cached = format!("dd if={path} of=/dev/null bs=64k count=16");
     sys::run(&["sh", "-c", &cached])?;
     let direct = |path: &str| format!("dd if={path} of=/dev/null bs=4k count=50 iflag=direct");
-    // Each of its writes asks for FUA.
+    // After each write, a flush stands for the FUA that the disk lacks.
     let written = format!(
         "fio --name=w --filename={path} --rw=write --bs=4k --size=200k --direct=1 --sync=1 >/dev/null"
     );
@@ -145,7 +145,7 @@ fn none(report: &mut Report) -> Result<()> {
             "reads among writes",
             "--op read",
             &written,
-            "had 50 I/Os (50 writes) while sh ran",
+            "had 100 I/Os (100 writes and flushes) while sh ran",
         ),
         (
             "a flush alone",

@@ -49,6 +49,7 @@ mod input;
 mod iostat;
 mod jitter;
 mod kchaos;
+mod kchaos_pairs;
 mod kchaos_whose;
 mod lease;
 mod limit;
