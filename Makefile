@@ -2,14 +2,19 @@
 #
 # Builds the module and the program, and runs the tests and the demo.
 
-# The kernel to build for: a folder of headers whose `rust/` has the metadata of the kernel crate.
+# The kernel to build for: a folder of headers.
 KBUILD_PATH ?= /lib/modules/$(shell uname -r)/build
 # That kernel's type information, which has the layout of its structures. The running kernel has
 # only its own.
-KERNEL_RELEASE := $(shell cat "$(KBUILD_PATH)/include/config/kernel.release" 2>/dev/null)
+KERNEL_RELEASE := $(shell tools/kernel-release "$(KBUILD_PATH)")
 IS_RUNNING := $(filter $(shell uname -r),$(KERNEL_RELEASE))
 BTF ?= $(firstword $(wildcard $(KBUILD_PATH)/vmlinux \
-	$(if $(IS_RUNNING),/sys/kernel/btf/vmlinux)) $(KBUILD_PATH)/vmlinux)
+	$(if $(IS_RUNNING),/sys/kernel/btf/vmlinux) \
+	$(if $(KERNEL_RELEASE),/boot/vmlinuz-$(KERNEL_RELEASE))) $(KBUILD_PATH)/vmlinux)
+# The crate `kernel` of the module: `kernel` is the kernel's own, which takes its Rust metadata and
+# its rustc; `own` is that of driver/kernel. Without a choice, the former where it can be had.
+KERNEL_CRATE ?=
+RUSTC ?= rustc
 PREFIX ?= /usr/local
 INSTALL_MOD_PATH ?= $(DESTDIR)
 CARGO ?= cargo
@@ -19,7 +24,7 @@ SUITE = $(CARGO) run --quiet --release --package suite --
 SECONDS ?= 120
 SEED ?= 1
 
-.PHONY: all module kchaos layouts check-kernel test test-debug matrix torture demo bench
+.PHONY: all module kchaos layouts test test-debug matrix torture demo bench
 .PHONY: rust-analyzer install clean help
 
 # `make help` prints the text after ## in the line of a target.
@@ -28,10 +33,16 @@ all: module kchaos ## build the module and kchaos [KBUILD_PATH=/lib/modules/.../
 # The kernel crate's `warn_on!` includes generated files. The dependencies that kbuild has saved
 # would generate these again for the present kernel, but inside the headers of the previous build,
 # which may be read-only. So `make` drops them first.
-module: check-kernel layouts ## build driver/chaos_driver.ko
-	@test ! -e driver/.chaos_driver.o.cmd || \
-		sed -i '/\/rust\/kernel\/generated_arch_/d' driver/.chaos_driver.o.cmd
-	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" modules
+module: ## build driver/chaos_driver.ko [KERNEL_CRATE=kernel|own]
+	@crate=$$(RUSTC="$(RUSTC)" tools/check-kernel "$(KBUILD_PATH)" "$(KERNEL_CRATE)") || exit; \
+	if [ "$$crate" = own ]; then \
+		exec $(CARGO) run --quiet --release --package module-build -- --btf "$(BTF)" \
+			--headers "$(KBUILD_PATH)" --rustc "$(RUSTC)"; \
+	fi; \
+	$(MAKE) --no-print-directory layouts || exit; \
+	test ! -e driver/.chaos_driver.o.cmd || \
+		sed -i '/\/rust\/kernel\/generated_arch_/d' driver/.chaos_driver.o.cmd; \
+	exec $(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" modules
 
 kchaos: ## build target/release/kchaos
 	$(CARGO) build --release --package kchaos
@@ -42,9 +53,6 @@ layouts: ## generate the kernel's private structures from its type information [
 			--contract driver/$$room/layouts.contract \
 			--output driver/$$room/layouts/generated.rs || exit; \
 	done
-
-check-kernel: ## say what the kernel lacks for a module in Rust
-	@tools/check-kernel "$(KBUILD_PATH)"
 
 test: ## run all tests, on this machine and in VMs
 	@$(SUITE) test
@@ -67,12 +75,14 @@ bench: ## measure costs and exactness [BOOTS=3] [PARTS='idle rules'] [OUT=target
 rust-analyzer: ## describe the kernel crate and the module to editors, in driver/rust-project.json
 	@tools/lab rust-analyzer
 
-# Builds nothing: only `tools/lab build` can build for headers without Rust's metadata, and root may
-# have no cargo. kbuild runs no depmod without a System.map, which Debian's headers lack, so this
-# target runs it; for a package, the package's own installation does.
+# Builds nothing: root may have no cargo. With the crate of driver/kernel, kbuild has linked the
+# module in a folder of its own. kbuild runs no depmod without a System.map, which Debian's headers
+# lack, so this target runs it; for a package, the package's own installation does.
 #
 # The files of tools/boot do nothing by themselves. udev and systemd find them if PREFIX is /usr or
 # /usr/local.
+OWN_BUILD = $(CURDIR)/target/module/$(KERNEL_RELEASE)/link
+IS_OWN = cmp -s driver/chaos_driver.ko "$(OWN_BUILD)/chaos_driver.ko"
 install: ## install the module and kchaos [PREFIX=/usr/local] [DESTDIR=/tmp/package]
 	@tools/check-installable "$(KBUILD_PATH)"
 	install -D -m 755 target/release/kchaos "$(DESTDIR)$(PREFIX)/bin/kchaos"
@@ -81,8 +91,9 @@ install: ## install the module and kchaos [PREFIX=/usr/local] [DESTDIR=/tmp/pack
 	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/lib/systemd/system" tools/boot/kchaos@.service
 	sed -i 's|/usr/local/bin|$(PREFIX)/bin|' \
 		"$(DESTDIR)$(PREFIX)/lib/systemd/system/kchaos@.service"
-	$(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" INSTALL_MOD_PATH="$(INSTALL_MOD_PATH)" \
-		DEPMOD=true modules_install
+	folder="$(CURDIR)"; if $(IS_OWN); then folder="$(OWN_BUILD)"; fi; \
+		$(MAKE) -C "$(KBUILD_PATH)" M="$$folder" \
+		INSTALL_MOD_PATH="$(INSTALL_MOD_PATH)" DEPMOD=true modules_install
 	test -n "$(INSTALL_MOD_PATH)" || PATH="$$PATH:/usr/sbin:/sbin" depmod "$(KERNEL_RELEASE)"
 
 clean: ## remove all built files

@@ -403,7 +403,7 @@ pub struct Devices {
     /// A disk such as /dev/sdb, sdb or 8:16, a link to it, a partition of it, a volume or an array
     /// on it, UUID=..., LABEL=..., or the mount point or any file of a file system on it
     ///
-    /// Of what is on several disks, all are meant.
+    /// If that is on several disks, DEVICE means all of them.
     #[arg(
         value_name = "DEVICE",
         required_unless_present = "all",

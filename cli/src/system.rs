@@ -8,6 +8,7 @@ pub(crate) mod attached;
 mod beside;
 pub(crate) mod block;
 pub(crate) mod cgroups;
+mod container_id;
 pub(crate) mod containers;
 pub(crate) mod disk;
 pub(crate) mod files;

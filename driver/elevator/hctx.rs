@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
 
-use super::{parked::Batch, Elevator};
+use super::{layouts, parked::Batch, Elevator};
 use crate::sys::atomic::{AtomicBool, Relaxed};
 use core::ptr::NonNull;
 use kernel::{
@@ -136,15 +136,10 @@ impl<E: Elevator> Hctx<E> {
         unsafe { (&raw const (*self.hctx.as_ptr()).dispatch_busy).read_volatile() != 0 }
     }
 
-    /// Whether the queue has a flag.
-    pub(super) fn has_flag(&self, flag: u32) -> bool {
-        // SAFETY: By the invariants `hctx` is valid, and it does not outlive its queue. The flags
-        // change one by one, atomically; a single aligned load cannot tear.
-        let flags = unsafe {
-            let queue = (*self.hctx.as_ptr()).queue;
-            (&raw const (*queue).queue_flags).read_volatile()
-        };
-        flags & (1 << flag) != 0
+    /// Whether blk-iolatency counts the bios of the queue.
+    pub(super) fn has_latency_control(&self) -> bool {
+        // SAFETY: By the invariants `hctx` is valid, and it does not outlive its queue.
+        unsafe { layouts::has_latency_control((*self.hctx.as_ptr()).queue) }
     }
 
     /// Whether I/O that the processor `cpu` submits comes to this hardware queue.

@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
 
-use super::{Elevator, Hctx};
+use super::{layouts, Elevator, Hctx};
 use crate::sys::no_io::NoIo;
 use core::ptr::NonNull;
 use kernel::{
@@ -141,8 +141,8 @@ impl<E: Elevator> Queue<E> {
         // a scheduler.
         let (each, shared) = unsafe {
             let queue = self.queue.as_ptr();
-            let each = (&raw const (*queue).nr_requests).read_volatile();
-            (u64::from(each), !(*queue).sched_shared_tags.is_null())
+            let shared = !(*queue).sched_shared_tags.is_null();
+            (layouts::request_count(queue), shared)
         };
         let polled = members.iter().filter(|member| member.hw_queue.is_polled());
         let sets = members.len().saturating_sub(polled.count()) as u64;

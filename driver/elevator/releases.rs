@@ -34,12 +34,9 @@ impl<E: Elevator> Hctx<E> {
     ///
     /// They cannot while blk-iolatency is at work. It counts the bios that are under way, and
     /// learns of their end from `bio_endio()`, so it would count split-off parts, and the bios that
-    /// wait for them, as under way for as long as they are held. Only blk-iolatency sets the flag
-    /// (`blkiolatency_enable_work_fn`).
+    /// wait for them, as under way for as long as they are held.
     pub(crate) fn can_park(&self, request: &Request<E::RequestData>) -> bool {
-        request.is_of(self.as_raw())
-            && !self.has_flag(bindings::QUEUE_FLAG_BIO_ISSUE_TIME)
-            && request.can_be_parked()
+        request.is_of(self.as_raw()) && !self.has_latency_control() && request.can_be_parked()
     }
 
     /// Has the completion of a request of this hardware queue held. Returns how many bytes of

@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
 
-use super::{entry::Entry, flags::OpFlags};
+use super::{entry::Entry, flags::OpFlags, layouts};
 use crate::sys::cgroup::Lineage;
 use core::{marker::PhantomData, mem::ManuallyDrop, ptr::NonNull};
 use kernel::{bindings, ffi, warn_on};
@@ -309,11 +309,8 @@ impl<D: RequestData> Request<D> {
     /// The number of the partition to which it was submitted; 0 for the whole disk.
     pub(crate) fn partition(&self) -> u8 {
         self.block_device().map_or(0, |device| {
-            // SAFETY: A bio's device is valid until the bio ends. The lowest byte of the flags is
-            // the number of the partition (`bdev_partno`), which does not change.
-            let flags =
-                unsafe { (&raw const (*device.as_ptr()).__bd_flags.counter).read_volatile() };
-            (flags as u32 & bindings::BD_PARTNO) as u8
+            // SAFETY: A bio's device is valid until the bio ends.
+            unsafe { layouts::partition_number(device.as_ptr()) }
         })
     }
 

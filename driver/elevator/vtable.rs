@@ -19,7 +19,7 @@
 use super::{
     files::Files,
     flags::OpFlags,
-    layouts::{ElevatorMqOps, ElevatorQueue, ElevatorType},
+    layouts::{self, ElevatorMqOps, ElevatorQueue, ElevatorType},
     trace, Bio, Elevator, Fifo, Hctx, Queue, Request,
 };
 use core::{marker::PhantomData, ptr::NonNull};
@@ -116,7 +116,7 @@ impl<E: Elevator> VTable<E> {
         // queue belongs to this elevator.
         unsafe {
             bindings::blk_queue_flag_clear(bindings::QUEUE_FLAG_SQ_SCHED, queue);
-            (*queue).async_depth = (*queue).nr_requests;
+            layouts::allow_all_async(queue);
             (*queue).elevator = eq.cast();
         }
         0
@@ -223,7 +223,7 @@ impl<E: Elevator> VTable<E> {
         // SAFETY: By this function's requirements.
         unsafe {
             Request::prepare(request, prepared.data);
-            if prepared.passes_by {
+            if prepared.passes_by && layouts::PREPARES_AT_SUBMISSION {
                 Request::<E::RequestData>::bypass(request);
             }
         }
@@ -345,6 +345,6 @@ unsafe fn hctx_for(
         }
         let cpu = bindings::raw_smp_processor_id();
         let number = map.mq_map.add(cpu as usize).read_volatile();
-        (*queue).queue_hw_ctx.add(number as usize).read()
+        layouts::hardware_queue(queue, number)
     }
 }

@@ -9,4 +9,8 @@
 // The generated file imports names that other contracts need.
 #![allow(unused_imports)]
 
+#[cfg(not(own_kernel_crate))]
 include!("layouts/generated.rs");
+
+#[cfg(own_kernel_crate)]
+pub(super) use kernel::bindings::{bio_blkcg_css, CgroupNamespace, NsCommon, PidNamespace};

@@ -18,8 +18,11 @@ use kernel::{bindings, prelude::*, sync::rcu};
 unsafe fn namespace_id(namespace: NonNull<bindings::pid_namespace>) -> u64 {
     // SAFETY: By this function's requirements. The crate `bindings` does not have the member, since
     // it lies in an anonymous structure of a named type; the layout comes from the kernel's own
-    // type information.
-    unsafe { (*(&raw const (*namespace.as_ptr()).ns).cast::<NsCommon>()).ns_id }
+    // type information. Older kernels have a shorter number, of which they may give one again.
+    #[allow(clippy::useless_conversion)]
+    unsafe {
+        u64::from((*(&raw const (*namespace.as_ptr()).ns).cast::<NsCommon>()).ns_id)
+    }
 }
 
 /// A reference to a process and to its PID namespace, which may both be gone.

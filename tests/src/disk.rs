@@ -6,7 +6,7 @@ use crate::sys;
 use anyhow::{Context, Result, bail};
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
     thread::sleep,
     time::Duration,
@@ -107,6 +107,9 @@ impl Disk {
                 .iter()
                 .map(|(name, value)| (*name, (*value).to_owned())),
         );
+        // In older kernels, a cache always comes with FUA.
+        let has_file = Path::new(&config).join("fua").exists();
+        settings.retain(|setting| has_file || *setting != ("fua", "1".to_owned()));
         settings.push(("power", "1".to_owned()));
         for (attribute, value) in settings {
             sys::write(format!("{config}/{attribute}"), value)?;

@@ -53,8 +53,8 @@ pub(super) fn put(roots: &Roots, settings: &mut Settings) -> Result<()> {
     Ok(())
 }
 
-/// Puts the sectors that an injection has into a change of its devices: those that the user chose
-/// stay, and those that were of the former devices end.
+/// Puts the sectors that an injection has into a change of its devices: the user's own sectors
+/// stay, and those of the former devices end.
 ///
 /// # Errors
 ///

@@ -4,7 +4,8 @@
 //! the kernel accounts I/O to it.
 
 use super::{
-    Roots, containers,
+    Roots,
+    container_id::is_id,
     files::try_read,
     mounts::{Mount, mounts},
 };
@@ -212,7 +213,7 @@ fn no_cgroup(text: &str, hierarchies: &[Hierarchy]) -> String {
         return format!("there is no cgroup (v2) {text}; {NONE_MOUNTED}");
     };
     let below = first.point.display();
-    if containers::is_id(text) {
+    if is_id(text) {
         return format!(
             "there is no cgroup (v2) {text} in {below}; if it is the id of a container: --container \
              {text}"

@@ -8,17 +8,12 @@
 use super::{
     Roots,
     cgroups::{self, Hierarchy, hierarchies},
+    container_id::{LEAST, id, is_hexadecimal, is_id},
     mounts::mounts,
 };
 use crate::error::{Exit, failure};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
-
-/// The least number of an id's characters that name a container.
-const LEAST: usize = 8;
-
-/// The least number of characters of a whole id, which tells it from other words.
-const LEAST_WHOLE: usize = 32;
 
 /// More names in a message would be no help.
 const MOST_SHOWN: usize = 3;
@@ -54,24 +49,6 @@ fn plain(text: &str) -> &str {
     let text = text.trim();
     let text = text.split_once("://").map_or(text, |(_, id)| id);
     id(text).unwrap_or(text)
-}
-
-/// The id in a cgroup's name, if it is that of a container.
-fn id(name: &str) -> Option<&str> {
-    let stem = name.strip_suffix(".scope").unwrap_or(name);
-    let (prefix, id) = stem.rsplit_once('-').unwrap_or(("", stem));
-    // The monitor of a container has the container's id, too.
-    let is_monitor = prefix.ends_with("conmon");
-    (id.len() >= LEAST_WHOLE && is_hexadecimal(id) && !is_monitor).then_some(id)
-}
-
-fn is_hexadecimal(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// Whether a word can be a container's id, or the beginning of one.
-pub(crate) fn is_id(text: &str) -> bool {
-    text.len() >= LEAST && is_hexadecimal(text)
 }
 
 /// Whether a cgroup is of the container with this id, the beginning of one, or a name.

@@ -334,7 +334,7 @@ fn a_machine_without_sysfs_says_so() {
     }
 }
 
-/// The sectors of a volume end with it, and those that the user chose stay.
+/// The sectors of a volume end with it, and the user's own stay.
 #[test]
 fn a_change_of_the_device_changes_its_sectors() {
     let tree = volumes();

@@ -96,7 +96,7 @@ fn injections() -> Result<Vec<PathBuf>> {
     Ok(injections)
 }
 
-/// What is there of injections, records, and disks on ioem.
+/// The injections and records that are there, and the disk if it is on ioem.
 fn left_behind(disk: &Disk) -> Result<Vec<String>> {
     let injections = injections()?.into_iter();
     let mut left: Vec<String> = injections.map(|path| path.display().to_string()).collect();

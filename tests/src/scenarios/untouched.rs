@@ -3,6 +3,7 @@
 //! Things that others share with I/O whose completion is held, without waiting for it: journals,
 //! tags, kernel threads, keys, zones.
 
+use super::flush::skip_flushes;
 use crate::{
     disk::{Disk, Kind},
     fio::{Fio, RANDOM_READ},
@@ -167,6 +168,9 @@ fn flushes(report: &mut Report, kind: &Kind, hold: &str) -> Result<(f64, f64)> {
 
 scenario!("untouched_flush", flush);
 fn flush(report: &mut Report) -> Result<()> {
+    if skip_flushes(report)? {
+        return Ok(());
+    }
     let [fua, flushed] = [(true, false), (false, true)].map(|(cache, flushed)| Kind {
         cache,
         flushed,
@@ -183,6 +187,9 @@ fn flush(report: &mut Report) -> Result<()> {
 scenario!("untouched_flush_of_requests", flush_of_requests);
 /// Others wait for held requests, as they wait for a slow disk.
 fn flush_of_requests(report: &mut Report) -> Result<()> {
+    if skip_flushes(report)? {
+        return Ok(());
+    }
     let kind = Kind {
         cache: true,
         ..Kind::default()

@@ -41,9 +41,9 @@ struct Target {
 
 fn targets(text: &str) -> Result<Vec<Target>> {
     let target = |line: &str| {
-        let [name, _, _, architecture, own] = line.split_whitespace().collect::<Vec<_>>()[..]
+        let [name, _, _, architecture, _, own] = line.split_whitespace().collect::<Vec<_>>()[..]
         else {
-            bail!("tools/targets has a line of other than five words: {line}");
+            bail!("tools/targets has a line of other than six words: {line}");
         };
         Ok(Target {
             name: name.to_owned(),
@@ -229,9 +229,9 @@ fn test_in_guests(
 mod tests {
     use super::*;
 
-    const TEXT: &str = "forky-cloud forky linux-image-cloud-amd64 amd64 -\n\
-                        forky-kasan forky linux-image-cloud-amd64 amd64 kasan\n\
-                        forky-arm64 forky linux-image-arm64 arm64 -\n";
+    const TEXT: &str = "forky-cloud forky linux-image-cloud-amd64 amd64 kernel -\n\
+                        forky-kasan forky linux-image-cloud-amd64 amd64 kernel kasan\n\
+                        forky-arm64 forky linux-image-arm64 arm64 own -\n";
 
     fn names(names: Option<&str>) -> Vec<String> {
         let targets = chosen(targets(TEXT).unwrap(), names).unwrap();

@@ -14,21 +14,43 @@ pub struct Contract {
 }
 
 /// A function that the driver calls.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Function {
     pub(crate) declaration: Declaration,
+    /// As older kernels have it; the newest first.
+    pub(crate) older: Vec<Declaration>,
     /// Whether some kernels lack it; the driver does not call it there.
     pub(crate) is_optional: bool,
 }
 
+/// A member of a structure.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// As the newest kernels have it.
+    pub(crate) newest: Declaration,
+    /// The way to it in Rust, where that is not the way in C.
+    pub(crate) rust_path: Option<String>,
+    /// As older kernels have it; the newest first.
+    pub(crate) older: Vec<Declaration>,
+    /// Whether older kernels lack it.
+    pub(crate) is_optional: bool,
+}
+
+impl Wanted {
+    /// Whether kernels differ in it.
+    pub(crate) fn has_eras(&self) -> bool {
+        self.is_optional || !self.older.is_empty()
+    }
+}
+
 /// A structure, and the members of it that the driver uses.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Struct {
     pub(crate) name: String,
     /// Whether the kernel's headers have it, and so the crate `bindings`; otherwise the generator
     /// writes it.
     pub(crate) in_bindings: bool,
-    pub(crate) members: Vec<Declaration>,
+    pub(crate) members: Vec<Wanted>,
 }
 
 impl Contract {
@@ -58,7 +80,8 @@ impl Contract {
                 contract.structs.push(found);
             } else {
                 let is_optional = first.text == "optional";
-                if is_optional {
+                let is_older = first.text == "or";
+                if is_optional || is_older {
                     rest.next()?;
                 }
                 let declaration = rest.declaration()?;
@@ -67,17 +90,46 @@ impl Contract {
                     "line {}: neither a structure nor a function: \"{declaration}\"",
                     first.line,
                 );
-                contract.functions.push(Function {
-                    declaration,
-                    is_optional,
-                });
+                match contract.functions.last_mut().filter(|_| is_older) {
+                    Some(newest) => newest.older.push(declaration),
+                    None => contract.functions.push(Function {
+                        declaration,
+                        older: Vec::new(),
+                        is_optional,
+                    }),
+                }
             }
         }
         Ok(contract)
     }
 
+    /// Adds another contract, which may describe more members of the same structures. One may
+    /// describe a structure as private, and the other as one of the crate `bindings`: then there
+    /// are both in Rust.
+    pub fn add(&mut self, other: Self) {
+        for more in other.structs {
+            let is_same = |known: &&mut Struct| {
+                (&known.name, known.in_bindings) == (&more.name, more.in_bindings)
+            };
+            let Some(known) = self.structs.iter_mut().find(is_same) else {
+                self.structs.push(more);
+                continue;
+            };
+            for member in more.members {
+                let is_known = |other: &Wanted| other.newest.name == member.newest.name;
+                if !known.members.iter().any(is_known) {
+                    known.members.push(member);
+                }
+            }
+        }
+        self.functions.extend(other.functions);
+    }
+
+    /// The structure of this name; rather that of the crate `bindings`.
     pub(crate) fn find(&self, name: &str) -> Option<&Struct> {
-        self.structs.iter().find(|found| found.name == name)
+        let mut found = self.structs.iter().filter(|found| found.name == name);
+        let first = found.next();
+        found.find(|found| found.in_bindings).or(first)
     }
 }
 
@@ -102,25 +154,13 @@ impl<'a> Rest<'a> {
             name.line,
             name.text,
         );
-        let mut members: Vec<Declaration> = Vec::new();
+        let mut members: Vec<Wanted> = Vec::new();
         let open = self.next()?;
         match &*open.text {
             ";" => {}
             "{" => {
                 while self.0.first().is_none_or(|token| token.text != "}") {
-                    let line = self.0.first().map_or(open.line, |token| token.line);
-                    let member = self.declaration()?;
-                    ensure!(
-                        !member.is_function,
-                        "line {line}: a structure has no functions: \"{member}\"",
-                    );
-                    ensure!(
-                        members.iter().all(|other| other.name != member.name),
-                        "line {line}: {}.{} is described twice",
-                        name.text,
-                        member.name,
-                    );
-                    members.push(member);
+                    self.member(&name.text, open.line, &mut members)?;
                 }
                 self.next()?;
             }
@@ -133,8 +173,49 @@ impl<'a> Rest<'a> {
         })
     }
 
+    /// Parses a member, or what it is in older kernels.
+    fn member(&mut self, of: &str, start: usize, members: &mut Vec<Wanted>) -> Result<()> {
+        let line = self.0.first().map_or(start, |token| token.line);
+        let is_next = |rest: &Self, word: &str| rest.0.first().is_some_and(|t| t.text == word);
+        let (is_older, is_optional) = (is_next(self, "or"), is_next(self, "optional"));
+        if is_older || is_optional {
+            self.next()?;
+        }
+        let (declaration, rust_path) = self.declaration_as()?;
+        ensure!(
+            !declaration.is_function,
+            "line {line}: a structure has no functions: \"{declaration}\"",
+        );
+        if is_older {
+            let Some(newest) = members.last_mut() else {
+                bail!("line {line}: \"or\" stands behind a member of newer kernels");
+            };
+            newest.older.push(declaration);
+            return Ok(());
+        }
+        ensure!(
+            members
+                .iter()
+                .all(|other| other.newest.name != declaration.name),
+            "line {line}: {of}.{} is described twice",
+            declaration.name,
+        );
+        members.push(Wanted {
+            newest: declaration,
+            rust_path,
+            older: Vec::new(),
+            is_optional,
+        });
+        Ok(())
+    }
+
     /// Parses up to the next semicolon.
     fn declaration(&mut self) -> Result<Declaration> {
+        Ok(self.declaration_as()?.0)
+    }
+
+    /// Parses up to the next semicolon, before which may be `as` and the way to it in Rust.
+    fn declaration_as(&mut self) -> Result<(Declaration, Option<String>)> {
         let length = self
             .0
             .iter()
@@ -152,10 +233,14 @@ impl<'a> Rest<'a> {
             None => bail!("line {line}: a declaration without \";\" at its end"),
         }
         self.0 = &rest[1..];
+        let (words, rust_path) = match words {
+            [words @ .., word, path] if word.text == "as" => (words, Some(path.text.clone())),
+            words => (words, None),
+        };
         let Some(declaration) = Declaration::new(words) else {
             bail!("line {line}: a declaration such as \"int name;\" is expected");
         };
-        Ok(declaration)
+        Ok((declaration, rust_path))
     }
 }
 
@@ -227,6 +312,10 @@ mod tests {
             ),
             ("\nbindings", "the file ends in the middle of a description"),
             ("}", "line 1: \";\" is expected before \"}\""),
+            (
+                "struct a {\n or int b; }",
+                "line 2: \"or\" stands behind a member of newer kernels",
+            ),
             (
                 "optional struct a {}",
                 "line 1: \";\" is expected before \"{\"",

@@ -68,9 +68,17 @@ impl Kernel {
 
     /// All structures of this name: in different parts of the kernel it may mean different things.
     pub(crate) fn structs(&self, name: &str) -> Result<Vec<Id>> {
-        let mut ids = self.0.resolve_ids_by_name(name)?;
-        ids.retain(|&id| matches!(self.get(id), Ok(Type::Struct(_))));
-        Ok(ids)
+        let ids = self.0.resolve_ids_by_name(name)?.into_iter();
+        // Some structures have a name by a type definition only.
+        let structure = |id| match self.get(id).ok()? {
+            Type::Struct(_) => Some(id),
+            Type::Typedef(_) => {
+                let (id, found) = self.resolve(id).ok()?;
+                matches!(found, Type::Struct(_)).then_some(id)
+            }
+            _ => None,
+        };
+        Ok(ids.filter_map(structure).collect())
     }
 
     /// The prototypes of all functions of this name.

@@ -6,11 +6,12 @@
 mod c;
 mod contract;
 mod declaration;
+mod define;
 mod generate;
 mod kernel;
 mod update;
 
 pub use contract::Contract;
-pub use generate::generate;
+pub use generate::{OwnBindings, generate, generate_own};
 pub use kernel::Kernel;
 pub use update::update;

@@ -345,3 +345,102 @@ fn the_program_leaves_a_file_alone_that_would_not_change() {
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains("install the headers"), "{message}");
 }
+
+/// The contract with what older kernels have instead.
+const ERAS: &str = "
+struct ops {
+	int (*start)(struct queue *, unsigned int);
+	or int (*start)(struct queue *, int);
+	optional void (*stop)(struct queue *);
+}
+struct type {
+	struct ops ops;
+	const char *name;
+}
+bindings queue {
+	int depth as inner.depth;
+	or long int depth;
+	void *data as inside.data.pointer;
+}
+int attach(struct type *, int);
+or int attach(struct type *);
+optional int detach(struct type *);
+";
+
+fn own(different: &Different) -> layouts::OwnBindings {
+    let kernel = Kernel::from_bytes(&kernel(different)).unwrap();
+    layouts::generate_own(&Contract::parse(ERAS).unwrap(), &kernel).unwrap()
+}
+
+#[test]
+fn the_own_crate_gets_what_the_kernel_has() {
+    let newest = own(&Different::default());
+    assert_eq!(newest.newest, ["ops.start", "ops.stop", "queue.depth"]);
+    assert!(newest.text.contains("pub stop: Option"), "{}", newest.text);
+    assert!(newest.text.contains("pub depth: i32"), "{}", newest.text);
+
+    let older = own(&Different {
+        stop: Some("halt"),
+        start_takes_int: true,
+        depth_is_long: true,
+        ..Different::default()
+    });
+    assert_eq!(older.newest, [""; 0]);
+    assert!(!older.text.contains("pub stop"), "{}", older.text);
+    assert!(older.text.contains("pub depth: i64"), "{}", older.text);
+}
+
+#[test]
+fn members_deep_inside_lie_in_structures_of_their_own() {
+    let text = own(&Different::default()).text;
+    for line in [
+        "pub struct queue_inside {",
+        "    pub data: queue_inside_data,",
+        "pub struct queue_inside_data {",
+        "    assert!(core::mem::offset_of!(queue, inside.data.pointer) == 16);",
+        "    assert!(core::mem::offset_of!(queue, inner.depth) == 8);",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn a_kernel_of_no_era_is_refused() {
+    let kernel = Kernel::from_bytes(&kernel(&Different {
+        no_attach: true,
+        ops: Some("operations"),
+        ..Different::default()
+    }));
+    let refused = layouts::generate_own(&Contract::parse(ERAS).unwrap(), &kernel.unwrap());
+    let errors: Vec<String> = refused
+        .unwrap_err()
+        .iter()
+        .map(|e| format!("{e:#}"))
+        .collect();
+    assert!(
+        errors.contains(&"this kernel has no struct ops".to_owned()),
+        "{errors:?}"
+    );
+    assert!(
+        errors.contains(&"this kernel has no function attach".to_owned()),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn contracts_are_added_up() {
+    let parse = |text| Contract::parse(text).unwrap();
+    let mut all = parse("bindings queue { int depth; }");
+    all.add(parse("bindings queue { int depth; void *data; }"));
+    all.add(parse("struct queue { int depth; }"));
+    let kernel = Kernel::from_bytes(&kernel(&Different::default())).unwrap();
+    let text = layouts::generate_own(&all, &kernel).unwrap().text;
+    assert!(text.contains("pub data: *mut ffi::c_void"), "{text}");
+    for name in ["pub struct queue {", "pub struct Queue {"] {
+        assert_eq!(
+            text.lines().filter(|line| *line == name).count(),
+            1,
+            "{text}"
+        );
+    }
+}

@@ -21,7 +21,8 @@ const RECIPE: u32 = 1;
 /// Modules that a command needs before it can use disks, and modules that tests load.
 const MODULES: &str = "virtio_blk null_blk scsi_debug loop dm-mod dm-delay dm-crypt mq-deadline \
     kyber-iosched bfq configfs ext4 xfs btrfs scsi_mod sd_mod f2fs dm-mirror dm-multipath \
-    dm-round-robin dm-thin-pool raid0 raid1 nvme-loop algif_skcipher overlay";
+    dm-round-robin dm-thin-pool raid0 raid1 nvme-loop algif_skcipher overlay virtio_pci \
+    virtio_console";
 
 /// Programs in the guest, beside busybox.
 const PROGRAMS: &str = "fio mkfs.ext4 fsck.ext4 mkfs.xfs mkfs.btrfs btrfs mkfs.f2fs chrt dmsetup \

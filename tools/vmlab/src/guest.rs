@@ -8,7 +8,6 @@ use crate::{
     complaints::complaints,
     console::{self, Follower},
     lab::Lab,
-    prepare::Ready,
     step::{last_lines, tell},
     watch::{End, Signals, watch},
 };
@@ -192,11 +191,15 @@ impl Lab {
             bases.push(self.need_systemd()?);
         }
         work.write_initrd(&bases, options, words)?;
+        // The emulator may be in another chroot than the kernel.
+        let image = self.chroot.outside(&self.image(&ready.kernel));
+        fs::copy(&image, work.path("vmlinuz"))
+            .with_context(|| format!("there is no image {}", image.display()))?;
         let _commands = work.make_files(options)?;
         let output = work.path("output");
         let mut shown = Follower::open(&output, io::stdout())?;
-        let qemu = self.qemu_words(&ready, options);
-        let end = self.chroot.enter(&[(work.0.path(), "run/lab")], || {
+        let qemu = self.qemu_words(options);
+        let end = self.emulator().enter(&[(work.0.path(), "run/lab")], || {
             let mut qemu = inner_command(&qemu);
             qemu.stdin(Stdio::null()).stdout(Stdio::null());
             let child = qemu.spawn().context("cannot run QEMU")?;
@@ -232,19 +235,11 @@ impl Lab {
     }
 
     /// QEMU with its arguments, for the chroot.
-    fn qemu_words(&self, ready: &Ready, options: &Options) -> Vec<String> {
+    fn qemu_words(&self, options: &Options) -> Vec<String> {
         let own = self.target.own.is_some();
         let memory = options
             .memory
             .map_or(if own { 4096 } else { 2048 }, NonZeroU64::get);
-        let kernel = &ready.kernel;
-        let image = format!("{}/vmlinuz", kernel.modules());
-        let is_there = self.chroot.outside(&image).exists();
-        let image = if is_there {
-            image
-        } else {
-            format!("{}/boot/vmlinuz-{}", kernel.image_folder(), kernel.release)
-        };
         let mut line = format!(
             "console={} panic=-1 loglevel=7 printk.time=1 rdinit=/init cryptomgr.notests=1",
             self.target.arch.terminal
@@ -293,7 +288,7 @@ impl Lab {
         ]);
         add(&[
             "-kernel",
-            &image,
+            "/run/lab/vmlinuz",
             "-initrd",
             "/run/lab/initrd",
             "-append",

@@ -2,7 +2,13 @@
 
 //! A distribution's kernel: which one it is today, its tools, its Rust metadata, its image.
 
-use crate::{cache::checksum, chroot::debootstrap, lab::Lab, process::Output};
+use crate::{
+    chroot::debootstrap,
+    lab::Lab,
+    packages::{GUEST_PACKAGES, METADATA_TOOLS, OWN_TOOLS, TOOLS, rust_packages},
+    process::Output,
+    target::KernelCrate,
+};
 use anyhow::{Context, Result, ensure};
 use std::{
     fs,
@@ -149,9 +155,15 @@ impl Lab {
             "linux-headers-{}:{}",
             kernel.release, self.target.arch.debian
         );
-        let mut packages = vec![source.as_str()];
-        packages.extend(TOOLS);
-        packages.push(self.target.arch.qemu_package);
+        let mut packages = Vec::from(TOOLS);
+        if self.has_own_emulator() {
+            packages.push(self.target.arch.qemu_package);
+        }
+        packages.extend(rust_packages(self.target.base_suite()));
+        if self.target.kernel_crate == KernelCrate::Kernel {
+            packages.push(&source);
+            packages.extend(METADATA_TOOLS);
+        }
         match self.target.own {
             None => packages.push(&headers),
             Some(_) => packages.extend(OWN_TOOLS),
@@ -276,6 +288,15 @@ impl Lab {
         Ok(())
     }
 
+    /// The file of the kernel's image in the chroot.
+    pub(crate) fn image(&self, kernel: &Kernel) -> String {
+        let image = format!("{}/vmlinuz", kernel.modules());
+        if self.chroot.outside(&image).exists() {
+            return image;
+        }
+        format!("{}/boot/vmlinuz-{}", kernel.image_folder(), kernel.release)
+    }
+
     /// Fetches image and modules without the packages' post-install scripts, which would build an
     /// initramfs for this machine.
     pub(crate) fn fetch_kernel(&self, output: &Output, kernel: &Kernel) -> Result<()> {
@@ -283,73 +304,30 @@ impl Lab {
         let new = "/var/lib/chaos-kernel.new";
         chroot.run(output, &["rm", "-rf", new])?;
         fs::create_dir_all(chroot.outside(new))?;
-        for part in ["binary", "modules"] {
-            let package = format!("linux-{part}-{release}:{}", self.target.arch.debian);
-            let script = r#"cd "$1"; apt-get download "$2"; dpkg -x ./*.deb .; rm -- ./*.deb"#;
-            chroot.run(output, &["sh", "-ec", script, "fetch", new, &package])?;
-        }
-        // Some packages have their modules below /usr.
-        let depmod = |base: &str| chroot.run(output, &["depmod", "-b", base, release.as_str()]);
-        depmod(new).or_else(|_| depmod(&format!("{new}/usr")))?;
+        let arch = self.target.arch.debian;
+        chroot.run(output, &["sh", "-ec", FETCH, "fetch", new, release, arch])?;
+        let usr = format!("{new}/usr");
+        chroot.run(output, &["depmod", "-b", &usr, release.as_str()])?;
         let folder = kernel.image_folder();
         chroot.run(output, &["rm", "-rf", &folder])?;
         Ok(fs::rename(chroot.outside(new), chroot.outside(&folder))?)
     }
 }
 
-/// Packages that build the module, the kernel's metadata, and the guest's archive.
-const TOOLS: [&str; 18] = [
-    "rustc",
-    "rust-src",
-    "rustfmt",
-    "rust-clippy",
-    "bindgen",
-    "make",
-    "xz-utils",
-    "flex",
-    "bison",
-    "bc",
-    "libelf-dev",
-    "libssl-dev",
-    "cpio",
-    "kmod",
-    "rsync",
-    "python3",
-    "dwarves",
-    "binutils",
-];
-
-/// Packages that build a kernel of the lab: Rust with KASAN is for kernels that clang has compiled.
-const OWN_TOOLS: [&str; 3] = ["clang", "lld", "llvm"];
-
-/// Packages that have the programs of guests.
-const GUEST_PACKAGES: [&str; 16] = [
-    "busybox-static",
-    "fio",
-    "e2fsprogs",
-    "xfsprogs",
-    "btrfs-progs",
-    "f2fs-tools",
-    "dmsetup",
-    "lvm2",
-    "cryptsetup-bin",
-    "mdadm",
-    "strace",
-    "kmod",
-    "util-linux",
-    "util-linux-extra",
-    "systemd",
-    "udev",
-];
-
-/// The version of the other steps of an installation. Count it up when one of them changes.
-const TOOLS_RECIPE: u32 = 1;
-
-/// The checksum of all that decides which packages a chroot gets.
-pub(crate) fn tools_checksum() -> u32 {
-    let recipe = format!("{TOOLS_RECIPE} {TOOLS:?} {OWN_TOOLS:?} {GUEST_PACKAGES:?}");
-    checksum(recipe.as_bytes())
-}
+/// Fetches a kernel into a folder; its words: the folder, the release and the architecture. The
+/// image and the modules are one package, or, in newer kernels, two. Some packages have their
+/// modules below /usr; here, all have.
+const FETCH: &str = r#"
+    cd "$1"
+    for part in image binary modules; do
+        apt-get download "linux-$part-$2:$3" || test "$part" != modules
+        for package in ./*.deb; do
+            test ! -e "$package" || { dpkg -x "$package" .; rm -- "$package"; }
+        done
+        test -z "$(ls -d lib/modules/*/kernel usr/lib/modules/*/kernel 2>/dev/null)" || break
+    done
+    test ! -d lib || { mkdir -p usr; cp -al lib usr/; rm -r lib; }
+"#;
 
 /// The release of the image that a meta package depends on.
 fn release_of(depends: &str) -> Option<&str> {

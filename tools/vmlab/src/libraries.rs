@@ -33,7 +33,15 @@ impl<'a> Libraries<'a> {
     /// The file of a program in the packages of the guest.
     pub(crate) fn program(&self, name: &str) -> Result<PathBuf> {
         let places = ["usr/bin", "usr/sbin"].map(|folder| self.programs.join(folder));
-        let found = places.iter().find_map(|folder| find(folder, name));
+        let found = places.iter().find_map(|folder| {
+            // Some suites have links with whole paths, which mean files of the same suite.
+            let link = fs::read_link(folder.join(name)).ok();
+            let target = link.filter(|target| target.is_absolute());
+            match target.as_deref().map(|target| target.strip_prefix("/")) {
+                Some(Ok(target)) => Some(self.programs.join(target)),
+                _ => find(folder, name),
+            }
+        });
         found.with_context(|| format!("no package of the guest has the program {name}"))
     }
 

@@ -3,18 +3,79 @@
 //! Builds the module for the target's kernel.
 
 use crate::{
+    chroot::{Chroot, inner_command},
     kernel::{Kernel, text_option},
     lab::Lab,
+    prepare::Ready,
     process::{Failed, Output},
     step::tell,
+    target::KernelCrate,
 };
 use anyhow::{Context, Result};
-use std::{env, fs};
+use module_build::{
+    Build,
+    machine::{self, Machine},
+};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+impl Machine for Chroot {
+    fn run(&self, words: &[String]) -> Result<String> {
+        self.enter(&[], || machine::run(&mut inner_command(words)))
+    }
+
+    fn outside(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix("/src") {
+            Ok(inside) => self.top.join(inside),
+            Err(_) => self.root.join(path.strip_prefix("/").unwrap_or(path)),
+        }
+    }
+}
+
+/// Tells users why a program has failed.
+fn failed(program: &str, errors: &[anyhow::Error]) -> anyhow::Error {
+    for error in errors {
+        tell(&format!("{program}: {error:#}\n"));
+    }
+    anyhow::Error::new(Failed {
+        code: 2,
+        program: program.to_owned(),
+    })
+}
 
 impl Lab {
     /// Builds the module with the kernel's compilers, in the chroot.
     pub(crate) fn build(&self) -> Result<()> {
         let ready = self.prepare()?;
+        match self.target.kernel_crate {
+            KernelCrate::Kernel => self.build_with_kernels_crate(&ready),
+            KernelCrate::Own => self.build_with_own_crate(&ready.kernel),
+        }
+    }
+
+    fn build_with_own_crate(&self, kernel: &Kernel) -> Result<()> {
+        let headers = kernel.headers();
+        let in_headers = format!("{headers}/vmlinux");
+        let has_btf = self.chroot.outside(&in_headers).exists();
+        let btf = if has_btf {
+            in_headers
+        } else {
+            self.image(kernel)
+        };
+        let build = Build {
+            top: "/src".into(),
+            headers: headers.into(),
+            btf: btf.into(),
+            rustc: "rustc".to_owned(),
+            variables: self.target.cross(),
+        };
+        let built = build.run(&self.chroot);
+        built.map_err(|errors| failed("module-build", &errors))
+    }
+
+    fn build_with_kernels_crate(&self, ready: &Ready) -> Result<()> {
         self.write_layouts(&ready.kernel)?;
         let headers = format!("KBUILD_PATH={}", ready.kernel.headers());
         let lints = format!("CLIPPY={}", env::var("CLIPPY").unwrap_or("0".to_owned()));
@@ -27,6 +88,7 @@ impl Lab {
             "module",
             &headers,
             "CARGO=true",
+            "KERNEL_CRATE=kernel",
             &lints,
         ];
         let compilers = match self.target.own {
@@ -44,15 +106,7 @@ impl Lab {
             let room = self.chroot.top.join("driver").join(room);
             let generated = room.join("layouts/generated.rs");
             let written = layouts::update(&btf, &room.join("layouts.contract"), &generated);
-            written.map_err(|errors| {
-                for error in &errors {
-                    tell(&format!("layouts: {error:#}\n"));
-                }
-                Failed {
-                    code: 2,
-                    program: "layouts".to_owned(),
-                }
-            })?;
+            written.map_err(|errors| failed("layouts", &errors))?;
         }
         Ok(())
     }

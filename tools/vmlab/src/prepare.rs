@@ -5,10 +5,12 @@
 use crate::{
     cache::{self, Lock, checksum, entries, is_of_today},
     chroot,
-    kernel::{Kernel, tools_checksum},
+    kernel::Kernel,
     lab::Lab,
     own,
+    packages::tools_checksum,
     step::{say, tell},
+    target::KernelCrate,
 };
 use anyhow::Result;
 use std::{
@@ -38,7 +40,8 @@ impl Lab {
         let locks = [self.cache.join("lock"), self.state().join("lock")];
         let whole = Lock::share(&locks[0])?;
         let own = self.target.own.as_deref();
-        if !self.has_kernel()? && (own.is_none() || self.known_kernel().is_none()) {
+        let lacks_kernel = !self.has_kernel()? && (own.is_none() || self.known_kernel().is_none());
+        if lacks_kernel || !self.has_emulator() {
             whole.while_alone("the cache", || self.make_ready())?;
         }
         // Not before: a run that builds this kernel shares the first lock, and waits for this one.
@@ -99,6 +102,7 @@ impl Lab {
     fn make_ready(&self) -> Result<()> {
         fs::create_dir_all(self.state())?;
         self.remove_leftovers()?;
+        self.make_emulator()?;
         if !self.chroot.is_ready() {
             let (base, suite) = (self.target.base_suite(), &self.target.suite);
             self.step(&format!("making a chroot of {suite}"), |output| {
@@ -128,8 +132,10 @@ impl Lab {
         }
         if !self.kernel_stamp(&kernel)?.exists() {
             self.tell_kernel(&kernel);
-            let text = "regenerating its Rust metadata from its source (about 2 minutes)";
-            self.step(text, |output| self.regenerate_metadata(output, &kernel))?;
+            if self.target.kernel_crate == KernelCrate::Kernel {
+                let text = "regenerating its Rust metadata from its source (about 2 minutes)";
+                self.step(text, |output| self.regenerate_metadata(output, &kernel))?;
+            }
             let text = "fetching its image and modules";
             self.step(text, |output| self.fetch_kernel(output, &kernel))?;
             self.remove_stamps("ready-")?;

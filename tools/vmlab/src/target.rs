@@ -51,6 +51,32 @@ static ARCHITECTURES: [Architecture; 2] = [
     },
 ];
 
+/// The crate `kernel` that a target's module is built with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KernelCrate {
+    /// The kernel's, which takes the kernel's source and its rustc.
+    Kernel,
+    /// The one of `driver/kernel`.
+    Own,
+}
+
+impl KernelCrate {
+    /// The value of `KERNEL_CRATE` for make.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Own => "own",
+        }
+    }
+
+    fn parse(word: &str) -> Result<Self> {
+        [Self::Kernel, Self::Own]
+            .into_iter()
+            .find(|known| known.word() == word)
+            .with_context(|| format!("a kernel's crate is 'kernel' or 'own', and not '{word}'."))
+    }
+}
+
 /// A line of `tools/targets`.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -62,6 +88,8 @@ pub(crate) struct Target {
     pub(crate) package: String,
     /// The architecture of the kernel.
     pub(crate) arch: &'static Architecture,
+    /// The crate that the module is built with.
+    pub(crate) kernel_crate: KernelCrate,
     /// The configuration in `tools/kernels` by which the lab builds the kernel itself.
     pub(crate) own: Option<String>,
 }
@@ -69,9 +97,9 @@ pub(crate) struct Target {
 impl Target {
     fn parse(line: &str) -> Result<Self> {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let [name, suite, package, arch, own] = fields[..] else {
+        let [name, suite, package, arch, kernel_crate, own] = fields[..] else {
             bail!(
-                "tools/targets has a line of {} fields, and not 5: {line}",
+                "tools/targets has a line of {} fields, and not 6: {line}",
                 fields.len()
             );
         };
@@ -82,6 +110,7 @@ impl Target {
             package: package.to_owned(),
             arch: known
                 .with_context(|| format!("the lab knows amd64 and arm64, and not {arch}."))?,
+            kernel_crate: KernelCrate::parse(kernel_crate)?,
             own: (own != "-").then(|| own.to_owned()),
         })
     }
@@ -91,6 +120,15 @@ impl Target {
         match self.suite.as_str() {
             "experimental" => "sid",
             suite => suite.strip_suffix("-backports").unwrap_or(suite),
+        }
+    }
+
+    /// The suite whose QEMU runs the guest. The QEMU of older suites stops at the start of a second
+    /// processor with the icount clock.
+    pub(crate) fn emulator_suite(&self) -> &str {
+        match self.base_suite() {
+            "bullseye" | "bookworm" => "trixie",
+            _ => &self.suite,
         }
     }
 
@@ -167,10 +205,10 @@ impl Targets {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "# name suite\ncloud forky linux-image-cloud-amd64 amd64 -\n\
-                        kasan forky linux-image-cloud-amd64 amd64 kasan\n\
-                        old trixie-backports linux-image-arm64 arm64 -\n\
-                        new experimental linux-image-riscv64 riscv64 -\n";
+    const TEXT: &str = "# name suite\ncloud forky linux-image-cloud-amd64 amd64 kernel -\n\
+                        kasan forky linux-image-cloud-amd64 amd64 kernel kasan\n\
+                        old trixie-backports linux-image-arm64 arm64 own -\n\
+                        new experimental linux-image-riscv64 riscv64 own -\n";
 
     #[test]
     fn the_first_target_is_the_default() {

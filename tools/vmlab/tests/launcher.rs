@@ -29,7 +29,7 @@ struct Checkout(TempDir);
 impl Checkout {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["tools/vmlab", "tools/layouts", "bin"] {
+        for name in ["tools/vmlab", "tools/layouts", "tools/module-build", "bin"] {
             fs::create_dir_all(folder.path().join(name)).unwrap();
         }
         let checkout = Self(folder);

@@ -10,6 +10,14 @@ pub(crate) struct DiskStats {
     pub(crate) nsecs: [u64; 4],
 }
 
+/// # Safety
+///
+/// `device` must be valid.
+pub(crate) unsafe fn partition_number(device: *const bindings::block_device) -> u8 {
+    // SAFETY: By this function's requirements.
+    unsafe { (*device).__bd_flags.counter as u8 }
+}
+
 /// As the block layer's function: looks at the last eight requests of a list, backwards. Here only
 /// a bio's sector matters, and a request takes a bio that is just before it.
 ///

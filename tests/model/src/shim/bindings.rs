@@ -21,7 +21,6 @@ pub(crate) const req_op_REQ_OP_DISCARD: u32 = 3;
 pub(crate) const req_op_REQ_OP_ZONE_OPEN: u32 = 11;
 pub(crate) const req_op_REQ_OP_ZONE_RESET_ALL: u32 = 19;
 pub(crate) const REQ_OP_BITS: u32 = 8;
-pub(crate) const BD_PARTNO: u32 = 255;
 pub(crate) const BIO_CHAIN: u32 = 3;
 pub(crate) const BIO_QOS_THROTTLED: u32 = 7;
 pub(crate) const BIO_QOS_MERGED: u32 = 8;

@@ -56,6 +56,9 @@ impl Headers {
     }
 }
 
+/// The choice of the kernel's own crate.
+const KERNELS: &str = "KERNEL_CRATE=kernel";
+
 /// An option that a kernel needs, what it stands for, and the name of its check.
 const OPTIONS: [(&str, &str, &str); 3] = [
     ("CONFIG_RUST", "Rust", "a kernel without Rust is told"),
@@ -103,13 +106,18 @@ pub(crate) fn refusals(checks: &mut Checks) {
             let sentence = format!(
                 "check-kernel: the kernel 7.9.1-made was built without {meaning} ({option})*."
             );
-            refuses(transcript, &sentence, headers.path(), &[])
+            refuses(transcript, &sentence, headers.path(), &[KERNELS])
         });
     }
     checks.check("headers without Rust's metadata are told", |transcript| {
         let headers = Headers::without_file("rust/libkernel.rmeta")?;
         let sentence = "check-kernel: the headers in * lack Rust's metadata *.";
-        refuses(transcript, sentence, headers.path(), &[])
+        refuses(transcript, sentence, headers.path(), &[KERNELS])
+    });
+    checks.check("a crate that there is not is told", |transcript| {
+        let sentence = "check-kernel: KERNEL_CRATE is 'kernel' or 'own', and not 'other'.";
+        let words = ["KERNEL_CRATE=other"];
+        refuses(transcript, sentence, Headers::new()?.path(), &words)
     });
     checks.check("another rustc than the kernel's is told", other_rustc);
     checks.check("no rustc is told", |transcript| {
@@ -118,7 +126,7 @@ pub(crate) fn refusals(checks: &mut Checks) {
             transcript,
             sentence,
             Headers::new()?.path(),
-            &["RUSTC=/none"],
+            &[KERNELS, "RUSTC=/none"],
         )
     });
     checks.check(
@@ -143,7 +151,7 @@ fn other_rustc(transcript: &mut Transcript) -> Result<()> {
     })?;
     let sentence = "check-kernel: the kernel was built with 'rustc 1.99.0 (of the kernel)' and \
                     rustc here is 'rustc *': *RUSTC to it, or *.";
-    refuses(transcript, sentence, headers.path(), &[])
+    refuses(transcript, sentence, headers.path(), &[KERNELS])
 }
 
 /// The running kernel's layouts are not another kernel's, whatever /sys offers.

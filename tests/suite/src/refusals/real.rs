@@ -17,7 +17,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-const WITHOUT_RUST: &str = "was built without Rust (CONFIG_RUST) *.";
+const WITHOUT_RUST: &str = "was built without Rust (CONFIG_RUST): *.";
 
 /// Debian's suites whose own kernel has no Rust, and their check's names.
 const SUITES: [(&str, &str, &str, &str); 2] = [
@@ -25,13 +25,13 @@ const SUITES: [(&str, &str, &str, &str); 2] = [
         "bookworm",
         "6.1.",
         "headers of Debian 12's kernel can be had",
-        "Debian 12's kernel is refused",
+        "Debian 12's kernel is refused with the kernel's crate",
     ),
     (
         "trixie",
         "6.12.",
         "headers of Debian 13's own kernel can be had",
-        "Debian 13's own kernel is refused",
+        "Debian 13's own kernel is refused with the kernel's crate",
     ),
 ];
 
@@ -57,7 +57,8 @@ pub(crate) fn refusals(checks: &mut Checks) -> Result<()> {
         checks.check(fetched, |transcript| fetch(transcript, suite, folder));
         checks.check(refused, |transcript| {
             let sentence = format!("check-kernel: the kernel {series}* {WITHOUT_RUST}");
-            refuses(transcript, &sentence, &headers(folder, suite)?, &[])
+            let words = ["KERNEL_CRATE=kernel"];
+            refuses(transcript, &sentence, &headers(folder, suite)?, &words)
         });
     }
     checks.check("and its layouts would be", |transcript| {
@@ -165,6 +166,6 @@ fn other_rustc(transcript: &mut Transcript, folder: &Path) -> Result<()> {
         transcript,
         &sentence,
         real.path(),
-        &[&format!("RUSTC={rustc}")],
+        &["KERNEL_CRATE=kernel", &format!("RUSTC={rustc}")],
     )
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The functions of helpers.c. */
+#include <linux/configfs.h>
+#include <linux/device.h>
+#include <linux/hrtimer.h>
+#include <linux/workqueue.h>
+
+void *chaos_kmalloc(size_t size, unsigned int flags);
+void *chaos_kvmalloc(size_t size, unsigned int flags);
+void chaos_warn(const char *file, int length, unsigned int line);
+void chaos_bug(const char *file, int length, unsigned int line) __noreturn;
+void chaos_rcu_read_lock(void);
+void chaos_rcu_read_unlock(void);
+void chaos_fsleep(unsigned long micros);
+void chaos_mutex_init(struct mutex *lock, const char *name, struct lock_class_key *class);
+void chaos_mutex_lock(struct mutex *lock);
+bool chaos_mutex_trylock(struct mutex *lock);
+void chaos_mutex_unlock(struct mutex *lock);
+void chaos_spinlock_init(spinlock_t *lock, const char *name, struct lock_class_key *class);
+void chaos_spinlock_lock(spinlock_t *lock);
+bool chaos_spinlock_trylock(spinlock_t *lock);
+void chaos_spinlock_unlock(spinlock_t *lock);
+struct task_struct *chaos_get_current(void);
+unsigned int chaos_raw_smp_processor_id(void);
+struct device *chaos_class_find_device(struct class *class, struct device *start, const void *data,
+				       int (*match)(struct device *, const void *));
+void chaos_rb_link_node(struct rb_node *node, struct rb_node *parent, struct rb_node **link);
+void chaos_hrtimer_setup(struct hrtimer *timer,
+			 enum hrtimer_restart (*function)(struct hrtimer *), clockid_t clock,
+			 enum hrtimer_mode mode);
+struct workqueue_struct *chaos_system_unbound_wq(void);
+void chaos_init_work(struct work_struct *work, work_func_t function, const char *name,
+		     struct lock_class_key *class);
+void chaos_init_group(struct config_group *group, const char *name, struct config_item_type *type);
+int chaos_register_subsystem(struct configfs_subsystem *subsystem, const char *name,
+			     struct config_item_type *type);
+void chaos_unregister_subsystem(struct configfs_subsystem *subsystem);

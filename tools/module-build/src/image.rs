@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Takes the kernel out of its compressed image, which has the type information that some
+//! distributions' headers lack.
+
+use crate::{Work, words};
+use anyhow::{Context, Result, bail};
+use std::{
+    fs::{self, File},
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+/// The beginnings of compressed files, and the programs that unpack them.
+const FORMATS: [(&[u8], &str); 5] = [
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x1f\x8b\x08", "gzip"),
+    (b"\x02\x21\x4c\x18", "lz4"),
+    (b"BZh", "bzip2"),
+];
+
+const ELF: &[u8] = b"\x7fELF";
+const BTF: [&[u8]; 2] = [b"\x9f\xeb", b"\xeb\x9f"];
+
+impl Work<'_> {
+    /// A file with type information that needs no unpacking, in this process's paths.
+    pub(crate) fn type_information(&self) -> Result<PathBuf> {
+        let given = self.machine.outside(&self.build.btf);
+        let mut begin = [0; 4];
+        let read = File::open(&given).and_then(|mut file| file.read_exact(&mut begin));
+        read.with_context(|| {
+            format!(
+                "there is no type information of a kernel in {}: set BTF to a file that has it, \
+                 such as /sys/kernel/btf/vmlinux, or the kernel's vmlinux or vmlinuz",
+                given.display()
+            )
+        })?;
+        if begin == ELF || BTF.iter().any(|btf| begin.starts_with(btf)) {
+            return Ok(given);
+        }
+        self.unpack(&given)
+    }
+
+    fn unpack(&self, image: &Path) -> Result<PathBuf> {
+        // As the kernel's `scripts/extract-vmlinux`: any place may be the beginning.
+        let script = "tail -c \"+$1\" \"$2\" | \"$3\" -dc >\"$4\" 2>\"$4.error\" || :";
+        let content = fs::read(image)?;
+        let vmlinux = self.folder.join("vmlinux");
+        let outside = self.machine.outside(&vmlinux);
+        let mut programs = Vec::new();
+        for (magic, program) in FORMATS {
+            for place in places(&content, magic) {
+                programs.push(program);
+                let number = (place + 1).to_string();
+                let (image, vmlinux) = (
+                    self.build.btf.display().to_string(),
+                    vmlinux.display().to_string(),
+                );
+                let command = [
+                    "sh", "-c", script, "unpack", &number, &image, program, &vmlinux,
+                ];
+                self.run(&words(&command))?;
+                let mut begin = [0; 4];
+                let read = File::open(&outside).and_then(|mut file| file.read_exact(&mut begin));
+                if read.is_ok() && begin == ELF {
+                    return Ok(outside);
+                }
+            }
+        }
+        programs.dedup();
+        bail!(
+            "{} is no image of a kernel, or the program that unpacks it is not here ({})",
+            image.display(),
+            programs.join(", ")
+        );
+    }
+}
+
+/// The places of a text.
+fn places<'a>(content: &'a [u8], magic: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    let windows = content.windows(magic.len()).enumerate();
+    windows.filter_map(move |(place, window)| (window == magic).then_some(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_places_are_found() {
+        assert_eq!(places(b"xBZhBZhB", b"BZh").collect::<Vec<_>>(), [1, 4]);
+        assert_eq!(places(b"", b"BZh").count(), 0);
+    }
+}

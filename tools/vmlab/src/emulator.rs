@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The chroot whose QEMU runs the guest.
+
+use crate::{chroot::Chroot, lab::Lab, process::Output};
+use anyhow::Result;
+use std::{fs::File, path::PathBuf};
+
+impl Lab {
+    /// The chroot of the emulator, which is the target's own unless its suite is too old.
+    pub(crate) fn emulator(&self) -> Chroot {
+        Chroot {
+            root: self
+                .cache
+                .join(format!("chroot-{}", self.target.emulator_suite())),
+            top: self.chroot.top.clone(),
+        }
+    }
+
+    /// The file whose presence says that the chroot of another suite has the emulator.
+    fn emulator_stamp(&self) -> PathBuf {
+        let name = format!(".ready-{}", self.target.arch.qemu_package);
+        self.emulator().outside(&name)
+    }
+
+    /// Whether the guest can run.
+    pub(crate) fn has_emulator(&self) -> bool {
+        self.has_own_emulator() || self.emulator_stamp().exists()
+    }
+
+    /// Whether the emulator is of the target's own suite.
+    pub(crate) fn has_own_emulator(&self) -> bool {
+        self.target.emulator_suite() == self.target.suite
+    }
+
+    /// Makes the chroot of the emulator, if it is of another suite.
+    pub(crate) fn make_emulator(&self) -> Result<()> {
+        if self.has_emulator() {
+            return Ok(());
+        }
+        let (suite, emulator) = (self.target.emulator_suite(), self.emulator());
+        self.step(&format!("installing QEMU of {suite}"), |output| {
+            if !emulator.is_ready() {
+                emulator.make(output, suite, suite)?;
+            }
+            install(output, &emulator, self.target.arch.qemu_package)
+        })?;
+        File::create(self.emulator_stamp())?;
+        Ok(())
+    }
+}
+
+fn install(output: &Output, chroot: &Chroot, package: &str) -> Result<()> {
+    chroot.run(output, &["apt-get", "update", "-qq"])?;
+    let words = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"];
+    chroot.run(output, &[&words[..], &[package]].concat())
+}
