@@ -243,6 +243,12 @@ impl<T, A: Allocator> DerefMut for Vec<T, A> {
     }
 }
 
+impl<T: PartialEq, A: Allocator> PartialEq for Vec<T, A> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
 impl<T, A: Allocator> Drop for Vec<T, A> {
     fn drop(&mut self) {
         // SAFETY: By the invariants the values are initialized, and the memory comes from `A`.
