@@ -7,7 +7,6 @@ mod admit;
 mod judge;
 pub(crate) mod mean;
 
-
 use crate::{
     held_entry::HeldEntry,
     injection::InjectionId,

@@ -32,6 +32,10 @@ impl Cgroup {
         Err(EINVAL)
     }
 
+    pub(crate) fn id(&self) -> u64 {
+        0
+    }
+
     pub(crate) fn number(&self) -> u64 {
         0
     }
