@@ -150,9 +150,9 @@ impl Witness {
         self.with(|seen| seen.stats.clone())
     }
 
-    /// The rest of a sentence about the injection, if it was not at work all the time in which `who`
-    /// ran; `lapsed` if its lease was not renewed in time. This program asks before it ends the
-    /// injection.
+    /// The rest of a sentence about the injection, if it was not at work all the time in which
+    /// `who` ran; `lapsed` if its lease was not renewed in time. This program asks before it ends
+    /// the injection.
     pub(crate) fn end(&self, lapsed: bool, who: &str) -> Option<String> {
         self.look();
         let ended =
