@@ -170,10 +170,11 @@ pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     let hits = Hits::new(roots, &name, &settings, &who, false);
     let mut outcome = None;
     let code = signals.run(&mut command, || {
-        if let Some(sentence) = witness.end(renewal.stop(), &name, &who) {
-            note(&sentence);
+        let idle = witness.end(renewal.stop(), &who);
+        if let Some(idle) = &idle {
+            note(&format!("the injection {name} {idle}"));
         }
-        outcome = Some(hits.end(&witness));
+        outcome = Some(hits.end(&witness, idle.as_deref()));
         let failures = end(roots, &owned);
         if let Some(own) = &own {
             own.end(roots);

@@ -73,6 +73,17 @@ pub(crate) fn advise(mut error: Error, words: &[OsString], root: Command) -> Err
     error
 }
 
+/// Advice on a unit that a space parts from its number.
+fn apart(line: &Line, unit: &str) -> Option<String> {
+    let place = line.words.iter().position(|other| other == unit)?;
+    let [.., flag, number] = &line.words[..place] else {
+        return None;
+    };
+    let time = format!("{number}{unit}");
+    let is_time = units::microseconds(&time).is_ok();
+    (is_time && flag.starts_with("--")).then(|| format!("without a space: '{flag} {time}'"))
+}
+
 /// Advice on an unknown verb: perhaps it is further inside, or has another name.
 fn verb(line: &Line, word: &str) -> Option<String> {
     let place = line.words.iter().position(|other| other == word)?;
@@ -111,8 +122,21 @@ fn verb(line: &Line, word: &str) -> Option<String> {
             let effect = line.words.get(place + 1).map_or("delay", String::as_str);
             Some(format!("the means is ioem: 'kchaos inject ioem {effect}'"))
         }
-        None => borrowed::fault(&lower, &line.faults(), reached > 0),
+        None => device(line, word, place)
+            .or_else(|| borrowed::fault(&lower, &line.faults(), reached > 0)),
     }
+}
+
+/// Advice on a device in the place of the means: `inject vda delay ...`.
+fn device(line: &Line, word: &str, place: usize) -> Option<String> {
+    let effect = line.words.get(place + 1)?;
+    let is_effect = line.path == ["inject"] && line.faults().contains(effect);
+    let rest = line.words[place + 2..].iter().map(String::as_str);
+    let words = ["--device", word].into_iter().chain(rest);
+    let words = shlex::try_join(words).ok().filter(|_| is_effect)?;
+    Some(format!(
+        "the means is ioem, and a device has a flag: 'kchaos inject ioem {effect} {words}'"
+    ))
 }
 
 /// Advice on an unknown flag, or a word where none is accepted.
@@ -227,6 +251,9 @@ fn operand(line: &Line, word: &str) -> Option<String> {
     }
     if let Some(flags) = netem::flags(line, word) {
         return Some(format!("values have flags: '{flags}'"));
+    }
+    if let Some(advice) = apart(line, word) {
+        return Some(advice);
     }
     let (name, value) = split(word);
     let place = line.words.iter().position(|other| other == word)?;

@@ -152,7 +152,9 @@ fn rate() -> Arg {
         .help(help)
         .long_help(format!(
             "{help} [such as 100, 100/s, 6000/min or 15/ms; an I/O that the \
-             kernel splits counts once for each request]"
+             kernel splits counts once for each request; the I/Os of a window may \
+             all go at its beginning: for an even rate, write a shorter window, \
+             such as 1/10ms]"
         ))
 }
 

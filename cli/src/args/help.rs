@@ -29,7 +29,9 @@ All that an injection can do:
 
 kchaos attaches the disks that --device names, and gives them back when no
 injection needs them any more: at the end of COMMAND or of --wait, by kchaos
-recover, or, after an injection that ended by itself, by the next kchaos.
+recover, or, after an injection that ended by itself, by the next kchaos whose
+verb has to do with injections or disks: not by version, completions, a help or
+--dry-run. A line on stderr says so of each disk.
 Without --device, an injection is about all disks that are attached.";
 
 pub(crate) const LIST: &str = "\

@@ -3,7 +3,7 @@
 //! Switches disks to ioem, and gives them back their former scheduler.
 
 use super::{
-    reach::endless,
+    reach::{acting, endless},
     sweep::{self, forget},
 };
 use crate::{
@@ -365,7 +365,15 @@ fn detach_disk(roots: &Roots, disk: &Disk, dry_run: bool) -> Result<Vec<u8>> {
         }
         return Ok(text);
     }
+    let acting = acting(roots, name, |_| true);
     disk.switch(&steps, &saved.scheduler)?;
+    if !acting.is_empty() {
+        note(&format!(
+            "{name} is not on ioem any more, so these reach it no more: {}; to have it back: kchaos \
+             attach {name}",
+            acting.join(", ")
+        ));
+    }
     writeln!(text, "{name}: {IOEM} -> {}", saved.scheduler)?;
     Ok(text)
 }

@@ -73,7 +73,24 @@ pub(crate) fn change(roots: &Roots, change: &Change<'_>, out: &mut dyn Write) ->
     let given_back = given_back.unwrap_or_default();
     match remembered {
         Err(error) => Err(joined(error, given_back)),
-        Ok(()) => all_of(given_back),
+        Ok(()) => {
+            tell_problems(roots, change.name);
+            all_of(given_back)
+        }
+    }
+}
+
+/// Says why the injection reaches nothing, or not all that it names, as `kchaos list` does.
+fn tell_problems(roots: &Roots, name: &OsStr) {
+    let seen = Snapshot::read(roots, name, roots.enabled().unwrap_or(true));
+    // Without a look at it, the change is made all the same.
+    for problem in seen
+        .ok()
+        .flatten()
+        .into_iter()
+        .flat_map(|seen| seen.problems)
+    {
+        note(&problem);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         Name, Settings,
         attributes::{ENABLED, RENEWED_MS},
         ceiling::{self, Ceiling},
-        units::at_most,
+        units::{at_most, show_microseconds},
     },
     system::{
         Roots, abilities::impossible_on_all, attached::attached_names, disk::requests,
@@ -154,11 +154,30 @@ pub(super) fn idle(settings: &Settings) -> Vec<String> {
             "--period does nothing without --quota",
         ),
     ];
-    sentences
-        .into_iter()
-        .filter(|(is_so, _)| *is_so)
-        .map(|(_, sentence)| sentence.to_owned())
-        .collect()
+    let sentences = sentences.into_iter().filter(|(is_so, _)| *is_so);
+    let sentences = sentences.map(|(_, sentence)| sentence.to_owned());
+    sentences.chain(cut_off(settings)).collect()
+}
+
+/// A sentence if a jitter that is drawn evenly reaches below zero.
+fn cut_off(settings: &Settings) -> Option<String> {
+    let is_even = settings
+        .text(Name::Distribution)
+        .is_none_or(|shape| shape == "uniform");
+    let delay = settings.number(Name::DelayUs).unwrap_or(0);
+    let jitter = settings.number(Name::JitterUs).unwrap_or(0);
+    (is_even && delay > 0 && jitter > delay).then(|| {
+        // The part above zero, of the length delay + jitter out of 2 * jitter, has half its length
+        // as its mean.
+        let above = u128::from(delay) + u128::from(jitter);
+        let mean = above * above / (4 * u128::from(jitter));
+        format!(
+            "--jitter is more than --delay, and a draw below zero counts as zero, so that the mean \
+             is {} and not {}",
+            at_most(u64::try_from(mean).unwrap_or(u64::MAX)),
+            show_microseconds(delay)
+        )
+    })
 }
 
 /// A sentence for each disk on which the delay allows less than was asked for.

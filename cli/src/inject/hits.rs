@@ -42,7 +42,11 @@ impl Outcome {
     /// Tells the user, and returns the exit code: that of the command, unless `expected` hits are
     /// missing.
     pub(crate) fn tell(&self, expected: bool, code: u8) -> u8 {
-        note(&self.line);
+        // A command that could not be started had no I/O.
+        let is_started = ![Exit::CannotRun as u8, Exit::NoCommand as u8].contains(&code);
+        if is_started || self.hits > 0 {
+            note(&self.line);
+        }
         if expected && code == 0 && self.hits == 0 {
             return Exit::NoHits as u8;
         }
@@ -75,8 +79,9 @@ impl<'a> Hits<'a> {
         }
     }
 
-    /// The hits of the injection, by the numbers that the witness saw last.
-    pub(crate) fn end(&self, witness: &Witness) -> Outcome {
+    /// The hits of the injection, by the numbers that the witness saw last. `idle` is the
+    /// rest of a sentence about the injection, if it was not at work all the time.
+    pub(crate) fn end(&self, witness: &Witness, idle: Option<&str>) -> Outcome {
         let devices = devices(self.roots, self.settings);
         let since = |device: &str| {
             let before = self.before.get(device).copied().unwrap_or_default();
@@ -103,6 +108,7 @@ impl<'a> Hits<'a> {
             others,
             stats: witness.stats(),
             acted: witness.acted(),
+            idle,
         };
         let hits = run.stats.hits();
         let words = if hits > 0 {

@@ -9,14 +9,23 @@ use super::{
 use crate::{
     interface::{Name, units::grouped, values::Values},
     show::describe::Described,
-    system::{Roots, abilities::impossible_on_all, files::try_read, traffic::Traffic},
+    system::{
+        Roots, abilities::impossible_on_all, block::Block, files::try_read, traffic::Traffic,
+    },
 };
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// The first reason that explains it all.
 pub(super) fn why(run: &Run<'_>) -> String {
     let values = Values(run.settings.values.clone());
-    let reasons = [never_at_work, no_effect, no_io, not_chosen, no_match];
+    let reasons = [
+        never_at_work,
+        no_effect,
+        not_chosen,
+        not_always_at_work,
+        no_io,
+        no_match,
+    ];
     let mut reasons = reasons.iter().filter_map(|reason| reason(run, &values));
     reasons.next().unwrap_or_else(|| {
         // The last of all: there was I/O, and no single reason for it not to match.
@@ -79,9 +88,26 @@ fn never_at_work(run: &Run<'_>, _: &Values) -> Option<String> {
     } else if run.devices.is_empty() {
         Some("no disk was on ioem: kchaos attach DEVICE".to_owned())
     } else {
-        let disks = run.devices.join(" ");
-        Some(format!("never on ioem: {disks}; kchaos attach {disks}"))
+        let is_there = |device: &&String| Block::find_exact(run.roots, device).is_some();
+        let (there, absent): (Vec<_>, Vec<_>) = run.devices.iter().partition(is_there);
+        let mut reasons = Vec::new();
+        if !absent.is_empty() {
+            let absent: Vec<String> = absent.into_iter().cloned().collect();
+            let were = if absent.len() == 1 { "was" } else { "were" };
+            reasons.push(format!("{} {were} never there", in_words(&absent)));
+        }
+        if !there.is_empty() {
+            let there: Vec<&str> = there.into_iter().map(String::as_str).collect();
+            let there = there.join(" ");
+            reasons.push(format!("never on ioem: {there}; kchaos attach {there}"));
+        }
+        Some(reasons.join("; "))
     }
+}
+
+/// The injection was over before the command, or did nothing for a while.
+fn not_always_at_work(run: &Run<'_>, _: &Values) -> Option<String> {
+    run.idle.map(|idle| format!("it {idle}"))
 }
 
 fn no_effect(_: &Run<'_>, values: &Values) -> Option<String> {

@@ -155,9 +155,12 @@ impl OwnCgroup {
     pub(super) fn end(&self, roots: &Roots) {
         let left = self.let_out(roots);
         if left > 0 {
+            let goes = match left {
+                1 => "1 process running, which goes".to_owned(),
+                left => format!("{left} processes running, which go"),
+            };
             note(&format!(
-                "the command has left processes running, which go on without the injection, in the \
-                 cgroup of kchaos: {left}"
+                "the command has left {goes} on without the injection, in the cgroup of kchaos"
             ));
         }
         if let Err(error) = remove(&self.directory, PATIENCE) {

@@ -31,6 +31,17 @@ pub(super) fn named(roots: &Roots, devices: &str) -> BTreeSet<String> {
 
 /// The injections that act on a disk if it is on ioem, and that do not end by themselves.
 pub(crate) fn endless(roots: &Roots, disk: &str) -> Vec<String> {
+    acting(roots, disk, |seen| {
+        seen.values.number(Name::DurationMs).is_none()
+    })
+}
+
+/// The injections of this kind that act on a disk if it is on ioem.
+pub(super) fn acting(
+    roots: &Roots,
+    disk: &str,
+    is_meant: impl Fn(&Snapshot) -> bool,
+) -> Vec<String> {
     // Without the driver there are none.
     let names = all(roots).unwrap_or_default();
     let all_enabled = roots.enabled().unwrap_or(true);
@@ -38,7 +49,7 @@ pub(crate) fn endless(roots: &Roots, disk: &str) -> Vec<String> {
         let devices = seen.values.text(Name::Device);
         seen.state == State::On
             && seen.values.has_effect()
-            && seen.values.number(Name::DurationMs).is_none()
+            && is_meant(seen)
             && devices.is_none_or(|devices| named(roots, devices).contains(disk))
     };
     let names = names.iter().filter(|name| {

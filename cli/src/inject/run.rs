@@ -23,6 +23,8 @@ pub(super) struct Run<'a> {
     pub(super) stats: Stats,
     /// Whether the injection could reach I/O at any time.
     pub(super) acted: bool,
+    /// The rest of a sentence about the injection, if it was not at work all the time.
+    pub(super) idle: Option<&'a str>,
 }
 
 /// The names of some devices, or how many there are.

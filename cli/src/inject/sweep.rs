@@ -63,7 +63,14 @@ pub(super) fn sweep(roots: &Roots, _lock: &Lock) -> Vec<anyhow::Error> {
         let result = match next {
             Next::Stay => Ok(()),
             Next::GiveBack(disk, saved) => {
-                disk.switch(&disk.detach_steps(&saved), &saved.scheduler)
+                let steps = disk.detach_steps(&saved);
+                let switched = disk.switch(&steps, &saved.scheduler);
+                switched.inspect(|()| {
+                    note(&format!(
+                        "{name}: {IOEM} -> {}, as no injection needs it",
+                        saved.scheduler
+                    ));
+                })
             }
             Next::Forget => forget(roots, &name),
         };

@@ -150,16 +150,13 @@ impl Witness {
         self.with(|seen| seen.stats.clone())
     }
 
-    /// A sentence, if the injection `name` was not at work all the time in which `who` ran;
-    /// `lapsed` if its lease was not renewed in time. This program asks before it ends the
-    /// injection.
-    pub(crate) fn end(&self, lapsed: bool, name: &str, who: &str) -> Option<String> {
+    /// The rest of a sentence about the injection, if it was not at work all the time in which
+    /// `who` ran; `lapsed` if its lease was not renewed in time. This program asks before it ends
+    /// the injection.
+    pub(crate) fn end(&self, lapsed: bool, who: &str) -> Option<String> {
         self.look();
-        let ended = |why: String| {
-            format!(
-                "the injection {name} had ended before {who} did: part of it ran without; {why}"
-            )
-        };
+        let ended =
+            |why: String| format!("had ended before {who} did: part of it ran without; {why}");
         let missing = |need: Option<&Need>| {
             self.with(|seen| {
                 let mut watched = seen.watched.iter();
@@ -188,11 +185,11 @@ impl Witness {
                 lease::LENGTH_MS
             )));
         }
-        missing(None).or_else(|| self.gap(name, who))
+        missing(None).or_else(|| self.gap(who))
     }
 
-    /// A sentence about the first time in which a condition did not hold, and then held again.
-    fn gap(&self, name: &str, who: &str) -> Option<String> {
+    /// The same about the first time in which a condition did not hold, and then held again.
+    fn gap(&self, who: &str) -> Option<String> {
         let gap = |watched: &Watched| {
             let what = match &watched.need {
                 Need::There => return None,
@@ -203,7 +200,7 @@ impl Witness {
             let (from, to) = watched.gap?;
             let (from, to) = (rough(from), rough(to));
             Some(format!(
-                "the injection {name} did nothing for part of the time in which {who} ran: {what} \
+                "did nothing for part of the time in which {who} ran: {what} \
                  from about {from} to {to} after it began"
             ))
         };

@@ -190,10 +190,13 @@ fn not_taken(device: &Path, lower: &Below, taken: &Below) -> Option<String> {
 
 /// A part in words.
 fn described(part: &Part) -> String {
-    let device = &part.device;
+    let Part { device, disk, .. } = part;
     match part.extents.as_deref() {
         None => device.clone(),
-        Some([extent]) => format!("{device} (sectors {}+{})", extent.start, extent.length),
-        Some(extents) => format!("{device} ({} ranges of sectors)", extents.len()),
+        Some([extent]) => format!(
+            "{device} (sectors {}+{} of {disk})",
+            extent.start, extent.length
+        ),
+        Some(extents) => format!("{device} ({} ranges of sectors of {disk})", extents.len()),
     }
 }

@@ -229,3 +229,24 @@ fn a_number_of_requests_that_no_device_can_have_is_told_the_range() {
         assert!(message.contains(expected), "{number}: {message}");
     }
 }
+
+#[test]
+fn a_detached_disk_has_its_injections_told() {
+    let tree = Tree::new();
+    tree.disk("vdb", "none [ioem]");
+    tree.injection("all", &[("delay_us", "5"), ("enabled", "1")]);
+    let other = [("device", "vda"), ("delay_us", "5"), ("enabled", "1")];
+    tree.injection("other", &other);
+    tree.injection("off", &[("delay_us", "5"), ("enabled", "0")]);
+    let said = said(&mut tree.kchaos("detach vdb"));
+    let told = "kchaos: vdb is not on ioem any more, so these reach it no more: all; to have it \
+                back: kchaos attach vdb\n";
+    assert!(said.contains(told), "{said}");
+    let changed = stderr(&mut tree.kchaos("change other --delay 6us --no-attach"), 0);
+    assert!(changed.contains("vda is not on ioem"), "{changed}");
+}
+
+/// The program's standard error when it succeeds.
+fn said(command: &mut assert_cmd::Command) -> String {
+    String::from_utf8(command.assert().success().get_output().stderr.clone()).unwrap()
+}

@@ -289,3 +289,41 @@ fn missing_hits_are_a_failure_if_they_are_expected() {
     );
     assert!(!tree.path("config/ioem/x").exists());
 }
+
+#[test]
+fn an_injection_that_ended_early_is_a_reason() {
+    let tree = system();
+    let busy = numbers("active 1\nmatched 0\n", &[("vdb", [110, 50, 7, 3])]);
+    for (script, expected) in [
+        ("mv $x gone", "somebody removed it about"),
+        (
+            "echo '[none] ioem' > sys/devices/vdb/queue/scheduler",
+            "vdb was taken off ioem about",
+        ),
+    ] {
+        let line = said(
+            &tree,
+            "delay --delay 1ms --device vdb",
+            &format!("{busy}; {script}"),
+        );
+        let told = "no I/O was hit: it had ended before sh did: part of it ran without; ";
+        assert!(line.starts_with(&format!("{told}{expected}")), "{line}");
+        assert!(!line.contains("all of it had begun before"), "{line}");
+    }
+}
+
+#[test]
+fn a_disk_that_was_never_there_is_a_reason() {
+    let line = said(&system(), "delay --delay 1ms --device vdz", "true");
+    assert_eq!(line, "no I/O was hit: vdz was never there");
+}
+
+#[test]
+fn a_command_that_cannot_be_started_has_no_line() {
+    let tree = system();
+    for (code, has_line) in [(126, false), (127, false), (125, true)] {
+        let inject = "inject ioem delay --delay 1ms --device vdb --name x -- sh -c";
+        let said = stderr(tree.kchaos(inject).arg(format!("exit {code}")), code);
+        assert_eq!(said.contains("no I/O was hit"), has_line, "{said}");
+    }
+}

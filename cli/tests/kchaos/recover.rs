@@ -67,3 +67,19 @@ fn a_user_who_is_not_root_is_told_so() {
     assert!(message.contains("cannot remove "), "{message}");
     assert!(message.contains("sudo"), "{message}");
 }
+
+#[test]
+fn a_disk_that_is_given_back_is_told() {
+    let tree = Tree::new();
+    let inject = "inject ioem delay --delay 1ms --jitter 3ms --device vdb --name x";
+    tree.disk("vdb", "[none] ioem");
+    let hint = tree.kchaos(inject).assert().success();
+    let hint = String::from_utf8_lossy(&hint.get_output().stderr).into_owned();
+    assert!(
+        hint.contains("so that the mean is 1.34ms and not 1ms"),
+        "{hint}"
+    );
+    let told = "kchaos: vdb: ioem -> none, as no injection needs it\n";
+    let said = tree.kchaos("recover x").assert().success();
+    assert_eq!(String::from_utf8_lossy(&said.get_output().stderr), told);
+}

@@ -55,7 +55,10 @@ fn a_volume_is_the_sectors_of_its_disk() {
     for name in ["luks", "dm-1", &tree.number("dm-1"), &node, "└─luks"] {
         let (device, sectors, notes) = injected(&tree, name);
         assert_eq!((&*device, &*sectors), ("vda1", "vda:2656+4000"), "{name}");
-        assert!(notes.contains("is on vda1 (sectors 2656+4000)"), "{notes}");
+        assert!(
+            notes.contains("is on vda1 (sectors 2656+4000 of vda)"),
+            "{notes}"
+        );
         assert!(
             notes.contains("beside it on the same disks: vg-my--data"),
             "{notes}"

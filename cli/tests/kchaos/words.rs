@@ -62,3 +62,21 @@ fn each_means_the_same() {
         }
     }
 }
+
+#[test]
+fn a_unit_apart_and_a_device_as_the_means_have_tips() {
+    let tree = Tree::new();
+    for (line, tip) in [
+        (
+            "inject ioem delay --delay 10 ms --device vda",
+            "tip: without a space: '--delay 10ms'",
+        ),
+        (
+            "inject vda delay --delay 10ms",
+            "'kchaos inject ioem delay --device vda --delay 10ms'",
+        ),
+    ] {
+        let said = stderr(&mut tree.kchaos(line), 2);
+        assert!(said.contains(tip), "{said}");
+    }
+}

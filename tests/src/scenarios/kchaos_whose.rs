@@ -205,7 +205,7 @@ fn own_left(report: &mut Report) -> Result<()> {
     report.figure("exit code", 7, format!("{code:?}"), code == Some(7));
     let pid = text.trim();
     let cgroup = sys::read(format!("/proc/{pid}/cgroup"))?;
-    let is_told = said.contains("has left processes running");
+    let is_told = said.contains("the command has left ");
     report.figure(
         "cgroup of what is left, and told",
         "0::/",
