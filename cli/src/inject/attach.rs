@@ -133,7 +133,7 @@ fn to_switch(roots: &Roots, devices: Which<'_>, options: Options) -> Result<Vec<
     if is_named || options.force {
         check_needed(roots, &disks, options.force)?;
     } else {
-        leave_needed_out(roots, &mut disks);
+        leave_needed_out(roots, &mut disks)?;
     }
     Ok(disks)
 }
@@ -146,26 +146,39 @@ fn all_disks(roots: &Roots) -> Vec<Disk> {
         .collect()
 }
 
-/// Leaves out the system's own disks, and says so.
-fn leave_needed_out(roots: &Roots, disks: &mut Vec<Disk>) {
-    let names = off_ioem(disks);
-    for (needed, what) in guard::needed(roots, &names) {
-        note(&format!(
-            "{needed} stays as it is: it has {what}; --force attaches it too"
-        ));
-        disks.retain(|disk| disk.name != needed);
+/// Leaves out the disks that the system needs or may need, and says so.
+///
+/// # Errors
+///
+/// If no disk is left.
+fn leave_needed_out(roots: &Roots, disks: &mut Vec<Disk>) -> Result<()> {
+    let names = to_guard(roots, disks);
+    let count = disks.len();
+    for name in &names {
+        let remedy = "it stays as it is; --force attaches it too";
+        if let Err(error) = guard::check(roots, std::slice::from_ref(name), remedy) {
+            note(&error.to_string());
+            disks.retain(|disk| disk.name != *name);
+        }
     }
+    if disks.is_empty() && count > 0 {
+        let message = "no disk was attached; name one, or add --force";
+        return Err(failure(Exit::Usage, message));
+    }
+    Ok(())
 }
 
-/// The names of the disks that are not on ioem.
-fn off_ioem(disks: &[Disk]) -> Vec<String> {
-    let others = disks.iter().filter(|disk| disk.active != IOEM);
+/// The names of the disks that are not on ioem, or only until no injection needs them.
+fn to_guard(roots: &Roots, disks: &[Disk]) -> Vec<String> {
+    let others = disks
+        .iter()
+        .filter(|disk| disk.active != IOEM || disk.is_auto(roots));
     others.map(|disk| disk.name.clone()).collect()
 }
 
 /// Refuses to switch the system's own disks; with `force`, warns of injections that act on them.
 fn check_needed(roots: &Roots, disks: &[Disk], force: bool) -> Result<()> {
-    let names = off_ioem(disks);
+    let names = to_guard(roots, disks);
     if !force {
         let remedy = "if that is what you want, add --force, and --for TIME to each injection";
         return guard::check(roots, &names, remedy);

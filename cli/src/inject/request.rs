@@ -4,13 +4,13 @@
 
 use super::{
     hints::idle,
-    reach::reached,
+    reach::{endless, named, reached},
     resolve,
     whose::{Aimed, Whose},
 };
 use crate::{
     error::{Exit, failure, note},
-    interface::{Name, Settings},
+    interface::{Name, Settings, existing::recover_command},
     system::{Roots, attached::attached_names, guard},
 };
 use anyhow::Result;
@@ -60,9 +60,37 @@ impl Request<'_> {
             };
             guard::check(roots, &reached(roots, &settings), remedy)?;
         }
+        if self.attach && !self.force {
+            check_others(roots, &settings)?;
+        }
         for sentence in idle(&settings) {
             note(&sentence);
         }
         Ok(settings)
     }
+}
+
+/// Refuses to attach a disk that the system needs, if other injections would act on it without an
+/// end: a lease of this injection ends none of them.
+fn check_others(roots: &Roots, settings: &Settings) -> Result<()> {
+    let Some(devices) = settings.text(Name::Device) else {
+        return Ok(());
+    };
+    let attached = attached_names(roots);
+    let named = named(roots, devices).into_iter();
+    let new: Vec<String> = named.filter(|disk| !attached.contains(disk)).collect();
+    for (disk, what) in guard::needed(roots, &new) {
+        let others = endless(roots, disk);
+        let names: Vec<&str> = others.iter().map(String::as_str).collect();
+        if !names.is_empty() {
+            let message = format!(
+                "{disk} has {what}, and these would act on it without an end: {}; end them with \
+                 `{}`, or add --force",
+                names.join(", "),
+                recover_command(&names)
+            );
+            return Err(failure(Exit::Usage, message));
+        }
+    }
+    Ok(())
 }

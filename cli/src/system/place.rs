@@ -139,7 +139,8 @@ pub(crate) fn of_mount(roots: &Roots, mount: &Mount, device: &str, process: &str
         .find_map(|number| Block::numbered(roots, number))
         .into_iter()
         .collect();
-    if blocks.is_empty() {
+    // The source of a file system without a disk is any text that its user chooses.
+    if blocks.is_empty() && !is_without_disk(&mount.kind) {
         blocks = of_source(roots, &mount.source);
     }
     if blocks.is_empty() {
@@ -151,6 +152,10 @@ pub(crate) fn of_mount(roots: &Roots, mount: &Mount, device: &str, process: &str
         blocks.extend(of_source(roots, &source));
     }
     Place::Blocks(blocks)
+}
+
+fn is_without_disk(kind: &str) -> bool {
+    IN_MEMORY.contains(&kind) || REMOTE.contains(&kind) || kind.starts_with("fuse")
 }
 
 fn no_disk(mount: &Mount) -> Place {

@@ -274,6 +274,34 @@ fn the_record_of_a_disk_that_is_gone_is_removed() {
     assert!(message.contains("no block device vda"), "{message}");
 }
 
+/// A lease of one injection does not end another that has none.
+#[test]
+fn a_lease_attaches_no_needed_disk_for_others() {
+    let tree = Tree::attached();
+    let swaps = "Filename Type Size Used Priority\n/dev/vda1 partition 1 0 -2\n";
+    tree.write("proc/swaps", swaps);
+    stdout(&mut tree.kchaos("inject ioem delay --delay 1h --name hang"));
+    let leased = "inject ioem delay --delay 1ms --name x --device vda --for 5s";
+    let said = stderr(&mut tree.kchaos(leased), 2);
+    assert!(said.contains("without an end: hang"), "{said}");
+    stdout(&mut tree.kchaos("recover hang"));
+    stdout(&mut tree.kchaos(leased));
+    // The disk is on ioem only for a while, and attach would change that.
+    let said = stderr(&mut tree.kchaos("attach vda"), 2);
+    assert!(said.contains("the active swap"), "{said}");
+}
+
+/// Where nobody can tell what the system needs, no disk is attached among all.
+#[test]
+fn all_disks_are_none_if_nobody_can_tell() {
+    let tree = Tree::new();
+    let hidden = "7 1 0:60 / / rw - overlay none rw,lowerdir=/no/l,upperdir=/no/u";
+    tree.write("proc/self/mountinfo", hidden);
+    let said = stderr(&mut tree.kchaos("attach --all"), 2);
+    assert!(said.contains("cannot tell whether"), "{said}");
+    assert!(said.contains("no disk was attached"), "{said}");
+}
+
 #[test]
 fn all_disks_are_attached_and_given_back() {
     let tree = Tree::attached();
@@ -286,7 +314,7 @@ fn all_disks_are_attached_and_given_back() {
         .success()
         .stdout("vdc: none -> ioem\n")
         .stderr(predicates::str::contains(
-            "vda stays as it is: it has the active swap",
+            "vda has the active swap /dev/vda1",
         ));
     assert_eq!(
         stdout(&mut tree.kchaos("attach --all --force")),
