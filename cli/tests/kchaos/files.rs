@@ -169,6 +169,7 @@ fn file_systems_without_a_disk_say_so() {
             "encfs",
             "is on fuse.encfs, which has no disk; a program answers",
         ),
+        (79, "ramfs", "/dev/vda1", "is on ramfs, which has no disk"),
         (83, "proc", "proc", "is on proc, which has no disk"),
         (84, "virtiofs", "tag", "is on virtiofs, which has no disk"),
     ] {
