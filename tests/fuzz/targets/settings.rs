@@ -49,13 +49,19 @@ fn write(settings: &mut Settings, attribute: Attribute, text: &[u8]) {
     }
 }
 
-/// A greater random number never gives a shorter delay, and no delay is longer than the widest
-/// distribution of the longest times.
+/// A greater random number never gives a shorter delay, and neither a delay nor the mean of all is
+/// longer than the widest distribution of the longest times. Delays that are cut off have no greater
+/// mean.
 fn check_delay(delay: &Delay) {
     let longest_ns = u64::from(MAX_TIME_US) * 1_000 * 5;
     let delays = [0, 1, 1 << 32, 1 << 63, u64::MAX - 1, u64::MAX].map(|uniform| delay.at(uniform));
     assert!(delays.is_sorted() && delays[5] <= longest_ns, "{delays:?}");
-    assert!(delay.mean_ns() <= u64::from(MAX_TIME_US) * 1_000);
+    let mean_ns = delay.mean_ns(u64::MAX);
+    assert!(mean_ns <= longest_ns, "{mean_ns}");
+    for most_ns in [0, 1, 1_000_000, longest_ns] {
+        let cut_off_ns = delay.mean_ns(most_ns);
+        assert!(cut_off_ns <= most_ns.min(mean_ns), "{cut_off_ns} of {most_ns}");
+    }
 }
 
 fuzz_target!(|data: &[u8]| {

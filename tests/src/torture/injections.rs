@@ -147,8 +147,8 @@ fn value(random: &mut Random, disks: &[String], file: &str) -> String {
     }
 }
 
-/// The files that are written more often, and other files than attributes.
-const MORE: [&str; 5] = ["delay_us", "delay_us", "quota", "stats", "ceiling"];
+/// The files that are written more often, and other files than attributes that can be written.
+const MORE: [&str; 4] = ["delay_us", "delay_us", "quota", "stats"];
 
 fn file(random: &mut Random) -> &'static str {
     let place = random.below((Attribute::COUNT + MORE.len()) as u64) as usize;
