@@ -15,6 +15,7 @@ pub(crate) mod files;
 pub(crate) mod guard;
 mod kernel_name;
 pub(crate) mod lock;
+mod lower;
 mod mapper;
 pub(crate) mod mounts;
 mod names;

@@ -7,8 +7,8 @@ use super::{
     block::{Block, Extent},
     disk::active_scheduler,
     files::{names, try_read},
+    lower::without_link,
     mapper::mapper_name,
-    place::backing,
     table::Tables,
 };
 use std::{
@@ -211,27 +211,43 @@ impl<'a> Stack<'a> {
         (level == "raid1").then(|| moved.collect())
     }
 
-    /// The names of all disks that a device's data need: its own, and those of every device below
-    /// it, also below the files of loop devices.
-    pub(crate) fn disks(&self, block: &Block) -> BTreeSet<String> {
-        let mut disks = BTreeSet::new();
+    /// All disks that a device's data need: its own, and those of every device below it, also below
+    /// the files of loop devices.
+    pub(crate) fn needs(&self, block: &Block) -> Needs {
+        let mut needs = Needs::default();
         let mut next = vec![block.disk.clone()];
         while let Some(disk) = next.pop() {
-            if !disks.insert(disk.clone()) {
+            if !needs.disks.insert(disk.clone()) {
                 continue;
             }
-            let below = names(&self.roots.disk(&disk).join("slaves"));
-            let below = below.into_iter().chain(paths(self.roots, &disk));
-            let below = below.filter_map(|name| Block::named(self.roots, &name));
-            next.extend(below.map(|block| block.disk));
-            next.extend(
-                backing(self.roots, &disk)
-                    .into_iter()
-                    .map(|block| block.disk),
-            );
+            let mut links = names(&self.roots.disk(&disk).join("slaves"));
+            links.extend(paths(self.roots, &disk));
+            let is_linked = !links.is_empty();
+            for name in links {
+                match Block::named(self.roots, &name) {
+                    Some(block) => next.push(block.disk),
+                    None => needs
+                        .unknown
+                        .push(format!("{disk}, whose device {name} sysfs does not have")),
+                }
+            }
+            match without_link(self.roots, &disk) {
+                Ok(blocks) => next.extend(blocks.into_iter().map(|block| block.disk)),
+                Err(why) if !is_linked => needs.unknown.push(why),
+                Err(_) => {}
+            }
         }
-        disks
+        needs
     }
+}
+
+/// The disks that a device's data need.
+#[derive(Debug, Default)]
+pub(crate) struct Needs {
+    /// Their names.
+    pub(crate) disks: BTreeSet<String>,
+    /// Devices with disks below them that kchaos does not find: each with the reason.
+    pub(crate) unknown: Vec<String>,
 }
 
 /// The disks by which a multipath namespace of NVMe is reached.

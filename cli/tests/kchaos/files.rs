@@ -213,7 +213,8 @@ fn the_lower_disk_of_an_overlay_is_told_if_it_is_another() {
         let lower = tree.placed(&format!("h/{name}"), &tree.number(disk), 41);
         let place = tree.placed(&format!("at/{name}"), "0:60", 42);
         let line = format!("42 1 0:60 / /m rw - overlay none rw,lowerdir={lower},upperdir={upper}");
-        tree.write("proc/self/mountinfo", &format!("{line}\n"));
+        let root = "1 1 0:1 / / rw - tmpfs none rw";
+        tree.write("proc/self/mountinfo", &format!("{root}\n{line}\n"));
         let assert = tree.kchaos("attach").arg(&place).assert().success();
         let said = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
         assert!(said.contains(expected), "{said}");
