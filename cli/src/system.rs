@@ -5,7 +5,7 @@
 
 pub(crate) mod abilities;
 pub(crate) mod attached;
-mod beside;
+pub(crate) mod beside;
 pub(crate) mod block;
 pub(crate) mod cgroups;
 mod container_id;

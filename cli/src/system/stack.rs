@@ -9,7 +9,7 @@ use super::{
     files::{names, try_read},
     lower::without_link,
     mapper::mapper_name,
-    table::Tables,
+    table::{self, Line, Tables},
 };
 use std::{
     cell::OnceCell,
@@ -39,7 +39,7 @@ pub(crate) struct Below {
     pub(crate) dead_ends: BTreeSet<String>,
     /// All devices that were met.
     pub(crate) met: BTreeSet<String>,
-    /// Devices of the device mapper whose tables could not be read.
+    /// Devices of the device mapper whose tables were not read, or not understood.
     pub(crate) unread: BTreeSet<String>,
 }
 
@@ -158,7 +158,7 @@ impl<'a> Stack<'a> {
             return blocks.map(|block| (block, wanted.clone())).collect();
         }
         if let Some(name) = mapper_name(self.roots, disk) {
-            if let Some(next) = self.mapped(&name, wanted) {
+            if let Some(next) = self.mapped(disk, &name, wanted) {
                 return next;
             }
             below.unread.insert(name);
@@ -172,9 +172,11 @@ impl<'a> Stack<'a> {
         .collect()
     }
 
-    /// The devices below one of the device mapper, by its table.
+    /// The devices below one of the device mapper, by its table; `None` if the table does not tell
+    /// all of them.
     fn mapped(
         &self,
+        disk: &str,
         name: &str,
         wanted: Option<&[Extent]>,
     ) -> Option<Vec<(Block, Option<Vec<Extent>>)>> {
@@ -183,17 +185,31 @@ impl<'a> Stack<'a> {
             start: 0,
             length: u64::MAX,
         }];
-        let wanted = wanted.unwrap_or(&all);
+        let lines = tables.of(name)?;
         let mut found: BTreeMap<Block, Option<Vec<Extent>>> = BTreeMap::new();
-        for line in tables.of(name)? {
-            for below in wanted.iter().flat_map(|extent| line.below(extent)) {
-                let block = Block::numbered(self.roots, &below.number)?;
-                let extents = found.entry(block).or_insert_with(|| Some(Vec::new()));
-                match (extents.as_mut(), below.extent) {
-                    (Some(extents), Some(extent)) => extents.push(extent),
-                    _ => *extents = None,
-                }
+        for below in below_lines(lines, wanted.unwrap_or(&all))? {
+            let block = Block::numbered(self.roots, &below.number)?;
+            let extents = found.entry(block).or_insert_with(|| Some(Vec::new()));
+            match (extents.as_mut(), below.extent) {
+                (Some(extents), Some(extent)) => extents.push(extent),
+                _ => *extents = None,
             }
+        }
+        // The kernel links every device of the table, also one with an option's name before it.
+        let told: Vec<String> = below_lines(lines, &all)?
+            .into_iter()
+            .map(|below| below.number)
+            .collect();
+        let links = names(&self.roots.disk(disk).join("slaves"));
+        let mut links = links
+            .iter()
+            .filter_map(|name| Block::named(self.roots, name));
+        let is_told = |block: Block| {
+            let mut told = told.iter();
+            told.any(|number| Block::numbered(self.roots, number).as_ref() == Some(&block))
+        };
+        if !links.all(is_told) {
+            return None;
         }
         Some(found.into_iter().collect())
     }
@@ -239,6 +255,15 @@ impl<'a> Stack<'a> {
         }
         needs
     }
+}
+
+/// The sectors below those of a table's lines.
+fn below_lines(lines: &[Line], wanted: &[Extent]) -> Option<Vec<table::Below>> {
+    let pairs = lines
+        .iter()
+        .flat_map(|line| wanted.iter().map(move |extent| (line, extent)));
+    let below: Option<Vec<_>> = pairs.map(|(line, extent)| line.below(extent)).collect();
+    Some(below?.into_iter().flatten().collect())
 }
 
 /// The disks that a device's data need.

@@ -222,3 +222,12 @@ fn the_lower_disk_of_an_overlay_is_told_if_it_is_another() {
         stdout(tree.kchaos("detach").arg(&place));
     }
 }
+
+#[test]
+fn a_path_can_have_many_commas() {
+    let tree = two_disks();
+    let path = tree.placed("at/a,b,c,d,,f,g,h,i,j", &tree.number("vdb"), 41);
+    tree.mount("self", "41 1 4000:2 / /m rw - ext4 /dev/vdb rw");
+    assert_eq!(device(&tree, &path), "vdb");
+    assert_eq!(device(&tree, &format!("vda,{path},")), "vda vdb");
+}
