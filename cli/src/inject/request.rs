@@ -45,6 +45,7 @@ impl Request<'_> {
         let aimed = Aimed::new(roots, self.settings, self.whose)?;
         let settings = resolved(roots, &aimed.settings, self.force);
         let settings = settings.map_err(|error| aimed.why(error))?;
+        aimed.check()?;
         let names_device = settings.text(Name::Device).is_some();
         if self.attach && !names_device && attached_names(roots).is_empty() {
             return Err(failure(
