@@ -209,7 +209,8 @@ pub struct Inject {
     /// Name of the injection [default: a free one such as delay-1 or limit-1]
     #[arg(long, global = true, value_parser = check_name, display_order = 100)]
     pub name: Option<String>,
-    /// Also slow down disks that have /, /usr or active swap, without --for
+    /// Also slow down disks that have /, /usr or active swap, without --for, and all of a disk
+    /// where the sectors of a volume are not known
     #[arg(long, global = true, display_order = 100)]
     pub force: bool,
     /// With -- COMMAND: exit with 125 if COMMAND succeeds and no I/O was hit
@@ -238,7 +239,8 @@ pub struct Change {
     /// The settings that change.
     #[command(flatten)]
     pub changes: Changes,
-    /// Also slow down disks that have /, /usr or active swap, without --for
+    /// Also slow down disks that have /, /usr or active swap, without --for, and all of a disk
+    /// where the sectors of a volume are not known
     #[arg(long)]
     pub force: bool,
     /// Do not attach the disks that --device names

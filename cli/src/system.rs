@@ -5,7 +5,7 @@
 
 pub(crate) mod abilities;
 pub(crate) mod attached;
-mod beside;
+pub(crate) mod beside;
 pub(crate) mod block;
 pub(crate) mod cgroups;
 mod container_id;
@@ -15,6 +15,7 @@ pub(crate) mod files;
 pub(crate) mod guard;
 mod kernel_name;
 pub(crate) mod lock;
+mod lower;
 mod mapper;
 pub(crate) mod mounts;
 mod names;

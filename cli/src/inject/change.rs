@@ -111,7 +111,7 @@ impl Change<'_> {
         let mut asked = asked.map_err(|message| failure(Exit::Usage, message))?;
         put_former_sectors(&mut asked, &seen.values)?;
         self.check_delay(&seen.values, &asked)?;
-        let asked = resolve::resolved(roots, &asked)?;
+        let asked = resolve::resolved(roots, &asked, self.force)?;
         let after = self.after(&seen.values, &asked);
         after
             .check_bytes()

@@ -4,24 +4,33 @@
 
 use crate::{
     error::{Exit, failure, note},
-    interface::{Name, Settings, Value, values::Values},
+    interface::{Form, Name, Settings, Value, values::Values},
     system::{
         Roots,
+        beside::{Beside, Other, listed, named},
         block::{Block, Extent},
         stack::{Part, joined},
-        target::{Resolved, resolve_all},
+        target::{Resolved, resolve, resolve_all},
     },
 };
 use anyhow::Result;
 use chaos_policy::policy::{device::MOST_DEVICES, sectors::MOST_RANGES};
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 /// Puts the driver's names of the devices into the settings, and the sectors that are meant.
 ///
 /// # Errors
 ///
-/// If a device is not there and can never be, or the driver has no words for the devices.
-pub(super) fn put(roots: &Roots, settings: &mut Settings) -> Result<()> {
+/// If a device is not there and can never be, or the driver has no words for the devices. Without
+/// `force`, also if the I/O of others would be hit because the sectors of a volume cannot be told.
+pub(super) fn put(roots: &Roots, settings: &mut Settings, force: bool) -> Result<()> {
+    if let Some(sectors) = settings.text(Name::Sectors) {
+        let sectors = with_disks(roots, sectors)?;
+        settings.set(Name::Sectors, Value::Text(sectors));
+    }
     let Some(devices) = settings.text(Name::Device).map(str::to_owned) else {
         return Ok(());
     };
@@ -41,10 +50,13 @@ pub(super) fn put(roots: &Roots, settings: &mut Settings) -> Result<()> {
             ),
         ));
     }
+    if !force {
+        meant.check_unread()?;
+    }
     match settings.text(Name::Sectors).filter(|text| !text.is_empty()) {
         Some(sectors) => meant.check_sectors(roots, sectors)?,
         None => {
-            if let Some(sectors) = meant.sectors(roots)? {
+            if let Some(sectors) = meant.sectors(roots, force)? {
                 settings.set(Name::Sectors, Value::Text(sectors));
             }
         }
@@ -61,8 +73,8 @@ pub(super) fn put(roots: &Roots, settings: &mut Settings) -> Result<()> {
 /// If the change has other sectors for the devices that stay, and these are sectors themselves.
 pub(super) fn put_former_sectors(asked: &mut Settings, former: &Values) -> Result<()> {
     let former = former.text(Name::Sectors).unwrap_or_default();
-    // Only this program writes the disk of a range.
     let are_of_devices = former.contains(':');
+    let have_disks = |sectors: &str| sectors.split(' ').all(|word| word.contains(':'));
     match (asked.text(Name::Device), asked.text(Name::Sectors)) {
         (Some(_), None) if are_of_devices => {
             asked.set(Name::Sectors, Value::Text(String::new()));
@@ -70,12 +82,13 @@ pub(super) fn put_former_sectors(asked: &mut Settings, former: &Values) -> Resul
         (Some(_), None) if !former.is_empty() => {
             asked.set(Name::Sectors, Value::Text(former.to_owned()));
         }
-        (None, Some(_)) if are_of_devices => {
+        (None, Some(sectors)) if are_of_devices && !have_disks(sectors) => {
             return Err(failure(
                 Exit::Usage,
                 format!(
                     "the devices of this injection are the sectors {former}, and --sectors would be \
-                     others; name the disk with --device, too"
+                     others; write the disk before each range, such as sdb:0+2048, or name it with \
+                     --device, too"
                 ),
             ));
         }
@@ -91,6 +104,12 @@ struct Meant {
     parts: Vec<Part>,
     /// Names of disks that are not there yet.
     absent: Vec<String>,
+    /// Everything else on the disks of each device.
+    beside: Vec<Beside>,
+    /// All devices from the names down to the disks.
+    met: BTreeSet<String>,
+    /// Devices of the device mapper whose sectors are not known.
+    unread: BTreeSet<String>,
 }
 
 impl Meant {
@@ -101,6 +120,9 @@ impl Meant {
                     note(sentence);
                 }
                 self.parts.extend(target.parts);
+                self.beside.push(target.beside);
+                self.met.extend(target.met);
+                self.unread.extend(target.unread);
             }
             Resolved::Absent(name) => {
                 note(&format!(
@@ -125,7 +147,7 @@ impl Meant {
     }
 
     /// The text of `sectors` if only some sectors of a device are meant.
-    fn sectors(&self, roots: &Roots) -> Result<Option<String>> {
+    fn sectors(&self, roots: &Roots, force: bool) -> Result<Option<String>> {
         let Some(narrowed) = self.parts.iter().find(|part| part.extents.is_some()) else {
             return Ok(None);
         };
@@ -153,15 +175,59 @@ impl Meant {
             })
             .collect();
         if words.len() > MOST_RANGES {
+            let why = format!(
+                "these are {} ranges of sectors, and an injection can have {MOST_RANGES}",
+                words.len()
+            );
+            let others = self.others(|beside| beside.same.iter().chain(&beside.same_device));
+            if !force && !others.is_empty() {
+                return Err(self.too_much(&why, &others));
+            }
             note(&format!(
-                "these are {} ranges of sectors, and an injection can have {MOST_RANGES}; so it \
-                 reaches all of {}",
-                words.len(),
+                "{why}; so it reaches all of {}",
                 self.names().join(", ")
             ));
             return Ok(None);
         }
         Ok(Some(words.join(" ")))
+    }
+
+    /// Checks that the I/O of nothing else is hit because a volume's sectors are not known.
+    fn check_unread(&self) -> Result<()> {
+        let others = self.others(|beside| beside.same.iter());
+        if self.unread.is_empty() || others.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = self.unread.iter().cloned().collect();
+        let names = listed(&names);
+        let why = format!("`dmsetup table` does not tell the sectors of {names}");
+        Err(self.too_much(&why, &others))
+    }
+
+    /// Other things on the disks, as far as no device that is named is one of them.
+    fn others<'a, L: Iterator<Item = &'a Other>>(
+        &'a self,
+        list: impl Fn(&'a Beside) -> L,
+    ) -> Vec<&'a Other> {
+        let others = self.beside.iter().flat_map(list);
+        others
+            .filter(|other| !self.met.contains(&other.device))
+            .collect()
+    }
+
+    /// The failure for an injection that would hit the I/O of others.
+    fn too_much(&self, why: &str, others: &[&Other]) -> anyhow::Error {
+        let names = self.names();
+        failure(
+            Exit::Usage,
+            format!(
+                "{why}; so it would reach all of {}, also the I/O of {}; if that is what you want, \
+                 say --device {}, or add --force",
+                listed(&names),
+                named(others.iter().copied()),
+                names.join(",")
+            ),
+        )
     }
 
     /// Checks ranges that the user gave, which count from the beginning of each disk.
@@ -180,13 +246,10 @@ impl Meant {
                 ),
             ));
         }
-        let asked: Vec<Extent> = sectors.split(' ').filter_map(plain).collect();
-        // A range of one disk is the user's own affair.
-        if asked.len() < sectors.split(' ').count() {
-            return Ok(());
-        }
         for part in &self.parts {
             let own = extents(roots, part);
+            let asked = sectors.split(' ').filter_map(|word| on(word, &part.disk));
+            let asked: Vec<Extent> = asked.collect();
             if own
                 .iter()
                 .any(|own| asked.iter().any(|asked| own.common(asked).is_some()))
@@ -227,11 +290,56 @@ fn shown(extent: &Extent) -> String {
     format!("{}+{}", extent.start, extent.length)
 }
 
-/// A range without a disk before it.
-fn plain(word: &str) -> Option<Extent> {
-    let (start, length) = word.split_once('+')?;
-    Some(Extent {
+/// A range as it is on a disk, unless it is of another one.
+fn on(word: &str, disk: &str) -> Option<Extent> {
+    let (of, range) = split(word);
+    let (start, length) = range.split_once('+')?;
+    of.is_none_or(|of| of == disk).then_some(Extent {
         start: start.parse().ok()?,
         length: length.parse().ok()?,
     })
+}
+
+/// The disk before a range, and the range.
+fn split(word: &str) -> (Option<&str>, &str) {
+    let parts = word.rsplit_once(':');
+    parts.map_or((None, word), |(disk, range)| (Some(disk), range))
+}
+
+/// Ranges with the driver's name for the disk before each.
+fn with_disks(roots: &Roots, sectors: &str) -> Result<String> {
+    let ranges = sectors.split(' ').map(|word| match split(word) {
+        (Some(name), range) => Ok(format!("{}:{range}", disk(roots, name)?)),
+        (None, range) => Ok(range.to_owned()),
+    });
+    let text = ranges.collect::<Result<Vec<_>>>()?.join(" ");
+    if text.is_empty() {
+        return Ok(text);
+    }
+    // Two names can be of one disk.
+    let checked = Form::Sectors.parse(&text);
+    checked.map_err(|message| failure(Exit::Usage, message))
+}
+
+/// The disk that people name before a range.
+fn disk(roots: &Roots, name: &str) -> Result<String> {
+    let target = match resolve(roots, Path::new(name))? {
+        Resolved::There(target) => target,
+        Resolved::Absent(name) => return Ok(name),
+    };
+    match target.parts.as_slice() {
+        [part] if part.device == part.disk && part.extents.is_none() => Ok(part.disk.clone()),
+        parts => {
+            let disks: BTreeSet<&str> = parts.iter().map(|part| &*part.disk).collect();
+            let disks: Vec<String> = disks.into_iter().map(str::to_owned).collect();
+            Err(failure(
+                Exit::Usage,
+                format!(
+                    "{name} is no disk, and sectors count from the beginning of one; choose sectors \
+                     of {}, or all of {name} with --device",
+                    listed(&disks)
+                ),
+            ))
+        }
+    }
 }

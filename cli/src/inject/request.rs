@@ -5,7 +5,7 @@
 use super::{
     hints::idle,
     reach::{endless, named, reached},
-    resolve,
+    resolve::resolved,
     whose::{Aimed, Whose},
 };
 use crate::{
@@ -43,8 +43,9 @@ impl Request<'_> {
     /// The settings as the driver takes them.
     pub(super) fn checked(&self, roots: &Roots) -> Result<Settings> {
         let aimed = Aimed::new(roots, self.settings, self.whose)?;
-        let settings =
-            resolve::resolved(roots, &aimed.settings).map_err(|error| aimed.why(error))?;
+        let settings = resolved(roots, &aimed.settings, self.force);
+        let settings = settings.map_err(|error| aimed.why(error))?;
+        aimed.check()?;
         let names_device = settings.text(Name::Device).is_some();
         if self.attach && !names_device && attached_names(roots).is_empty() {
             return Err(failure(

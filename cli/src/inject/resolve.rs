@@ -14,10 +14,10 @@ use anyhow::Result;
 /// # Errors
 ///
 /// [`crate::error::Exit::Name`] if there is no such device, cgroup or process.
-pub(crate) fn resolved(roots: &Roots, settings: &Settings) -> Result<Settings> {
+pub(crate) fn resolved(roots: &Roots, settings: &Settings, force: bool) -> Result<Settings> {
     roots.require_sysfs()?;
     let mut resolved = settings.clone();
-    put(roots, &mut resolved)?;
+    put(roots, &mut resolved, force)?;
     if let Some(path) = settings.text(Name::Cgroup) {
         resolved.set(Name::Cgroup, Value::Text(cgroups::find(roots, path)?));
     }

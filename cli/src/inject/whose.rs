@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use anyhow::Result;
-use std::path::{Path, PathBuf};
+use std::{fs, path::Path};
 
 /// The processes whose I/O is affected, beside the filter.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,8 @@ pub(super) struct Aimed {
     pub(super) settings: Settings,
     /// For whom the disk was chosen, if it was not named.
     chosen_for: Option<String>,
+    /// The process by whose number they were found.
+    process: Option<Process>,
 }
 
 impl Aimed {
@@ -45,38 +47,60 @@ impl Aimed {
     pub(super) fn new(roots: &Roots, settings: &Settings, whose: Whose<'_>) -> Result<Self> {
         let mut settings = settings.clone();
         let has_device = settings.text(Name::Device).is_some();
-        let (cgroup, who, path) = match whose {
+        let (cgroup, who, process, link) = match whose {
             Whose::Anyone | Whose::Command => {
                 return Ok(Self {
                     settings,
                     chosen_for: None,
+                    process: None,
                 });
             }
             Whose::Process(pid) => {
                 let process = found(roots, pid)?;
                 let cgroup = cgroup_of(roots, &process)?;
-                (cgroup, process.shown(), Some(process.link("cwd")))
+                (cgroup, process.shown(), Some(process), "cwd")
             }
             Whose::Container(id) => {
                 let directory = containers::find(roots, id)?;
-                let root = match has_device {
+                let process = match has_device {
                     true => None,
-                    false => Some(root_of(roots, &directory, id)?),
+                    false => Some(inner(roots, &directory, id)?),
                 };
                 let cgroup = directory.display().to_string();
-                (cgroup, format!("the container {id}"), root)
+                (cgroup, format!("the container {id}"), process, "root")
             }
         };
         settings.set(Name::Cgroup, Value::Text(cgroup));
-        let path = path.filter(|_| !has_device);
-        let chosen_for = path.map(|path| {
-            settings.set(Name::Device, Value::Text(path.display().to_string()));
+        let chooses = process.as_ref().filter(|_| !has_device);
+        let chosen_for = chooses.map(|process| {
+            let path = process.link(link).display().to_string();
+            settings.set(Name::Device, Value::Text(path));
             who
         });
         Ok(Self {
             settings,
             chosen_for,
+            process,
         })
+    }
+
+    /// Checks that everything that was read, also for the settings' names, was of one process.
+    ///
+    /// # Errors
+    ///
+    /// If the process has ended in the meantime.
+    pub(super) fn check(&self) -> Result<()> {
+        match &self.process {
+            Some(process) if !process.is_still_there() => {
+                let message = format!(
+                    "process {} ended while kchaos looked for its cgroup and its disk; nothing was \
+                     changed",
+                    process.pid
+                );
+                Err(failure(Exit::Name, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The failure to find the disk, with the way to name it if it was not named.
@@ -161,24 +185,84 @@ fn cgroup_of(roots: &Roots, process: &Process) -> Result<String> {
     Ok(path)
 }
 
-/// The root directory of one of a container's processes.
-fn root_of(roots: &Roots, directory: &Path, id: &str) -> Result<PathBuf> {
-    let mut members = cgroups::processes(directory);
+/// A process of a container whose root directory is the container's own.
+fn inner(roots: &Roots, directory: &Path, id: &str) -> Result<Process> {
+    let mut members = containers::processes(directory);
     members.sort_unstable();
     // One that kchaos does not see is 0, and its root directory could be anybody's.
-    let mut seen = members.iter().filter_map(|pid| match pid {
-        0 => None,
-        pid => Process::find(roots, *pid),
-    });
-    let root = seen.find(|process| !process.has_ended());
-    let root = root.map(|process| process.link("root"));
-    root.ok_or_else(|| {
-        let why = if members.contains(&0) {
-            "has no process that kchaos sees from its own PID namespace"
-        } else {
-            "has no process"
+    let found = members.iter().filter(|pid| **pid != 0);
+    let found: Vec<Process> = found
+        .filter_map(|pid| Process::find(roots, *pid))
+        .filter(|process| !process.has_ended())
+        .collect();
+    // A number can have become that of a process elsewhere.
+    let still = containers::processes(directory);
+    let found = found.into_iter();
+    let mut found: Vec<Process> = found
+        .filter(|process| still.contains(&process.pid))
+        .collect();
+    let place = found
+        .iter()
+        .position(|process| has_own_mounts(roots, process));
+    if let Some(place) = place {
+        return Ok(found.swap_remove(place));
+    }
+    let why = if let Some(process) = found.first() {
+        format!(
+            "has no process with mounts of its own, as far as kchaos sees: {} has those of the \
+             host, as the supervisor of a container or a virtual machine does",
+            process.shown()
+        )
+    } else if members.contains(&0) {
+        "has no process that kchaos sees from its own PID namespace".to_owned()
+    } else {
+        "has no process".to_owned()
+    };
+    let message = format!("the container {id} {why}, so add its disk with --device");
+    Err(failure(Exit::Name, message))
+}
+
+/// Whether a process has another mount namespace than the machine's first process and this one.
+fn has_own_mounts(roots: &Roots, process: &Process) -> bool {
+    let namespace = |process: &str| fs::read_link(roots.proc.join(process).join("ns/mnt")).ok();
+    let own = process.mount_namespace();
+    own.is_some()
+        && ["1", "self"]
+            .into_iter()
+            .all(|other| namespace(other) != own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The process ends after its cgroup was read, and another one gets its number.
+    #[test]
+    fn a_number_that_changes_hands_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let roots = Roots {
+            proc: folder.path().to_owned(),
+            ..Roots::from_environment()
         };
-        let message = format!("the container {id} {why}, so add its disk with --device");
-        failure(Exit::Name, message)
-    })
+        let directory = folder.path().join("7");
+        fs::create_dir(&directory).unwrap();
+        let write = |start| {
+            let stat = format!("7 (a) S 1 {} {start} 8", "0 ".repeat(17));
+            fs::write(directory.join("stat"), stat).unwrap();
+        };
+        write(100);
+        let aimed = Aimed {
+            settings: Settings {
+                enabled: true,
+                values: Vec::new(),
+            },
+            chosen_for: None,
+            process: Some(found(&roots, 7).unwrap()),
+        };
+        assert!(aimed.check().is_ok());
+        write(101);
+        let error = aimed.check().unwrap_err();
+        assert_eq!(exit(&error), Exit::Name);
+        assert!(error.to_string().contains("process 7"), "{error}");
+    }
 }

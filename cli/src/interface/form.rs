@@ -63,7 +63,7 @@ impl Form {
             Self::Operations => "OPERATION,...",
             Self::Cgroup => "PATH",
             Self::Process => "PID",
-            Self::Sectors => "START+LENGTH,...",
+            Self::Sectors => "[DISK:]START+LENGTH,...",
             Self::Distribution => "NAME",
             Self::Percentiles => "PERCENT:TIME,...",
             Self::Way => "WAY",
@@ -92,7 +92,10 @@ impl Form {
             Self::Cgroup => "/sys/fs/cgroup/tenant, or /tenant as in /proc/PID/cgroup".to_owned(),
             Self::Process => format!("1 to {MOST_PROCESS}"),
             Self::Sectors => {
-                format!("up to {MOST_RANGES} ranges such as 0+2048, none over another; repeatable")
+                format!(
+                    "up to {MOST_RANGES} ranges such as 0+2048, or sdb:0+2048 of one disk alone, none \
+                     over another; repeatable"
+                )
             }
             Self::Distribution => DISTRIBUTIONS.join(", "),
             Self::Percentiles => format!(
@@ -131,10 +134,11 @@ impl Form {
     }
 }
 
+/// Only with the machine at hand, names can be told from a path with commas, and counted.
 fn devices(text: &str) -> Result<String, String> {
-    let devices: Vec<&str> = text.split(',').filter(|word| !word.is_empty()).collect();
-    check_count(devices.len(), MOST_DEVICES, "devices")?;
-    Ok(devices.join(","))
+    let names = text.split(',').filter(|name| !name.is_empty());
+    check_count(names.count().min(1), 1, "devices")?;
+    Ok(text.to_owned())
 }
 
 fn cgroup(text: &str) -> Result<String, String> {
@@ -163,37 +167,68 @@ fn one_of(names: &[&str], text: &str) -> Result<String, String> {
 
 /// A range of sectors.
 #[derive(Clone, Copy)]
-struct Range {
+struct Range<'a> {
+    /// The disk, if the range is of one alone.
+    disk: Option<&'a str>,
     start: u128,
     length: u128,
+}
+
+impl Range<'_> {
+    fn shown(&self) -> String {
+        let range = format!("{}+{}", self.start, self.length);
+        match self.disk {
+            Some(disk) => format!("{disk}:{range}"),
+            None => range,
+        }
+    }
+
+    /// Whether some sector can be in both.
+    fn overlaps(&self, other: &Self) -> bool {
+        let may_be_one_disk =
+            self.disk.is_none() || other.disk.is_none() || self.disk == other.disk;
+        may_be_one_disk
+            && self.start < other.start + other.length
+            && other.start < self.start + self.length
+    }
 }
 
 fn sectors(text: &str) -> Result<String, String> {
     let ranges = words(text).map(range).collect::<Result<Vec<_>, _>>()?;
     check_count(ranges.len(), MOST_RANGES, "ranges")?;
-    let show = |range: &Range| format!("{}+{}", range.start, range.length);
     let mut sorted = ranges.clone();
     sorted.sort_by_key(|range| range.start);
-    for pair in sorted.windows(2) {
-        let [first, second] = pair else { continue };
-        if first.start + first.length > second.start {
+    for (place, second) in sorted.iter().enumerate() {
+        let mut before = sorted[..place].iter();
+        if let Some(first) = before.find(|first| first.overlaps(second)) {
             return Err(format!(
                 "{} and {} overlap; each sector can be in one range only",
-                show(first),
-                show(second)
+                first.shown(),
+                second.shown()
             ));
         }
     }
-    Ok(ranges.iter().map(show).collect::<Vec<_>>().join(" "))
+    Ok(ranges
+        .iter()
+        .map(Range::shown)
+        .collect::<Vec<_>>()
+        .join(" "))
 }
 
-fn range(word: &str) -> Result<Range, String> {
+fn range(word: &str) -> Result<Range<'_>, String> {
     let wrong = || {
         format!(
-            "\"{word}\" is no range; a range is START+LENGTH in sectors of 512 bytes, such as 0+2048"
+            "\"{word}\" is no range; a range is START+LENGTH in sectors of 512 bytes, such as \
+             0+2048, or sdb:0+2048 of one disk alone"
         )
     };
-    let (start, length) = word.split_once('+').ok_or_else(wrong)?;
+    // A disk's number has a colon, too.
+    let (disk, range) = match word.rsplit_once(':') {
+        Some(("", _)) => return Err(wrong()),
+        Some((disk, range)) => (Some(disk), range),
+        None => (None, word),
+    };
+    let (start, length) = range.split_once('+').ok_or_else(wrong)?;
     let number = |text| units::number(text).map_err(|_| wrong());
     let (start, length) = (number(start)?, number(length)?);
     if length == 0 {
@@ -202,7 +237,11 @@ fn range(word: &str) -> Result<Range, String> {
     if start.saturating_add(length) > u128::from(u64::MAX) {
         return Err(format!("{word} ends beyond sector {}", u64::MAX));
     }
-    Ok(Range { start, length })
+    Ok(Range {
+        disk,
+        start,
+        length,
+    })
 }
 
 /// Refuses percentiles that are all at most 1, without any sign `%`: they could be shares of one.
@@ -287,10 +326,13 @@ mod tests {
     fn what_people_write_becomes_what_the_files_have() {
         for (form, text, expected) in [
             (Form::Devices, "sda,/dev/sdb", "sda,/dev/sdb"),
+            (Form::Devices, "/a,,,,,,,,,b", "/a,,,,,,,,,b"),
             (Form::Operations, "WRITE,sync,read,read", "read write sync"),
             (Form::Operations, "read write", "read write"),
             (Form::Process, "012", "12"),
             (Form::Sectors, "8+8,0+8", "8+8 0+8"),
+            (Form::Sectors, "sdb:0+8,8:16:8+8", "sdb:0+8 8:16:8+8"),
+            (Form::Sectors, "sdb:0+8,sdc:0+8", "sdb:0+8 sdc:0+8"),
             (
                 Form::Sectors,
                 "0+18446744073709551615",
@@ -321,7 +363,7 @@ mod tests {
         let many = |word: &str, count| vec![word; count].join(",");
         for (form, text, expected) in [
             (Form::Devices, "", "at least one"),
-            (Form::Devices, &many("sda", 9), "9 devices; 8 are accepted"),
+            (Form::Devices, ",", "at least one"),
             (
                 Form::Operations,
                 "reads",
@@ -337,6 +379,15 @@ mod tests {
             (Form::Sectors, "0+0", "0+0 has no sectors"),
             (Form::Sectors, "1+18446744073709551615", "beyond sector"),
             (Form::Sectors, "8+8,0+9", "0+9 and 8+8 overlap"),
+            (Form::Sectors, "0+99,2+2,50+9", "0+99 and 2+2 overlap"),
+            (
+                Form::Sectors,
+                "sdb:8+8,sdb:0+9",
+                "sdb:0+9 and sdb:8+8 overlap",
+            ),
+            (Form::Sectors, "sdb:8+8,0+9", "0+9 and sdb:8+8 overlap"),
+            (Form::Sectors, ":0+8", "no range"),
+            (Form::Sectors, "sdb:", "no range"),
             (
                 Form::Sectors,
                 &many("0+8", 17),

@@ -14,34 +14,81 @@ use super::{
 /// A sentence names no more.
 const MOST: usize = 4;
 
-/// The sentences about everything else on the disks of `below`: first about the things whose I/O
-/// cannot be told apart, then about the others.
-pub(super) fn beside(roots: &Roots, stack: &Stack<'_>, below: &Below) -> Vec<String> {
-    let mounts = mounts(roots).unwrap_or_default();
-    let disks: Vec<&str> = below.parts.iter().map(|part| part.disk.as_str()).collect();
-    let (mut same, mut others) = (Vec::new(), Vec::new());
-    for block in tops(roots) {
-        if below.met.contains(&block.name) {
-            continue;
+/// Everything else on the disks of a target.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// Things whose I/O cannot be told apart from the target's: they have sectors of it.
+    pub(crate) same: Vec<Other>,
+    /// Others on the same devices, with sectors of their own.
+    pub(crate) same_device: Vec<Other>,
+    /// Others on the same disks.
+    same_disk: Vec<Other>,
+}
+
+/// A volume, partition or disk.
+#[derive(Debug)]
+pub(crate) struct Other {
+    /// Its name in sysfs.
+    pub(crate) device: String,
+    /// The name that people know, with its mount point.
+    pub(crate) words: String,
+}
+
+impl Beside {
+    /// Looks for everything else on the disks of `below`.
+    pub(super) fn find(roots: &Roots, stack: &Stack<'_>, below: &Below) -> Self {
+        let mounts = mounts(roots).unwrap_or_default();
+        let whole = |part: &Part| Part {
+            extents: None,
+            ..part.clone()
+        };
+        let devices: Vec<Part> = below.parts.iter().map(whole).collect();
+        let disks: Vec<&str> = below.parts.iter().map(|part| part.disk.as_str()).collect();
+        let mut beside = Self::default();
+        for block in tops(roots) {
+            if below.met.contains(&block.name) {
+                continue;
+            }
+            let parts = stack.below(std::slice::from_ref(&block)).parts;
+            let is_on = |others: &[Part]| parts.iter().any(|part| overlaps(roots, part, others));
+            let list = if is_on(&below.parts) {
+                &mut beside.same
+            } else if is_on(&devices) {
+                &mut beside.same_device
+            } else if parts.iter().any(|part| disks.contains(&&*part.disk)) {
+                &mut beside.same_disk
+            } else {
+                continue;
+            };
+            list.push(Other {
+                words: in_words(roots, &mounts, &block),
+                device: block.name,
+            });
         }
-        let parts = stack.below(std::slice::from_ref(&block)).parts;
-        let name = || in_words(roots, &mounts, &block);
-        if parts.iter().any(|part| overlaps(roots, part, &below.parts)) {
-            same.push(name());
-        } else if parts.iter().any(|part| disks.contains(&&*part.disk)) {
-            others.push(name());
+        beside
+    }
+
+    /// The sentences about it: first about the things whose I/O cannot be told apart, then about
+    /// the others.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        if !self.same.is_empty() {
+            let names = named(&self.same);
+            sentences.push(format!("its I/O cannot be told there from that of {names}"));
         }
+        let others = self.same_device.iter().chain(&self.same_disk);
+        if let names @ [_, ..] = &*others.collect::<Vec<_>>() {
+            let names = named(names.iter().copied());
+            sentences.push(format!("beside it on the same disks: {names}"));
+        }
+        sentences
     }
-    let mut sentences = Vec::new();
-    if !same.is_empty() {
-        let names = listed(&few(same));
-        sentences.push(format!("its I/O cannot be told there from that of {names}"));
-    }
-    if !others.is_empty() {
-        let names = listed(&few(others));
-        sentences.push(format!("beside it on the same disks: {names}"));
-    }
-    sentences
+}
+
+/// The names of other things as a sentence lists them.
+pub(crate) fn named<'a>(others: impl IntoIterator<Item = &'a Other>) -> String {
+    let words = others.into_iter().map(|other| other.words.clone());
+    listed(&few(words.collect()))
 }
 
 /// The devices on which nothing else is built: volumes, partitions, and disks without partitions.
@@ -106,7 +153,7 @@ fn sectors(roots: &Roots, part: &Part) -> Vec<Extent> {
 }
 
 /// Words as a sentence lists them.
-pub(super) fn listed(words: &[String]) -> String {
+pub(crate) fn listed(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [word] => word.clone(),

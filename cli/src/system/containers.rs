@@ -18,6 +18,20 @@ use std::path::{Path, PathBuf};
 /// More names in a message would be no help.
 const MOST_SHOWN: usize = 3;
 
+/// The cgroups below that of a container for its own processes alone, beside those of its runtime:
+/// of systemd-nspawn, and of crun.
+const INNER: [&str; 2] = ["payload", "container"];
+
+/// The processes of the container with this cgroup, as far as these can be told from those of its
+/// runtime.
+pub(crate) fn processes(directory: &Path) -> Vec<u32> {
+    let inner = INNER.iter().map(|name| directory.join(name));
+    let mut inner = inner.map(|directory| cgroups::processes(&directory));
+    inner
+        .find(|processes| !processes.is_empty())
+        .unwrap_or_else(|| cgroups::processes(directory))
+}
+
 /// The container's cgroup, as a directory.
 ///
 /// # Errors

@@ -4,17 +4,16 @@
 
 use super::{
     Roots,
-    block::{Block, number},
     mounts::{Mount, mounted_at, mounts_of, swaps},
-    place::{Overlay, Place, of_mount, of_path, of_source, seen},
+    place::{Overlay, Place, all_of_path, of_mount, of_path, of_source, seen},
     stack::Stack,
 };
 use crate::error::{Exit, all_of, failure};
 use anyhow::Result;
-use std::{collections::BTreeSet, fs, io, os::unix::fs::MetadataExt, path::Path};
+use std::{collections::BTreeSet, fs, io, path::Path};
 
-/// Mount points of file systems that every program needs.
-const NEEDED: [&str; 2] = ["/", "/usr"];
+/// Mount points of file systems that every program needs; the last ones are of NixOS and of Guix.
+const NEEDED: [&str; 5] = ["/", "/usr", "/nix", "/nix/store", "/gnu/store"];
 
 /// The name of the PID namespace in which the machine itself started (`PID_NS_INIT_INO` in
 /// linux/nsfs.h).
@@ -83,8 +82,10 @@ impl<'a> Uses<'a> {
                 .push("it runs in a container, which hides the machine's first process".to_owned());
         } else {
             uses.add_process("1");
+            uses.add_program("1", "the program of the machine's first process");
         }
         uses.add_process("self");
+        uses.add_program("self", "the program kchaos");
         uses.add_own_root();
         for swap in swaps(roots) {
             uses.add_swap(&swap);
@@ -102,16 +103,22 @@ impl<'a> Uses<'a> {
     fn add(&mut self, place: Place, what: &str) {
         match place {
             Place::Blocks(blocks) => {
-                let disks = blocks.iter().flat_map(|block| self.stack.disks(block));
-                self.known.push((disks.collect(), what.to_owned()));
-            }
-            Place::NoDisk(_) => {}
-            Place::Unknown(why) => {
-                let sentence = format!("{what} {why}");
-                if !self.unknown.contains(&sentence) {
-                    self.unknown.push(sentence);
+                for block in &blocks {
+                    let needs = self.stack.needs(block);
+                    self.known.push((needs.disks, what.to_owned()));
+                    for why in needs.unknown {
+                        self.add_unknown(format!("{what} is on {why}"));
+                    }
                 }
             }
+            Place::NoDisk(_) => {}
+            Place::Unknown(why) => self.add_unknown(format!("{what} {why}")),
+        }
+    }
+
+    fn add_unknown(&mut self, sentence: String) {
+        if !self.unknown.contains(&sentence) {
+            self.unknown.push(sentence);
         }
     }
 
@@ -125,8 +132,7 @@ impl<'a> Uses<'a> {
             Err(error) if error.kind() == io::ErrorKind::NotFound && process == "1" => return,
             Err(error) => {
                 let file = self.roots.proc.join(process).join("mountinfo");
-                self.unknown
-                    .push(format!("{} cannot be read ({error})", file.display()));
+                self.add_unknown(format!("{} cannot be read ({error})", file.display()));
                 return;
             }
         };
@@ -149,14 +155,32 @@ impl<'a> Uses<'a> {
         }
     }
 
-    /// Adds the disk of the directory that is this process's root, which need not be a mount point.
+    /// Adds the disks of a process's program, which may be anywhere.
+    fn add_program(&mut self, process: &str, what: &str) {
+        let path = self.roots.proc.join(process).join("exe");
+        // A user who is not root is refused later, and a hidden process has mounts that tell.
+        match fs::metadata(&path) {
+            Ok(_) => {
+                for place in all_of_path(self.roots, &path) {
+                    self.add(place, what);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !is_root() => {}
+            Err(error) => {
+                self.add_unknown(format!("{} cannot be read ({error})", path.display()));
+            }
+        }
+    }
+
+    /// Adds the disk of the directory that is this process's root, if it is no mount point.
     fn add_own_root(&mut self) {
-        let device = fs::metadata("/").map(|metadata| number(metadata.dev()));
-        let block = device
-            .ok()
-            .and_then(|device| Block::numbered(self.roots, &device));
-        if let Some(block) = block {
-            self.add(Place::Blocks(vec![block]), "the root of this process");
+        let root = Path::new("/");
+        let mounts = mounts_of(self.roots, "self");
+        if mounts.is_ok_and(|mounts| mounted_at(&mounts, root).is_none()) {
+            for place in all_of_path(self.roots, root) {
+                self.add(place, "the root of this process");
+            }
         }
     }
 

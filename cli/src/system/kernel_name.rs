@@ -57,6 +57,22 @@ const WITHOUT_SCHEDULER: [(&str, &str); 6] = [
     ("ram", "a RAM disk"),
 ];
 
+/// The beginnings of names of devices that are built on others, with a word for them.
+const HIDING: [(&str, &str); 7] = [
+    ("zd", "a volume of ZFS"),
+    ("nbd", "a disk that a program or another machine serves"),
+    ("ublkb", "a disk that a program serves"),
+    ("dm-", "a device of the device mapper"),
+    ("md", "an array of md"),
+    ("bcache", "a device of bcache"),
+    ("drbd", "a device of DRBD"),
+];
+
+/// The kind of a device with this name, if such devices have others below them.
+pub(crate) fn hides_disks(name: &str) -> Option<&'static str> {
+    kind(&HIDING, name)
+}
+
 /// Whether the kernel can give this name to a disk that can have a scheduler, or to a partition of
 /// one.
 pub(crate) fn is_possible(name: &str) -> bool {
@@ -71,11 +87,16 @@ pub(crate) fn is_possible(name: &str) -> bool {
 
 /// The kind of a device with this name, if the kernel gives it only to devices without a scheduler.
 pub(crate) fn without_scheduler(name: &str) -> Option<&'static str> {
+    kind(&WITHOUT_SCHEDULER, name)
+}
+
+/// The word for the devices whose names begin so.
+fn kind(kinds: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
     let is_it = |start: &str| {
         let rest = name.strip_prefix(start);
         rest.is_some_and(|rest| is_numbers(rest, &[]) || (start == "md" && rest.starts_with('_')))
     };
-    let mut kinds = WITHOUT_SCHEDULER.iter();
+    let mut kinds = kinds.iter();
     kinds.find(|(start, _)| is_it(start)).map(|(_, kind)| *kind)
 }
 

@@ -5,7 +5,7 @@
 use super::{
     Roots,
     block::{Block, number},
-    files::{entries, names, try_read},
+    files::{entries, names},
     mapper::mapper_named,
     mounts::{Mount, mount_id, mounts_of},
 };
@@ -20,8 +20,29 @@ use std::{
     process::Command,
 };
 
-/// File systems in memory or of the kernel itself that can be somebody's root.
-const IN_MEMORY: [&str; 3] = ["tmpfs", "ramfs", "rootfs"];
+/// File systems in memory or of the kernel itself.
+const IN_MEMORY: [&str; 20] = [
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "efivarfs",
+    "hugetlbfs",
+    "mqueue",
+    "nsfs",
+    "proc",
+    "pstore",
+    "ramfs",
+    "rootfs",
+    "securityfs",
+    "sysfs",
+    "tmpfs",
+    "tracefs",
+];
 
 /// File systems whose files are on another machine.
 const REMOTE: [&str; 9] = [
@@ -89,6 +110,20 @@ pub(crate) fn lower_layers(roots: &Roots, path: &Path) -> Vec<Block> {
         .collect()
 }
 
+/// The places of everything that a file is read from: also of each layer of an overlay.
+pub(crate) fn all_of_path(roots: &Roots, path: &Path) -> Vec<Place> {
+    let device = fs::metadata(path).map(|metadata| number(metadata.dev()));
+    let mount = device
+        .ok()
+        .and_then(|device| mount_of(roots, path, &device));
+    match mount {
+        Some((mount, process)) if mount.kind == "overlay" => {
+            Overlay::new(roots, &mount, &process).places(roots)
+        }
+        _ => vec![of_path(roots, path)],
+    }
+}
+
 /// The mount that a path is on, and a process that sees it.
 fn mount_of(roots: &Roots, path: &Path, device: &str) -> Option<(Mount, String)> {
     let id = mount_id(roots, path);
@@ -147,9 +182,17 @@ pub(crate) fn of_mount(roots: &Roots, mount: &Mount, device: &str, process: &str
         return no_disk(mount);
     }
     // The journal and the real-time part of XFS.
-    for name in ["logdev", "rtdev"] {
-        let source = mount.option(name).unwrap_or_default();
-        blocks.extend(of_source(roots, &source));
+    for source in ["logdev", "rtdev"]
+        .iter()
+        .filter_map(|name| mount.option(name))
+    {
+        match of_source(roots, &source) {
+            more if more.is_empty() => {
+                let (kind, source) = (&mount.kind, source.to_string_lossy());
+                return Place::Unknown(format!("is on {kind}, whose device {source} is not there"));
+            }
+            more => blocks.extend(more),
+        }
     }
     Place::Blocks(blocks)
 }
@@ -161,18 +204,24 @@ fn is_without_disk(kind: &str) -> bool {
 fn no_disk(mount: &Mount) -> Place {
     let kind = mount.kind.as_str();
     let source = mount.source.to_string_lossy();
-    let more = if IN_MEMORY.contains(&kind) {
-        String::new()
-    } else if REMOTE.contains(&kind) {
-        format!("; its files are on another machine: {source}")
-    } else if kind.starts_with("fuse") {
-        format!("; a program answers for its files ({source}): name the disk that the program uses")
-    } else if !source.starts_with("/dev/") {
-        String::new()
+    if IN_MEMORY.contains(&kind) {
+        return Place::NoDisk(format!("is on {kind}, which has no disk"));
+    }
+    if REMOTE.contains(&kind) {
+        return Place::NoDisk(format!(
+            "is on {kind}, which has no disk; its files are on another machine: {source}"
+        ));
+    }
+    Place::Unknown(if kind.starts_with("fuse") {
+        format!(
+            "is on {kind}, which has no disk; a program answers for its files ({source}): name the \
+             disk that the program uses"
+        )
+    } else if source.starts_with("/dev/") {
+        format!("is on {kind}, whose device {source} is not there")
     } else {
-        return Place::Unknown(format!("is on {kind}, whose device {source} is not there"));
-    };
-    Place::NoDisk(format!("is on {kind}, which has no disk{more}"))
+        format!("is on {kind} ({source}), whose disks kchaos does not know")
+    })
 }
 
 /// The devices in the source of a mount, which is one path, or several with colons between them.
@@ -235,8 +284,11 @@ fn zfs(roots: &Roots, mount: &Mount) -> Place {
         _ => "".into(),
     };
     let paths = text.split_whitespace().filter(|word| word.starts_with('/'));
-    let blocks: Vec<Block> = paths.flat_map(|path| vdev(roots, path)).collect();
-    if blocks.is_empty() {
+    let disks: Vec<Vec<Block>> = paths.map(|path| vdev(roots, path)).collect();
+    // One that is not found leaves others unknown, too.
+    let is_known = !disks.is_empty() && disks.iter().all(|blocks| !blocks.is_empty());
+    let blocks: Vec<Block> = disks.into_iter().flatten().collect();
+    if !is_known {
         return Place::Unknown(format!(
             "is on the ZFS {source}, and `zpool list -vPL {pool}` does not tell its disks"
         ));
@@ -344,18 +396,6 @@ pub(crate) fn seen(roots: &Roots, path: &Path, process: &str) -> Result<PathBuf,
             one.display(),
             other.display()
         )),
-    }
-}
-
-/// The devices with the file of a loop device.
-pub(crate) fn backing(roots: &Roots, disk: &str) -> Vec<Block> {
-    let file = roots.disk(disk).join("loop/backing_file");
-    let Ok(path) = try_read(&file) else {
-        return Vec::new();
-    };
-    match seen(roots, Path::new(&path), "self").map(|path| of_path(roots, &path)) {
-        Ok(Place::Blocks(blocks)) => blocks,
-        _ => Vec::new(),
     }
 }
 

@@ -3,7 +3,10 @@
 //! Processes, as /proc shows them.
 
 use super::{Roots, files::try_read};
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// The flag of a thread of the kernel, `PF_KTHREAD`.
 const KERNEL_THREAD: u64 = 0x0020_0000;
@@ -14,13 +17,31 @@ pub(crate) struct Process {
     /// Its number.
     pub(crate) pid: u32,
     directory: PathBuf,
+    /// When it was started: the number alone can be another process's later.
+    started: Option<String>,
 }
 
 impl Process {
     /// The process with this number.
     pub(crate) fn find(roots: &Roots, pid: u32) -> Option<Self> {
         let directory = roots.proc.join(pid.to_string());
-        directory.is_dir().then_some(Self { pid, directory })
+        let is_there = directory.is_dir();
+        let started = started(&directory);
+        is_there.then_some(Self {
+            pid,
+            directory,
+            started,
+        })
+    }
+
+    /// Whether its number is still its own.
+    pub(crate) fn is_still_there(&self) -> bool {
+        self.directory.is_dir() && started(&self.directory) == self.started
+    }
+
+    /// The name of its mount namespace, if this process may see it.
+    pub(crate) fn mount_namespace(&self) -> Option<PathBuf> {
+        fs::read_link(self.directory.join("ns/mnt")).ok()
     }
 
     /// Its number and its program.
@@ -48,17 +69,26 @@ impl Process {
             .is_some_and(|state| ["Z", "X"].contains(&state.as_str()))
     }
 
-    /// A word of its state; the one after the program's name is 0.
     fn state(&self, place: usize) -> Option<String> {
-        let text = try_read(&self.directory.join("stat")).ok()?;
-        let (_, words) = text.rsplit_once(')')?;
-        words.split_whitespace().nth(place).map(str::to_owned)
+        state(&self.directory, place)
     }
 
     /// The path of its cgroup (v2) in the hierarchy, as this process's cgroup namespace shows it.
     pub(crate) fn cgroup(&self) -> Option<String> {
         cgroup(&self.directory)
     }
+}
+
+/// A word of the state of the process with this directory; the one after the program's name is 0.
+fn state(directory: &Path, place: usize) -> Option<String> {
+    let text = try_read(&directory.join("stat")).ok()?;
+    let (_, words) = text.rsplit_once(')')?;
+    words.split_whitespace().nth(place).map(str::to_owned)
+}
+
+/// The time at which the process with this directory was started, in ticks since boot.
+fn started(directory: &Path) -> Option<String> {
+    state(directory, 19)
 }
 
 /// The path of the cgroup (v2) of the process with this directory in /proc.
@@ -71,7 +101,6 @@ pub(crate) fn cgroup(directory: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[test]
     fn the_state_follows_a_name_with_anything_in_it() {
@@ -79,6 +108,7 @@ mod tests {
         let process = Process {
             pid: 7,
             directory: folder.path().to_owned(),
+            started: None,
         };
         for (stat, of_kernel, ended) in [
             ("7 (a) b) S 1 1 1 0 -1 4194560 0", false, false),
@@ -91,5 +121,26 @@ mod tests {
         }
         fs::write(folder.path().join("cgroup"), "1:cpu:/\n0::/a:b\n").unwrap();
         assert_eq!(process.cgroup().as_deref(), Some("/a:b"));
+    }
+
+    #[test]
+    fn a_number_that_another_process_has_is_not_the_former_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let roots = Roots {
+            proc: folder.path().to_owned(),
+            ..Roots::from_environment()
+        };
+        let stat = |start: u32| format!("7 (a) S 1 {} {start} 8", "0 ".repeat(17));
+        let write = |text: String| fs::write(folder.path().join("7/stat"), text).unwrap();
+        fs::create_dir(folder.path().join("7")).unwrap();
+        write(stat(100));
+        let process = Process::find(&roots, 7).unwrap();
+        write(stat(100).replace(" S ", " R "));
+        assert!(process.is_still_there());
+        write(stat(101));
+        assert!(!process.is_still_there());
+        write(stat(100));
+        fs::remove_dir_all(folder.path().join("7")).unwrap();
+        assert!(!process.is_still_there());
     }
 }

@@ -7,9 +7,9 @@ use super::{
     block::{Block, Extent},
     disk::active_scheduler,
     files::{names, try_read},
+    lower::without_link,
     mapper::mapper_name,
-    place::backing,
-    table::Tables,
+    table::{self, Line, Tables},
 };
 use std::{
     cell::OnceCell,
@@ -39,7 +39,7 @@ pub(crate) struct Below {
     pub(crate) dead_ends: BTreeSet<String>,
     /// All devices that were met.
     pub(crate) met: BTreeSet<String>,
-    /// Devices of the device mapper whose tables could not be read.
+    /// Devices of the device mapper whose tables were not read, or not understood.
     pub(crate) unread: BTreeSet<String>,
 }
 
@@ -158,7 +158,7 @@ impl<'a> Stack<'a> {
             return blocks.map(|block| (block, wanted.clone())).collect();
         }
         if let Some(name) = mapper_name(self.roots, disk) {
-            if let Some(next) = self.mapped(&name, wanted) {
+            if let Some(next) = self.mapped(disk, &name, wanted) {
                 return next;
             }
             below.unread.insert(name);
@@ -172,9 +172,11 @@ impl<'a> Stack<'a> {
         .collect()
     }
 
-    /// The devices below one of the device mapper, by its table.
+    /// The devices below one of the device mapper, by its table; `None` if the table does not tell
+    /// all of them.
     fn mapped(
         &self,
+        disk: &str,
         name: &str,
         wanted: Option<&[Extent]>,
     ) -> Option<Vec<(Block, Option<Vec<Extent>>)>> {
@@ -183,17 +185,31 @@ impl<'a> Stack<'a> {
             start: 0,
             length: u64::MAX,
         }];
-        let wanted = wanted.unwrap_or(&all);
+        let lines = tables.of(name)?;
         let mut found: BTreeMap<Block, Option<Vec<Extent>>> = BTreeMap::new();
-        for line in tables.of(name)? {
-            for below in wanted.iter().flat_map(|extent| line.below(extent)) {
-                let block = Block::numbered(self.roots, &below.number)?;
-                let extents = found.entry(block).or_insert_with(|| Some(Vec::new()));
-                match (extents.as_mut(), below.extent) {
-                    (Some(extents), Some(extent)) => extents.push(extent),
-                    _ => *extents = None,
-                }
+        for below in below_lines(lines, wanted.unwrap_or(&all))? {
+            let block = Block::numbered(self.roots, &below.number)?;
+            let extents = found.entry(block).or_insert_with(|| Some(Vec::new()));
+            match (extents.as_mut(), below.extent) {
+                (Some(extents), Some(extent)) => extents.push(extent),
+                _ => *extents = None,
             }
+        }
+        // The kernel links every device of the table, also one with an option's name before it.
+        let told: Vec<String> = below_lines(lines, &all)?
+            .into_iter()
+            .map(|below| below.number)
+            .collect();
+        let links = names(&self.roots.disk(disk).join("slaves"));
+        let mut links = links
+            .iter()
+            .filter_map(|name| Block::named(self.roots, name));
+        let is_told = |block: Block| {
+            let mut told = told.iter();
+            told.any(|number| Block::numbered(self.roots, number).as_ref() == Some(&block))
+        };
+        if !links.all(is_told) {
+            return None;
         }
         Some(found.into_iter().collect())
     }
@@ -211,27 +227,52 @@ impl<'a> Stack<'a> {
         (level == "raid1").then(|| moved.collect())
     }
 
-    /// The names of all disks that a device's data need: its own, and those of every device below
-    /// it, also below the files of loop devices.
-    pub(crate) fn disks(&self, block: &Block) -> BTreeSet<String> {
-        let mut disks = BTreeSet::new();
+    /// All disks that a device's data need: its own, and those of every device below it, also below
+    /// the files of loop devices.
+    pub(crate) fn needs(&self, block: &Block) -> Needs {
+        let mut needs = Needs::default();
         let mut next = vec![block.disk.clone()];
         while let Some(disk) = next.pop() {
-            if !disks.insert(disk.clone()) {
+            if !needs.disks.insert(disk.clone()) {
                 continue;
             }
-            let below = names(&self.roots.disk(&disk).join("slaves"));
-            let below = below.into_iter().chain(paths(self.roots, &disk));
-            let below = below.filter_map(|name| Block::named(self.roots, &name));
-            next.extend(below.map(|block| block.disk));
-            next.extend(
-                backing(self.roots, &disk)
-                    .into_iter()
-                    .map(|block| block.disk),
-            );
+            let mut links = names(&self.roots.disk(&disk).join("slaves"));
+            links.extend(paths(self.roots, &disk));
+            let is_linked = !links.is_empty();
+            for name in links {
+                match Block::named(self.roots, &name) {
+                    Some(block) => next.push(block.disk),
+                    None => needs
+                        .unknown
+                        .push(format!("{disk}, whose device {name} sysfs does not have")),
+                }
+            }
+            match without_link(self.roots, &disk) {
+                Ok(blocks) => next.extend(blocks.into_iter().map(|block| block.disk)),
+                Err(why) if !is_linked => needs.unknown.push(why),
+                Err(_) => {}
+            }
         }
-        disks
+        needs
     }
+}
+
+/// The sectors below those of a table's lines.
+fn below_lines(lines: &[Line], wanted: &[Extent]) -> Option<Vec<table::Below>> {
+    let pairs = lines
+        .iter()
+        .flat_map(|line| wanted.iter().map(move |extent| (line, extent)));
+    let below: Option<Vec<_>> = pairs.map(|(line, extent)| line.below(extent)).collect();
+    Some(below?.into_iter().flatten().collect())
+}
+
+/// The disks that a device's data need.
+#[derive(Debug, Default)]
+pub(crate) struct Needs {
+    /// Their names.
+    pub(crate) disks: BTreeSet<String>,
+    /// Devices with disks below them that kchaos does not find: each with the reason.
+    pub(crate) unknown: Vec<String>,
 }
 
 /// The disks by which a multipath namespace of NVMe is reached.

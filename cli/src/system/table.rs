@@ -5,9 +5,10 @@
 use super::block::{Extent, is_number};
 use std::{collections::BTreeMap, process::Command};
 
-/// The tables of all devices of the device mapper, by their names.
+/// The tables of all devices of the device mapper, by their names; `None` for one that is not
+/// understood.
 #[derive(Debug, Default)]
-pub(crate) struct Tables(BTreeMap<String, Vec<Line>>);
+pub(crate) struct Tables(BTreeMap<String, Option<Vec<Line>>>);
 
 impl Tables {
     /// Asks `dmsetup`; `None` if it is not there, or not permitted to look.
@@ -19,17 +20,24 @@ impl Tables {
 
     /// Reads lines such as `vg-lv: 0 8192 linear 8:1 2048`.
     pub(crate) fn parse(text: &str) -> Self {
-        let mut tables: BTreeMap<String, Vec<Line>> = BTreeMap::new();
+        let mut tables = BTreeMap::new();
         for (name, rest) in text.lines().filter_map(|line| line.split_once(": ")) {
-            let lines = tables.entry(name.to_owned()).or_default();
-            lines.extend(Line::parse(rest));
+            let table = tables.entry(name.to_owned());
+            let table: &mut Option<Vec<Line>> = table.or_insert_with(|| Some(Vec::new()));
+            if rest.trim().is_empty() {
+                continue;
+            }
+            match (table.as_mut(), Line::parse(rest)) {
+                (Some(lines), Some(line)) => lines.push(line),
+                _ => *table = None,
+            }
         }
         Self(tables)
     }
 
-    /// The lines of a device's table.
+    /// The lines of a device's table, if there is one, and each line is understood.
     pub(crate) fn of(&self, name: &str) -> Option<&[Line]> {
-        self.0.get(name).map(Vec::as_slice)
+        self.0.get(name)?.as_deref()
     }
 }
 
@@ -62,10 +70,11 @@ impl Line {
         })
     }
 
-    /// The sectors of other devices that these sectors of the device are.
-    pub(crate) fn below(&self, wanted: &Extent) -> Vec<Below> {
+    /// The sectors of other devices that these sectors of the device are; `None` if the line names
+    /// its devices in another way than by their numbers.
+    pub(crate) fn below(&self, wanted: &Extent) -> Option<Vec<Below>> {
         let Some(common) = self.sectors.common(wanted) else {
-            return Vec::new();
+            return Some(Vec::new());
         };
         let within = Extent {
             start: common.start - self.sectors.start,
@@ -81,7 +90,7 @@ impl Line {
             "zero" | "error" => Some(Vec::new()),
             _ => None,
         };
-        exact.unwrap_or_else(|| self.any())
+        exact.or_else(|| self.any())
     }
 
     /// The devices whose arguments begin at these places, with the sector at which each begins.
@@ -131,11 +140,13 @@ impl Line {
     }
 
     /// All devices among the arguments, of which any sector may be meant.
-    fn any(&self) -> Vec<Below> {
+    fn any(&self) -> Option<Vec<Below>> {
         let places = 0..self.arguments.len();
-        places
+        let devices: Vec<Below> = places
             .filter_map(|place| self.device(place, None))
-            .collect()
+            .collect();
+        let has_path = self.arguments.iter().any(|word| word.starts_with('/'));
+        (!devices.is_empty() && !has_path).then_some(devices)
     }
 
     fn device(&self, place: usize, extent: Option<Extent>) -> Option<Below> {
@@ -153,12 +164,13 @@ mod tests {
 
     fn below(line: &str, start: u64, length: u64) -> Vec<(String, Option<(u64, u64)>)> {
         let line = Line::parse(line).unwrap();
-        let all = line.below(&Extent { start, length }).into_iter();
-        all.map(|below| {
-            let extent = below.extent.map(|extent| (extent.start, extent.length));
-            (below.number, extent)
-        })
-        .collect()
+        let all = line.below(&Extent { start, length }).unwrap();
+        all.into_iter()
+            .map(|below| {
+                let extent = below.extent.map(|extent| (extent.start, extent.length));
+                (below.number, extent)
+            })
+            .collect()
     }
 
     #[test]
@@ -194,6 +206,25 @@ mod tests {
         assert_eq!(below("0 100 linear 8:1", 0, 8), [any("8:1")]);
     }
 
+    /// The kernel shows some lines as they were loaded, with the paths in them.
+    #[test]
+    fn a_line_that_may_hide_a_device_is_not_understood() {
+        for line in [
+            "0 100 linear /dev/sda1 2048",
+            "0 100 vdo V4 /dev/dm-3 4096 32768",
+            "0 100 striped 2 8 8:1 0 /dev/sdb 0",
+            "0 100 snapshot 8:1 /dev/sdb P 8",
+            "0 100 unheard-of by anybody",
+        ] {
+            let line = Line::parse(line).unwrap();
+            let all = Extent {
+                start: 0,
+                length: 100,
+            };
+            assert_eq!(line.below(&all), None, "{line:?}");
+        }
+    }
+
     /// Each sector of a striped device, one by one, as the kernel finds it.
     #[test]
     fn stripes_have_the_sectors_that_the_kernel_takes() {
@@ -221,9 +252,14 @@ mod tests {
 
     #[test]
     fn names_come_before_the_lines() {
-        let tables = Tables::parse("vg-lv: 0 8 linear 8:1 0\nvg-lv: 8 8 linear 8:2 0\nold: \n");
+        let tables = Tables::parse(
+            "vg-lv: 0 8 linear 8:1 0\nvg-lv: 8 8 linear 8:2 0\nold: \n\
+             bad: 0 8 linear 8:1 0\nbad: 8 x linear 8:2 0\nbad: 16 8 linear 8:2 0\n",
+        );
         assert_eq!(tables.of("vg-lv").unwrap().len(), 2);
         assert!(tables.of("old").unwrap().is_empty());
-        assert!(tables.of("other").is_none());
+        for name in ["other", "bad"] {
+            assert!(tables.of(name).is_none(), "{name}");
+        }
     }
 }

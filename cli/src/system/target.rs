@@ -4,7 +4,7 @@
 
 use super::{
     Roots,
-    beside::{beside, listed},
+    beside::{Beside, listed},
     block::Block,
     disk::Disk,
     mapper::shown,
@@ -15,6 +15,9 @@ use crate::error::{Exit, failure};
 use anyhow::Result;
 use std::{collections::BTreeSet, path::Path};
 
+/// A path has no more bytes, and so no more commas.
+const MOST_PATH: usize = 4_095;
+
 /// The parts of disks that a name means, each of which has a scheduler.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -23,6 +26,12 @@ pub(crate) struct Target {
     /// Sentences for people: the disks that were taken, if the name is none of them, and what else
     /// lives there.
     pub(crate) notes: Vec<String>,
+    /// Everything else on its disks, if it is no whole device.
+    pub(crate) beside: Beside,
+    /// All devices from the name down to the disks.
+    pub(crate) met: BTreeSet<String>,
+    /// Devices of the device mapper whose sectors are not known, so that all below them counts.
+    pub(crate) unread: BTreeSet<String>,
 }
 
 impl Target {
@@ -73,14 +82,20 @@ pub(crate) fn resolve(roots: &Roots, device: &Path) -> Result<Resolved> {
         }
     }
     let is_plain = |part: &Part| matches!(&blocks[..], [block] if block.name == part.device);
-    let mut notes = match &below.parts[..] {
-        [part] if is_plain(part) => Vec::new(),
-        _ => notes(roots, &stack, device, &blocks, &below),
+    let (mut notes, beside) = match &below.parts[..] {
+        [part] if is_plain(part) => Default::default(),
+        _ => {
+            let beside = Beside::find(roots, &stack, &below);
+            (notes(roots, device, &blocks, &below, &beside), beside)
+        }
     };
     notes.extend(not_taken(device, &stack.below(&lower), &below));
     Ok(Resolved::There(Target {
         parts: below.parts,
         notes,
+        beside,
+        met: below.met,
+        unread: below.unread,
     }))
 }
 
@@ -116,7 +131,8 @@ fn split(text: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let mut first = 0;
     while let Some(word) = words.get(first) {
-        let longer = (first + 2..=words.len()).rev().find_map(|end| {
+        let ends = first + 2..=words.len().min(first + MOST_PATH);
+        let longer = ends.rev().find_map(|end| {
             let path = words[first..end].join(",");
             let is_there = path.contains('/') && Path::new(&path).exists();
             is_there.then_some((path, end))
@@ -142,10 +158,10 @@ fn split(text: &str) -> Result<Vec<String>> {
 /// The sentences about a target that is not one device by itself.
 fn notes(
     roots: &Roots,
-    stack: &Stack<'_>,
     device: &Path,
     blocks: &[Block],
     below: &Below,
+    beside: &Beside,
 ) -> Vec<String> {
     let what = match blocks {
         [block] if shown(roots, &block.name) != device.to_string_lossy() => {
@@ -169,7 +185,7 @@ fn notes(
             "`dmsetup table` does not tell the sectors of {names}, so that all below counts"
         ));
     }
-    notes.extend(beside(roots, stack, below));
+    notes.extend(beside.sentences());
     notes
 }
 

@@ -213,11 +213,21 @@ fn the_lower_disk_of_an_overlay_is_told_if_it_is_another() {
         let lower = tree.placed(&format!("h/{name}"), &tree.number(disk), 41);
         let place = tree.placed(&format!("at/{name}"), "0:60", 42);
         let line = format!("42 1 0:60 / /m rw - overlay none rw,lowerdir={lower},upperdir={upper}");
-        tree.write("proc/self/mountinfo", &format!("{line}\n"));
+        let root = "1 1 0:1 / / rw - tmpfs none rw";
+        tree.write("proc/self/mountinfo", &format!("{root}\n{line}\n"));
         let assert = tree.kchaos("attach").arg(&place).assert().success();
         let said = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
         assert!(said.contains(expected), "{said}");
         assert_eq!(said.is_empty(), expected.is_empty(), "{said}");
         stdout(tree.kchaos("detach").arg(&place));
     }
+}
+
+#[test]
+fn a_path_can_have_many_commas() {
+    let tree = two_disks();
+    let path = tree.placed("at/a,b,c,d,,f,g,h,i,j", &tree.number("vdb"), 41);
+    tree.mount("self", "41 1 4000:2 / /m rw - ext4 /dev/vdb rw");
+    assert_eq!(device(&tree, &path), "vdb");
+    assert_eq!(device(&tree, &format!("vda,{path},")), "vda vdb");
 }

@@ -110,7 +110,7 @@ fn a_cgroup_that_may_have_been_meant_is_named() {
     std::fs::create_dir(tree.path("elsewhere")).unwrap();
     let point = point.display();
     let mount = format!("2 1 0:99 / {point} rw - cgroup2 cgroup2 rw\n");
-    tree.write("proc/self/mountinfo", &mount);
+    tree.mount("self", mount.trim_end());
     let elsewhere = tree.path("elsewhere").display().to_string();
     for (cgroup, expected) in [
         (

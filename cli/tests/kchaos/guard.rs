@@ -132,3 +132,138 @@ fn all_paths_and_layers_below_a_root_are_needed() {
     is_guarded(&tree, &["loop0", "vda"], "mounted at /");
     stdout(&mut tree.kchaos("attach vdb"));
 }
+
+/// A tree with a disk of this name, without a scheduler, as swap.
+fn with_swap_on(name: &str) -> Tree {
+    let tree = with_root("1", "");
+    tree.stacked(name, &[]);
+    tree.write(
+        "proc/swaps",
+        &format!("Filename Type\n/dev/{name} partition 1 0 -2\n"),
+    );
+    tree
+}
+
+/// Nobody can tell where the data of such a device are, so they may be on any disk.
+#[test]
+fn a_layer_whose_lower_side_cannot_be_read_is_not_without_a_disk() {
+    for (name, kind) in [
+        ("zd0", "a volume of ZFS"),
+        ("nbd3", "a program or another machine serves"),
+        ("ublkb0", "a program serves"),
+        ("dm-0", "the device mapper"),
+        ("md127", "an array of md"),
+    ] {
+        let expected = format!("the active swap /dev/{name} is on {name}, ");
+        let tree = with_swap_on(name);
+        is_guarded(&tree, &["vda", "vdb"], &expected);
+        is_guarded(&tree, &["vda"], kind);
+    }
+    // A link to a device that is gone.
+    let tree = with_swap_on("md0");
+    tree.write("sys/devices/md0/slaves/vdz/size", "8\n");
+    is_guarded(&tree, &["vda"], "md0, whose device vdz sysfs does not have");
+    // Compressed memory has a disk only if it is told one.
+    let tree = with_swap_on("zram0");
+    stdout(&mut tree.kchaos("attach vda"));
+    stdout(&mut tree.kchaos("detach vda"));
+    for (backing, guarded) in [("none", false), ("/dev/vdb", true)] {
+        tree.write("sys/devices/zram0/backing_dev", &format!("{backing}\n"));
+        if guarded {
+            is_guarded(&tree, &["vdb"], "the active swap /dev/zram0");
+        }
+        stdout(&mut tree.kchaos("attach vda"));
+        stdout(&mut tree.kchaos("detach vda"));
+    }
+    tree.write("sys/devices/zram0/backing_dev", "/dev/vdy\n");
+    is_guarded(&tree, &["vda"], "zram0, whose device /dev/vdy is not there");
+}
+
+#[test]
+fn a_loop_device_whose_file_cannot_be_found_may_be_on_any_disk() {
+    let backing = "sys/devices/loop0/loop/backing_file";
+    let tree = with_swap_on("loop0");
+    // One without a file has nothing on it.
+    stdout(&mut tree.kchaos("attach vda"));
+    stdout(&mut tree.kchaos("detach vda"));
+    let on_disk = tree.placed("images", &tree.number("vda1"), 40);
+    tree.write("images/swap", "");
+    tree.write("proc/1/root/no/swap", "");
+    tree.write("proc/self/root/no/swap", "");
+    for (path, expected) in [
+        (
+            format!("{on_disk}/swap (deleted)"),
+            "(deleted) cannot be seen",
+        ),
+        (
+            "/no/hidden".to_owned(),
+            "whose file /no/hidden cannot be seen",
+        ),
+        ("/no/swap".to_owned(), "whose file can be "),
+        ("\u{fffd}".to_owned(), "is no full path"),
+    ] {
+        tree.write(backing, &format!("{path}\n"));
+        is_guarded(
+            &tree,
+            &["vda", "vdb"],
+            "the active swap /dev/loop0 is on loop0",
+        );
+        is_guarded(&tree, &["vdb"], expected);
+    }
+    tree.write(backing, &format!("{on_disk}/swap\n"));
+    is_guarded(&tree, &["vda"], "vda has the active swap /dev/loop0");
+    stdout(&mut tree.kchaos("attach vdb"));
+}
+
+#[test]
+fn a_root_whose_disks_are_not_known_is_not_without_one() {
+    for (line, expected) in [
+        (
+            "7 1 0:60 / / rw - fuse.bindfs /data rw",
+            "a program answers",
+        ),
+        (
+            "7 1 0:60 / / rw - aufs none rw",
+            "whose disks kchaos does not",
+        ),
+        (
+            "7 1 4000:0 / / rw - xfs /dev/vda rw,logdev=/dev/vdz",
+            "/dev/vdz is not there",
+        ),
+    ] {
+        is_guarded(&with_root("1", line), &["vdb"], expected);
+    }
+    let tree = with_root("1", "7 1 0:60 / / rw - zfs rpool/ROOT/debian rw");
+    tree.program("zpool", "rpool\t1G\n\t/dev/vda1\t1G\n\t/dev/vdz1\t1G\n");
+    is_guarded(&tree, &["vdb"], "on the ZFS rpool/ROOT/debian");
+}
+
+/// Without its program, kchaos could not end what it began, nor the first process go on.
+#[test]
+fn programs_and_their_stores_are_needed() {
+    for point in ["/nix", "/nix/store", "/gnu/store"] {
+        let tree = with_root("1", &format!("9 1 4000:2 / {point} rw - ext4 /dev/vdb rw"));
+        is_guarded(&tree, &["vdb"], &format!("mounted at {point}"));
+        stdout(&mut tree.kchaos("attach vda"));
+    }
+    for (process, expected) in [
+        ("1", "the program of the machine's first process"),
+        ("self", "the program kchaos"),
+    ] {
+        let tree = with_root("1", "");
+        tree.disk("vdc", "[none] kyber");
+        tree.placed("opt", &tree.number("vdb"), 40);
+        tree.write("opt/program", "");
+        tree.link("opt/program", &format!("proc/{process}/exe"));
+        is_guarded(&tree, &["vdb"], expected);
+        stdout(&mut tree.kchaos("attach vda"));
+        stdout(&mut tree.kchaos("detach vda"));
+        // All layers of an overlay.
+        let lower = tree.placed("l", &tree.number("vdc"), 41);
+        let upper = tree.placed("u", &tree.number("vdb"), 42);
+        tree.placed("opt", "0:60", 43);
+        let line = format!("43 1 0:60 / /o rw - overlay none rw,lowerdir={lower},upperdir={upper}");
+        tree.mount("self", &line);
+        is_guarded(&tree, &["vdb", "vdc"], expected);
+    }
+}

@@ -22,6 +22,7 @@ mod own;
 mod pairs;
 mod privileges;
 mod recover;
+mod sectors;
 mod slips;
 mod stack;
 mod status;

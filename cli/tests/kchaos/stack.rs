@@ -7,7 +7,7 @@ use std::fs;
 
 /// Makes an injection for a device, and returns the texts of `device` and `sectors`, and the
 /// notes.
-fn injected(tree: &Tree, device: &str) -> (String, String, String) {
+pub(crate) fn injected(tree: &Tree, device: &str) -> (String, String, String) {
     let mut command = tree.kchaos("inject ioem delay --delay 1ms --name x --force --device");
     let output = command.arg(device).output().unwrap();
     let notes = String::from_utf8(output.stderr).unwrap();
@@ -22,7 +22,7 @@ fn injected(tree: &Tree, device: &str) -> (String, String, String) {
 }
 
 /// Disks vda to vdd, with LUKS on a volume of LVM on a partition, beside another volume.
-fn volumes() -> Tree {
+pub(crate) fn volumes() -> Tree {
     let tree = Tree::new();
     for disk in ["vdb", "vdc", "vdd"] {
         tree.disk(disk, "[none] kyber");
@@ -35,7 +35,7 @@ fn volumes() -> Tree {
 }
 
 /// The tables of [`volumes`].
-fn tables(tree: &Tree) -> String {
+pub(crate) fn tables(tree: &Tree) -> String {
     let vda1 = tree.number("vda1");
     format!(
         "vg-lv: 0 4096 linear {vda1} 512\n\
@@ -77,20 +77,6 @@ fn a_volume_is_the_sectors_of_its_disk() {
 }
 
 #[test]
-fn without_tables_the_partition_is_hit_and_that_is_told() {
-    let tree = volumes();
-    let (device, sectors, notes) = injected(&tree, "luks");
-    assert_eq!((&*device, &*sectors), ("vda1", ""));
-    for expected in [
-        "luks is on vda1\n",
-        "`dmsetup table` does not tell the sectors of luks and vg-lv",
-        "its I/O cannot be told there from that of vg-my--data",
-    ] {
-        assert!(notes.contains(expected), "{notes}");
-    }
-}
-
-#[test]
 fn all_devices_that_are_named_keep_their_io_beside_a_volume() {
     let tree = volumes();
     tree.program("dmsetup", &tables(&tree));
@@ -106,56 +92,6 @@ fn all_devices_that_are_named_keep_their_io_beside_a_volume() {
         2,
     );
     assert!(message.contains("make an injection for each"), "{message}");
-}
-
-#[test]
-fn sectors_that_cannot_be_meant_are_refused() {
-    let tree = volumes();
-    tree.program("dmsetup", &tables(&tree));
-    for (flags, expected) in [
-        (
-            "--device luks --sectors 0+8",
-            "--device vda --sectors with a part of these",
-        ),
-        (
-            "--device vda1 --sectors 0+2048",
-            "vda1 is the sectors 2048+8192",
-        ),
-        ("--device vda1 --sectors 10240+8", "vda1 is the sectors"),
-    ] {
-        let before = tree.content();
-        let command = format!("inject ioem delay --delay 1ms {flags}");
-        let message = stderr(&mut tree.kchaos(&command), 2);
-        assert!(message.contains(expected), "{flags}: {message}");
-        assert_eq!(tree.content(), before);
-    }
-    for flags in [
-        "--device vda1 --sectors 0+2049",
-        "--device vda --sectors 0+8",
-    ] {
-        stdout(&mut tree.kchaos(&format!("inject ioem delay --delay 1ms {flags}")));
-    }
-}
-
-#[test]
-fn stripes_and_too_many_ranges() {
-    let tree = volumes();
-    tree.mapped("dm-3", "striped", &["vdb", "vdc"]);
-    tree.mapped("dm-4", "many", &["vdb"]);
-    let (vdb, vdc) = (tree.number("vdb"), tree.number("vdc"));
-    let many: String = (0..17)
-        .map(|place| format!("many: {place} 1 linear {vdb} {}\n", 2 * place))
-        .collect();
-    let table = format!("striped: 0 8192 striped 2 128 {vdb} 64 {vdc} 32\n{many}");
-    tree.program("dmsetup", &table);
-    let (device, sectors, _) = injected(&tree, "striped");
-    assert_eq!(
-        (&*device, &*sectors),
-        ("vdb vdc", "vdb:64+4096 vdc:32+4096")
-    );
-    let (device, sectors, notes) = injected(&tree, "many");
-    assert_eq!((&*device, &*sectors), ("vdb", ""));
-    assert!(notes.contains("these are 17 ranges of sectors"), "{notes}");
 }
 
 #[test]

@@ -129,6 +129,15 @@ impl Tree {
         for name in ["cwd", "root"] {
             self.link(&format!("dev/{device}"), &format!("proc/{pid}/{name}"));
         }
+        self.mount_namespace(&pid.to_string(), pid);
+    }
+
+    /// Gives a process the mount namespace with this number.
+    pub(crate) fn mount_namespace(&self, process: &str, number: u32) {
+        let link = self.path(&format!("proc/{process}/ns/mnt"));
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        let _ = fs::remove_file(&link);
+        symlink(format!("mnt:[{number}]"), link).unwrap();
     }
 
     /// Adds a device that is built on others, without a scheduler.

@@ -184,6 +184,45 @@ fn a_container_stands_for_its_cgroup_and_its_disk() {
     assert!(said.contains("has no process, so"), "{said}");
 }
 
+/// The first process is the supervisor's, with the root of the host.
+#[test]
+fn the_disk_of_a_supervisor_is_not_the_containers() {
+    let tree = with_process();
+    tree.mount_namespace("1", 1);
+    tree.mount_namespace("self", 1);
+    tree.process(9, "/m", "vdb");
+    tree.mount_namespace("9", 1);
+    let scope = "machine.slice/machine-web.scope";
+    tree.cgroup(scope, "");
+    tree.cgroup(&format!("{scope}/supervisor"), "9\n");
+    let said = refused(&tree, "--container web", 5);
+    assert!(
+        said.contains("process 9 (sh) has those of the host"),
+        "{said}"
+    );
+    assert!(said.contains("add its disk with --device"), "{said}");
+    let (cgroup, device, _) = made(&tree, "--container web --device vdb");
+    assert_eq!(
+        (&*cgroup, &*device),
+        ("/machine.slice/machine-web.scope", "vdb")
+    );
+    tree.cgroup(&format!("{scope}/other"), "12\n");
+    assert_eq!(made(&tree, "--container web").1, "vda1");
+    // A process of the supervisor can have mounts of its own, too.
+    tree.mount_namespace("9", 9);
+    tree.cgroup(&format!("{scope}/other"), "");
+    for inner in ["payload", "container"] {
+        let inner = format!("{scope}/{inner}/init.scope");
+        tree.cgroup(&inner, "12\n");
+        assert_eq!(made(&tree, "--container web").1, "vda1");
+        tree.cgroup(&inner, "");
+    }
+    assert_eq!(made(&tree, "--container web").1, "vdb");
+    // Nobody can tell whose root this is.
+    std::fs::remove_file(tree.path("proc/9/ns/mnt")).unwrap();
+    refused(&tree, "--container web", 5);
+}
+
 #[test]
 fn a_container_that_is_not_there_is_told_which_are() {
     let tree = with_process();
