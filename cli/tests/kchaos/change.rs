@@ -276,8 +276,17 @@ fn what_is_gone_can_be_recovered() {
 fn a_wait_ends_when_it_is_so() {
     let tree = Tree::new();
     tree.injection("x", &[("stats", "active 1\nheld 3\ndelayed 7\nlimited 9")]);
-    for wait in ["x --held 3", "x --hit 9", "nope --gone"] {
-        assert_eq!(stdout(&mut tree.kchaos(&format!("wait {wait}"))), "");
+    for (wait, said) in [
+        ("x --held 3", ""),
+        ("x --hit 9", ""),
+        ("nope --gone", "kchaos: there is no injection named nope\n"),
+        (
+            "y --gone",
+            "kchaos: there is no injection named y, but 'x'\n",
+        ),
+    ] {
+        let message = stderr(&mut tree.kchaos(&format!("wait {wait}")), 0);
+        assert_eq!(message, said);
     }
     for (wait, expected) in [
         ("x --held 4", "after 30ms, x has not held 4 I/Os, only 3"),
