@@ -87,8 +87,15 @@ fn sizes_change_in_an_order_that_the_driver_takes() {
         let (least, most) = before;
         tree.injection("x", &[("min_bytes", least), ("max_bytes", most)]);
         let text = stdout(&mut tree.kchaos(&format!("change x {change} --dry-run")));
-        let line = text.lines().next().unwrap();
-        assert!(line.ends_with(first), "{text}");
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[1].ends_with(first), "{text}");
+        // Between the two, the sizes are neither the former nor the new ones.
+        let gate = ["echo 0 > ", "echo 100 > "];
+        assert!(
+            lines[0].starts_with(gate[0]) && lines[3].starts_with(gate[1]),
+            "{text}"
+        );
+        assert!(lines[0].ends_with("probability") && lines[3].ends_with("probability"));
         stdout(&mut tree.kchaos("recover x"));
     }
 }
