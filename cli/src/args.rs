@@ -7,7 +7,6 @@ mod borrowed;
 mod flags;
 mod help;
 mod line;
-mod near;
 mod netem;
 mod whom;
 

@@ -13,6 +13,7 @@ mod lease;
 mod make;
 mod missed;
 mod needs;
+mod order;
 pub(crate) mod own;
 mod owned;
 mod reach;
@@ -36,6 +37,7 @@ use auto::Needed;
 use hints::hints;
 use hits::Hits;
 use make::make;
+use needs::Disks;
 use own::OwnCgroup;
 use owned::Owned;
 pub(crate) use request::Request;
@@ -67,7 +69,7 @@ fn begin(roots: &Roots, request: &Request<'_>) -> Result<Begun> {
     if let Some(own) = &own {
         settings.set(Name::Cgroup, Value::Text(own.name()?));
     }
-    let made = Needed::by(roots, &settings, request.attach).and_then(|needed| {
+    let made = Needed::by(roots, &settings, request.attach, &Disks::default()).and_then(|needed| {
         needed.attach(roots)?;
         make(roots, request, &settings, &needed.disks)
     });
@@ -206,7 +208,7 @@ pub(crate) fn print_inject(
         note(&format!("these commands would fail now: {error:#}"));
     }
     let settings = request.checked(roots)?;
-    let needed = Needed::by(roots, &settings, request.attach)?;
+    let needed = Needed::by(roots, &settings, request.attach, &Disks::default())?;
     let mut steps = needed.attach_steps(roots);
     let (name, make) = make::steps(roots, request, &settings)?;
     steps.extend(make);

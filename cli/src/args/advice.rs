@@ -5,10 +5,13 @@
 use super::{
     borrowed,
     line::{Line, flags},
-    near::{near, or},
     netem,
 };
-use crate::interface::{rate::Rate, units};
+use crate::interface::{
+    near::{near, or},
+    rate::Rate,
+    units,
+};
 use clap::{
     Command, Error,
     error::{ContextKind, ContextValue, ErrorKind},

@@ -6,7 +6,8 @@
 
 mod table;
 
-use super::{line::flags, near::or};
+use super::line::flags;
+use crate::interface::near::or;
 use clap::Command;
 use table::{FLAGS, NO_BYTES};
 

@@ -7,15 +7,15 @@ use super::{
     sweep::{self, forget},
 };
 use crate::{
-    error::{Exit, all_of, failure, note, print_or},
+    error::{Exit, all_of, failure, joined, note, print_or},
     interface::existing::recover_command,
     system::{
-        IOEM, LOAD, NONE, Roots,
+        IOEM, LOAD, Roots,
         disk::{Disk, active_scheduler},
         files::names,
         guard,
         lock::Lock,
-        saved::{Saved, saved_names},
+        saved::{Saved, diskseq, saved_names},
         step::Step,
         target,
     },
@@ -66,33 +66,80 @@ pub(crate) fn attach(
     let lock = Lock::take(roots)?;
     sweep::before(roots, lock.as_ref());
     let disks = to_switch(roots, devices, options)?;
-    let before: Vec<Option<Saved>> = disks
-        .iter()
-        .map(|disk| Saved::of(roots, &disk.name).ok().flatten())
-        .collect();
-    let undo = |count| {
-        let disks = disks.iter().zip(&before).take(count);
-        let failures = disks
-            .filter_map(|(disk, saved)| give_back(roots, disk, requests, saved.as_ref()).err());
-        failures.collect::<Vec<_>>()
-    };
-    for (place, disk) in disks.iter().enumerate() {
-        if let Err(error) = disk.switch(&disk.attach_steps(roots, requests), IOEM) {
-            let mut failures = vec![error];
-            failures.extend(undo(place + 1));
-            return all_of(failures);
+    let mut made: Vec<Made> = Vec::new();
+    for disk in disks {
+        let one = Made::of(roots, disk, requests);
+        let switched = one
+            .disk
+            .switch(&one.disk.attach_steps(roots, requests), IOEM);
+        made.push(one);
+        if let Err(error) = switched {
+            return Err(joined(error, undo(roots, &made)));
         }
     }
     // A reader that takes its time keeps no other kchaos waiting.
     drop(lock);
-    let lines: Vec<String> = disks
+    let lines: Vec<String> = made
         .iter()
-        .map(|disk| attached_line(disk, requests))
+        .map(|made| attached_line(&made.disk, requests))
         .collect();
-    print_or(out, &lines.concat(), || {
-        let _lock = Lock::take(roots);
-        undo(disks.len())
+    print_or(out, &lines.concat(), || match Lock::take(roots) {
+        Ok(_lock) => undo(roots, &made),
+        Err(error) => vec![error.context("nothing is undone")],
     })
+}
+
+/// An attachment that may have to be undone.
+struct Made {
+    /// The disk as it was before.
+    disk: Disk,
+    /// The number of requests that it gets.
+    requests: Option<u64>,
+    /// Its record before.
+    before: Option<Saved>,
+    /// Its record after.
+    after: Option<Saved>,
+}
+
+impl Made {
+    fn of(roots: &Roots, disk: Disk, requests: Option<u64>) -> Self {
+        let before = Saved::of(roots, &disk.name).ok().flatten();
+        Self {
+            after: disk.attached(roots, requests).or_else(|| before.clone()),
+            disk,
+            requests,
+            before,
+        }
+    }
+
+    /// Undoes the attachment, as far as it was made and nobody has changed the disk since.
+    fn undo(&self, roots: &Roots) -> Result<()> {
+        let (disk, name) = (&self.disk, &self.disk.name);
+        let record = Saved::of(roots, name).ok().flatten();
+        let is_ours = record == self.after && diskseq(roots, name) == disk.diskseq;
+        let is_on_ioem = active_scheduler(roots, name).as_deref() == Some(IOEM);
+        if !is_ours {
+            // The step that saves the record has failed, or another kchaos has come in between.
+            if record != self.before {
+                note(&format!(
+                    "{name} was changed by another kchaos since, so it stays as it is"
+                ));
+            }
+            Ok(())
+        } else if disk.active == IOEM {
+            disk.switch(&disk.lower_steps(self.before.as_ref()), IOEM)
+        } else if is_on_ioem {
+            disk.switch(&disk.detach_steps(&disk.now(self.requests)), &disk.active)
+        } else {
+            forget(roots, name)
+        }
+    }
+}
+
+/// Undoes attachments. The caller has the lock.
+fn undo(roots: &Roots, made: &[Made]) -> Vec<anyhow::Error> {
+    let failures = made.iter().filter_map(|made| made.undo(roots).err());
+    failures.collect()
 }
 
 /// The disks of these devices that need a change, each of them once.
@@ -234,22 +281,6 @@ fn attached_line(disk: &Disk, requests: Option<u64>) -> String {
     }
 }
 
-/// Undoes an attachment, as far as it was made.
-fn give_back(
-    roots: &Roots,
-    disk: &Disk,
-    requests: Option<u64>,
-    remembered: Option<&Saved>,
-) -> Result<()> {
-    if disk.active == IOEM {
-        disk.switch(&disk.lower_steps(remembered), IOEM)
-    } else if active_scheduler(roots, &disk.name).as_deref() == Some(IOEM) {
-        disk.switch(&disk.detach_steps(&disk.now(requests)), &disk.active)
-    } else {
-        forget(roots, &disk.name)
-    }
-}
-
 /// Gives devices back their former scheduler. A device that cannot be switched does not keep the
 /// others from being given back.
 ///
@@ -335,41 +366,45 @@ fn forget_gone(roots: &Roots, name: &str, dry_run: bool) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// The saved state of a disk on ioem. If there is none, a note says so.
-fn remembered(roots: &Roots, disk: &Disk) -> Option<Saved> {
-    let name = &disk.name;
-    let read = Saved::of(roots, name);
-    match &read {
-        Ok(Some(_)) => {}
-        Ok(None) => note(&format!(
-            "kchaos has no record of the scheduler that {name} had before ioem, so it gets none"
-        )),
-        Err(about) => note(&format!(
-            "{}, the record of the scheduler that {name} had before ioem, is broken: it {about}; so \
-             {name} gets none; choose another: echo SCHEDULER > {}",
-            disk.saved_file.display(),
-            disk.scheduler.display()
-        )),
-    }
-    read.ok().flatten()
+/// The saved state of a disk.
+///
+/// # Errors
+///
+/// If the record of it is broken: kchaos does not know what the disk is to get.
+fn remembered(roots: &Roots, disk: &Disk) -> Result<Option<Saved>> {
+    Saved::of(roots, &disk.name).map_err(|about| {
+        failure(
+            Exit::Failure,
+            format!(
+                "{0}, the record of the scheduler that {1} had before ioem, is broken: it {about}; \
+                 {1} stays as it is; remove the record, and {1} gets none: rm -r {0} && kchaos \
+                 detach {1}; or choose another scheduler first: echo SCHEDULER > {2}",
+                disk.saved_file.display(),
+                disk.name,
+                disk.scheduler.display()
+            ),
+        )
+    })
 }
 
 /// Gives a disk back, and returns the text to print.
 fn detach_disk(roots: &Roots, disk: &Disk, dry_run: bool) -> Result<Vec<u8>> {
     let name = &disk.name;
     let mut text = Vec::new();
-    if disk.active != IOEM {
+    let record = remembered(roots, disk)?;
+    let is_half_back = record.as_ref().is_some_and(|saved| disk.lacks(saved));
+    if disk.active != IOEM && !is_half_back {
         note(&format!("{name} is not on ioem but on {}", disk.active));
         if !dry_run {
             forget(roots, name)?;
         }
         return Ok(text);
     }
-    let saved = remembered(roots, disk).unwrap_or_else(|| Saved {
-        scheduler: NONE.to_owned(),
-        requests: None,
-        diskseq: None,
-        auto: false,
+    let saved = record.unwrap_or_else(|| {
+        note(&format!(
+            "kchaos has no record of the scheduler that {name} had before ioem, so it gets none"
+        ));
+        Saved::unknown()
     });
     let steps = disk.detach_steps(&saved);
     if dry_run {

@@ -3,7 +3,7 @@
 //! Attaches the disks that an injection names, for as long as injections need them.
 
 use super::{
-    needs,
+    needs::{self, Disks},
     reach::{named, reached},
 };
 use crate::{
@@ -19,16 +19,22 @@ pub(super) struct Needed {
     /// The disks that are to be attached.
     to_attach: Vec<Disk>,
     /// All disks that are to be given back when no injection needs them.
-    pub(super) disks: BTreeSet<String>,
+    pub(super) disks: Disks,
 }
 
 impl Needed {
     /// The disks of an injection with these settings. Without `attach`, none is to be attached.
-    pub(super) fn by(roots: &Roots, settings: &Settings, attach: bool) -> Result<Self> {
+    /// Disks that have the names of `replaced` ones were never meant, and stay as they are.
+    pub(super) fn by(
+        roots: &Roots,
+        settings: &Settings,
+        attach: bool,
+        replaced: &Disks,
+    ) -> Result<Self> {
         let devices = settings.text(Name::Device).filter(|_| attach);
         let named = devices.map_or_else(BTreeSet::new, |devices| named(roots, devices));
         let mut to_attach = Vec::new();
-        for name in named {
+        for name in named.into_iter().filter(|name| !replaced.has(name)) {
             let disk = Disk::named(roots, &name)?;
             if disk.active != IOEM {
                 to_attach.push(disk);
@@ -38,9 +44,12 @@ impl Needed {
             let disk = Disk::named(roots, name);
             disk.is_ok_and(|disk| disk.active == IOEM && disk.is_auto(roots))
         };
-        let mut disks: BTreeSet<String> = reached(roots, settings).into_iter().collect();
-        disks.retain(is_auto);
-        disks.extend(to_attach.iter().map(|disk| disk.name.clone()));
+        let auto = reached(roots, settings).into_iter().filter(is_auto);
+        let mut disks = Disks::now(roots, auto);
+        for disk in &to_attach {
+            disks.add(Disks::one(&disk.name, disk.diskseq));
+        }
+        disks.add(replaced.clone());
         Ok(Self { to_attach, disks })
     }
 
@@ -64,15 +73,46 @@ impl Needed {
             .collect()
     }
 
-    /// The steps that remember the disks of an injection which has just been made or changed.
+    /// The steps that remember the disks of an injection which has just been made.
     pub(super) fn remember_steps(&self, roots: &Roots, name: &OsStr) -> Vec<Step> {
-        let mut steps = Vec::new();
-        if !self.disks.is_empty() {
-            steps.extend(folder_steps(roots));
-        } else if !needs::file(roots, name).exists() {
-            return steps;
+        if self.disks.is_empty() && !needs::file(roots, name).exists() {
+            return Vec::new();
         }
-        steps.push(needs::last_step(roots, name, &self.disks));
-        steps
+        needs_steps(roots, name, &self.disks)
     }
+
+    /// The steps before an injection changes: it needs the former disks and the new ones, whatever
+    /// ends this program in between.
+    pub(super) fn change_steps(&self, roots: &Roots, name: &OsStr) -> Vec<Step> {
+        let former = needs::of(roots, name);
+        let both = self.with(former.clone());
+        if both == former {
+            return Vec::new();
+        }
+        needs_steps(roots, name, &both)
+    }
+
+    /// The steps after [`Needed::change_steps`] and the change.
+    pub(super) fn changed_steps(&self, roots: &Roots, name: &OsStr) -> Vec<Step> {
+        if self.with(needs::of(roots, name)) == self.disks {
+            return Vec::new();
+        }
+        needs_steps(roots, name, &self.disks)
+    }
+
+    /// The disks, and former ones.
+    fn with(&self, mut former: Disks) -> Disks {
+        former.add(self.disks.clone());
+        former
+    }
+}
+
+/// The steps that write the file of an injection which is there, or remove it if it is there.
+fn needs_steps(roots: &Roots, name: &OsStr, disks: &Disks) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if !disks.is_empty() {
+        steps.extend(folder_steps(roots));
+    }
+    steps.push(needs::last_step(roots, name, disks));
+    steps
 }

@@ -3,14 +3,20 @@
 //! Changes settings of an injection that is there, for `kchaos change`.
 
 use super::{
-    auto::Needed, devices::put_former_sectors, hints::idle, make::why, reach::reached, resolve,
-    sweep,
+    auto::Needed,
+    devices::put_former_sectors,
+    hints::idle,
+    make::why,
+    needs::{self, Disks},
+    order,
+    reach::reached,
+    resolve, sweep,
 };
 use crate::{
-    error::{Exit, all_of, failure, joined, note},
+    error::{Exit, failure, joined, note},
     interface::{
-        ATTRIBUTES, Attribute, Name, Settings, Value, attribute, attributes::place,
-        existing::unknown, snapshot::Snapshot, values::Values,
+        ATTRIBUTES, Attribute, Name, Settings, Value, attribute, existing::unknown,
+        snapshot::Snapshot, values::Values,
     },
     system::{Roots, files::try_read, guard, lock::Lock, step::Step},
 };
@@ -46,8 +52,9 @@ pub(crate) fn change(roots: &Roots, change: &Change<'_>, out: &mut dyn Write) ->
     if change.dry_run {
         let plan = change.plan(roots)?;
         let mut steps = plan.needed.attach_steps(roots);
+        steps.extend(plan.needed.change_steps(roots, change.name));
         steps.extend(plan.steps);
-        steps.extend(plan.needed.remember_steps(roots, change.name));
+        steps.extend(plan.needed.changed_steps(roots, change.name));
         steps.extend(sweep::steps(
             roots,
             &[change.name.to_owned()],
@@ -58,26 +65,15 @@ pub(crate) fn change(roots: &Roots, change: &Change<'_>, out: &mut dyn Write) ->
     let lock = Lock::take(roots)?;
     sweep::before(roots, lock.as_ref());
     let plan = change.plan(roots)?;
-    let made = plan
-        .needed
-        .attach(roots)
-        .and_then(|()| write(change.name, &plan.steps));
-    let remembered = made.and_then(|()| {
-        for step in plan.needed.remember_steps(roots, change.name) {
-            step.run().map_err(|error| step.refused(&error))?;
-        }
-        Ok(())
-    });
-    // Some disks may not be needed any more, or not after all.
-    let given_back = lock.map(|lock| sweep::sweep(roots, &lock));
-    let given_back = given_back.unwrap_or_default();
-    match remembered {
-        Err(error) => Err(joined(error, given_back)),
-        Ok(()) => {
-            tell_problems(roots, change.name);
-            all_of(given_back)
-        }
+    if let Err(error) = plan.make(roots, change.name) {
+        // Some disks may not be needed after all.
+        let undone = lock.map(|lock| sweep::sweep(roots, &lock));
+        return Err(joined(error, undone.unwrap_or_default()));
     }
+    // Some disks may not be needed any more.
+    sweep::before(roots, lock.as_ref());
+    tell_problems(roots, change.name);
+    Ok(())
 }
 
 /// Says why the injection reaches nothing, or not all that it names, as `kchaos list` does.
@@ -98,6 +94,21 @@ fn tell_problems(roots: &Roots, name: &OsStr) {
 struct Plan {
     steps: Vec<Step>,
     needed: Needed,
+}
+
+impl Plan {
+    /// Attaches the disks and takes all steps. After an error, the injection is as it was, and some
+    /// disks may be attached, which [`super::sweep`] gives back.
+    fn make(&self, roots: &Roots, name: &OsStr) -> Result<()> {
+        let take = |steps: Vec<Step>| {
+            let mut steps = steps.iter();
+            steps.try_for_each(|step| step.run().map_err(|error| step.refused(&error)))
+        };
+        self.needed.attach(roots)?;
+        take(self.needed.change_steps(roots, name))?;
+        let former = write(name, &self.steps)?;
+        take(self.needed.changed_steps(roots, name)).map_err(|error| joined(error, undo(&former)))
+    }
 }
 
 impl Change<'_> {
@@ -134,9 +145,22 @@ impl Change<'_> {
                 seen.state.word()
             ));
         }
+        let replaced = match self.has(Name::Device) {
+            true => Disks::default(),
+            false => needs::replaced(roots, name),
+        };
+        let needed = Needed::by(roots, &after, self.attach && changes_reach, &replaced)?;
+        for disk in replaced.all_names().filter(|_| changes_reach) {
+            note(&format!(
+                "{disk} is another disk now than the one that {} was made for, so kchaos leaves it \
+                 as it is; to take it: kchaos change {} --device {disk}",
+                seen.name, seen.name
+            ));
+        }
+        let steps = order::ordered(&seen, &self.written(&asked));
         Ok(Plan {
-            steps: self.steps(roots, &seen.values, &asked),
-            needed: Needed::by(roots, &after, self.attach && changes_reach)?,
+            steps: steps_in(&roots.injection(name), steps),
+            needed,
         })
     }
 
@@ -195,32 +219,29 @@ impl Change<'_> {
         }
     }
 
-    /// The steps, in an order in which the driver accepts each.
-    fn steps(&self, roots: &Roots, before: &Values, asked: &Settings) -> Vec<Step> {
-        let directory = roots.injection(self.name);
+    /// The values to write.
+    fn written(&self, asked: &Settings) -> Vec<(&'static Attribute, Value)> {
         let mut values = asked.values.clone();
         if self.has(Name::Enabled) {
             let enabled = attribute(Name::Enabled);
             values.push((enabled, Value::Number(u64::from(asked.enabled))));
         }
-        // The least size must not be above the greatest in between.
-        let most = asked.number(Name::MaxBytes).unwrap_or(0);
-        let least = before.number(Name::MinBytes).unwrap_or(0);
-        let most_first = most == 0 || most >= least;
-        values.sort_by_key(|(attribute, _)| match attribute.name {
-            Name::MaxBytes if most_first => (place(Name::MinBytes), 0),
-            name => (place(name), 1),
-        });
-        let steps = values.into_iter().map(|(attribute, value)| Step::Set {
-            file: directory.join(attribute.file()),
-            value: attribute.file_text(&value),
-        });
-        steps.collect()
+        values
     }
 }
 
-/// Takes all steps or, if the driver refuses one, none.
-fn write(name: &OsStr, steps: &[Step]) -> Result<()> {
+/// The steps that write values to the files of an injection.
+fn steps_in(directory: &Path, values: Vec<(&'static Attribute, Value)>) -> Vec<Step> {
+    let steps = values.into_iter().map(|(attribute, value)| Step::Set {
+        file: directory.join(attribute.file()),
+        value: attribute.file_text(&value),
+    });
+    steps.collect()
+}
+
+/// Takes all steps or, if the driver refuses one, none. Returns the steps that undo them, of which
+/// the last is the first to take.
+fn write(name: &OsStr, steps: &[Step]) -> Result<Vec<Step>> {
     let mut former = Vec::new();
     for step in steps {
         let Step::Set { file, .. } = step else {
@@ -235,16 +256,19 @@ fn write(name: &OsStr, steps: &[Step]) -> Result<()> {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !is_there(file) => {
                 return Err(unknown(name));
             }
-            Err(error) => {
-                let failed = former.iter().rev().filter_map(|step| {
-                    let result = step.run();
-                    result.err().map(|error| step.refused(&error))
-                });
-                return Err(joined(why(step, &error), failed.collect()));
-            }
+            Err(error) => return Err(joined(why(step, &error), undo(&former))),
         }
     }
-    Ok(())
+    Ok(former)
+}
+
+/// Writes former values.
+fn undo(former: &[Step]) -> Vec<anyhow::Error> {
+    let failed = former.iter().rev().filter_map(|step| {
+        let result = step.run();
+        result.err().map(|error| step.refused(&error))
+    });
+    failed.collect()
 }
 
 /// Whether the directory of a file is there.

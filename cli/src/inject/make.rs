@@ -2,7 +2,12 @@
 
 //! Makes an injection by its steps: all of them, or none.
 
-use super::{needs, owned::Owned, request::Request, whose};
+use super::{
+    needs::{self, Disks},
+    owned::Owned,
+    request::Request,
+    whose,
+};
 use crate::{
     error::{Exit, all_of, failure, joined},
     interface::{Name, Settings, existing::recover_command, snapshot::Snapshot},
@@ -11,7 +16,6 @@ use crate::{
 use anyhow::Result;
 use rustix::io::Errno;
 use std::{
-    collections::BTreeSet,
     ffi::{OsStr, OsString},
     io,
     path::Path,
@@ -44,7 +48,7 @@ pub(super) fn make(
     roots: &Roots,
     request: &Request<'_>,
     settings: &Settings,
-    disks: &BTreeSet<String>,
+    disks: &Disks,
 ) -> Result<(String, Owned)> {
     for name in names(request.effect, request.name) {
         let directory = roots.injection(OsStr::new(&name));
@@ -138,7 +142,7 @@ fn rehearse(roots: &Roots, settings: &Settings) -> Result<()> {
         ..settings.clone()
     };
     let name = format!("rehearsal-{}", process::id());
-    let (name, none) = (OsStr::new(&name), BTreeSet::new());
+    let (name, none) = (OsStr::new(&name), Disks::default());
     let directory = roots.injection(name);
     // If this program is killed, the next one removes the injection.
     let _ = needs::first_step(roots, name, &none).run();
@@ -147,7 +151,9 @@ fn rehearse(roots: &Roots, settings: &Settings) -> Result<()> {
         Err(Refusal::Taken) => Err(taken(&name.to_string_lossy())),
         Err(Refusal::Other(error)) => Err(error),
     };
-    let _ = needs::last_step(roots, name, &none).run();
+    if !directory.exists() {
+        let _ = needs::last_step(roots, name, &none).run();
+    }
     rehearsed
 }
 
@@ -168,12 +174,7 @@ enum Refusal {
 }
 
 /// Makes an injection of this name, and remembers its disks.
-fn one(
-    roots: &Roots,
-    name: &str,
-    settings: &Settings,
-    disks: &BTreeSet<String>,
-) -> Result<Owned, Refusal> {
+fn one(roots: &Roots, name: &str, settings: &Settings, disks: &Disks) -> Result<Owned, Refusal> {
     let name = OsStr::new(name);
     let directory = roots.injection(name);
     let remember = |step: Step| match step.run() {
@@ -183,9 +184,12 @@ fn one(
     };
     remember(needs::first_step(roots, name, disks)).map_err(Refusal::Other)?;
     let made = take(&directory, &settings.steps(&directory));
-    let owned = made.inspect_err(|_| {
-        // If the file cannot be removed now, the next kchaos removes it.
-        let _ = needs::last_step(roots, name, &BTreeSet::new()).run();
+    let owned = made.inspect_err(|refusal| {
+        // An injection that could not be ended stays in the file, and the next kchaos ends it. If
+        // the file cannot be removed now, the next kchaos removes it.
+        if matches!(refusal, Refusal::Taken) || !directory.exists() {
+            let _ = needs::last_step(roots, name, &Disks::default()).run();
+        }
     })?;
     remember(needs::last_step(roots, name, disks)).map_err(|error| {
         let more = owned.end().err().into_iter().collect();

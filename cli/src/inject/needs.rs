@@ -9,13 +9,14 @@ use crate::{
     system::{
         Roots,
         files::{entries, try_read},
+        saved::{DISKSEQ, diskseq, is_another},
         step::{NEW, Step, inode},
     },
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
-    fs,
+    fmt, fs,
     path::PathBuf,
 };
 
@@ -27,29 +28,105 @@ pub(super) fn file(roots: &Roots, name: &OsStr) -> PathBuf {
     roots.needs().join(name)
 }
 
-/// The words after the number, each with a space before.
-fn words(disks: &BTreeSet<String>) -> String {
-    disks.iter().map(|disk| format!(" {disk}")).collect()
+/// Disks with the numbers that the kernel gave to them alone, if it has numbers for disks: another
+/// disk of the name is not meant.
+///
+/// In a file, each has a space before, such as ` sda diskseq=9 sdb diskseq=10`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Disks(BTreeMap<String, Option<u64>>);
+
+impl Disks {
+    /// The disks that have these names now.
+    pub(super) fn now(roots: &Roots, names: impl IntoIterator<Item = String>) -> Self {
+        let names = names.into_iter();
+        Self(
+            names
+                .map(|name| (name.clone(), diskseq(roots, &name)))
+                .collect(),
+        )
+    }
+
+    /// The disk that had this name and number when it was looked at.
+    pub(super) fn one(name: &str, number: Option<u64>) -> Self {
+        Self(BTreeMap::from([(name.to_owned(), number)]))
+    }
+
+    fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Option<Self> {
+        let mut disks = BTreeMap::new();
+        let mut words = words.peekable();
+        while let Some(name) = words.next() {
+            let number = words.next_if(|word| word.starts_with(DISKSEQ));
+            let number = number.map(|word| word[DISKSEQ.len()..].parse());
+            disks.insert(name.to_owned(), number.transpose().ok()?);
+        }
+        Some(Self(disks))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Adds disks. Of two with one name, the added one stays.
+    pub(super) fn add(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    /// The disks whose names are those of other disks now.
+    fn replaced(&self, roots: &Roots) -> Self {
+        let mut disks = self.clone();
+        disks
+            .0
+            .retain(|name, number| is_another(roots, name, *number));
+        disks
+    }
+
+    /// The names of the disks, except for names of other disks now.
+    fn names(&self, roots: &Roots) -> impl Iterator<Item = String> {
+        let disks = self.0.iter();
+        let disks = disks.filter(|(name, number)| !is_another(roots, name, **number));
+        disks.map(|(name, _)| name.clone())
+    }
+
+    /// The names of all disks.
+    pub(super) fn all_names(&self) -> impl Iterator<Item = &String> {
+        self.0.keys()
+    }
+}
+
+impl fmt::Display for Disks {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, number) in &self.0 {
+            write!(formatter, " {name}")?;
+            if let Some(number) = number {
+                write!(formatter, " {DISKSEQ}{number}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The step before an injection is made. If this program is killed before the injection is at work,
 /// the next one removes it.
-pub(super) fn first_step(roots: &Roots, name: &OsStr, disks: &BTreeSet<String>) -> Step {
+pub(super) fn first_step(roots: &Roots, name: &OsStr, disks: &Disks) -> Step {
     Step::Save {
         file: file(roots, name),
-        value: format!("{UNFINISHED}{}", words(disks)),
+        value: format!("{UNFINISHED}{disks}"),
     }
 }
 
 /// The step after an injection was made.
-pub(super) fn last_step(roots: &Roots, name: &OsStr, disks: &BTreeSet<String>) -> Step {
+pub(super) fn last_step(roots: &Roots, name: &OsStr, disks: &Disks) -> Step {
     if disks.is_empty() {
         return Step::RemoveFile(file(roots, name));
     }
     Step::SaveNumber {
         file: file(roots, name),
         directory: roots.injection(name),
-        more: words(disks),
+        more: disks.to_string(),
     }
 }
 
@@ -58,7 +135,7 @@ struct Need {
     name: OsString,
     /// The inode number of the injection's directory.
     number: u64,
-    disks: BTreeSet<String>,
+    disks: Disks,
 }
 
 /// The state of the injection of a file.
@@ -93,8 +170,26 @@ impl Need {
         Some(Self {
             name: name.to_owned(),
             number: words.next()?.parse().ok()?,
-            disks: words.map(str::to_owned).collect(),
+            disks: Disks::parse(words)?,
         })
+    }
+
+    /// The disks, without the disks that are there and that the injection does not name any more.
+    fn still_named(&self, roots: &Roots) -> Disks {
+        let seen = Snapshot::read(roots, &self.name, roots.enabled().unwrap_or(true));
+        let seen = seen.ok().flatten();
+        let devices = seen
+            .as_ref()
+            .and_then(|seen| seen.values.text(Name::Device));
+        let mut disks = self.disks.clone();
+        if let Some(devices) = devices {
+            let named = named(roots, devices);
+            disks.0.retain(|name, number| {
+                let is_there = roots.disk(name).exists() && !is_another(roots, name, *number);
+                named.contains(name) || !is_there
+            });
+        }
+        disks
     }
 
     fn fate(&self, roots: &Roots) -> Fate {
@@ -128,14 +223,18 @@ pub(super) fn clean(roots: &Roots) {
             let _ = fs::remove_dir(roots.injection(&need.name));
         }
         let _ = match fate {
-            Fate::Lives => continue,
-            Fate::Unrecorded => last_step(roots, &need.name, &need.disks).run(),
+            Fate::Lives if need.still_named(roots) == need.disks => continue,
+            // A kchaos was killed while it changed the injection's device.
+            Fate::Lives | Fate::Unrecorded => {
+                last_step(roots, &need.name, &need.still_named(roots)).run()
+            }
             Fate::Unfinished | Fate::Ended => fs::remove_file(file(roots, &need.name)),
         };
     }
 }
 
-/// The disks that injections need, apart from those of the injections `without`.
+/// The disks that injections need, apart from those of the injections `without`. A disk that has
+/// the name of one that was needed is another disk, and not needed.
 pub(super) fn needed(roots: &Roots, without: &[OsString]) -> BTreeSet<String> {
     let (mut needs, _) = Need::all(roots);
     needs.retain(|need| matches!(need.fate(roots), Fate::Lives | Fate::Unrecorded));
@@ -147,7 +246,21 @@ pub(super) fn needed(roots: &Roots, without: &[OsString]) -> BTreeSet<String> {
     let needs = needs
         .into_iter()
         .filter(|need| !without.contains(&need.name));
-    needs.flat_map(|need| need.disks).chain(others).collect()
+    let needs = needs.map(|need| need.still_named(roots));
+    needs
+        .flat_map(|disks| disks.names(roots).collect::<Vec<_>>())
+        .chain(others)
+        .collect()
+}
+
+/// The disks in the file of an injection.
+pub(super) fn of(roots: &Roots, name: &OsStr) -> Disks {
+    Need::read(roots, name).map_or_else(Disks::default, |need| need.disks)
+}
+
+/// The disks in the file of an injection whose names are those of other disks now.
+pub(super) fn replaced(roots: &Roots, name: &OsStr) -> Disks {
+    of(roots, name).replaced(roots)
 }
 
 /// The disks that an injection names, unless it has ended.

@@ -15,14 +15,14 @@ use crate::{
     system::{
         Roots,
         cgroups::{self, Hierarchy, PROCESSES, SUBTREE, hierarchies, processes},
-        files::names,
+        files::{is_at, names},
         process,
         step::Step,
     },
 };
 use anyhow::Result;
 use rustix::{
-    fs::{FlockOperation, Mode, OFlags, flock, fstat, lstat, open},
+    fs::{FlockOperation, Mode, OFlags, flock, open},
     io::Errno,
 };
 use std::{
@@ -233,8 +233,7 @@ fn lock(directory: &Path) -> Option<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let opened = open(directory, flags, Mode::empty()).ok()?;
     flock(&opened, FlockOperation::NonBlockingLockExclusive).ok()?;
-    let (own, named) = (fstat(&opened).ok()?, lstat(directory).ok()?);
-    ((own.st_dev, own.st_ino) == (named.st_dev, named.st_ino)).then_some(opened)
+    is_at(&opened, directory).then_some(opened)
 }
 
 /// Enables controllers for the cgroups below this one.

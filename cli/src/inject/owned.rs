@@ -2,9 +2,12 @@
 
 //! An injection that this program made and owns: no other of the same name is written or ended.
 
-use crate::system::step::{Step, write_whole};
+use crate::system::{
+    files::is_at,
+    step::{Step, write_whole},
+};
 use anyhow::Result;
-use rustix::fs::{Mode, OFlags, Stat, fstat, lstat, open, openat};
+use rustix::fs::{Mode, OFlags, open, openat};
 use std::{
     fs::{self, File},
     io,
@@ -79,11 +82,7 @@ impl Owned {
 
     /// Whether the injection has not ended.
     pub(crate) fn is_there(&self) -> bool {
-        let identity = |stat: Stat| (stat.st_dev, stat.st_ino);
-        match (fstat(&self.handle), lstat(&self.directory)) {
-            (Ok(own), Ok(named)) => identity(own) == identity(named),
-            _ => false,
-        }
+        is_at(&self.handle, &self.directory)
     }
 
     /// Ends the injection, and returns whether it was still there.

@@ -2,7 +2,10 @@
 
 //! Ends injections, for `kchaos recover`.
 
-use super::{needs, sweep};
+use super::{
+    needs::{self, Disks},
+    sweep,
+};
 use crate::{
     error::{all_of, note},
     interface::existing::{all, unknown},
@@ -10,7 +13,6 @@ use crate::{
 };
 use anyhow::Result;
 use std::{
-    collections::BTreeSet,
     ffi::{OsStr, OsString},
     io::{self, Write},
 };
@@ -142,7 +144,7 @@ fn print(roots: &Roots, names: &[OsString], options: Options, out: &mut dyn Writ
             failures.push(unknown(name));
         }
     }
-    steps.extend(sweep::steps(roots, &ended, &BTreeSet::new()));
+    steps.extend(sweep::steps(roots, &ended, &Disks::default()));
     steps.iter().try_for_each(|step| step.print(out))?;
     all_of(failures)
 }

@@ -2,19 +2,19 @@
 
 //! Gives back the disks that kchaos attached by itself and that no injection needs any more.
 
-use super::needs;
+use super::needs::{self, Disks};
 use crate::{
     error::{is_permission, note, refused},
     system::{
         IOEM, Roots,
-        disk::Disk,
+        disk::{Disk, active_scheduler},
         lock::Lock,
         saved::{Saved, saved_names},
         step::{NEW, Step},
     },
 };
 use anyhow::Result;
-use std::{collections::BTreeSet, ffi::OsString, fs, io};
+use std::{ffi::OsString, fs, io};
 
 /// The fate of a disk's saved state.
 enum Next {
@@ -24,6 +24,8 @@ enum Next {
     GiveBack(Box<Disk>, Saved),
     /// It is of no use: the disk is gone, or not on ioem any more.
     Forget,
+    /// It is of no use: another disk has the name now, which stays as it is.
+    Another,
 }
 
 /// Gives disks back before a verb begins. Trouble with them is no failure of that verb.
@@ -65,14 +67,21 @@ pub(super) fn sweep(roots: &Roots, _lock: &Lock) -> Vec<anyhow::Error> {
             Next::GiveBack(disk, saved) => {
                 let steps = disk.detach_steps(&saved);
                 let switched = disk.switch(&steps, &saved.scheduler);
+                let why = match saved.back {
+                    true => "which a kchaos had begun that was killed",
+                    false => "as no injection needs it",
+                };
                 switched.inspect(|()| {
-                    note(&format!(
-                        "{name}: {IOEM} -> {}, as no injection needs it",
-                        saved.scheduler
-                    ));
+                    note(&format!("{name}: {IOEM} -> {}, {why}", saved.shown()));
                 })
             }
             Next::Forget => forget(roots, &name),
+            Next::Another => forget(roots, &name).inspect(|()| {
+                note(&format!(
+                    "{name} is another disk now than the one that kchaos attached: it stays as it \
+                     is, and kchaos has removed the record of the former"
+                ));
+            }),
         };
         failures.extend(result.err());
     }
@@ -81,13 +90,13 @@ pub(super) fn sweep(roots: &Roots, _lock: &Lock) -> Vec<anyhow::Error> {
 
 /// The steps that give disks back once the injections `without` have ended, except for the disks
 /// `keep`.
-pub(super) fn steps(roots: &Roots, without: &[OsString], keep: &BTreeSet<String>) -> Vec<Step> {
+pub(super) fn steps(roots: &Roots, without: &[OsString], keep: &Disks) -> Vec<Step> {
     let nexts = nexts(roots, without).into_iter();
-    let nexts = nexts.filter(|(name, _)| !keep.contains(name));
+    let nexts = nexts.filter(|(name, _)| !keep.has(name));
     let steps = nexts.flat_map(|(name, next)| match next {
         Next::Stay => Vec::new(),
         Next::GiveBack(disk, saved) => disk.detach_steps(&saved),
-        Next::Forget => vec![Step::RemoveFile(roots.saved(&name))],
+        Next::Forget | Next::Another => vec![Step::RemoveFile(roots.saved(&name))],
     });
     steps.collect()
 }
@@ -114,22 +123,29 @@ fn nexts(roots: &Roots, without: &[OsString]) -> Vec<(String, Next)> {
     let mut needed = None;
     let nexts = saved.map(|(name, saved)| {
         let next = if saved.is_of_another(roots, &name) {
-            Next::Forget
+            Next::Another
+        } else if saved.back {
+            next_of_unneeded(roots, &name, saved)
         } else if !saved.auto {
             Next::Stay
         } else {
             let needed = needed.get_or_insert_with(|| needs::needed(roots, without));
-            next_of_auto(roots, &name, saved, needed.contains(&name))
+            let is_needed =
+                needed.contains(&name) && active_scheduler(roots, &name).as_deref() == Some(IOEM);
+            if is_needed {
+                Next::Stay
+            } else {
+                next_of_unneeded(roots, &name, saved)
+            }
         };
         (name, next)
     });
     nexts.collect()
 }
 
-fn next_of_auto(roots: &Roots, name: &str, saved: Saved, is_needed: bool) -> Next {
+fn next_of_unneeded(roots: &Roots, name: &str, saved: Saved) -> Next {
     match Disk::named(roots, name) {
-        Ok(disk) if disk.active == IOEM && is_needed => Next::Stay,
-        Ok(disk) if disk.active == IOEM => Next::GiveBack(Box::new(disk), saved),
+        Ok(disk) if disk.lacks(&saved) => Next::GiveBack(Box::new(disk), saved),
         // A new scheduler that somebody else chose stays.
         _ => Next::Forget,
     }

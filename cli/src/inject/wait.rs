@@ -4,9 +4,9 @@
 
 use super::sweep;
 use crate::{
-    error::{Exit, failure},
+    error::{Exit, failure, note},
     interface::{
-        existing::{is_there, unknown},
+        existing::{is_there, unknown, unknown_beside},
         snapshot::Snapshot,
         units,
     },
@@ -71,13 +71,19 @@ pub(crate) fn wait(
     roots.require_known_version()?;
     let begun = Instant::now();
     let shown = name.to_string_lossy();
+    let mut was_there = false;
     loop {
         if !is_there(roots, name) {
             return match until {
-                Until::Gone => Ok(()),
+                Until::Gone if was_there => Ok(()),
+                Until::Gone => {
+                    note(&unknown_beside(roots, name));
+                    Ok(())
+                }
                 _ => Err(unknown(name)),
             };
         }
+        was_there = true;
         let seen = Snapshot::read(roots, name, roots.enabled().unwrap_or(true))?;
         let Some(seen) = seen else {
             continue;

@@ -2,6 +2,7 @@
 
 //! The injections that exist, by their names.
 
+use super::near::{near, or};
 use crate::{
     error::{Exit, failure, refused},
     system::{Roots, files::entries, lock::Lock},
@@ -44,6 +45,21 @@ pub(crate) fn unknown(name: &OsStr) -> anyhow::Error {
             name.to_string_lossy()
         ),
     )
+}
+
+/// The sentence about a name that no injection has, with the names of injections that are like it.
+pub(crate) fn unknown_beside(roots: &Roots, name: &OsStr) -> String {
+    let shown = name.to_string_lossy();
+    let names = all(roots).unwrap_or_default();
+    let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    let near = near(&shown, &names).into_iter().map(str::to_owned);
+    let near: Vec<String> = near.collect();
+    let more = match near.is_empty() {
+        true => String::new(),
+        false => format!(", but {}", or(&near)),
+    };
+    format!("there is no injection named {shown}{more}")
 }
 
 /// The command that ends injections.

@@ -53,7 +53,7 @@ pub(crate) struct Disk {
     /// The number of requests that it can have.
     pub(crate) requests: Option<u64>,
     /// The number that no other disk has.
-    diskseq: Option<u64>,
+    pub(crate) diskseq: Option<u64>,
 }
 
 impl Disk {
@@ -108,6 +108,7 @@ impl Disk {
             requests: changed.and(self.requests),
             diskseq: self.diskseq,
             auto: false,
+            back: false,
         }
     }
 
@@ -122,17 +123,26 @@ impl Disk {
     /// The steps to ioem, and to this number of requests, until a user gives the disk back.
     pub(crate) fn attach_steps(&self, roots: &Roots, requests: Option<u64>) -> Vec<Step> {
         let mut steps = Vec::new();
+        let save = self
+            .attached(roots, requests)
+            .map(|saved| self.save(&saved));
         if self.active == IOEM {
-            steps.extend(self.kept(roots, requests).map(|saved| self.save(&saved)));
+            steps.extend(save);
         } else {
-            steps.extend([
-                Step::MakeParents(roots.state.clone()),
-                self.save(&self.now(requests)),
-                self.set(IOEM),
-            ]);
+            steps.push(Step::MakeParents(roots.state.clone()));
+            steps.extend(save);
+            steps.push(self.set(IOEM));
         }
         steps.extend(requests.map(|requests| self.set_requests(requests)));
         steps
+    }
+
+    /// The record that [`Disk::attach_steps`] saves; `None` if the record stays as it is.
+    pub(crate) fn attached(&self, roots: &Roots, requests: Option<u64>) -> Option<Saved> {
+        match self.active == IOEM {
+            true => self.kept(roots, requests),
+            false => Some(self.now(requests)),
+        }
     }
 
     /// The steps to ioem, for as long as an injection needs that.
@@ -168,20 +178,35 @@ impl Disk {
         let kept = Saved {
             requests: before,
             auto: false,
+            back: false,
             ..saved.clone()
         };
         (kept != saved).then_some(kept)
     }
 
-    /// The steps back to a saved state.
+    /// The steps back to a saved state. If kchaos is killed between two of them, the next kchaos
+    /// takes them again.
     pub(crate) fn detach_steps(&self, saved: &Saved) -> Vec<Step> {
-        let mut steps = vec![self.set(&saved.scheduler)];
+        let mut steps = Vec::new();
+        if saved.requests.is_some() && !saved.back {
+            // Without that word, a disk that is not on ioem would have nothing to come back.
+            steps.push(self.save(&Saved {
+                back: true,
+                ..saved.clone()
+            }));
+        }
+        steps.push(self.set(&saved.scheduler));
         // Each scheduler begins with a number of its own.
         steps.extend(saved.requests.map(|requests| self.set_requests(requests)));
         if self.saved_file.exists() {
             steps.push(Step::RemoveFile(self.saved_file.clone()));
         }
         steps
+    }
+
+    /// Whether the disk is still to get back this state, or the rest of it.
+    pub(crate) fn lacks(&self, saved: &Saved) -> bool {
+        self.active == IOEM || (saved.back && self.active == saved.scheduler)
     }
 
     /// The steps back for a disk that was on ioem already: its number of requests, and the file
@@ -236,9 +261,17 @@ impl Disk {
             Some(Errno::INVAL) if is_requests => failure(
                 Exit::Failure,
                 format!(
-                    "the kernel does not let {} have so many requests: {}; try fewer",
+                    "the kernel does not let {} have so many requests: {}; {}",
                     self.name,
-                    step.refused(error)
+                    step.refused(error),
+                    if scheduler == IOEM {
+                        "try fewer".to_owned()
+                    } else {
+                        format!(
+                            "it is on {scheduler}; to leave it so: rm {}",
+                            self.saved_file.display()
+                        )
+                    }
                 ),
             ),
             Some(Errno::BUSY) => failure(

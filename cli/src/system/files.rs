@@ -4,7 +4,8 @@
 
 use crate::error::refused;
 use anyhow::Result;
-use std::{fs, io, path::Path};
+use rustix::fs::{Stat, fstat, lstat};
+use std::{fs, io, os::fd::AsFd, path::Path};
 use walkdir::{DirEntry, WalkDir};
 
 /// The text of a file, without its newline.
@@ -39,4 +40,13 @@ pub(crate) fn names(directory: &Path) -> Vec<String> {
     entries(directory)
         .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.to_owned()))
         .collect()
+}
+
+/// Whether an open file or directory is still the one that is at `path`.
+pub(crate) fn is_at(opened: impl AsFd, path: &Path) -> bool {
+    let identity = |stat: Stat| (stat.st_dev, stat.st_ino);
+    match (fstat(opened), lstat(path)) {
+        (Ok(own), Ok(named)) => identity(own) == identity(named),
+        _ => false,
+    }
 }

@@ -2,14 +2,15 @@
 
 //! The lock that makes changes of two kchaos come one after the other.
 
-use super::{Roots, step::Step};
-use crate::error::{Exit, failure};
+use super::{Roots, files::is_at, step::Step};
+use crate::error::{Exit, failure, is_permission, refused};
 use anyhow::Result;
 use rustix::{
     fs::{FlockOperation, Mode, OFlags, flock, open},
     io::Errno,
 };
 use std::{
+    io,
     os::fd::OwnedFd,
     thread::sleep,
     time::{Duration, Instant},
@@ -30,22 +31,24 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock; `None` if its folder cannot be made, so that there is nothing to save
-    /// and nothing to give back.
+    /// Waits for the lock; `None` if this user may not make its folder or open it. The verb then
+    /// fails at its first step that needs the right, in words about that step, or has no record to
+    /// keep.
     ///
     /// # Errors
     ///
-    /// If another kchaos keeps the lock for too long.
+    /// If another kchaos keeps the lock for too long, or the kernel refuses it for a reason other
+    /// than this user's rights.
     pub(crate) fn take(roots: &Roots) -> Result<Option<Self>> {
-        // A verb that needs the folder fails at that step, in words about it.
-        if folder_steps(roots).iter().any(|step| step.run().is_err()) {
-            return Ok(None);
-        }
         let begun = Instant::now();
         loop {
-            match Self::try_open(roots) {
-                Err(Errno::WOULDBLOCK) if begun.elapsed() < PATIENCE => sleep(PAUSE),
-                Err(Errno::WOULDBLOCK) => {
+            let error = match Self::make_and_open(roots) {
+                Ok(lock) => return Ok(Some(lock)),
+                Err(Refusal::Lock(errno)) if is_passing(errno) && begun.elapsed() < PATIENCE => {
+                    sleep(PAUSE);
+                    continue;
+                }
+                Err(Refusal::Lock(Errno::WOULDBLOCK)) => {
                     return Err(failure(
                         Exit::Failure,
                         format!(
@@ -55,9 +58,25 @@ impl Lock {
                         ),
                     ));
                 }
-                result => return Ok(result.ok()),
-            }
+                Err(Refusal::Lock(errno)) => {
+                    refused("lock", &roots.needs(), &io::Error::from(errno))
+                }
+                Err(Refusal::Folder(error)) => error,
+            };
+            return if is_permission(&error) {
+                Ok(None)
+            } else {
+                Err(error)
+            };
         }
+    }
+
+    fn make_and_open(roots: &Roots) -> Result<Self, Refusal> {
+        for step in folder_steps(roots) {
+            step.run()
+                .map_err(|error| Refusal::Folder(step.refused(&error)))?;
+        }
+        Self::try_open(roots).map_err(Refusal::Lock)
     }
 
     /// The lock, if its folder is there and no other kchaos has it.
@@ -76,11 +95,38 @@ impl Lock {
     }
 
     fn try_open(roots: &Roots) -> rustix::io::Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = open(roots.needs(), flags, Mode::empty())?;
-        flock(&folder, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Self { _folder: folder })
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Self::on(roots, open(roots.needs(), flags, Mode::empty())?)
     }
+
+    /// The lock on the folder that was opened, if that is still there.
+    fn on(roots: &Roots, folder: OwnedFd) -> rustix::io::Result<Self> {
+        flock(&folder, FlockOperation::NonBlockingLockExclusive)?;
+        // Somebody may have removed the folder since it was opened. Another kchaos would lock a new
+        // one.
+        if is_at(&folder, &roots.needs()) {
+            Ok(Self { _folder: folder })
+        } else {
+            Err(Errno::STALE)
+        }
+    }
+}
+
+/// Why a try to take the lock failed.
+enum Refusal {
+    /// The folder cannot be made.
+    Folder(anyhow::Error),
+    /// The folder was made, and cannot be opened or locked.
+    Lock(Errno),
+}
+
+/// Whether another try may succeed: another kchaos has the lock, or the folder was removed just
+/// then.
+fn is_passing(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::WOULDBLOCK | Errno::STALE | Errno::NOENT | Errno::INTR
+    )
 }
 
 /// The steps that make the folders of our own.
@@ -94,18 +140,53 @@ pub(crate) fn folder_steps(roots: &Roots) -> [Step; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
+    fn roots(folder: &Path) -> Roots {
+        Roots {
+            configfs: folder.join("config"),
+            sysfs: folder.join("sys"),
+            state: folder.join("run/kchaos"),
+            dev: folder.join("dev"),
+            proc: folder.join("proc"),
+        }
+    }
+
+    /// Somebody removes the folder between the open and the lock, and another kchaos makes it
+    /// anew: both would have a lock.
+    #[test]
+    fn a_lock_on_a_folder_that_is_gone_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let roots = roots(folder.path());
+        drop(Lock::take(&roots).unwrap());
+        let opened = || open(roots.needs(), OFlags::RDONLY, Mode::empty()).unwrap();
+        let (former, gone) = (opened(), opened());
+        std::fs::remove_dir(roots.needs()).unwrap();
+        assert_eq!(Lock::on(&roots, gone).unwrap_err(), Errno::STALE);
+        let new = Lock::take(&roots).unwrap();
+        assert!(new.is_some());
+        assert_eq!(Lock::on(&roots, former).unwrap_err(), Errno::STALE);
+    }
+
+    /// Without the lock, two kchaos would lose a disk's scheduler.
+    #[test]
+    fn nobody_goes_on_without_it_for_an_odd_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let roots = roots(folder.path());
+        std::fs::create_dir_all(&roots.state).unwrap();
+        std::fs::write(roots.needs(), "").unwrap();
+        let error = Lock::take(&roots).unwrap_err().to_string();
+        assert!(error.contains("run/kchaos/for"), "{error}");
+        std::fs::remove_file(roots.needs()).unwrap();
+        std::os::unix::fs::symlink(folder.path(), roots.needs()).unwrap();
+        let error = Lock::take(&roots).unwrap_err().to_string();
+        assert!(error.contains("run/kchaos/for"), "{error}");
+    }
 
     #[test]
     fn one_has_it_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        let roots = Roots {
-            configfs: path("config"),
-            sysfs: path("sys"),
-            state: path("run/kchaos"),
-            dev: path("dev"),
-            proc: path("proc"),
-        };
+        let roots = roots(folder.path());
         assert!(Lock::try_take(&roots).is_none());
         let lock = Lock::take(&roots).unwrap();
         assert!(lock.is_some() && Lock::try_take(&roots).is_none());

@@ -3,7 +3,7 @@
 //! The state of a disk before ioem, which a file keeps until the disk is given back.
 
 use super::{
-    Roots,
+    NONE, Roots,
     files::{entries, try_read},
     step::NEW,
 };
@@ -12,10 +12,13 @@ use std::{fmt, io, path::Path};
 /// The word of a disk that kchaos attached by itself.
 const AUTO: &str = "auto";
 
-/// The word before the number of a disk.
-const DISKSEQ: &str = "diskseq=";
+/// The word of a disk whose way back from ioem has begun.
+const BACK: &str = "back";
 
-/// The state of a disk before ioem: one line such as `kyber` or `kyber 256 diskseq=9 auto`.
+/// The word before the number of a disk.
+pub(crate) const DISKSEQ: &str = "diskseq=";
+
+/// The state of a disk before ioem: one line such as `kyber` or `kyber 256 diskseq=9 auto back`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Saved {
     /// Its scheduler.
@@ -26,9 +29,23 @@ pub(crate) struct Saved {
     pub(crate) diskseq: Option<u64>,
     /// Whether kchaos gives the disk back as soon as no injection needs it on ioem.
     pub(crate) auto: bool,
+    /// Whether kchaos has begun to give the disk back, which takes several writes: if that kchaos
+    /// is killed in between, the next one finishes them.
+    pub(crate) back: bool,
 }
 
 impl Saved {
+    /// The state for a disk of which none was saved.
+    pub(crate) fn unknown() -> Self {
+        Self {
+            scheduler: NONE.to_owned(),
+            requests: None,
+            diskseq: None,
+            auto: false,
+            back: false,
+        }
+    }
+
     /// Reads a file; `None` if there is none.
     ///
     /// # Errors
@@ -56,6 +73,7 @@ impl Saved {
         let requests = words.next_if(|word| word.starts_with(|c: char| c.is_ascii_digit()));
         let diskseq = words.next_if(|word| word.starts_with(DISKSEQ));
         let auto = words.next_if(|word| *word == AUTO).is_some();
+        let back = words.next_if(|word| *word == BACK).is_some();
         let number = |text: Option<&str>| text.map(str::parse).transpose().ok();
         let is_sound = !scheduler.is_empty() && scheduler.chars().all(sound);
         (is_sound && words.next().is_none()).then_some(Self {
@@ -63,6 +81,7 @@ impl Saved {
             requests: number(requests)?,
             diskseq: number(diskseq.map(|word| &word[DISKSEQ.len()..]))?,
             auto,
+            back,
         })
     }
 
@@ -79,8 +98,7 @@ impl Saved {
 
     /// Whether the disk that has the name now is another than the one of this state.
     pub(crate) fn is_of_another(&self, roots: &Roots, name: &str) -> bool {
-        let now = diskseq(roots, name);
-        self.diskseq.is_some() && now.is_some() && self.diskseq != now
+        is_another(roots, name, self.diskseq)
     }
 
     /// The state as people read it: the scheduler, and the number of requests if there is one.
@@ -94,6 +112,12 @@ impl Saved {
 pub(crate) fn diskseq(roots: &Roots, name: &str) -> Option<u64> {
     let file = roots.disk(name).join("diskseq");
     try_read(&file).ok()?.parse().ok()
+}
+
+/// Whether the disk that has the name now is another than the one that had this number.
+pub(crate) fn is_another(roots: &Roots, name: &str, before: Option<u64>) -> bool {
+    let now = diskseq(roots, name);
+    before.is_some() && now.is_some() && before != now
 }
 
 /// The names of disks that have a file with their state.
@@ -112,6 +136,9 @@ impl fmt::Display for Saved {
         }
         if self.auto {
             write!(formatter, " {AUTO}")?;
+        }
+        if self.back {
+            write!(formatter, " {BACK}")?;
         }
         Ok(())
     }
@@ -136,6 +163,8 @@ mod tests {
                 Some(("none", Some(64), Some(9), true)),
             ),
             ("none auto\n", Some(("none", None, None, true))),
+            ("kyber 64 back\n", Some(("kyber", Some(64), None, false))),
+            ("kyber back auto", None),
             ("", None),
             ("a; b", None),
             ("kyber x", None),
@@ -162,6 +191,7 @@ mod tests {
             assert_eq!(parts, expected, "{text}");
             if let Some(saved) = read {
                 assert_eq!(saved.to_string(), text.trim_end());
+                assert_eq!(saved.back, text.ends_with("back\n"));
             }
         }
     }

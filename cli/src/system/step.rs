@@ -187,11 +187,16 @@ fn save(file: &Path, value: &str) -> io::Result<()> {
     let new = file.with_file_name(NEW);
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o644);
-    let mut opened = options
+    let written = options
         .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-        .open(&new)?;
-    opened.write_all(format!("{value}\n").as_bytes())?;
-    fs::rename(&new, file)
+        .open(&new)
+        .and_then(|mut opened| opened.write_all(format!("{value}\n").as_bytes()));
+    written
+        .and_then(|()| fs::rename(&new, file))
+        .inspect_err(|_| {
+            // The next kchaos removes it otherwise.
+            let _ = fs::remove_file(&new);
+        })
 }
 
 /// Writes in one piece: the driver takes each write as a whole value.

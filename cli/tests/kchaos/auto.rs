@@ -40,7 +40,7 @@ fn a_disk_is_attached_for_as_long_as_an_injection_needs_it() {
             .args(["-c", "%i"])
             .arg(tree.path("config/ioem/x")),
     );
-    let expected = format!("{} vda\n", number.trim());
+    let expected = format!("{} vda diskseq=9\n", number.trim());
     assert_eq!(tree.read("run/kchaos/for/x"), expected);
     assert_eq!(stdout(&mut tree.kchaos("recover x")), "x\n");
     // Its file has the same text in brackets or not.

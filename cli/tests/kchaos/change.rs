@@ -87,8 +87,15 @@ fn sizes_change_in_an_order_that_the_driver_takes() {
         let (least, most) = before;
         tree.injection("x", &[("min_bytes", least), ("max_bytes", most)]);
         let text = stdout(&mut tree.kchaos(&format!("change x {change} --dry-run")));
-        let line = text.lines().next().unwrap();
-        assert!(line.ends_with(first), "{text}");
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[1].ends_with(first), "{text}");
+        // Between the two, the sizes are neither the former nor the new ones.
+        let gate = ["echo 0 > ", "echo 100 > "];
+        assert!(
+            lines[0].starts_with(gate[0]) && lines[3].starts_with(gate[1]),
+            "{text}"
+        );
+        assert!(lines[0].ends_with("probability") && lines[3].ends_with("probability"));
         stdout(&mut tree.kchaos("recover x"));
     }
 }
@@ -276,8 +283,17 @@ fn what_is_gone_can_be_recovered() {
 fn a_wait_ends_when_it_is_so() {
     let tree = Tree::new();
     tree.injection("x", &[("stats", "active 1\nheld 3\ndelayed 7\nlimited 9")]);
-    for wait in ["x --held 3", "x --hit 9", "nope --gone"] {
-        assert_eq!(stdout(&mut tree.kchaos(&format!("wait {wait}"))), "");
+    for (wait, said) in [
+        ("x --held 3", ""),
+        ("x --hit 9", ""),
+        ("nope --gone", "kchaos: there is no injection named nope\n"),
+        (
+            "y --gone",
+            "kchaos: there is no injection named y, but 'x'\n",
+        ),
+    ] {
+        let message = stderr(&mut tree.kchaos(&format!("wait {wait}")), 0);
+        assert_eq!(message, said);
     }
     for (wait, expected) in [
         ("x --held 4", "after 30ms, x has not held 4 I/Os, only 3"),

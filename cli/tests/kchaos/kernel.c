@@ -15,6 +15,8 @@
 //    without it. A cgroup with a process, other than the one above all others, takes none.
 //  - A node in /dev is a block device. In the tree it is a file that has its number, such as 8:1.
 //  - A file is on a device, and on a mount: the file TREE_STAT says on which.
+//  - SIGKILL ends the program before its change number TREE_KILL in configfs, sysfs and the folder
+//    of kchaos, and change number TREE_FAIL fails, as on a full file system.
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -150,11 +152,59 @@ static void discard(const char *path)
 	check(!syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR), path);
 }
 
+// Whether a path is in the folder that a variable names.
+static int is_in(const char *path, const char *variable)
+{
+	const char *root = getenv(variable);
+	char found[PATH_MAX];
+	size_t length;
+
+	if (!root || !realpath(root, found))
+		return 0;
+	length = strlen(found);
+	return !strncmp(path, found, length) && path[length] == '/';
+}
+
+// Counts the changes of the program, and ends it or fails one if the test asks for that. A file
+// beside NEW_INJECTION says that this has happened.
+static int is_stopped(const char *path)
+{
+	static const char *const roots[] = { "KCHAOS_CONFIGFS", "KCHAOS_SYSFS", "KCHAOS_STATE" };
+	static int changes;
+	const char *last = getenv("TREE_KILL"), *failing = getenv("TREE_FAIL");
+	const char *number = last ? last : failing;
+	char said[PATH_MAX];
+	size_t place;
+
+	for (place = 0; place < 3 && !is_in(path, roots[place]); place++)
+		;
+	if (!number || place == 3 || ++changes != atoi(number))
+		return 0;
+	snprintf(said, sizeof(said), "%s.stopped", getenv("NEW_INJECTION"));
+	close(open(said, O_WRONLY | O_CREAT, 0644));
+	if (last)
+		raise(SIGKILL);
+	errno = place == 2 ? ENOSPC : EIO;
+	return 1;
+}
+
+int unlink(const char *path)
+{
+	return is_stopped(path) ? -1 : syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
+int rename(const char *from, const char *to)
+{
+	return is_stopped(to) ? -1 : renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
 int mkdir(const char *path, mode_t mode)
 {
 	char made[PATH_MAX], parent[PATH_MAX];
 	int error;
 
+	if (is_stopped(path))
+		return -1;
 	snprintf(parent, sizeof(parent), "%s", path);
 	if (!is_injection(path)) {
 		if (syscall(SYS_mkdirat, AT_FDCWD, path, mode))
@@ -178,6 +228,8 @@ int rmdir(const char *path)
 {
 	char gone[PATH_MAX];
 
+	if (is_stopped(path))
+		return -1;
 	if (!is_injection(path)) {
 		if (has(path, "cgroup.procs")) {
 			if (is_populated(path)) {
@@ -189,23 +241,10 @@ int rmdir(const char *path)
 		return syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
 	}
 	beside(gone, "gone");
-	if (rename(path, gone))
+	if (renameat2(AT_FDCWD, path, AT_FDCWD, gone, 0))
 		return -1;
 	discard(gone);
 	return 0;
-}
-
-// Whether a path is in the folder that a variable names.
-static int is_in(const char *path, const char *variable)
-{
-	const char *root = getenv(variable);
-	char found[PATH_MAX];
-	size_t length;
-
-	if (!root || !realpath(root, found))
-		return 0;
-	length = strlen(found);
-	return !strncmp(path, found, length) && path[length] == '/';
 }
 
 // Gives a file of the kernel another value.
@@ -219,7 +258,7 @@ static int replace(const char *path, const void *text, size_t length)
 	check(file >= 0, new);
 	check(syscall(SYS_write, file, text, length) == (ssize_t)length, new);
 	close(file);
-	return rename(new, path);
+	return renameat2(AT_FDCWD, new, AT_FDCWD, path, 0);
 }
 
 // The text that the kernel makes of one that is written into the file `name` in `directory`; 0 if
@@ -262,6 +301,8 @@ ssize_t write(int fd, const void *text, size_t length)
 	if (!name)
 		return syscall(SYS_write, fd, text, length);
 	snprintf(directory, sizeof(directory), "%.*s", (int)(name - path), path);
+	if (is_stopped(path))
+		return -1;
 	memcpy(written, text, length);
 	written[length] = 0;
 	written[strcspn(written, "\n")] = 0;

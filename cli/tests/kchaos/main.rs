@@ -11,6 +11,7 @@ mod dry_run;
 mod files;
 mod filter;
 mod guard;
+mod halves;
 mod help;
 mod hits;
 mod inject;

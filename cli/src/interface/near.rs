@@ -8,7 +8,7 @@ use strsim::osa_distance;
 const LONG: usize = 5;
 
 /// The known words near a typed one, in their order; none if it is like nothing.
-pub(super) fn near<'a>(typed: &str, known: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn near<'a>(typed: &str, known: &[&'a str]) -> Vec<&'a str> {
     let pick = |is_near: &dyn Fn(&str) -> bool| -> Vec<&'a str> {
         known.iter().copied().filter(|word| is_near(word)).collect()
     };
@@ -21,7 +21,7 @@ pub(super) fn near<'a>(typed: &str, known: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// Words in a sentence: `'a'`, `'a' or 'b'`, `'a', 'b' or 'c'`.
-pub(super) fn or(words: &[String]) -> String {
+pub(crate) fn or(words: &[String]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     match quoted.split_last() {
         None => String::new(),
