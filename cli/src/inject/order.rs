@@ -3,11 +3,11 @@
 //! The order in which a change of an injection writes its values: between two writes, the injection
 //! hits nothing that neither the former values nor the new ones hit.
 //!
-//! The driver takes each value by itself, and an I/O is hit if all filters match. So those that
-//! leave I/O out come first, and those that let more in come last: before the one value in the
+//! The driver takes each value by itself, and an I/O is hit if all filters match. So values that
+//! leave I/O out come first, and values that let more in come last: before the one value in the
 //! middle, the injection hits a part of the former I/O, and after it a part of the new. Two in the
-//! middle, such as a new device and a new operation, would hit what nobody asked for, and then the
-//! probability is 0 in between.
+//! middle, such as a new device and a new operation, would hit I/O that nobody asked for, and then
+//! the probability is 0 in between.
 
 use crate::interface::{
     Attribute, Name, Value, attribute,
@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 /// A value, and where it goes.
 type Written = (&'static Attribute, Value);
 
-/// What the new value of an attribute does.
+/// The effect of an attribute's new value on the I/O that the injection hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Move {
     /// It hits less, or as much.

@@ -27,8 +27,8 @@ fn tree() -> Tree {
 }
 
 /// Runs a verb again and again, each time on a system of its own, and stops it at one change after
-/// the other until it has no more. `how` is the variable that says where the kernel stops it. Returns
-/// how often it was stopped.
+/// the other until it has no more. `how` is the variable that says where the kernel stops it.
+/// Returns how often it was stopped.
 fn at_each_change(
     verb: &str,
     how: &str,
