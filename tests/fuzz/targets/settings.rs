@@ -60,7 +60,10 @@ fn check_delay(delay: &Delay) {
     assert!(mean_ns <= longest_ns, "{mean_ns}");
     for most_ns in [0, 1, 1_000_000, longest_ns] {
         let cut_off_ns = delay.mean_ns(most_ns);
-        assert!(cut_off_ns <= most_ns.min(mean_ns), "{cut_off_ns} of {most_ns}");
+        assert!(
+            cut_off_ns <= most_ns.min(mean_ns),
+            "{cut_off_ns} of {most_ns}"
+        );
     }
 }
 
