@@ -50,8 +50,8 @@ fn write(settings: &mut Settings, attribute: Attribute, text: &[u8]) {
 }
 
 /// A greater random number never gives a shorter delay, and neither a delay nor the mean of all is
-/// longer than the widest distribution of the longest times. Delays that are cut off have no greater
-/// mean.
+/// longer than the widest distribution of the longest times. Delays that are cut off have no
+/// greater mean.
 fn check_delay(delay: &Delay) {
     let longest_ns = u64::from(MAX_TIME_US) * 1_000 * 5;
     let delays = [0, 1, 1 << 32, 1 << 63, u64::MAX - 1, u64::MAX].map(|uniform| delay.at(uniform));
