@@ -7,10 +7,13 @@ use super::{
     line::{Line, flags},
     netem,
 };
-use crate::interface::{
-    near::{near, or},
-    rate::Rate,
-    units,
+use crate::{
+    interface::{
+        near::{near, or},
+        rate::Rate,
+        units,
+    },
+    system::{block::is_number, kernel_name},
 };
 use clap::{
     Command, Error,
@@ -19,32 +22,42 @@ use clap::{
 use std::ffi::OsString;
 
 /// Other programs' words for the verbs.
-const OTHER_WORDS: [(&str, &str); 25] = [
-    ("add", "inject"),
-    ("apply", "inject"),
-    ("attack", "inject"),
-    ("create", "inject"),
-    ("make", "inject"),
-    ("run", "inject"),
-    ("start", "inject"),
-    ("clear", "recover"),
-    ("del", "recover"),
-    ("delete", "recover"),
-    ("destroy", "recover"),
-    ("end", "recover"),
-    ("remove", "recover"),
-    ("reset", "recover"),
-    ("rm", "recover"),
-    ("stop", "recover"),
-    ("undo", "recover"),
-    ("get", "list"),
-    ("ls", "list"),
-    ("show", "list"),
-    ("query", "status"),
-    ("stats", "status"),
-    ("prepare", "attach"),
-    ("load", "attach"),
-    ("revoke", "detach"),
+const OTHER_WORDS: [(&str, &[&str]); 7] = [
+    (
+        "inject",
+        &[
+            "add",
+            "apply",
+            "attack",
+            "create",
+            "experiment",
+            "make",
+            "run",
+            "start",
+            "toxic",
+        ],
+    ),
+    (
+        "recover",
+        &[
+            "abort", "cancel", "cleanup", "clear", "del", "delete", "destroy", "end", "heal",
+            "kill", "purge", "remove", "reset", "restore", "rm", "stop", "undo",
+        ],
+    ),
+    (
+        "change",
+        &[
+            "adjust", "disable", "edit", "enable", "modify", "replace", "resume", "set", "toggle",
+            "tune", "update",
+        ],
+    ),
+    ("list", &["get", "ls", "show"]),
+    (
+        "status",
+        &["inspect", "monitor", "query", "stats", "top", "watch"],
+    ),
+    ("attach", &["load", "prepare"]),
+    ("detach", &["release", "revoke", "unload"]),
 ];
 
 /// Adds to the error what to type instead, if the words and the tree of verbs let one guess.
@@ -78,12 +91,13 @@ pub(crate) fn advise(mut error: Error, words: &[OsString], root: Command) -> Err
 
 /// Advice on a unit that a space parts from its number.
 fn apart(line: &Line, unit: &str) -> Option<String> {
-    let place = line.words.iter().position(|other| other == unit)?;
+    let place = line.place(unit)?;
     let [.., flag, number] = &line.words[..place] else {
         return None;
     };
     let time = format!("{number}{unit}");
-    let is_time = units::microseconds(&time).is_ok();
+    let is_unit = unit.chars().all(char::is_alphabetic);
+    let is_time = is_unit && units::microseconds(&time).is_ok();
     (is_time && flag.starts_with("--")).then(|| format!("without a space: '{flag} {time}'"))
 }
 
@@ -117,12 +131,17 @@ fn verb(line: &Line, word: &str) -> Option<String> {
         .collect();
     let other = OTHER_WORDS
         .iter()
-        .find(|(other, _)| reached == 0 && *other == lower);
+        .find(|(_, others)| reached == 0 && others.contains(&&*lower));
     match other {
-        Some((_, verb)) => Some(format!("the verb for this is '{verb}'")),
+        Some((verb, _)) => Some(format!("the verb for this is '{verb}'")),
         None if !near.is_empty() => Some(format!("it is {}", or(&near))),
-        None if line.path == ["inject"] && borrowed::is_means(&lower) => {
-            let effect = line.words.get(place + 1).map_or("delay", String::as_str);
+        None if (reached == 0 || line.path == ["inject"]) && borrowed::is_means(&lower) => {
+            let effects = line.faults();
+            let effect = line.words[place + 1..].iter();
+            let effect = effect
+                .map(String::as_str)
+                .find(|word| effects.iter().any(|one| one == word));
+            let effect = effect.unwrap_or("delay");
             Some(format!("the means is ioem: 'kchaos inject ioem {effect}'"))
         }
         None => device(line, word, place)
@@ -177,7 +196,7 @@ fn split(word: &str) -> (&str, Option<&str>) {
 
 /// A name as flags have it.
 fn normal(name: &str) -> String {
-    name.to_ascii_lowercase().replace('_', "-")
+    name.to_ascii_lowercase().replace(['_', '.'], "-")
 }
 
 /// A flag as people type it.
@@ -247,6 +266,21 @@ fn outside(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
     Some(format!("after 'kchaos inject ioem delay': {tip}"))
 }
 
+/// The devices in a word without a flag, behind the devices of a `--device` just before it.
+fn devices(line: &Line, word: &str) -> Option<String> {
+    let place = line.place(word)?;
+    let before = line.words[..place].iter().map(String::as_str);
+    let before: Vec<&str> = before.rev().take(2).collect();
+    let named = match before[..] {
+        [value, "--device", ..] => Some(value),
+        [flag, ..] => flag.strip_prefix("--device="),
+        [] => None,
+    };
+    let is_device = word.starts_with("/dev/") || is_number(word) || kernel_name::is_possible(word);
+    let all = named.map_or_else(|| word.to_owned(), |named| format!("{named},{word}"));
+    is_device.then_some(all)
+}
+
 /// Advice on a word that is no flag: perhaps it lacks its flag, or is a command.
 fn operand(line: &Line, word: &str) -> Option<String> {
     if !line.is_in("inject") {
@@ -259,7 +293,7 @@ fn operand(line: &Line, word: &str) -> Option<String> {
         return Some(advice);
     }
     let (name, value) = split(word);
-    let place = line.words.iter().position(|other| other == word)?;
+    let place = line.place(word)?;
     let next = line.words.get(place + 1).map(String::as_str);
     let next = next.filter(|next| !next.starts_with('-'));
     let advice = if value.is_some() || next.is_some() {
@@ -275,8 +309,8 @@ fn operand(line: &Line, word: &str) -> Option<String> {
         Some(format!("a limit has a flag: '--quota {word}'"))
     } else if line.is_in("limit") && Rate::parse(word).is_ok() {
         Some(format!("a limit has a flag: '--iops {word}'"))
-    } else if word.starts_with("/dev/") {
-        Some(format!("a device has a flag: '--device {word}'"))
+    } else if let Some(devices) = devices(line, word) {
+        Some(format!("devices have a flag: '--device {devices}'"))
     } else {
         let rest = "a command that kchaos runs during the injection comes after '--'";
         Some(rest.to_owned())

@@ -4,12 +4,16 @@
 //! what to type instead. A word that means exactly the same as a flag is an alias of it; all others
 //! are here.
 
+mod limits;
 mod table;
+mod without;
 
 use super::line::flags;
-use crate::interface::near::or;
+use crate::{interface::near::or, system::block::is_number};
 use clap::Command;
-use table::{FLAGS, NO_BYTES};
+use limits::{LIMITS, NO_BYTES};
+use table::FLAGS;
+use without::WITHOUT;
 
 const SLOW_ONLY: &str = "ioem slows I/O down, and never loses, changes, repeats or fails it";
 
@@ -26,6 +30,20 @@ const NOTHING: &[&str] = &[
     "error-rate",
     "mistake",
     "attr",
+    "drop-writes",
+    "error-reads",
+    "error-writes",
+    "corrupt-bio-byte",
+    "random-read-corrupt",
+    "random-write-corrupt",
+    "badblock",
+    "addbadblock",
+    "badblocks",
+    "medium-error-start",
+    "medium-error-count",
+    "error-start",
+    "error-count",
+    "eio",
 ];
 
 /// Flags that once moved the roots.
@@ -72,19 +90,40 @@ pub(super) fn flag(verb: &Command, path: &str, word: &str, value: Option<&str>) 
         }
     }
     let known: Vec<&str> = flags(verb).into_iter().map(|(name, _)| name).collect();
-    if NOTHING.contains(&word) && known.contains(&"delay") {
-        return Some(SLOW_ONLY.to_owned());
+    let nothing = std::iter::once((NOTHING, SLOW_ONLY)).chain(WITHOUT);
+    let instead = nothing.into_iter().find(|(words, _)| words.contains(&word));
+    if let Some((_, instead)) = instead.filter(|_| known.contains(&"delay")) {
+        return Some(instead.to_owned());
     }
-    let mut rows = FLAGS.iter().filter(|row| row.words.contains(&word));
+    let mut rows = FLAGS
+        .iter()
+        .chain(LIMITS)
+        .filter(|row| row.words.contains(&word));
     let row = rows.find(|row| named(row.tip).all(|flag| known.contains(&flag)))?;
-    let (device, value) = match value.unwrap_or(row.example).rsplit_once(':') {
-        Some((device, value)) if row.tip.contains("{device}") => (device, value),
-        _ => ("/dev/sdb", value.unwrap_or(row.example)),
+    let (device, value) = match value {
+        Some(value) if row.tip.contains("{device}") => limited(value, row.example),
+        value => (DISK, value.unwrap_or(row.example)),
     };
-    let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
-    let unit = |unit| format!("{value}{}", if is_number { unit } else { "" });
+    let is_bare = value.bytes().all(|byte| byte.is_ascii_digit());
+    let unit = |unit: &str| format!("{value}{}", if is_bare { unit } else { "" });
     let tip = row.tip.replace("{device}", device).replace("{}", value);
-    Some(tip.replace("{s}", &unit("s")).replace("{ms}", &unit("ms")))
+    let units = ["s", "ms", "us", "ns"];
+    let fill = |tip: String, name: &str| tip.replace(&format!("{{{name}}}"), &unit(name));
+    Some(units.into_iter().fold(tip, fill))
+}
+
+/// A device for tips.
+const DISK: &str = "/dev/sdb";
+
+/// The device and the number in a value such as `/dev/sda:100`; `example` stands for a number that
+/// is not there.
+fn limited<'a>(value: &'a str, example: &'a str) -> (&'a str, &'a str) {
+    let is_device = |text: &str| text.starts_with('/') || is_number(text);
+    match value.rsplit_once([':', ' ']) {
+        Some((device, number)) if !is_number(value) => (device, number),
+        _ if is_device(value) => (value, example),
+        _ => (DISK, value),
+    }
 }
 
 /// The flags that a tip names.
@@ -97,20 +136,55 @@ fn named(tip: &str) -> impl Iterator<Item = &str> {
 const FAULTS: [(&[&str], &str); 8] = [
     (
         &[
-            "hang", "freeze", "stall", "stuck", "block", "pause", "suspend", "hung",
+            "hang",
+            "freeze",
+            "stall",
+            "stuck",
+            "block",
+            "pause",
+            "suspend",
+            "hung",
+            "timeout",
+            "down",
+            "slow-close",
         ],
         "a disk that hangs for 20 s is 'kchaos inject ioem delay --delay 1h --for 20s'",
     ),
     (
-        &["latency", "slow", "lag", "wait", "sleep", "jitter"],
+        &[
+            "latency",
+            "slow",
+            "lag",
+            "wait",
+            "sleep",
+            "jitter",
+            "stress",
+            "io-stress",
+        ],
         "slow I/O is 'kchaos inject ioem delay --delay 10ms'",
     ),
     (
-        &["iops", "throttle", "quota", "rate-limit", "ratelimit"],
+        &[
+            "iops",
+            "throttle",
+            "quota",
+            "rate-limit",
+            "ratelimit",
+            "throttling",
+        ],
         "a limit of I/Os is 'kchaos inject ioem limit --iops 100'",
     ),
     (
-        &["bandwidth", "bw", "bps", "throughput", "rate", "burn"],
+        &[
+            "bandwidth",
+            "bw",
+            "bps",
+            "throughput",
+            "rate",
+            "burn",
+            "limit-data",
+            "slicer",
+        ],
         NO_BYTES,
     ),
     (
@@ -133,12 +207,14 @@ const FAULTS: [(&[&str], &str); 8] = [
             "mistake",
             "attroverride",
             "flakey",
+            "dust",
+            "disk-loss",
             "readonly",
         ],
         SLOW_ONLY,
     ),
     (
-        &["fill", "full", "enospc"],
+        &["fill", "full", "enospc", "disk-fill"],
         "kchaos fills no disk; it slows I/O down",
     ),
     (
@@ -150,7 +226,8 @@ const FAULTS: [(&[&str], &str); 8] = [
 
 /// Advice on a kind of fault that there is not; `any` also on words that are like no fault.
 pub(super) fn fault(word: &str, faults: &[String], any: bool) -> Option<String> {
-    let near = FAULTS.iter().find(|(words, _)| words.contains(&word));
+    let word = word.replace('_', "-");
+    let near = FAULTS.iter().find(|(words, _)| words.contains(&&*word));
     let known = format!("the faults are {}", or(faults).replace(" or ", " and "));
     match near {
         Some((_, near)) => Some(format!("{known}; {near}")),
@@ -171,6 +248,11 @@ pub(super) fn is_means(word: &str) -> bool {
         "dm-delay",
         "scheduler",
         "blk",
+        "blkio",
+        "dm",
+        "dm-flakey",
+        "pumba",
+        "qdisc",
     ]
     .contains(&word)
 }

@@ -68,6 +68,15 @@ impl Line {
         faults
     }
 
+    /// The place of a word behind the verbs.
+    pub(super) fn place(&self, word: &str) -> Option<usize> {
+        let mut verbs = self.path.iter().peekable();
+        let mut words = self.words.iter().enumerate();
+        let place = words
+            .find(|(_, other)| verbs.next_if(|verb| verb == other).is_none() && *other == word)?;
+        Some(place.0)
+    }
+
     /// Whether the words reach this verb.
     pub(super) fn is_in(&self, verb: &str) -> bool {
         self.path.iter().any(|name| name == verb)

@@ -10,11 +10,13 @@ pub(super) fn flags(line: &Line, word: &str) -> Option<String> {
     if !line.is_in("delay") {
         return None;
     }
-    let place = line.words.iter().position(|other| other == word)?;
+    let place = line.place(word)?;
+    // Words that follow a flag for the delay are those behind the delay.
+    let is_delayed = line.value("--delay").is_some();
     let mut words = line.words[place..].iter().map(String::as_str).peekable();
     let is_time = |word: &str| units::microseconds(word).is_ok();
     let mut flags = Vec::new();
-    for flag in ["delay", "jitter"] {
+    for flag in ["delay", "jitter"].into_iter().skip(is_delayed.into()) {
         let Some(time) = words.next_if(|word| is_time(word)) else {
             break;
         };
@@ -30,5 +32,6 @@ pub(super) fn flags(line: &Line, word: &str) -> Option<String> {
         ));
     }
     // One time alone may be the first word of anything.
-    (flags.len() > 1).then(|| flags.join(" "))
+    let least = if is_delayed { 1 } else { 2 };
+    (flags.len() >= least).then(|| flags.join(" "))
 }

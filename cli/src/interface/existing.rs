@@ -38,12 +38,16 @@ pub(crate) fn is_there(roots: &Roots, name: &OsStr) -> bool {
 
 /// The failure for a name that no injection has.
 pub(crate) fn unknown(name: &OsStr) -> anyhow::Error {
+    let name = name.to_string_lossy();
+    let next = match &*name {
+        "" => "the name is empty: has a variable no value?",
+        "all" | "*" => "recover takes --all, and status shows all without a name",
+        names if names.contains([',', ' ']) => "several names are several words",
+        _ => "`kchaos list` lists all",
+    };
     failure(
         Exit::Name,
-        format!(
-            "there is no injection named {}; `kchaos list` lists all",
-            name.to_string_lossy()
-        ),
+        format!("there is no injection named {name}; {next}"),
     )
 }
 

@@ -115,11 +115,12 @@ impl Form {
     pub fn parse(self, text: &str) -> Result<String, String> {
         if self == Self::Percentiles {
             no_shares(text)?;
+            no_bare_times(text)?;
         }
         self.read(text)
     }
 
-    /// The same, of per cents that are sure to be no shares of one.
+    /// The same of a text as a file has it, in which all per cents and units are sure.
     pub(super) fn read(self, text: &str) -> Result<String, String> {
         match self {
             Self::Devices => devices(text),
@@ -143,7 +144,11 @@ fn devices(text: &str) -> Result<String, String> {
 
 fn cgroup(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains(char::is_control) {
-        Err("it has to be the path of a cgroup, such as /sys/fs/cgroup/tenant".to_owned())
+        Err(
+            "it has to be the path of a cgroup, such as /sys/fs/cgroup/tenant; --pid PID takes \
+             that of a process"
+                .to_owned(),
+        )
     } else {
         Ok(text.to_owned())
     }
@@ -272,6 +277,18 @@ fn no_shares(text: &str) -> Result<(), String> {
     ))
 }
 
+/// Refuses times without a unit. A file has microseconds, and people may mean milliseconds.
+fn no_bare_times(text: &str) -> Result<(), String> {
+    for word in words(text) {
+        let time = word.split_once(':').map_or("", |(_, time)| time);
+        if units::number(time).is_ok_and(|time| time != 0) {
+            let message = units::microseconds(time).err().unwrap_or_default();
+            return Err(format!("in {word}, {message}"));
+        }
+    }
+    Ok(())
+}
+
 fn percentiles(text: &str) -> Result<String, String> {
     let points = words(text).map(percentile).collect::<Result<Vec<_>, _>>()?;
     check_count(points.len(), MOST_POINTS, "percentiles")?;
@@ -343,7 +360,7 @@ mod tests {
             (Form::Way, "AUTO", "auto"),
             (
                 Form::Percentiles,
-                "50:200us,99:5ms,99.9%:80000",
+                "50:200us,99:5ms,99.9%:80ms",
                 "50:200 99:5000 99.9:80000",
             ),
             (Form::Percentiles, "0:0,100:1h", "0:0 100:3600000000"),
@@ -353,7 +370,7 @@ mod tests {
         ] {
             assert_eq!(form.parse(text).as_deref(), Ok(expected), "{text}");
             if form != Form::Devices {
-                assert_eq!(form.parse(expected).as_deref(), Ok(expected), "{text}");
+                assert_eq!(form.read(expected).as_deref(), Ok(expected), "{text}");
             }
         }
     }
@@ -409,6 +426,11 @@ mod tests {
                 "times must not fall, but 99:4ms comes after 50:5ms",
             ),
             (Form::Percentiles, "101:5ms", "from 0 to 100"),
+            (
+                Form::Percentiles,
+                "50:1ms,99:5",
+                "in 99:5, a time needs a unit: 5us, 5ms or 5s",
+            ),
             (Form::Percentiles, "1.00001:5ms", "four decimals"),
             (
                 Form::Percentiles,

@@ -11,7 +11,8 @@ use std::ops::RangeInclusive;
 
 impl Attribute {
     /// Reads a value as people write it: as the file has it, bytes and per cents also with a sign.
-    /// Per cents without a sign that could be a share of one are refused.
+    /// Per cents without a sign that could be a share of one are refused, and percentiles' times
+    /// without a unit.
     ///
     /// # Errors
     ///

@@ -8,6 +8,9 @@ use std::ops::RangeInclusive;
 /// The step from one unit of bytes to the next.
 const KIB: u128 = 1_024;
 
+/// Units of humantime that nobody means here: with `30M`, most people mean minutes.
+const UNSURE: [&str; 7] = ["M", "month", "months", "y", "yr", "year", "years"];
+
 /// Reads a time that has a unit, such as `10ms`, `1.5s` or `1m 30s`, in microseconds.
 ///
 /// # Errors
@@ -19,14 +22,25 @@ pub fn microseconds(text: &str) -> Result<u64, String> {
             format!("a time needs a unit: {text}us, {text}ms or {text}s")
         }
         DurationError::UnknownUnit { unit, .. } => {
-            format!("\"{unit}\" is no unit of time; units are us, ms, s, m and h")
+            format!("\"{unit}\" is no unit of time; units are us, ms, s, m, h and d")
         }
         _ => "a time is a number and a unit, such as 10ms, 1.5s or 250us".to_owned(),
     })?;
+    if let Some(unit) = UNSURE.iter().find(|unit| has_unit(text, unit)) {
+        return Err(format!(
+            "\"{unit}\" would be a month or a year; units are us, ms, s, m, h and d"
+        ));
+    }
     if time.subsec_nanos() % 1_000 != 0 {
         return Err("the shortest step of a time is 1us".to_owned());
     }
     u64::try_from(time.as_micros()).map_err(|error| error.to_string())
+}
+
+/// Whether one of the units of a time is this one.
+fn has_unit(text: &str, unit: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphabetic())
+        .any(|word| word == unit)
 }
 
 /// A time in the largest unit that leaves at least one whole: `10ms`, `1.5s`, `1h`.
@@ -329,6 +343,9 @@ mod tests {
             ("10", "10us, 10ms or 10s"),
             ("1.5", "1.5us, 1.5ms or 1.5s"),
             ("10parsecs", "\"parsecs\" is no unit"),
+            ("30M", "\"M\" would be a month"),
+            ("1h 2months", "\"months\" would be a month"),
+            ("1y", "\"y\" would be a month or a year"),
             ("", "such as 10ms"),
             ("ms", "such as 10ms"),
             ("-1ms", "such as 10ms"),

@@ -135,7 +135,7 @@ pub(crate) fn find(roots: &Roots, text: &str) -> Result<String> {
         named.find_map(|one| Some((one, one.name(&directory)?, directory.clone())))
     });
     let Some((hierarchy, name, directory)) = found else {
-        return Err(failure(Exit::Name, no_cgroup(text, &hierarchies)));
+        return Err(failure(Exit::Name, no_cgroup(roots, text, &hierarchies)));
     };
     require_io(hierarchy, &directory)?;
     name.into_os_string()
@@ -208,11 +208,16 @@ pub(crate) fn no_io(hierarchy: &Hierarchy) -> String {
 pub(crate) const NONE_MOUNTED: &str = "none is mounted: mount -t cgroup2 none /sys/fs/cgroup";
 
 /// The sentence that there is no such cgroup, with the names of similar ones.
-fn no_cgroup(text: &str, hierarchies: &[Hierarchy]) -> String {
+fn no_cgroup(roots: &Roots, text: &str, hierarchies: &[Hierarchy]) -> String {
     let Some(first) = hierarchies.first() else {
         return format!("there is no cgroup (v2) {text}; {NONE_MOUNTED}");
     };
     let below = first.point.display();
+    if let Some(process) = process_in(roots, text) {
+        return format!(
+            "there is no cgroup (v2) {text}; the cgroup of process {process} is: --pid {process}"
+        );
+    }
     if is_id(text) {
         return format!(
             "there is no cgroup (v2) {text} in {below}; if it is the id of a container: --container \
@@ -230,6 +235,14 @@ fn no_cgroup(text: &str, hierarchies: &[Hierarchy]) -> String {
     } else {
         format!("there is no cgroup (v2) {text}; cgroups have their directories in {below}")
     }
+}
+
+/// The process that somebody names by its number, or by a file such as `/proc/12/cgroup`.
+fn process_in<'a>(roots: &Roots, text: &'a str) -> Option<&'a str> {
+    let inner = text.strip_prefix("/proc/").unwrap_or(text);
+    let number = inner.split('/').next()?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number && roots.proc.join(number).exists()).then_some(number)
 }
 
 /// Some cgroups with the same last name.

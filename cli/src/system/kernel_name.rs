@@ -13,7 +13,8 @@ enum Scheme {
 
 use Scheme::{Letters, Numbers};
 
-/// The beginnings of names of disks that can have a scheduler, with the scheme of the rest.
+/// The beginnings of names of disks that can have a scheduler, with the scheme of the rest. The
+/// kernel counts partitions and the namespaces of NVMe from 1.
 const DISKS: [(&str, Scheme); 30] = [
     ("sd", Letters(3)),
     ("vd", Letters(2)),
@@ -104,7 +105,7 @@ fn kind(kinds: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
 fn is_letters(text: &str, most: usize) -> bool {
     let partition = text.trim_start_matches(|c: char| c.is_ascii_lowercase());
     let letters = text.len() - partition.len();
-    (1..=most).contains(&letters) && (partition.is_empty() || is_number(partition))
+    (1..=most).contains(&letters) && (partition.is_empty() || is_from_one(partition))
 }
 
 /// Whether this is numbers with these texts between them, and perhaps the number of a partition.
@@ -117,16 +118,24 @@ fn is_numbers(text: &str, between: &[&str]) -> bool {
     match between.split_first() {
         Some((next, rest)) => {
             let after = digits.strip_prefix(next);
-            after.is_some_and(|after| is_numbers(after, rest))
+            let is_known = |after: &str| *next != "n" || !after.starts_with('0');
+            after.is_some_and(|after| is_known(after) && is_numbers(after, rest))
         }
-        None => digits.is_empty() || digits.strip_prefix('p').is_some_and(is_number),
+        None => digits.is_empty() || digits.strip_prefix('p').is_some_and(is_from_one),
     }
+}
+
+fn is_from_one(text: &str) -> bool {
+    is_number(text) && !text.starts_with('0')
 }
 
 fn is_number(text: &str) -> bool {
     /// The kernel's numbers of devices have 20 bits.
     const MOST_DIGITS: usize = 7;
-    (1..=MOST_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    let is_short = text == "0" || !text.starts_with('0');
+    is_short
+        && (1..=MOST_DIGITS).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -188,6 +197,12 @@ mod tests {
             "",
             "loop12345678",
             "sda 1",
+            "sda0",
+            "sda01",
+            "loop0p0",
+            "nvme0n0",
+            "nvme0n1p0",
+            "sr01",
         ] {
             assert!(!is_possible(name), "{name}");
         }

@@ -9,13 +9,17 @@ use super::{
     files::names,
     kernel_name,
     mapper::mapper_named,
+    meant::guess,
     place::{self, Place, of_dev},
 };
 use crate::error::{Exit, failure, refused};
 use anyhow::Result;
-use std::{collections::BTreeSet, fs, io, os::unix::fs::FileTypeExt, path::Path};
+use std::{
+    collections::BTreeSet, fs, io, ops::RangeInclusive, os::unix::fs::FileTypeExt, path::Path,
+};
 
-/// The largest numbers that a device can have.
+/// The numbers that a device can have. File systems without a device have the major number 0.
+const LEAST_MAJOR: u64 = 1;
 const MOST_MAJOR: u64 = 4_095;
 const MOST_MINOR: u64 = 1_048_575;
 
@@ -30,9 +34,6 @@ const TAGS: [(&str, &str); 5] = [
 
 /// Directories in /dev/disk whose names no two disks have by accident.
 const UNIQUE: [&str; 5] = ["by-id", "by-path", "by-uuid", "by-partuuid", "by-diskseq"];
-
-/// Directories in /dev/disk whose names people choose.
-const CHOSEN: [(&str, &str); 2] = [("by-label", "LABEL"), ("by-partlabel", "PARTLABEL")];
 
 /// The result of a search for a device.
 #[derive(Debug)]
@@ -57,7 +58,9 @@ pub(crate) fn find(roots: &Roots, device: &Path) -> Result<Found> {
         return path(roots, device);
     };
     // People copy the lines before a name in the tree of `lsblk`.
-    let text = text.trim_start_matches(['├', '└', '─', '│', ' ']);
+    let text = text
+        .trim_start_matches(['├', '└', '─', '│', ' '])
+        .trim_end();
     let tag = text.split_once('=').and_then(|(tag, value)| {
         let (tag, folder) = TAGS.iter().find(|(known, _)| *known == tag)?;
         Some((tag, folder, value.trim_matches('"')))
@@ -108,15 +111,19 @@ fn bare(roots: &Roots, name: &str) -> Result<Found> {
 
 /// Checks a number that no device has.
 fn absent_number(name: &str) -> Result<Found> {
-    let within = |text: &str, most| text.parse().is_ok_and(|number: u64| number <= most);
+    let within = |text: &str, range: RangeInclusive<u64>| {
+        text.parse().is_ok_and(|number| range.contains(&number))
+    };
     match name.split_once(':') {
-        Some((major, minor)) if within(major, MOST_MAJOR) && within(minor, MOST_MINOR) => {
+        Some((major, minor))
+            if within(major, LEAST_MAJOR..=MOST_MAJOR) && within(minor, 0..=MOST_MINOR) =>
+        {
             Ok(Found::Absent(name.to_owned()))
         }
         _ => Err(failure(
             Exit::Usage,
             format!(
-                "no device can have the number {name}; they are from 0:0 to {MOST_MAJOR}:{MOST_MINOR}"
+                "no device can have the number {name}; they are from {LEAST_MAJOR}:0 to {MOST_MAJOR}:{MOST_MINOR}"
             ),
         )),
     }
@@ -140,7 +147,7 @@ fn no_name(roots: &Roots, text: &str) -> anyhow::Error {
         let tags: Vec<String> = TAGS.iter().map(|(tag, _)| format!("{tag}=")).collect();
         format!("before = there can be {}", tags.join(", "))
     } else {
-        "name one such as /dev/sda".to_owned()
+        guess(roots, text).unwrap_or_else(|| "name one such as /dev/sda".to_owned())
     };
     failure(
         Exit::Usage,
@@ -150,12 +157,8 @@ fn no_name(roots: &Roots, text: &str) -> anyhow::Error {
 
 /// The failure for a name that no device has, and that the kernel never gives.
 fn not_there(roots: &Roots, name: &str) -> anyhow::Error {
-    let by_folder = CHOSEN.iter().find(|(folder, _)| {
-        let link = roots.dev.join("disk").join(folder).join(name);
-        Block::of_node(roots, &link).is_some()
-    });
-    let next = if let Some((_, tag)) = by_folder {
-        format!("did you mean {tag}={name}?")
+    let next = if let Some(guess) = guess(roots, name) {
+        guess
     } else if Path::new(name).exists() {
         format!("the file here is ./{name}; `lsblk` lists devices")
     } else {
@@ -275,6 +278,9 @@ fn path(roots: &Roots, path: &Path) -> Result<Found> {
             ),
         ));
     }
+    if let Some(block) = in_sysfs(roots, path) {
+        return Ok(Found::Blocks(vec![block]));
+    }
     match place::of_path(roots, path) {
         Place::Blocks(blocks) => match place::lower_layers(roots, path) {
             lower if lower.is_empty() => Ok(Found::Blocks(blocks)),
@@ -282,6 +288,14 @@ fn path(roots: &Roots, path: &Path) -> Result<Found> {
         },
         Place::NoDisk(why) | Place::Unknown(why) => Err(none(why)),
     }
+}
+
+/// The device whose directory in sysfs this is, as in `for disk in /sys/block/*`.
+fn in_sysfs(roots: &Roots, path: &Path) -> Option<Block> {
+    let directory = fs::canonicalize(path).ok()?;
+    let block = Block::find_exact(roots, directory.file_name()?.to_str()?)?;
+    let own = fs::canonicalize(roots.sysfs.join("class/block").join(&block.name)).ok()?;
+    (own == directory).then_some(block)
 }
 
 fn character_device(path: &Path) -> String {
@@ -322,7 +336,9 @@ fn absent(roots: &Roots, path: &Path) -> Result<Found> {
     let is_name = !name.is_empty() && !name.starts_with('.');
     if is_name {
         let volume = volume(roots, Path::new(name));
-        if let Some(block) = volume.or_else(|| of_dev(roots, name)) {
+        let by_udev = || of_dev(roots, &format!("disk/{name}"));
+        let found = volume.or_else(|| of_dev(roots, name)).or_else(by_udev);
+        if let Some(block) = found {
             return Ok(Found::Blocks(vec![block]));
         }
     }
@@ -345,16 +361,19 @@ fn absent(roots: &Roots, path: &Path) -> Result<Found> {
         } else {
             "block device"
         };
+        let next = guess(roots, &shown.to_string()).unwrap_or_else(|| {
+            "`lsblk` lists all; the kernel never gives a disk this name".to_owned()
+        });
         return Err(failure(
             Exit::Name,
-            format!(
-                "there is no {what} {shown}; `lsblk` lists all; the kernel never gives a disk this name"
-            ),
+            format!("there is no {what} {shown}; {next}"),
         ));
     }
+    let next = guess(roots, &shown.to_string());
+    let next = next.unwrap_or_else(|| "`lsblk` lists devices".to_owned());
     Err(failure(
         Exit::Name,
-        format!("there is no device or file {shown}; `lsblk` lists devices"),
+        format!("there is no device or file {shown}; {next}"),
     ))
 }
 

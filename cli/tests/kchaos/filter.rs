@@ -46,7 +46,7 @@ fn each_flag_is_written_as_the_driver_takes_it() {
         assert_eq!(file(&tree, "enabled"), "1");
     }
     let tree = Tree::attached();
-    let percentiles = "--percentiles 50:200,99:5ms,99.9:80ms";
+    let percentiles = "--percentiles 50:200us,99:5ms,99.9:80ms";
     stdout(&mut tree.kchaos(&format!("inject ioem delay --name x {percentiles}")));
     assert_eq!(file(&tree, "percentiles"), "50:200 99:5000 99.9:80000");
     // Other settings stay as the driver has them.
@@ -81,7 +81,7 @@ fn what_makes_no_sense_is_refused_with_what_would() {
             "--hold request --hold auto",
             "cannot be used multiple times",
         ),
-        ("--percentiles 50:200", "leave one out"),
+        ("--percentiles 50:200us", "leave one out"),
         ("--for 10", "10s"),
         ("--pid-ns 0", "--pid-ns"),
         ("--pid-ns 99999", "there is no process 99999; `ps -e`"),
@@ -94,7 +94,7 @@ fn what_makes_no_sense_is_refused_with_what_would() {
         assert!(matches!(code, Some(2 | 5)), "{flags}: {code:?} {message}");
         assert!(message.contains(expected), "{flags}: {message}");
     }
-    let falling = "inject ioem delay --name x --percentiles 50:200,60:100";
+    let falling = "inject ioem delay --name x --percentiles 50:200us,60:100us";
     let message = stderr(&mut tree.kchaos(falling), 2);
     assert!(message.contains("percentiles"), "{message}");
     assert_eq!(tree.content(), before);
@@ -108,6 +108,7 @@ fn a_cgroup_that_may_have_been_meant_is_named() {
         std::fs::create_dir_all(point.join(cgroup)).unwrap();
     }
     std::fs::create_dir(tree.path("elsewhere")).unwrap();
+    tree.write("proc/12/comm", "sh\n");
     let point = point.display();
     let mount = format!("2 1 0:99 / {point} rw - cgroup2 cgroup2 rw\n");
     tree.mount("self", mount.trim_end());
@@ -122,6 +123,9 @@ fn a_cgroup_that_may_have_been_meant_is_named() {
             "db.service",
             "did you mean /system.slice/db.service in ".to_owned(),
         ),
+        ("12", "the cgroup of process 12 is: --pid 12".to_owned()),
+        ("/proc/12/cgroup", "is: --pid 12".to_owned()),
+        ("13", "no cgroup (v2) 13; cgroups have".to_owned()),
         ("/u", "did you mean /a/u or /b/u in ".to_owned()),
         (
             "/gone",

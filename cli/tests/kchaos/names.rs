@@ -60,6 +60,9 @@ fn persistent_names_are_taken() {
         ("PARTUUID=77", "vda1"),
         ("PARTLABEL=root", "vda1"),
         ("ID=wwn-0x5000-part1", "vda1"),
+        ("by-id/nvme-Samsung_SSD_990_S1", "vda"),
+        ("by-label/data", "vda1"),
+        ("vda1 ", "vda1"),
     ] {
         assert_eq!(device(&tree, name), expected, "{name}");
     }
@@ -120,7 +123,11 @@ fn names_that_can_never_come_true_are_refused() {
         ("sd*", 2, "it is a pattern; name each device"),
         ("vd?", 2, "it is a pattern; name each device: vda"),
         ("NAME=x", 2, "before = there can be UUID=, LABEL="),
-        ("4096:0", 2, "from 0:0 to 4095:1048575"),
+        ("4096:0", 2, "from 1:0 to 4095:1048575"),
+        ("0:41", 2, "from 1:0 to 4095:1048575"),
+        ("vda0", 5, "the kernel never gives a disk this name"),
+        ("nvme0n0", 5, "the kernel never gives a disk this name"),
+        ("/dev/loop0p0", 5, "the kernel never gives a disk this name"),
         ("1:2:3", 2, "no device can be named"),
         ("a\nb", 2, r#"no device can be named "a\nb""#),
     ] {
@@ -134,6 +141,56 @@ fn names_that_can_never_come_true_are_refused() {
     assert!(said[0].contains("which udev makes"), "{said:?}");
     let tty = stderr(tree.kchaos("attach").arg("/dev/null"), 5);
     assert!(tty.contains("/dev/null is a character device"), "{tty}");
+}
+
+#[test]
+fn a_name_has_the_next_step_for_what_was_meant() {
+    let tree = linked();
+    tree.disk("vdb", "[none] kyber");
+    for (id, line) in [
+        "8:1 / /mnt/root rw - ext4 /dev/root rw",
+        "0:50 / /mnt/share rw - nfs4 server:/export rw",
+        "0:51 / /mnt/tank rw - zfs tank/data rw",
+        "0:52 / /mnt/far rw - fuse.sshfs me@far:dir rw",
+    ]
+    .iter()
+    .enumerate()
+    {
+        tree.mount("self", &format!("{} 1 {line}", 70 + id));
+    }
+    for (name, exit, expected) in [
+        ("VDA", 5, "did you mean vda?"),
+        ("all", 5, "attach and detach take --all"),
+        ("vda vdb", 5, "--device vda,vdb"),
+        ("vda:vdb", 2, "words of attach and detach: vda vdb"),
+        ("/dev/root", 5, "the source of the ext4 at /mnt/root"),
+        ("server:/export", 5, "the source of the nfs4 at /mnt/share"),
+        ("tank/data", 5, "the source of the zfs at /mnt/tank"),
+        ("me@far:dir", 2, "the source of the fuse.sshfs at /mnt/far"),
+    ] {
+        for said in refusals(&tree, name, exit) {
+            assert!(said.contains(expected), "{name}: {said}");
+        }
+    }
+    for verb in ["attach", "detach"] {
+        let said = stderr(&mut tree.kchaos(&format!("{verb} vda,vdb")), 5);
+        assert!(said.contains("attach and detach: vda vdb"), "{said}");
+    }
+}
+
+#[test]
+fn a_directory_of_sysfs_is_its_device() {
+    let tree = Tree::new();
+    for (path, expected) in [
+        ("sys/block/vda", "vda"),
+        ("sys/class/block/vda1", "vda1"),
+        ("sys/devices/vda/vda1", "vda1"),
+    ] {
+        let path = tree.path(path).display().to_string();
+        assert_eq!(device(&tree, &path), expected, "{path}");
+    }
+    let queue = tree.path("sys/block/vda/queue").display().to_string();
+    refusals(&tree, &queue, 5);
 }
 
 #[test]

@@ -83,3 +83,19 @@ fn a_disk_that_is_given_back_is_told() {
     let said = tree.kchaos("recover x").assert().success();
     assert_eq!(String::from_utf8_lossy(&said.get_output().stderr), told);
 }
+
+#[test]
+fn a_name_that_is_none_has_the_next_step() {
+    let tree = Tree::new();
+    tree.injection("a", &[]);
+    for (name, expected) in [
+        ("all", "recover takes --all"),
+        ("*", "recover takes --all"),
+        ("a,b", "several names are several words"),
+        ("", "has a variable no value?"),
+    ] {
+        let said = stderr(tree.kchaos("recover").arg(name), 5);
+        assert!(said.contains(expected), "{name}: {said}");
+    }
+    assert!(tree.path("config/ioem/a").exists());
+}

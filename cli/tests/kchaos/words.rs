@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Words of dm-delay, nbdkit, tc netem, chaosblade, Chaos Mesh, fio and docker: each is refused,
+//! Words of other programs, from dm-delay and tc netem to fio, docker and systemd: each is refused,
 //! with a tip, or has the meaning that it has there. `words.txt` has the command lines.
 
 use crate::tree::{Tree, stderr, stdout};

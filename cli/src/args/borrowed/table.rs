@@ -8,12 +8,16 @@ pub(super) struct Borrowed {
     pub(super) words: &'static [&'static str],
     /// A value, for a flag that was typed without one.
     pub(super) example: &'static str,
-    /// The flags to type, with `{}` for the value, `{s}` and `{ms}` for one without a unit, and
-    /// `{device}` for the part of it before a colon.
+    /// The flags to type, with `{}` for the value, `{s}`, `{ms}`, `{us}` and `{ns}` for one without
+    /// a unit, and `{device}` for the part of it before a colon or a space.
     pub(super) tip: &'static str,
 }
 
-const fn row(words: &'static [&'static str], example: &'static str, tip: &'static str) -> Borrowed {
+pub(super) const fn row(
+    words: &'static [&'static str],
+    example: &'static str,
+    tip: &'static str,
+) -> Borrowed {
     Borrowed {
         words,
         example,
@@ -21,14 +25,17 @@ const fn row(words: &'static [&'static str], example: &'static str, tip: &'stati
     }
 }
 
-/// The tip about bytes.
-pub(super) const NO_BYTES: &str = "no limit counts bytes; '--iops N' counts I/Os, and \
-                                   '--min-bytes' and '--max-bytes' choose them by size";
-
 /// The flags. A row is about a verb that has all flags which its tip names.
-pub(super) const FLAGS: [Borrowed; 47] = [
+pub(super) const FLAGS: &[Borrowed] = &[
     row(
-        &["percent", "percentage", "pct"],
+        &[
+            "percent",
+            "percentage",
+            "pct",
+            "toxicity",
+            "probability-percent",
+            "chance",
+        ],
         "10%",
         "'--probability {}' affects a share of the I/O, and '--percentiles \
          50:1ms,99:5ms' takes delays as measured",
@@ -42,11 +49,28 @@ pub(super) const FLAGS: [Borrowed; 47] = [
             "time-delay",
             "latency-time",
             "thinktime",
+            "wait-time",
+            "add-latency",
+            "response-time",
         ],
         "10ms",
         "'--delay {}'",
     ),
-    row(&["delay-ms", "latency-ms"], "10", "'--delay {ms}'"),
+    row(
+        &[
+            "delay-ms",
+            "latency-ms",
+            "network-latency",
+            "delay-msec",
+            "msec",
+            "msecs",
+            "ms",
+            "milliseconds",
+            "fs-delay",
+        ],
+        "10",
+        "'--delay {ms}'",
+    ),
     row(&["jitter-ms"], "2", "'--jitter {ms}'"),
     row(&["period-ms"], "100", "'--period {ms}'"),
     row(
@@ -57,13 +81,16 @@ pub(super) const FLAGS: [Borrowed; 47] = [
             "timeout-s",
             "for-s",
             "seconds",
+            "total-chaos-duration",
+            "chaos-duration",
+            "delay-duration",
         ],
         "30",
         "'--for {s}', or in milliseconds '--duration-ms'",
     ),
     row(
         &[
-            "time", "runtime", "ttl", "lease", "expire", "expires", "length",
+            "time", "runtime", "ttl", "lease", "expire", "expires", "run-for",
         ],
         "30s",
         "'--for {}' says for how long, and '--times N' how often",
@@ -94,6 +121,9 @@ pub(super) const FLAGS: [Borrowed; 47] = [
             "dev-name",
             "filename",
             "target",
+            "disk-name",
+            "only-device",
+            "device-name",
         ],
         "/dev/sdb",
         "'--device {}'",
@@ -110,8 +140,16 @@ pub(super) const FLAGS: [Borrowed; 47] = [
         "read,write",
         "'--op {}'",
     ),
-    row(&["read", "reads"], "", "'--op read'"),
-    row(&["write", "writes"], "", "'--op write'"),
+    row(
+        &["read", "reads", "read-only", "reads-only"],
+        "",
+        "'--op read'",
+    ),
+    row(
+        &["write", "writes", "write-only", "writes-only"],
+        "",
+        "'--op write'",
+    ),
     row(&["trim", "discard", "unmap"], "", "'--op discard'"),
     row(
         &["sync", "fua", "meta"],
@@ -157,67 +195,14 @@ pub(super) const FLAGS: [Borrowed; 47] = [
          the writes that an fsync waits for",
     ),
     row(
-        &[
-            "max-iops",
-            "iops-max",
-            "limit-iops",
-            "iops-limit",
-            "rate-iops",
-            "total-iops",
-            "total-iops-sec",
-            "iops-total",
-        ],
-        "100",
-        "'--iops {}'",
-    ),
-    row(
-        &[
-            "device-read-iops",
-            "read-iops",
-            "riops",
-            "read-iops-sec",
-            "iops-rd",
-        ],
-        "100",
-        "'--iops {} --op read --device {device}'",
-    ),
-    row(
-        &[
-            "device-write-iops",
-            "write-iops",
-            "wiops",
-            "write-iops-sec",
-            "iops-wr",
-        ],
-        "100",
-        "'--iops {} --op write --device {device}'",
-    ),
-    row(
-        &[
-            "bandwidth",
-            "bw",
-            "bps",
-            "rate",
-            "rbps",
-            "wbps",
-            "throughput",
-            "speed",
-            "device-read-bps",
-            "device-write-bps",
-            "total-bytes-sec",
-            "bytes-per-second",
-        ],
-        "",
-        NO_BYTES,
-    ),
-    row(
         &["bs", "blocksize", "block-size", "size", "bytes"],
         "4k",
         "'--min-bytes {}' and '--max-bytes {}' choose I/O by its size",
     ),
     row(
         &[
-            "offset", "start", "region", "range", "ranges", "lba", "blocks",
+            "offset", "start", "region", "range", "ranges", "lba", "blocks", "length", "slba",
+            "nlb", "location",
         ],
         "",
         "'--sectors START+LENGTH' chooses a place on the disk, in sectors of 512 bytes",
@@ -227,23 +212,10 @@ pub(super) const FLAGS: [Borrowed; 47] = [
         "100",
         "'--times {}'",
     ),
-    row(&["nth", "each", "gap"], "10", "'--every {}'"),
     row(
-        &["limit"],
-        "100",
-        "'kchaos inject ioem limit --iops {}' limits I/Os, and '--times N' says how \
-         many are affected",
-    ),
-    row(&["interval", "window"], "100ms", "'--period {}'"),
-    row(
-        &["burst", "iops-burst", "cburst"],
-        "",
-        "a limit has no burst; '--quota N' I/Os may go at once in each '--period TIME'",
-    ),
-    row(
-        &["weight", "blkio-weight", "ioprio", "priority"],
-        "",
-        "nothing weighs I/O here; '--iops RATE' limits it",
+        &["nth", "each", "gap", "every-nth", "fail-nth", "nth-io"],
+        "10",
+        "'--every {}'",
     ),
     row(
         &["stddev", "sigma", "deviation", "normal"],
@@ -295,6 +267,78 @@ pub(super) const FLAGS: [Borrowed; 47] = [
         &["iodepth", "queue-depth", "depth", "tags"],
         "64",
         "'--nr-requests {}'",
+    ),
+    row(
+        &[
+            "usec",
+            "usecs",
+            "us",
+            "microseconds",
+            "delay-usec",
+            "latency-us",
+        ],
+        "1000",
+        "'--delay {us}'",
+    ),
+    row(
+        &[
+            "delay-ns",
+            "latency-ns",
+            "ndelay",
+            "completion-nsec",
+            "nsec",
+            "nsecs",
+            "delay-nsec",
+            "nanoseconds",
+        ],
+        "50000",
+        "'--delay {ns}'",
+    ),
+    row(
+        &["delay-sec", "delay-seconds", "latency-s"],
+        "1",
+        "'--delay {s}'",
+    ),
+    row(&["jitter-ns"], "1000", "'--jitter {ns}'"),
+    row(&["secure"], "", "'--op secure_erase'"),
+    row(
+        &["zeroout", "write-zeroes", "write-zeros"],
+        "",
+        "'--op write_zeroes'",
+    ),
+    row(
+        &["randseed", "random-seed", "rand-seed"],
+        "42",
+        "'--seed {}'",
+    ),
+    row(
+        &[
+            "min-delay",
+            "max-delay",
+            "delay-min",
+            "delay-max",
+            "min-latency",
+            "max-latency",
+            "low",
+            "high",
+        ],
+        "",
+        "'--delay 3ms --jitter 2ms --distribution uniform' is from 1ms to 5ms",
+    ),
+    row(
+        &["bsrange", "bssplit", "size-range"],
+        "",
+        "'--min-bytes 4k --max-bytes 64k' choose I/O by its size",
+    ),
+    row(
+        &["major", "minor", "maj-min"],
+        "",
+        "'--device MAJOR:MINOR', such as 8:16",
+    ),
+    row(
+        &["partition", "part"],
+        "",
+        "'--device' takes a partition by its name, such as /dev/sdb1",
     ),
     row(&["follow", "live", "loop"], "", "'--watch'"),
 ];
