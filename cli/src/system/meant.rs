@@ -55,8 +55,8 @@ fn other_case(roots: &Roots, name: &str) -> Option<String> {
     is_other.then(|| format!("did you mean {lower}?"))
 }
 
-/// The source of a mounted file system, as `df` and `mount` print it, such as `/dev/root`, `tank/data`
-/// or `server:/export`.
+/// The source of a mounted file system, as `df` and `mount` print it, such as `/dev/root`,
+/// `tank/data` or `server:/export`.
 fn source(roots: &Roots, name: &str) -> Option<String> {
     let mounts = mounts(roots).ok()?;
     let is_it = |source: &Path| source == Path::new(name);
