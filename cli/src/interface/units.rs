@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 const KIB: u128 = 1_024;
 
 /// Units of humantime that nobody means here: with `30M`, most people mean minutes.
-const UNSURE: [&str; 7] = ["M", "month", "months", "y", "yr", "year", "years"];
+const UNSURE: [&str; 8] = ["M", "month", "months", "y", "yr", "yrs", "year", "years"];
 
 /// Reads a time that has a unit, such as `10ms`, `1.5s` or `1m 30s`, in microseconds.
 ///
@@ -346,6 +346,7 @@ mod tests {
             ("30M", "\"M\" would be a month"),
             ("1h 2months", "\"months\" would be a month"),
             ("1y", "\"y\" would be a month or a year"),
+            ("2yrs", "\"yrs\" would be"),
             ("", "such as 10ms"),
             ("ms", "such as 10ms"),
             ("-1ms", "such as 10ms"),
