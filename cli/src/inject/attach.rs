@@ -286,13 +286,14 @@ fn attached_line(disk: &Disk, requests: Option<u64>) -> String {
 ///
 /// # Errors
 ///
-/// If a device is not there, or the kernel refuses.
+/// If sysfs or a device is not there, or the kernel refuses.
 pub(crate) fn detach(
     roots: &Roots,
     devices: Which<'_>,
     dry_run: bool,
     out: &mut dyn Write,
 ) -> Result<()> {
+    roots.require_sysfs()?;
     let mut lock = None;
     if !dry_run {
         lock = Lock::take(roots)?;
@@ -324,7 +325,7 @@ pub(crate) fn detach(
             let disks = all_disks(roots).into_iter();
             let disks: Vec<Disk> = disks.filter(|disk| disk.active == IOEM).collect();
             let gone: Vec<String> = saved_names(roots);
-            let gone = gone.iter().filter(|name| !roots.disk(name).exists());
+            let gone = gone.iter().filter(|name| roots.is_gone(name));
             let gone: Vec<&String> = gone.collect();
             if disks.is_empty() && gone.is_empty() {
                 note("no device uses ioem");
@@ -348,7 +349,7 @@ pub(crate) fn detach(
 fn gone(roots: &Roots, device: &Path) -> Option<String> {
     let name = device.strip_prefix(&roots.dev).unwrap_or(device);
     let name = name.to_str()?.replace('/', "!");
-    let is_gone = saved_names(roots).contains(&name) && !roots.disk(&name).exists();
+    let is_gone = saved_names(roots).contains(&name) && roots.is_gone(&name);
     is_gone.then_some(name)
 }
 

@@ -107,6 +107,14 @@ impl Needed {
     }
 }
 
+/// The steps that write the disks which an injection needed before a change that is undone.
+pub(super) fn former_steps(roots: &Roots, name: &OsStr, former: &Disks) -> Vec<Step> {
+    match needs::of(roots, name) == *former {
+        true => Vec::new(),
+        false => needs_steps(roots, name, former),
+    }
+}
+
 /// The steps that write the file of an injection which is there, or remove it if it is there.
 fn needs_steps(roots: &Roots, name: &OsStr, disks: &Disks) -> Vec<Step> {
     let mut steps = Vec::new();

@@ -3,7 +3,7 @@
 //! Changes settings of an injection that is there, for `kchaos change`.
 
 use super::{
-    auto::Needed,
+    auto::{self, Needed},
     devices::put_former_sectors,
     hints::idle,
     make::why,
@@ -15,8 +15,11 @@ use super::{
 use crate::{
     error::{Exit, failure, joined, note},
     interface::{
-        ATTRIBUTES, Attribute, Name, Settings, Value, attribute, existing::unknown,
-        snapshot::Snapshot, values::Values,
+        ATTRIBUTES, Attribute, Name, Settings, Value, attribute,
+        attributes::{RENEWED_MS, is_end},
+        existing::unknown,
+        snapshot::Snapshot,
+        values::Values,
     },
     system::{Roots, files::try_read, guard, lock::Lock, step::Step},
 };
@@ -55,6 +58,7 @@ pub(crate) fn change(roots: &Roots, change: &Change<'_>, out: &mut dyn Write) ->
         steps.extend(plan.needed.change_steps(roots, change.name));
         steps.extend(plan.steps);
         steps.extend(plan.needed.changed_steps(roots, change.name));
+        steps.extend(plan.last);
         steps.extend(sweep::steps(
             roots,
             &[change.name.to_owned()],
@@ -93,6 +97,9 @@ fn tell_problems(roots: &Roots, name: &OsStr) {
 /// The steps of a change, and the disks that the injection needs then.
 struct Plan {
     steps: Vec<Step>,
+    /// The steps from the first one on that begins a time or a count anew. No write undoes that, so
+    /// they follow all else that can fail.
+    last: Vec<Step>,
     needed: Needed,
 }
 
@@ -105,9 +112,17 @@ impl Plan {
             steps.try_for_each(|step| step.run().map_err(|error| step.refused(&error)))
         };
         self.needed.attach(roots)?;
+        let disks = needs::of(roots, name);
         take(self.needed.change_steps(roots, name))?;
         let former = write(name, &self.steps)?;
-        take(self.needed.changed_steps(roots, name)).map_err(|error| joined(error, undo(&former)))
+        let changed = take(self.needed.changed_steps(roots, name));
+        changed
+            .and_then(|()| write(name, &self.last).map(drop))
+            .map_err(|error| {
+                let mut failures = undo(&former);
+                failures.extend(take(auto::former_steps(roots, name, &disks)).err());
+                joined(error, failures)
+            })
     }
 }
 
@@ -127,13 +142,11 @@ impl Change<'_> {
         after
             .check_bytes()
             .map_err(|message| failure(Exit::Usage, message))?;
-        let changes_reach = [Name::Device, Name::DurationMs, Name::Enabled]
+        let changes_reach = [Name::Device, Name::DurationMs, Name::Times, Name::Enabled]
             .iter()
             .any(|name| self.has(*name));
-        if changes_reach && !self.force && after.number(Name::DurationMs).unwrap_or(0) == 0 {
-            let remedy = "add --for 30s, so that it ends by itself, choose others with --device, \
-                          or add --force";
-            guard::check(roots, &reached(roots, &after), remedy)?;
+        if changes_reach && !self.force {
+            check_end(roots, &seen, &after)?;
         }
         for sentence in idle(&after) {
             note(&sentence);
@@ -157,9 +170,13 @@ impl Change<'_> {
                 seen.name, seen.name
             ));
         }
-        let steps = order::ordered(&seen, &self.written(&asked));
+        let mut first = order::ordered(&seen, &self.written(&asked));
+        let begin = first.iter().position(|(row, _)| order::begins(row.name));
+        let last = first.split_off(begin.unwrap_or(first.len()));
+        let directory = roots.injection(name);
         Ok(Plan {
-            steps: steps_in(&roots.injection(name), steps),
+            steps: steps_in(&directory, first),
+            last: steps_in(&directory, last),
             needed,
         })
     }
@@ -228,6 +245,21 @@ impl Change<'_> {
         }
         values
     }
+}
+
+/// Refuses settings by which an injection slows the system's own disks without an end in sight.
+fn check_end(roots: &Roots, before: &Snapshot, after: &Settings) -> Result<()> {
+    let is_renewed =
+        before.values.number(Name::DurationMs) == Some(RENEWED_MS) && !before.has_ended();
+    let remedy = if is_renewed {
+        "it lasts as long as its command, whose kchaos renews its lease; choose others with \
+         --device, or add --force"
+    } else if is_end(after.number(Name::DurationMs).unwrap_or(0)) {
+        return Ok(());
+    } else {
+        "add --for 30s, so that it ends by itself, choose others with --device, or add --force"
+    };
+    guard::check(roots, &reached(roots, after), remedy)
 }
 
 /// The steps that write values to the files of an injection.

@@ -7,7 +7,7 @@ use crate::{
     error::note,
     interface::{
         Name, Settings,
-        attributes::{ENABLED, RENEWED_MS},
+        attributes::{ENABLED, is_end},
         ceiling::{self, Ceiling},
         units::{at_most, show_microseconds},
     },
@@ -64,8 +64,7 @@ pub(super) fn hints(roots: &Roots, name: &str, settings: &Settings) {
 /// for a command is no end.
 fn lease_us(settings: &Settings) -> Option<u64> {
     let lease_ms = settings.number(Name::DurationMs)?;
-    let is_end = lease_ms > 0 && lease_ms != RENEWED_MS;
-    is_end.then(|| lease_ms.saturating_mul(1_000))
+    is_end(lease_ms).then(|| lease_ms.saturating_mul(1_000))
 }
 
 /// A sentence if no disk that the injection reaches can have its operations.

@@ -13,10 +13,11 @@ use crate::{
         step::{NEW, Step, inode},
     },
 };
+use anyhow::Result;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
-    fmt, fs,
+    fmt, fs, io,
     path::PathBuf,
 };
 
@@ -193,8 +194,13 @@ impl Need {
     }
 
     fn fate(&self, roots: &Roots) -> Fate {
-        let Ok(number) = inode(&roots.injection(&self.name)) else {
-            return Fate::Ended;
+        let number = match inode(&roots.injection(&self.name)) {
+            Ok(number) => number,
+            // Without the driver's directory, nobody can tell.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && roots.ioem().is_dir() => {
+                return Fate::Ended;
+            }
+            Err(_) => return Fate::Lives,
         };
         let seen = Snapshot::read(roots, &self.name, roots.enabled().unwrap_or(true));
         match seen {
@@ -235,22 +241,27 @@ pub(super) fn clean(roots: &Roots) {
 
 /// The disks that injections need, apart from those of the injections `without`. A disk that has
 /// the name of one that was needed is another disk, and not needed.
-pub(super) fn needed(roots: &Roots, without: &[OsString]) -> BTreeSet<String> {
+///
+/// # Errors
+///
+/// If an injection cannot be read, which may need any disk.
+pub(super) fn needed(roots: &Roots, without: &[OsString]) -> Result<BTreeSet<String>> {
     let (mut needs, _) = Need::all(roots);
     needs.retain(|need| matches!(need.fate(roots), Fate::Lives | Fate::Unrecorded));
     // Of an injection that kchaos did not make, or not for these disks.
-    let others = all(roots).unwrap_or_default().into_iter();
-    let others = others.filter(|name| needs.iter().all(|need| need.name != *name));
-    let others = others.filter(|name| !without.contains(name));
-    let others: BTreeSet<String> = others.flat_map(|name| named_by(roots, &name)).collect();
+    let mut needed = BTreeSet::new();
+    for name in all(roots)? {
+        let has_file = needs.iter().any(|need| need.name == name);
+        if !has_file && !without.contains(&name) {
+            needed.extend(named_by(roots, &name)?);
+        }
+    }
     let needs = needs
         .into_iter()
         .filter(|need| !without.contains(&need.name));
     let needs = needs.map(|need| need.still_named(roots));
-    needs
-        .flat_map(|disks| disks.names(roots).collect::<Vec<_>>())
-        .chain(others)
-        .collect()
+    needed.extend(needs.flat_map(|disks| disks.names(roots).collect::<Vec<_>>()));
+    Ok(needed)
 }
 
 /// The disks in the file of an injection.
@@ -264,13 +275,11 @@ pub(super) fn replaced(roots: &Roots, name: &OsStr) -> Disks {
 }
 
 /// The disks that an injection names, unless it has ended.
-fn named_by(roots: &Roots, name: &OsStr) -> BTreeSet<String> {
-    let seen = Snapshot::read(roots, name, roots.enabled().unwrap_or(true));
-    match seen {
-        Ok(Some(seen)) if !seen.has_ended() => {
-            let devices = seen.values.text(Name::Device);
-            devices.map_or_else(BTreeSet::new, |devices| named(roots, devices))
-        }
-        _ => BTreeSet::new(),
-    }
+fn named_by(roots: &Roots, name: &OsStr) -> Result<BTreeSet<String>> {
+    let seen = Snapshot::read(roots, name, roots.enabled().unwrap_or(true))?;
+    let seen = seen.filter(|seen| !seen.has_ended());
+    let devices = seen
+        .as_ref()
+        .and_then(|seen| seen.values.text(Name::Device));
+    Ok(devices.map_or_else(BTreeSet::new, |devices| named(roots, devices)))
 }

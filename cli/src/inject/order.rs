@@ -8,6 +8,10 @@
 //! middle, the injection hits a part of the former I/O, and after it a part of the new. Two in the
 //! middle, such as a new device and a new operation, would hit I/O that nobody asked for, and then
 //! the probability is 0 in between.
+//!
+//! A write of the time or the count begins it anew, which no later write undoes. So these come last:
+//! on an error before them, nothing of them is lost. For the other values to be the new ones by then
+//! and not to hit more I/O under the former time or count, the probability is 0 in between, too.
 
 use crate::interface::{
     Attribute, Name, Value, attribute,
@@ -28,8 +32,10 @@ enum Move {
     Moves,
     /// It hits more.
     Widens,
-    /// It begins the time or the count of an injection anew, which may have ended.
+    /// It begins the time or the count of the injection anew.
     Begins,
+    /// It switches the injection on.
+    Starts,
 }
 
 /// The writes that make these values of an injection's former ones.
@@ -56,7 +62,8 @@ pub(super) fn ordered(before: &Snapshot, values: &[Written]) -> Vec<Written> {
         .map(|written| {
             let name = written.0.name;
             let kind = match name {
-                Name::DurationMs | Name::Times if has_ended => Move::Begins,
+                name if begins(name) => Move::Begins,
+                Name::Enabled if written.1 == Value::Number(1) => Move::Starts,
                 Name::MinBytes | Name::MaxBytes if sizes.are_apart() => Move::Moves,
                 name => kind(name, &former(name), &written.1),
             };
@@ -73,27 +80,30 @@ pub(super) fn ordered(before: &Snapshot, values: &[Written]) -> Vec<Written> {
         };
         (*kind, place)
     });
-    let moving = moves.iter().filter(|(kind, _)| *kind == Move::Moves);
+    let count = |kind| moves.iter().filter(|(other, _)| *other == kind).count();
+    let (moving, begun) = (count(Move::Moves), count(Move::Begins));
     let is_switched_off = after(Name::Enabled) == Value::Number(0);
-    let acts = before.state != State::Off && !has_ended && !is_switched_off;
-    if moving.count() > 1 && acts {
-        return gated(moves, after(Name::Probability));
+    let is_gated = if is_switched_off || before.state == State::Off {
+        false
+    } else if has_ended {
+        begun > 1
+    } else {
+        let others = moving + count(Move::Widens);
+        moving > 1 || begun > 1 || begun > 0 && others > 0
+    };
+    let mut writes: Vec<Written> = moves.into_iter().map(|(_, written)| written).collect();
+    if is_gated {
+        let gate = attribute(Name::Probability);
+        writes.retain(|(attribute, _)| attribute.name != Name::Probability);
+        writes.insert(0, (gate, Value::Number(0)));
+        writes.push((gate, after(Name::Probability)));
     }
-    moves.into_iter().map(|(_, written)| written).collect()
+    writes
 }
 
-/// The writes between two of the probability, at which nothing is hit.
-fn gated(moves: Vec<(Move, Written)>, probability: Value) -> Vec<Written> {
-    let gate = attribute(Name::Probability);
-    let (first, last): (Vec<_>, Vec<_>) = moves
-        .into_iter()
-        .filter(|(_, (attribute, _))| attribute.name != Name::Probability)
-        .partition(|(kind, _)| *kind <= Move::Moves);
-    let mut writes = vec![(gate, Value::Number(0))];
-    writes.extend(first.into_iter().map(|(_, written)| written));
-    writes.push((gate, probability));
-    writes.extend(last.into_iter().map(|(_, written)| written));
-    writes
+/// Whether a write of this value begins the time or the count of an injection anew.
+pub(super) const fn begins(name: Name) -> bool {
+    matches!(name, Name::DurationMs | Name::Times)
 }
 
 /// The least and the greatest size, before and after a change.
@@ -129,8 +139,6 @@ fn kind_of_number(name: Name, before: u64, after: u64) -> Move {
     let is_less = match name {
         Name::MinBytes | Name::Every => after >= before,
         Name::MaxBytes => endless(after) <= endless(before),
-        // A write begins the time or the count anew.
-        Name::DurationMs | Name::Times => before == 0,
         Name::Quota => endless(after) >= endless(before),
         _ => after <= before,
     };
@@ -143,6 +151,18 @@ fn kind_of_text(name: Name, before: &str, after: &str) -> Move {
         name,
         Name::Device | Name::Op | Name::Cgroup | Name::PidNs | Name::Sectors
     );
+    if name == Name::Hold {
+        // A held request keeps more waiting than a held completion, and `auto` chooses.
+        let place = |text| {
+            ["completion", "auto", "request"]
+                .iter()
+                .position(|way| *way == text)
+        };
+        return match place(after) <= place(before) {
+            true => Move::Narrows,
+            false => Move::Widens,
+        };
+    }
     if before == after || before.is_empty() && is_filter {
         Move::Narrows
     } else if after.is_empty() || !is_filter {
@@ -161,113 +181,219 @@ mod tests {
     use super::*;
     use crate::interface::{listed::Listed, stats::Stats, values::Values};
 
-    /// Values by the names of their files.
-    fn values(texts: &[(&str, &str)]) -> Vec<Written> {
-        let values = texts.iter().map(|(file, text)| {
-            let attribute = attribute(Name::named(file).unwrap());
+    /// The attributes of the model, each with a small set of values; the first is the default.
+    const MODEL: [(Name, &[&str]); 10] = [
+        (Name::Device, &["", "sda", "sdb", "sda sdb"]),
+        (Name::Op, &["", "read", "write"]),
+        (Name::Sectors, &["", "sda:0+8", "sdb:8+8"]),
+        (Name::MinBytes, &["0", "5", "9"]),
+        (Name::MaxBytes, &["0", "4", "8"]),
+        (Name::Probability, &["1000000", "0", "500000"]),
+        (Name::Times, &["0", "1", "1000"]),
+        (Name::Hold, &["auto", "completion", "request"]),
+        (Name::DurationMs, &["0", "5", "1500"]),
+        (Name::Enabled, &["1", "0"]),
+    ];
+
+    /// The texts of an injection's values, in the order of [`MODEL`].
+    type Texts = [&'static str; MODEL.len()];
+
+    /// An I/O, and the circumstances under which it comes.
+    struct Io {
+        disk: &'static str,
+        sector: u64,
+        op: &'static str,
+        bytes: u64,
+        /// The least probability that hits it.
+        chance: u64,
+        /// The number of I/Os that the injection has hit since its count began.
+        count: u64,
+        /// The time since its lease began.
+        ms: u64,
+    }
+
+    fn number(text: &str) -> u64 {
+        text.parse().unwrap()
+    }
+
+    /// How the driver holds an I/O, from 0 for not at all.
+    fn held(texts: &Texts, io: &Io) -> usize {
+        let [
+            device,
+            op,
+            sectors,
+            least,
+            most,
+            probability,
+            times,
+            hold,
+            lease,
+            enabled,
+        ] = *texts;
+        let sectors = match sectors {
+            "sda:0+8" => io.disk != "sda" || io.sector < 8,
+            "sdb:8+8" => io.disk != "sdb" || io.sector >= 8,
+            _ => true,
+        };
+        let is_hit = (device.is_empty() || device.split(' ').any(|name| name == io.disk))
+            && (op.is_empty() || op == io.op)
+            && sectors
+            && io.bytes >= number(least)
+            && (most == "0" || io.bytes <= number(most))
+            && number(probability) >= io.chance
+            && (times == "0" || io.count < number(times))
+            && (lease == "0" || io.ms < number(lease))
+            && enabled == "1";
+        let ways = ["completion", "auto", "request"];
+        usize::from(is_hit) * (1 + ways.iter().position(|way| *way == hold).unwrap())
+    }
+
+    fn all_ios() -> Vec<Io> {
+        let mut ios = Vec::new();
+        for place in 0..4 {
+            for op in ["read", "write"] {
+                for bytes in [3, 6, 9] {
+                    for chance in [1, 900_000] {
+                        for (count, ms) in [(0, 0), (5, 0), (5_000, 0), (0, 9), (5, 9), (0, 9_000)]
+                        {
+                            ios.push(Io {
+                                disk: ["sda", "sdb"][place / 2],
+                                sector: [0, 8][place % 2],
+                                op,
+                                bytes,
+                                chance,
+                                count,
+                                ms,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        ios
+    }
+
+    fn values(texts: &Texts, meant: impl Fn(usize) -> bool) -> Vec<Written> {
+        let rows = MODEL.iter().enumerate().filter(|(row, _)| meant(*row));
+        let values = rows.map(|(row, (name, _))| {
+            let attribute = attribute(*name);
             let value = match attribute.default() {
-                Value::Number(_) => Value::Number(text.parse().unwrap()),
-                Value::Text(_) => Value::Text((*text).to_owned()),
+                Value::Number(_) => Value::Number(number(texts[row])),
+                Value::Text(_) => Value::Text(texts[row].to_owned()),
             };
             (attribute, value)
         });
         values.collect()
     }
 
-    /// The writes, as `file=text`.
-    fn order(stats: &str, before: &[(&str, &str)], after: &[(&str, &str)]) -> Vec<String> {
-        let before = Snapshot::new(
+    /// The numbers of an injection that has ended by itself.
+    const ENDED: &str = "active 0\nremaining_ms 0\n";
+
+    fn writes(stats: &str, before: &Texts, after: &Texts) -> Vec<(usize, &'static str)> {
+        let seen = Snapshot::new(
             "x".to_owned(),
-            Values(values(before)),
+            Values(values(before, |_| true)),
             Stats::parse(stats),
             Listed::default(),
             true,
         );
-        let writes = ordered(&before, &values(after)).into_iter();
-        let shown = writes.map(|(attribute, value)| match value {
-            Value::Number(number) => format!("{}={number}", attribute.file()),
-            Value::Text(text) => format!("{}={text}", attribute.file()),
+        let written = ordered(&seen, &values(after, |row| before[row] != after[row]));
+        let written = written.into_iter().map(|(attribute, value)| {
+            let row = MODEL.iter().position(|(name, _)| *name == attribute.name);
+            let text = match value {
+                Value::Number(number) => number.to_string(),
+                Value::Text(text) => text,
+            };
+            let row = row.unwrap();
+            let texts = MODEL[row].1.iter();
+            (row, *texts.clone().find(|known| **known == text).unwrap())
         });
-        shown.collect()
+        written.collect()
+    }
+
+    /// Checks every state in between of a change, on each I/O.
+    fn check(before: &Texts, after: &Texts, ios: &[Io]) {
+        let is_valid = |texts: &Texts| texts[4] == "0" || number(texts[3]) <= number(texts[4]);
+        if !is_valid(before) || !is_valid(after) {
+            return;
+        }
+        let written = writes("active 1\nremaining_ms 5\n", before, after);
+        let mut between = *before;
+        for (row, text) in &written {
+            between[*row] = *text;
+            assert!(is_valid(&between), "{before:?} {written:?}");
+            for io in ios {
+                let most = held(before, io).max(held(after, io));
+                assert!(
+                    held(&between, io) <= most,
+                    "{before:?} {written:?} {between:?}"
+                );
+            }
+        }
+        assert_eq!(between, *after, "{written:?}");
+        // Only what lets I/O in follows what begins anew.
+        let first = written.iter().position(|(row, _)| begins(MODEL[*row].0));
+        let rest = &written[first.unwrap_or(written.len())..];
+        let is_late = |row: usize| {
+            let name = MODEL[row].0;
+            begins(name) || matches!(name, Name::Probability | Name::Enabled)
+        };
+        assert!(rest.iter().all(|(row, _)| is_late(*row)), "{written:?}");
     }
 
     #[test]
-    fn no_other_io_is_hit_between_two_writes() {
-        let (whole, part) = (("device", "sda"), ("sectors", "sdb:0+8"));
-        for (before, after, expected) in [
-            // From a disk to a volume on another one, and back.
-            (
-                &[whole][..],
-                &[("device", "sdb"), part][..],
-                &["sectors=sdb:0+8", "device=sdb"][..],
-            ),
-            (
-                &[("device", "sdb"), part],
-                &[whole, ("sectors", "")],
-                &["device=sda", "sectors="],
-            ),
-            // From one volume to another.
-            (
-                &[("device", "sdb"), part],
-                &[whole, ("sectors", "sda:8+8")],
-                &[
-                    "probability=0",
-                    "device=sda",
-                    "sectors=sda:8+8",
-                    "probability=1000000",
-                ],
-            ),
-            (
-                &[whole, ("op", "read"), ("probability", "5")],
-                &[("op", "write"), ("device", "sdb"), ("delay_us", "9")],
-                &[
-                    "probability=0",
-                    "device=sdb",
-                    "op=write",
-                    "probability=5",
-                    "delay_us=9",
-                ],
-            ),
-            (
-                &[whole, ("delay_us", "9")],
-                &[
-                    ("device", "sdb"),
-                    ("delay_us", "5"),
-                    ("quota", "5"),
-                    ("every", "2"),
-                ],
-                &["every=2", "delay_us=5", "device=sdb", "quota=5"],
-            ),
-            (
-                &[("device", "sda sdb"), ("op", "read")],
-                &[whole, ("op", "write")],
-                &["device=sda", "op=write"],
-            ),
-            // The system's disk is not slowed without an end.
-            (
-                &[("device", "sdb")],
-                &[whole, ("duration_ms", "5")],
-                &["duration_ms=5", "device=sda"],
-            ),
-            (
-                &[whole, ("duration_ms", "5")],
-                &[("device", "sdb"), ("duration_ms", "0")],
-                &["device=sdb", "duration_ms=0"],
-            ),
-            (
-                &[whole],
-                &[("device", "sdb"), ("min_bytes", "9"), ("enabled", "0")],
-                &["enabled=0", "min_bytes=9", "device=sdb"],
-            ),
-        ] {
-            assert_eq!(order("active 1\n", before, after), expected, "{before:?}");
+    fn no_state_in_between_hits_what_neither_end_hits() {
+        let ios = all_ios();
+        let default: Texts = MODEL.map(|(_, texts)| texts[0]);
+        for first in 0..MODEL.len() {
+            for second in first + 1..MODEL.len() {
+                let (rows, sets) = ([first, second], [MODEL[first].1, MODEL[second].1]);
+                let pairs: Vec<[&str; 2]> = sets[0]
+                    .iter()
+                    .flat_map(|one| sets[1].iter().map(|other| [*one, *other]))
+                    .collect();
+                for from in &pairs {
+                    for to in &pairs {
+                        let [mut before, mut after] = [default; 2];
+                        for (place, row) in rows.into_iter().enumerate() {
+                            (before[row], after[row]) = (from[place], to[place]);
+                        }
+                        check(&before, &after, &ios);
+                        // Beside a move to another disk.
+                        if first > 0 {
+                            (before[0], after[0]) = ("sda", "sdb");
+                            check(&before, &after, &ios);
+                        }
+                    }
+                }
+            }
         }
-        // It is not at work, and begins again.
-        let over = order(
-            "active 0\nremaining_ms 0\n",
-            &[whole, ("duration_ms", "5"), ("op", "read")],
-            &[("duration_ms", "9"), ("device", "sdb"), ("op", "write")],
-        );
-        assert_eq!(over, ["device=sdb", "op=write", "duration_ms=9"]);
+    }
+
+    #[test]
+    fn what_has_ended_begins_when_all_else_is_written() {
+        let default: Texts = MODEL.map(|(_, texts)| texts[0]);
+        let (mut before, mut after) = (default, default);
+        (before[0], before[1], before[8]) = ("sda", "read", "5");
+        (after[0], after[1], after[8]) = ("sdb", "write", "1500");
+        let files = |written: Vec<(usize, &str)>| -> Vec<&str> {
+            written
+                .iter()
+                .map(|(row, _)| MODEL[*row].0.file())
+                .collect()
+        };
+        let expected = ["device", "op", "duration_ms"];
+        assert_eq!(files(writes(ENDED, &before, &after)), expected);
+        // The count must not begin under the former lease, nor the lease under the former count.
+        after[6] = "1";
+        let expected = [
+            "probability",
+            "device",
+            "op",
+            "times",
+            "duration_ms",
+            "probability",
+        ];
+        assert_eq!(files(writes(ENDED, &before, &after)), expected);
     }
 }

@@ -56,8 +56,12 @@ pub(super) fn after_end(roots: &Roots) -> Vec<anyhow::Error> {
     }
 }
 
-/// Gives disks back, and forgets the disks and injections that are gone.
+/// Gives disks back, and forgets the disks and injections that are gone. Without a view of the
+/// injections and the disks, does nothing: all of them would seem to be gone.
 pub(super) fn sweep(roots: &Roots, _lock: &Lock) -> Vec<anyhow::Error> {
+    if roots.require_known_version().is_err() || roots.require_sysfs().is_err() {
+        return Vec::new();
+    }
     let _ = fs::remove_file(roots.state.join(NEW));
     needs::clean(roots);
     let mut failures = Vec::new();
@@ -130,12 +134,12 @@ fn nexts(roots: &Roots, without: &[OsString]) -> Vec<(String, Next)> {
             Next::Stay
         } else {
             let needed = needed.get_or_insert_with(|| needs::needed(roots, without));
-            let is_needed =
-                needed.contains(&name) && active_scheduler(roots, &name).as_deref() == Some(IOEM);
-            if is_needed {
-                Next::Stay
-            } else {
-                next_of_unneeded(roots, &name, saved)
+            let is_on_ioem = || active_scheduler(roots, &name).as_deref() == Some(IOEM);
+            match needed {
+                // The disk may be needed.
+                Err(_) => Next::Stay,
+                Ok(needed) if needed.contains(&name) && is_on_ioem() => Next::Stay,
+                Ok(_) => next_of_unneeded(roots, &name, saved),
             }
         };
         (name, next)
@@ -147,6 +151,8 @@ fn next_of_unneeded(roots: &Roots, name: &str, saved: Saved) -> Next {
     match Disk::named(roots, name) {
         Ok(disk) if disk.lacks(&saved) => Next::GiveBack(Box::new(disk), saved),
         // A new scheduler that somebody else chose stays.
-        _ => Next::Forget,
+        Ok(_) => Next::Forget,
+        Err(_) if roots.is_gone(name) => Next::Forget,
+        Err(_) => Next::Stay,
     }
 }

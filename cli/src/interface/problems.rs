@@ -6,7 +6,7 @@
 use super::{attributes::Name, existing::recover_command, stats::Stats, values::Values};
 use crate::system::{
     Roots, abilities::impossible_on_all, attached::attached_names, block::Block,
-    disk::active_scheduler, files::try_read, mounts::mounts,
+    disk::active_scheduler, mounts::mounts, saved::Saved,
 };
 use std::{
     collections::BTreeSet,
@@ -51,16 +51,11 @@ fn not_attached(roots: &Roots, disk: &str) -> String {
     let scheduler = active_scheduler(roots, disk);
     let on = scheduler.map_or(String::new(), |name| format!(" but on {name}"));
     let attach = format!("kchaos attach {disk}");
-    let Ok(record) = try_read(&roots.state.join(disk)) else {
+    let Ok(Some(record)) = Saved::read(&roots.saved(disk)) else {
         return format!("{disk} is not on ioem{on}: {attach}");
     };
     // kchaos attached it, and nobody has detached it by kchaos.
-    let recorded = record
-        .split(' ')
-        .find_map(|word| word.strip_prefix("diskseq="));
-    let now = try_read(&roots.disk(disk).join("diskseq")).ok();
-    let is_another = recorded.is_some_and(|number| now.as_deref().is_some_and(|now| now != number));
-    if is_another {
+    if record.is_of_another(roots, disk) {
         format!("{disk} is another disk than the one that was on ioem, which is gone: {attach}")
     } else {
         format!(

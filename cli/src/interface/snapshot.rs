@@ -3,7 +3,7 @@
 //! An injection as its files show it: its settings, its state and its numbers.
 
 use super::{
-    attributes::{ATTRIBUTES, Name, RENEWED_MS, Value},
+    attributes::{ATTRIBUTES, Name, Value, is_end},
     ceiling::{self, Ceiling},
     listed::Listed,
     problems::problems,
@@ -119,7 +119,7 @@ impl Snapshot {
     /// renews its lease. The lease of a command's injection has no such end.
     pub(crate) fn ends_in_ms(&self) -> Option<u64> {
         let lease_ms = self.values.number(Name::DurationMs)?;
-        let is_sure = self.state == State::On && lease_ms != RENEWED_MS;
+        let is_sure = self.state == State::On && is_end(lease_ms);
         is_sure.then(|| self.stats.get("remaining_ms"))
     }
 

@@ -63,10 +63,15 @@ impl Process {
         flags.is_some_and(|flags| flags & KERNEL_THREAD != 0)
     }
 
-    /// Whether it has ended, and only waits for its parent to ask how.
+    /// Whether it has ended, and only waits for its parent to ask how. Its first thread can end
+    /// before the others.
     pub(crate) fn has_ended(&self) -> bool {
-        self.state(0)
-            .is_some_and(|state| ["Z", "X"].contains(&state.as_str()))
+        let is_over = |directory: &Path| {
+            state(directory, 0).is_some_and(|state| ["Z", "X"].contains(&state.as_str()))
+        };
+        let threads = fs::read_dir(self.directory.join("task"));
+        let mut threads = threads.into_iter().flatten().flatten();
+        is_over(&self.directory) && threads.all(|thread| is_over(&thread.path()))
     }
 
     fn state(&self, place: usize) -> Option<String> {
@@ -119,6 +124,13 @@ mod tests {
             let seen = (process.is_of_kernel(), process.has_ended());
             assert_eq!(seen, (of_kernel, ended), "{stat}");
         }
+        // The first thread has ended, and another one not yet.
+        for (thread, state) in [("7", 'Z'), ("8", 'S')] {
+            let directory = folder.path().join("task").join(thread);
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(directory.join("stat"), format!("{thread} (x) {state} 1")).unwrap();
+        }
+        assert!(!process.has_ended());
         fs::write(folder.path().join("cgroup"), "1:cpu:/\n0::/a:b\n").unwrap();
         assert_eq!(process.cgroup().as_deref(), Some("/a:b"));
     }

@@ -63,6 +63,11 @@ impl Roots {
         self.sysfs.join("block").join(name)
     }
 
+    /// Whether there is certainly no disk of this name.
+    pub(crate) fn is_gone(&self, name: &str) -> bool {
+        self.require_sysfs().is_ok() && matches!(self.disk(name).try_exists(), Ok(false))
+    }
+
     /// The file with the state that a disk had before ioem.
     pub(crate) fn saved(&self, name: &str) -> PathBuf {
         self.state.join(name)

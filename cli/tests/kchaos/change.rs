@@ -194,6 +194,53 @@ fn a_change_asks_the_guard() {
     stdout(&mut tree.kchaos("change x --delay 2ms"));
 }
 
+/// A lease that kchaos renews for a command is no end, whatever else is written into it.
+#[test]
+fn the_lease_of_a_command_does_not_pass_the_guard() {
+    let tree = Tree::attached();
+    tree.write("proc/swaps", "Filename Type\n/dev/vda1 partition 1 0 -2\n");
+    stdout(&mut tree.kchaos(&format!("{DELAY} --device vdb --name x")));
+    tree.write("config/ioem/x/duration_ms", "1500\n");
+    tree.write("config/ioem/x/stats", "active 1\nremaining_ms 900\n");
+    let before = tree.content();
+    for words in ["", " --for 5s"] {
+        let said = stderr(
+            &mut tree.kchaos(&format!("change x --device vda{words}")),
+            2,
+        );
+        assert!(said.contains("as long as its command"), "{said}");
+        assert_eq!(tree.content(), before);
+    }
+    stdout(&mut tree.kchaos("change x --device vda --no-attach --force"));
+    // So who attaches the disk is told.
+    tree.kchaos("attach vda --force")
+        .assert()
+        .success()
+        .stderr(predicates::str::contains("without an end: x"));
+    // Its command is gone.
+    tree.write("config/ioem/x/stats", "active 0\nremaining_ms 0\n");
+    stdout(&mut tree.kchaos("change x --device vda --for 5s"));
+}
+
+#[test]
+fn a_count_that_begins_anew_attaches_and_asks_the_guard() {
+    let tree = Tree::new();
+    tree.write(VDA, "[kyber]\n");
+    stdout(&mut tree.kchaos(&format!("{DELAY} --device vda --times 5 --name x")));
+    tree.write("config/ioem/x/stats", "active 0\n");
+    stdout(&mut tree.kchaos("change x --delay 2ms"));
+    assert_eq!(tree.read(VDA), "[kyber]\n");
+    tree.write("proc/swaps", "Filename Type\n/dev/vda1 partition 1 0 -2\n");
+    stderr(&mut tree.kchaos("change x --times 7"), 2);
+    assert_eq!(
+        (tree.read(VDA), file(&tree, "times")),
+        ("[kyber]\n".into(), "5".into())
+    );
+    fs::remove_file(tree.path("config/ioem/x/stats")).unwrap();
+    stdout(&mut tree.kchaos("change x --times 7 --force"));
+    assert_eq!(tree.read(VDA), "[ioem]\n");
+}
+
 #[test]
 fn an_injection_is_replaced_as_a_whole() {
     let tree = Tree::new();

@@ -208,10 +208,14 @@ fn a_verb_that_fails_anywhere_leaves_nothing_half_done() {
             injected,
         ),
         ("change x --device vdc --delay 5ms --op read", injected),
+        ("change x --device vdc --times 5 --for 1h", injected),
         ("recover x", injected),
         ("detach vda", attached),
     ] {
         let before = state(&prepare());
+        let undisturbed = prepare();
+        stdout(&mut undisturbed.kchaos(verb));
+        let all_done = state(&undisturbed);
         let stops = at_each_change(verb, FAIL, prepare, |tree, output| {
             let after = state(tree);
             let said = String::from_utf8_lossy(&output.stderr);
@@ -219,7 +223,9 @@ fn a_verb_that_fails_anywhere_leaves_nothing_half_done() {
             let is_told = said.contains("the former injection x has ended already")
                 || verb.starts_with("recover") && after.0.is_empty()
                 || verb.starts_with("detach") && is_half_back(tree);
-            if !output.status.success() && !is_told {
+            if output.status.success() {
+                assert_eq!(after, all_done, "{verb}: {said}");
+            } else if !is_told {
                 assert_eq!(after, before, "{verb}: {said}");
             }
             stdout(&mut tree.kchaos("recover --all"));

@@ -28,5 +28,6 @@ mod slips;
 mod stack;
 mod status;
 mod tree;
+mod unseen;
 mod whose;
 mod words;
