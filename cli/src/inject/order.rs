@@ -9,9 +9,10 @@
 //! middle, such as a new device and a new operation, would hit I/O that nobody asked for, and then
 //! the probability is 0 in between.
 //!
-//! A write of the time or the count begins it anew, which no later write undoes. So these come last:
-//! on an error before them, nothing of them is lost. For the other values to be the new ones by then
-//! and not to hit more I/O under the former time or count, the probability is 0 in between, too.
+//! A write of the time or the count begins it anew, which no later write undoes. So these come
+//! last: an error before them loses nothing of them. For the other values to be the new ones by
+//! then and not to hit more I/O under the former time or count, the probability is 0 in between,
+//! too.
 
 use crate::interface::{
     Attribute, Name, Value, attribute,
@@ -345,9 +346,9 @@ mod tests {
     fn no_state_in_between_hits_what_neither_end_hits() {
         let ios = all_ios();
         let default: Texts = MODEL.map(|(_, texts)| texts[0]);
-        for first in 0..MODEL.len() {
-            for second in first + 1..MODEL.len() {
-                let (rows, sets) = ([first, second], [MODEL[first].1, MODEL[second].1]);
+        for (first, (_, ones)) in MODEL.iter().enumerate() {
+            for (second, (_, others)) in MODEL.iter().enumerate().skip(first + 1) {
+                let (rows, sets) = ([first, second], [ones, others]);
                 let pairs: Vec<[&str; 2]> = sets[0]
                     .iter()
                     .flat_map(|one| sets[1].iter().map(|other| [*one, *other]))

@@ -212,7 +212,7 @@ fn the_lease_of_a_command_does_not_pass_the_guard() {
         assert_eq!(tree.content(), before);
     }
     stdout(&mut tree.kchaos("change x --device vda --no-attach --force"));
-    // So who attaches the disk is told.
+    // So the user who attaches the disk gets a note.
     tree.kchaos("attach vda --force")
         .assert()
         .success()

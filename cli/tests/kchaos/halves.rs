@@ -217,8 +217,12 @@ fn a_verb_that_fails_anywhere_leaves_nothing_half_done() {
         stdout(&mut undisturbed.kchaos(verb));
         let all_done = state(&undisturbed);
         let stops = at_each_change(verb, FAIL, prepare, |tree, output| {
-            let after = state(tree);
             let said = String::from_utf8_lossy(&output.stderr);
+            if output.status.success() {
+                // A disk that could not be given back is told, and the next kchaos tries again.
+                stdout(&mut tree.kchaos("list"));
+            }
+            let after = state(tree);
             // The new injection may be refused when the former one has ended already.
             let is_told = said.contains("the former injection x has ended already")
                 || verb.starts_with("recover") && after.0.is_empty()
