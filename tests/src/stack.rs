@@ -106,12 +106,20 @@ impl Stack<'_> {
     /// For each name: an injection for it attaches the disks, delays each read of the stack, and no
     /// read beside it, and the disks have their schedulers back when it has ended.
     pub(crate) fn judge(&self, report: &mut Report) -> Result<()> {
+        self.judge_with(report, &[])
+    }
+
+    /// As [`Stack::judge`], with more words for `kchaos inject`.
+    pub(crate) fn judge_with(&self, report: &mut Report, more: &[&str]) -> Result<()> {
         sys::load_module()?;
         for name in self.names {
             let before = self.schedulers()?;
             let delay = format!("{DELAY_US}us");
             let words = "kchaos inject ioem delay --op read --name stack --delay";
-            let words = words.split(' ').chain([&*delay, "--device", name]);
+            let words = words
+                .split(' ')
+                .chain([&*delay, "--device", name])
+                .chain(more.iter().copied());
             sys::run(&words.collect::<Vec<_>>())?;
             self.judge_loads(report, name)?;
             sys::run(&["kchaos", "recover", "stack"])?;

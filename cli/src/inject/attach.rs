@@ -68,7 +68,7 @@ pub(crate) fn attach(
     let disks = to_switch(roots, devices, options)?;
     let mut made: Vec<Made> = Vec::new();
     for disk in disks {
-        let one = Made::of(roots, disk, requests);
+        let one = Made::of(roots, disk);
         let switched = one
             .disk
             .switch(&one.disk.attach_steps(roots, requests), IOEM);
@@ -93,8 +93,6 @@ pub(crate) fn attach(
 struct Made {
     /// The disk as it was before.
     disk: Disk,
-    /// The number of requests that it gets.
-    requests: Option<u64>,
     /// Its record before.
     before: Option<Saved>,
     /// Its record after.
@@ -102,12 +100,11 @@ struct Made {
 }
 
 impl Made {
-    fn of(roots: &Roots, disk: Disk, requests: Option<u64>) -> Self {
+    fn of(roots: &Roots, disk: Disk) -> Self {
         let before = Saved::of(roots, &disk.name).ok().flatten();
         Self {
-            after: disk.attached(roots, requests).or_else(|| before.clone()),
+            after: disk.attached(roots).or_else(|| before.clone()),
             disk,
-            requests,
             before,
         }
     }
@@ -129,7 +126,7 @@ impl Made {
         } else if disk.active == IOEM {
             disk.switch(&disk.lower_steps(self.before.as_ref()), IOEM)
         } else if is_on_ioem {
-            disk.switch(&disk.detach_steps(&disk.now(self.requests)), &disk.active)
+            disk.switch(&disk.detach_steps(&disk.now()), &disk.active)
         } else {
             forget(roots, name)
         }

@@ -51,7 +51,7 @@ pub(super) fn put(roots: &Roots, settings: &mut Settings, force: bool) -> Result
         ));
     }
     if !force {
-        meant.check_unread()?;
+        meant.check_same()?;
     }
     match settings.text(Name::Sectors).filter(|text| !text.is_empty()) {
         Some(sectors) => meant.check_sectors(roots, sectors)?,
@@ -192,15 +192,21 @@ impl Meant {
         Ok(Some(words.join(" ")))
     }
 
-    /// Checks that the I/O of nothing else is hit because a volume's sectors are not known.
-    fn check_unread(&self) -> Result<()> {
+    /// Checks that the I/O of nothing else is hit because it cannot be told from that of the
+    /// devices: their sectors are not known, as those of a thin volume, or others have them too.
+    fn check_same(&self) -> Result<()> {
         let others = self.others(|beside| beside.same.iter());
-        if self.unread.is_empty() || others.is_empty() {
+        if others.is_empty() {
             return Ok(());
         }
-        let names: Vec<String> = self.unread.iter().cloned().collect();
-        let names = listed(&names);
-        let why = format!("`dmsetup table` does not tell the sectors of {names}");
+        let unread: Vec<String> = self.unread.iter().cloned().collect();
+        let why = match unread.as_slice() {
+            [] => "nothing tells the sectors that are the device's alone".to_owned(),
+            unread => format!(
+                "`dmsetup table` does not tell the sectors of {}",
+                listed(unread)
+            ),
+        };
         Err(self.too_much(&why, &others))
     }
 

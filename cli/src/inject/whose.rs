@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use anyhow::Result;
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 /// The processes whose I/O is affected, beside the filter.
 #[derive(Clone, Copy, Debug)]
@@ -222,14 +222,25 @@ fn inner(roots: &Roots, directory: &Path, id: &str) -> Result<Process> {
     Err(failure(Exit::Name, message))
 }
 
-/// Whether a process has another mount namespace than the machine's first process and this one.
+/// Whether a process has another mount namespace and another root directory than the machine's first
+/// process and this one. QEMU of libvirt has a mount namespace of its own, with the root of the host.
+/// Where kchaos may not look, nobody can tell.
 fn has_own_mounts(roots: &Roots, process: &Process) -> bool {
     let namespace = |process: &str| fs::read_link(roots.proc.join(process).join("ns/mnt")).ok();
-    let own = process.mount_namespace();
-    own.is_some()
-        && ["1", "self"]
-            .into_iter()
-            .all(|other| namespace(other) != own)
+    let root = |process: &str| {
+        let root = fs::metadata(roots.proc.join(process).join("root")).ok()?;
+        Some((root.dev(), root.ino()))
+    };
+    let Some(own) = process
+        .mount_namespace()
+        .zip(root(&process.pid.to_string()))
+    else {
+        return false;
+    };
+    ["1", "self"].into_iter().all(|other| {
+        let other = namespace(other).zip(root(other));
+        other.is_some_and(|(mounts, root)| mounts != own.0 && root != own.1)
+    })
 }
 
 #[cfg(test)]

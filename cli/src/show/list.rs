@@ -12,7 +12,6 @@ use crate::{
     system::{
         IOEM, NONE, Roots,
         attached::{Attached, attached},
-        saved::Saved,
     },
 };
 use anyhow::Result;
@@ -82,7 +81,7 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
     } else {
         let rows = devices.iter().map(|device| {
             let after = device.remembered.as_ref();
-            let after = after.map_or_else(|| NONE.to_owned(), Saved::shown);
+            let after = after.map_or_else(|| NONE.to_owned(), |saved| saved.shown().to_owned());
             [device.name.clone(), IOEM.to_owned(), after]
         });
         lines.extend(table(["DEVICE", "SCHEDULER", "AFTER DETACH"], rows));

@@ -35,8 +35,9 @@ pub(crate) struct Other {
 }
 
 impl Beside {
-    /// Looks for everything else on the disks of `below`.
-    pub(super) fn find(roots: &Roots, stack: &Stack<'_>, below: &Below) -> Self {
+    /// Looks for everything else on the disks of `below`, which is below the devices `named`. A
+    /// device that is built on one of these is not something else: its I/O is theirs.
+    pub(super) fn find(roots: &Roots, stack: &Stack<'_>, named: &[Block], below: &Below) -> Self {
         let mounts = mounts(roots).unwrap_or_default();
         let whole = |part: &Part| Part {
             extents: None,
@@ -49,7 +50,11 @@ impl Beside {
             if below.met.contains(&block.name) {
                 continue;
             }
-            let parts = stack.below(std::slice::from_ref(&block)).parts;
+            let under = stack.below(std::slice::from_ref(&block));
+            if named.iter().any(|named| under.met.contains(&named.name)) {
+                continue;
+            }
+            let parts = under.parts;
             let is_on = |others: &[Part]| parts.iter().any(|part| overlaps(roots, part, others));
             let list = if is_on(&below.parts) {
                 &mut beside.same

@@ -3,7 +3,7 @@
 //! A disk that can have a scheduler: the search for it, and reading and setting its scheduler.
 
 use super::{
-    IOEM, LOAD, NONE, Roots,
+    IOEM, LOAD, Roots,
     files::{read, try_read},
     saved::{Saved, diskseq},
     step::Step,
@@ -100,12 +100,12 @@ impl Disk {
         }
     }
 
-    /// The state of the disk, to be given back later. The number of requests is part of it only if
-    /// kchaos is about to change it.
-    pub(crate) fn now(&self, changed: Option<u64>) -> Saved {
+    /// The state of the disk, to be given back later. The kernel gives each scheduler a number of
+    /// requests of its own, so that a switch loses the number that a user chose.
+    pub(crate) fn now(&self) -> Saved {
         Saved {
             scheduler: self.active.clone(),
-            requests: changed.and(self.requests),
+            requests: self.requests,
             diskseq: self.diskseq,
             auto: false,
             back: false,
@@ -123,9 +123,7 @@ impl Disk {
     /// The steps to ioem, and to this number of requests, until a user gives the disk back.
     pub(crate) fn attach_steps(&self, roots: &Roots, requests: Option<u64>) -> Vec<Step> {
         let mut steps = Vec::new();
-        let save = self
-            .attached(roots, requests)
-            .map(|saved| self.save(&saved));
+        let save = self.attached(roots).map(|saved| self.save(&saved));
         if self.active == IOEM {
             steps.extend(save);
         } else {
@@ -138,10 +136,10 @@ impl Disk {
     }
 
     /// The record that [`Disk::attach_steps`] saves; `None` if the record stays as it is.
-    pub(crate) fn attached(&self, roots: &Roots, requests: Option<u64>) -> Option<Saved> {
+    pub(crate) fn attached(&self, roots: &Roots) -> Option<Saved> {
         match self.active == IOEM {
-            true => self.kept(roots, requests),
-            false => Some(self.now(requests)),
+            true => self.kept(roots),
+            false => Some(self.now()),
         }
     }
 
@@ -149,7 +147,7 @@ impl Disk {
     pub(crate) fn auto_attach_steps(&self, roots: &Roots) -> Vec<Step> {
         let saved = Saved {
             auto: true,
-            ..self.now(None)
+            ..self.now()
         };
         vec![
             Step::MakeParents(roots.state.clone()),
@@ -164,19 +162,11 @@ impl Disk {
         saved.is_some_and(|saved| saved.auto)
     }
 
-    /// The saved state of a disk on ioem that changes when a user attaches it, to this number of
-    /// requests. `None` if it stays as it is.
-    fn kept(&self, roots: &Roots, requests: Option<u64>) -> Option<Saved> {
+    /// The saved state of a disk on ioem that changes when a user attaches it. `None` if it
+    /// stays as it is.
+    fn kept(&self, roots: &Roots) -> Option<Saved> {
         let saved = Saved::of(roots, &self.name).ok().flatten()?;
-        // The hardware gives `none` its number of requests, which comes back with it.
-        let is_first = requests.is_some() && saved.scheduler != NONE && saved.requests.is_none();
-        let before = if is_first {
-            self.requests
-        } else {
-            saved.requests
-        };
         let kept = Saved {
-            requests: before,
             auto: false,
             back: false,
             ..saved.clone()
@@ -196,8 +186,12 @@ impl Disk {
             }));
         }
         steps.push(self.set(&saved.scheduler));
-        // Each scheduler begins with a number of its own.
-        steps.extend(saved.requests.map(|requests| self.set_requests(requests)));
+        // Most schedulers begin with this number. Some kernels refuse it where a disk has fewer than
+        // 4 tags, even if the disk has that number.
+        steps.extend(saved.requests.map(|requests| Step::SetBack {
+            file: self.requests_file.clone(),
+            value: requests.to_string(),
+        }));
         if self.saved_file.exists() {
             steps.push(Step::RemoveFile(self.saved_file.clone()));
         }
@@ -239,7 +233,10 @@ impl Disk {
 
     fn refused(&self, step: &Step, scheduler: &str, error: &io::Error) -> anyhow::Error {
         let is_switch = *step == self.set(scheduler);
-        let is_requests = matches!(step, Step::Set { file, .. } if *file == self.requests_file);
+        let is_requests = match step {
+            Step::Set { file, .. } | Step::SetBack { file, .. } => *file == self.requests_file,
+            _ => false,
+        };
         match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::INVAL) if is_switch && scheduler == IOEM => failure(
                 Exit::Unavailable,

@@ -23,7 +23,7 @@ pub(crate) const DISKSEQ: &str = "diskseq=";
 pub(crate) struct Saved {
     /// Its scheduler.
     pub(crate) scheduler: String,
-    /// Its `nr_requests`, if that was changed.
+    /// Its `nr_requests`, if it has that file.
     pub(crate) requests: Option<u64>,
     /// The number that the kernel gave to this disk alone, if it has numbers for disks.
     pub(crate) diskseq: Option<u64>,
@@ -101,10 +101,9 @@ impl Saved {
         is_another(roots, name, self.diskseq)
     }
 
-    /// The state as people read it: the scheduler, and the number of requests if there is one.
-    pub(crate) fn shown(&self) -> String {
-        let requests = self.requests.map(|requests| format!(" {requests}"));
-        format!("{}{}", self.scheduler, requests.unwrap_or_default())
+    /// The state as people read it.
+    pub(crate) fn shown(&self) -> &str {
+        &self.scheduler
     }
 }
 
@@ -130,7 +129,10 @@ pub(crate) fn saved_names(roots: &Roots) -> Vec<String> {
 
 impl fmt::Display for Saved {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.shown())?;
+        formatter.write_str(&self.scheduler)?;
+        if let Some(requests) = self.requests {
+            write!(formatter, " {requests}")?;
+        }
         if let Some(diskseq) = self.diskseq {
             write!(formatter, " {DISKSEQ}{diskseq}")?;
         }

@@ -5,6 +5,7 @@
 //! Every verb that writes makes a list of steps first, which `--dry-run` prints and the real run
 //! takes: the two cannot differ.
 
+use super::files::try_read;
 use crate::error;
 use anyhow::{Context, Result};
 use rustix::{fs::OFlags, io::Errno};
@@ -39,6 +40,13 @@ pub(crate) enum Step {
         /// The file, which the kernel made.
         file: PathBuf,
         /// The value, which is written with a newline.
+        value: String,
+    },
+    /// Writes a value into a file of sysfs that lacks it.
+    SetBack {
+        /// The file, which the kernel made.
+        file: PathBuf,
+        /// The value, a number.
         value: String,
     },
     /// Writes a value into a file of our own.
@@ -77,6 +85,10 @@ impl Step {
             Self::MakeParents(path) => make_parents(path),
             Self::MakePrivate(path) => make_private(path),
             Self::Set { file, value } => set(file, value),
+            Self::SetBack { file, value } => match try_read(file)? == *value {
+                true => Ok(()),
+                false => set(file, value),
+            },
             Self::Save { file, value } => save(file, value),
             Self::SaveNumber {
                 file,
@@ -104,9 +116,9 @@ impl Step {
                 ("make".to_owned(), path)
             }
             Self::SaveNumber { file, .. } => ("write".to_owned(), file),
-            Self::Set { file, value } | Self::Save { file, value } => {
-                (format!("write {value} to"), file)
-            }
+            Self::Set { file, value }
+            | Self::SetBack { file, value }
+            | Self::Save { file, value } => (format!("write {value} to"), file),
             Self::RemoveDirectory(path) | Self::RemoveFile(path) => ("remove".to_owned(), path),
         };
         error::refused(&what, path, error)
@@ -129,6 +141,10 @@ impl Step {
             } => {
                 let directory = quoted(directory)?;
                 (format!("echo \"$(stat -c %i {directory})\"{more} > "), file)
+            }
+            Self::SetBack { file, value } => {
+                let path = quoted(file)?;
+                (format!("grep -qx {value} {path} || echo {value} > "), file)
             }
             Self::Set { file, value } | Self::Save { file, value } => {
                 let value = shlex::try_quote(value).context("a value contains a NUL byte")?;

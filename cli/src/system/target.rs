@@ -85,7 +85,7 @@ pub(crate) fn resolve(roots: &Roots, device: &Path) -> Result<Resolved> {
     let (mut notes, beside) = match &below.parts[..] {
         [part] if is_plain(part) => Default::default(),
         _ => {
-            let beside = Beside::find(roots, &stack, &below);
+            let beside = Beside::find(roots, &stack, &blocks, &below);
             (notes(roots, device, &blocks, &below, &beside), beside)
         }
     };

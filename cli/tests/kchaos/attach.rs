@@ -73,6 +73,32 @@ fn attaching_again_keeps_the_memory() {
     assert_eq!(tree.read(MEMORY), "kyber\n");
 }
 
+/// The kernel gives each scheduler a number of its own.
+#[test]
+fn a_number_of_requests_that_a_user_chose_comes_back() {
+    const REQUESTS: &str = "sys/devices/vda/queue/nr_requests";
+    for (scheduler, requests) in [("kyber", "64\n"), ("kyber", "256\n"), ("none", "2\n")] {
+        let tree = Tree::new();
+        tree.write("sys/devices/vda/queue/scheduler", &format!("[{scheduler}]"));
+        for (there, back) in [
+            ("attach vda", "detach vda"),
+            ("attach vda --nr-requests 512", "detach vda"),
+            (
+                "inject ioem delay --delay 1ms --device vda --name x",
+                "recover x",
+            ),
+        ] {
+            tree.write(REQUESTS, requests);
+            stdout(&mut tree.kchaos(there));
+            assert_ne!(tree.read(REQUESTS), "64\n", "{there}");
+            stdout(&mut tree.kchaos(back));
+            assert_eq!(tree.read(VDA), format!("[{scheduler}]\n"), "{there}");
+            assert_eq!(tree.read(REQUESTS), requests, "{there} on {scheduler}");
+            assert!(!tree.path(MEMORY).exists(), "{there}");
+        }
+    }
+}
+
 #[test]
 fn detaching_without_memory_gives_none() {
     let tree = Tree::new();

@@ -7,7 +7,8 @@
 //  - An injection's files come with its directory, and go with it, all at once. New ones are copies
 //    of those in the folder NEW_INJECTION.
 //  - A file of configfs or sysfs has its old value or the new one, and nothing in between.
-//  - A scheduler that is written into a disk's file `queue/scheduler` is read in brackets.
+//  - A scheduler that is written into a disk's file `queue/scheduler` is read in brackets. With
+//    another scheduler, `queue/nr_requests` has that scheduler's first number.
 //  - A cgroup's files come with its directory, and go with it, unless a process of it lives: a
 //    directory with a file `cgroup.procs` has cgroups in it. A process that writes 0 into that file
 //    is in it from then on.
@@ -261,14 +262,40 @@ static int replace(const char *path, const void *text, size_t length)
 	return renameat2(AT_FDCWD, new, AT_FDCWD, path, 0);
 }
 
+// A switch of the scheduler loses the number of requests (elevator_switch in block/elevator.c): `none`
+// gets the tags that the hardware has, and each scheduler twice as many, or twice 128.
+static void reset_requests(const char *directory, const char *scheduler)
+{
+	char path[PATH_MAX], active[128], before[4096];
+	const char *first = strcmp(scheduler, "none") ? "256\n" : "1023\n";
+	ssize_t length;
+	int file;
+
+	if (!has(directory, "nr_requests"))
+		return;
+	snprintf(path, sizeof(path), "%s/scheduler", directory);
+	file = open(path, O_RDONLY);
+	length = read(file, before, sizeof(before) - 1);
+	check(length >= 0, path);
+	close(file);
+	before[length] = 0;
+	snprintf(active, sizeof(active), "[%s]", scheduler);
+	if (strstr(before, active))
+		return;
+	snprintf(path, sizeof(path), "%s/nr_requests", directory);
+	replace(path, first, strlen(first));
+}
+
 // The text that the kernel makes of one that is written into the file `name` in `directory`; 0 if
 // it takes the text as it is, and -1 if it refuses.
 static int kept(const char *directory, const char *name, const char *text, char *line, size_t most)
 {
 	size_t from, to = 0;
 
-	if (!strcmp(name, "scheduler"))
+	if (!strcmp(name, "scheduler")) {
+		reset_requests(directory, text);
 		return snprintf(line, most, "[%s]\n", text);
+	}
 	if (!strcmp(name, "cgroup.procs") && !strcmp(text, "0"))
 		return snprintf(line, most, "%d\n", getpid());
 	if (strcmp(name, "cgroup.subtree_control"))

@@ -5,6 +5,8 @@
 use crate::tree::{Tree, stderr, stdout};
 use std::fs;
 
+const DELAY: &str = "inject ioem delay --delay 1ms --device";
+
 /// Makes an injection for a device, and returns the texts of `device` and `sectors`, and the
 /// notes.
 pub(crate) fn injected(tree: &Tree, device: &str) -> (String, String, String) {
@@ -121,6 +123,37 @@ fn a_thin_volume_is_all_of_its_pool() {
         notes.contains("its I/O cannot be told there from that of vg-two"),
         "{notes}"
     );
+    let before = tree.content();
+    let said = stderr(&mut tree.kchaos(&format!("{DELAY} vg/one")), 2);
+    assert!(said.contains("also the I/O of vg-two; "), "{said}");
+    assert!(said.contains("say --device vdb, or add --force"), "{said}");
+    assert_eq!(tree.content(), before);
+    stdout(&mut tree.kchaos(&format!("{DELAY} vdb")));
+}
+
+/// The place of a partition on the disks of an array is not known, and neither is it needed for the
+/// whole array.
+#[test]
+fn a_partition_of_an_array_is_refused_beside_another() {
+    let tree = volumes();
+    tree.stacked("md0", &["vdb", "vdc"]);
+    tree.write("sys/devices/md0/md/level", "raid5\n");
+    stdout(&mut tree.kchaos(&format!("{DELAY} md0 --name whole")));
+    tree.partition("md0", "md0p1", (2_048, 4_096));
+    stdout(&mut tree.kchaos(&format!("{DELAY} md0p1 --name alone")));
+    tree.partition("md0", "md0p2", (8_192, 4_096));
+    let said = stderr(&mut tree.kchaos(&format!("{DELAY} md0p1")), 2);
+    assert!(said.contains("also the I/O of md0p2; "), "{said}");
+    stdout(&mut tree.kchaos(&format!("{DELAY} md0 --name all")));
+}
+
+/// LUKS on a volume whose sectors nobody tells is not something else.
+#[test]
+fn a_device_on_top_of_the_volume_is_the_volume() {
+    let tree = volumes();
+    fs::remove_dir_all(tree.path("sys/devices/dm-2")).unwrap();
+    fs::remove_file(tree.path("sys/class/block/dm-2")).unwrap();
+    stdout(&mut tree.kchaos(&format!("{DELAY} vg/lv")));
 }
 
 #[test]

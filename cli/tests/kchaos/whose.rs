@@ -3,6 +3,7 @@
 //! `kchaos inject --pid` and `--container`: the cgroup and the disk that they stand for.
 
 use crate::tree::{Tree, stderr, stdout};
+use std::fs;
 
 const INJECT: &str = "inject ioem delay --delay 1ms --name x";
 
@@ -14,6 +15,11 @@ fn with_process() -> Tree {
     tree.cgroups("io memory", "io memory");
     tree.cgroup("t", "12\n");
     tree.process(12, "/t", "vda1");
+    fs::create_dir(tree.path("host")).unwrap();
+    for process in ["1", "self"] {
+        tree.mount_namespace(process, 1);
+        tree.link("host", &format!("proc/{process}/root"));
+    }
     tree
 }
 
@@ -188,8 +194,6 @@ fn a_container_stands_for_its_cgroup_and_its_disk() {
 #[test]
 fn the_disk_of_a_supervisor_is_not_the_containers() {
     let tree = with_process();
-    tree.mount_namespace("1", 1);
-    tree.mount_namespace("self", 1);
     tree.process(9, "/m", "vdb");
     tree.mount_namespace("9", 1);
     let scope = "machine.slice/machine-web.scope";
@@ -219,7 +223,15 @@ fn the_disk_of_a_supervisor_is_not_the_containers() {
     }
     assert_eq!(made(&tree, "--container web").1, "vdb");
     // Nobody can tell whose root this is.
-    std::fs::remove_file(tree.path("proc/9/ns/mnt")).unwrap();
+    for (process, number) in [("9", 9), ("1", 1), ("self", 1)] {
+        fs::remove_file(tree.path(&format!("proc/{process}/ns/mnt"))).unwrap();
+        refused(&tree, "--container web", 5);
+        tree.mount_namespace(process, number);
+    }
+    assert_eq!(made(&tree, "--container web").1, "vdb");
+    // QEMU of libvirt has mounts of its own, below the root of the host.
+    fs::remove_file(tree.path("proc/9/root")).unwrap();
+    tree.link("host", "proc/9/root");
     refused(&tree, "--container web", 5);
 }
 
@@ -265,7 +277,7 @@ fn a_container_that_is_not_there_is_told_which_are() {
     );
     // One of cgroups v1, and one that this cgroup namespace hides.
     let old = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
-    std::fs::create_dir_all(tree.path("old/docker").join(old)).unwrap();
+    fs::create_dir_all(tree.path("old/docker").join(old)).unwrap();
     let old_root = tree.path("old");
     let line = format!(
         "9 1 0:98 / {} rw - cgroup none rw,blkio",
