@@ -15,8 +15,8 @@ use std::{
 pub enum Exit {
     /// Something else failed, or the kernel refused it.
     Failure = 1,
-    /// The arguments make no sense, a value is out of range, or the disk has the system itself on
-    /// it and `--force` is missing.
+    /// The arguments make no sense, a value is out of range, or `--force` is missing: the disk has
+    /// the system itself on it, or others beside a volume whose sectors are not known.
     Usage = 2,
     /// The driver's interface is not there or not one that this program knows.
     Unavailable = 3,
@@ -39,8 +39,9 @@ pub const EXIT_CODES: &str = "\
 Exit codes:
   0  done; for version, also if only the program's own is known
   1  something failed, or the kernel refused it
-  2  the arguments make no sense, a value is out of range, or the disk has /,
-     /usr or active swap: see --force
+  2  the arguments make no sense, a value is out of range, or --force is
+     missing: the disk has /, /usr or active swap, or others beside a volume
+     whose sectors are not known
   3  the driver's interface is not there: module not loaded, configfs not
      mounted, unknown version
   4  not permitted, most often because the user is not root
