@@ -11,6 +11,7 @@
 
 mod bindings;
 mod config;
+mod endbr;
 mod image;
 mod link;
 pub mod machine;
