@@ -253,9 +253,9 @@ fn show(page: &mut [u8; PAGE_SIZE], value: &dyn Display) -> Result<usize> {
 /// reference of a device may go.
 fn devices(text: &[u8]) -> Result<Devices> {
     let mut devices = Devices::parse(line(text))?;
-    let queue = config::lock().disks().some_queue();
-    if let Some(queue) = queue {
-        devices.find_disks(|number| queue.disk_of_device(number));
+    let disk = config::lock().disks().any();
+    if let Some(disk) = disk {
+        devices.find_disks(|number| disk.disk_of_device(number));
     }
     Ok(devices)
 }

@@ -59,7 +59,7 @@ impl Disks {
     ) -> Result {
         let mut disk = Disk {
             queue: queue.into(),
-            info: queue.disk_info().ok_or(ENODEV)?,
+            info: queue.disk_info()?,
             plan: None,
             stats: KVec::new(),
         };
@@ -182,9 +182,9 @@ impl Disks {
         self.0.iter().for_each(|disk| visit(&disk.queue));
     }
 
-    /// The queue of some disk.
-    pub(crate) fn some_queue(&self) -> Option<Arc<Queue<Ioem>>> {
-        self.0.first().map(|disk| disk.queue.clone())
+    /// Some disk.
+    pub(crate) fn any(&self) -> Option<DiskInfo> {
+        self.0.first().map(|disk| disk.info)
     }
 
     /// The plan of a disk.

@@ -70,10 +70,6 @@ impl Bio<'_> {
 ///
 /// `bio` must be valid, and submitted to a disk.
 pub(super) unsafe fn is_split_off(bio: *mut bindings::bio) -> bool {
-    // SAFETY: By this function's requirements; a bio that has not ended keeps its disk valid.
-    // `bio_submit_split_bioset` takes the first part of a split bio from the disk's pool.
-    unsafe {
-        let pool = &raw mut (*(*(*bio).bi_bdev).bd_disk).bio_split;
-        core::ptr::eq((*bio).bi_pool, pool)
-    }
+    // SAFETY: By this function's requirements.
+    unsafe { core::ptr::eq((*bio).bi_pool, layouts::split_pool(bio)) }
 }

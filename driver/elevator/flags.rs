@@ -4,6 +4,7 @@
 //!
 //! C header: [`include/linux/blk_types.h`](srctree/include/linux/blk_types.h)
 
+use super::layouts;
 use kernel::bindings;
 
 /// An operation and its flags.
@@ -17,9 +18,15 @@ impl OpFlags {
         Self(flags)
     }
 
-    /// The number of the operation in `enum req_op`.
+    /// The number of the operation in `enum req_op` of the newest kernels.
     #[inline]
     pub(crate) fn operation(self) -> u32 {
+        layouts::newest_operation(self.number())
+    }
+
+    /// The number of the operation in this kernel.
+    #[inline]
+    fn number(self) -> u32 {
         const REQ_OP_MASK: u32 = (1 << bindings::REQ_OP_BITS) - 1;
         self.0 & REQ_OP_MASK
     }
@@ -32,7 +39,7 @@ impl OpFlags {
     /// Whether it reads data.
     #[inline]
     pub(crate) fn is_read(self) -> bool {
-        self.operation() == bindings::req_op_REQ_OP_READ
+        self.number() == bindings::req_op_REQ_OP_READ
     }
 
     /// Whether a submitter waits for it: `op_is_sync()`.
@@ -72,13 +79,19 @@ impl OpFlags {
 
     /// Whether it manages zones.
     pub(super) fn manages_zones(self) -> bool {
-        (bindings::req_op_REQ_OP_ZONE_OPEN..=bindings::req_op_REQ_OP_ZONE_RESET_ALL)
-            .contains(&self.operation())
+        matches!(
+            self.number(),
+            bindings::req_op_REQ_OP_ZONE_OPEN
+                | bindings::req_op_REQ_OP_ZONE_CLOSE
+                | bindings::req_op_REQ_OP_ZONE_FINISH
+                | bindings::req_op_REQ_OP_ZONE_RESET
+                | bindings::req_op_REQ_OP_ZONE_RESET_ALL
+        )
     }
 
     /// The group in which a disk's statistics count it: `op_stat_group()`.
     pub(super) fn statistics_group(self) -> usize {
-        let group = match self.operation() {
+        let group = match self.number() {
             bindings::req_op_REQ_OP_DISCARD => bindings::stat_group_STAT_DISCARD,
             // `op_is_write()`: the operations that write have odd numbers.
             operation if operation & 1 != 0 => bindings::stat_group_STAT_WRITE,

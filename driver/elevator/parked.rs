@@ -150,25 +150,21 @@ impl<C: Copy + Send> Parked<C> {
     /// meanwhile.
     pub(crate) fn count_time(&self, added_ns: u64) {
         let record = self.record();
-        let mut device = record.counted;
-        while !device.is_null() {
-            // SAFETY: The device of a bio that has not ended is valid, and so is its disk. Its
-            // statistics are a per-CPU variable. As `part_stat_add()`: other writers of this
-            // variable run on this processor, so they come in between and not at once.
-            unsafe {
+        let group = record.flags.statistics_group();
+        // SAFETY: A bio of the record has not ended while the device is there. The statistics are a
+        // per-CPU variable. As `part_stat_add()`: other writers of this variable run on this
+        // processor, so they come in between and not at once.
+        unsafe {
+            layouts::for_each_statistics(record.counted, |stats| {
                 let cpu = bindings::raw_smp_processor_id() as usize;
                 let offset = (&raw const bindings::__per_cpu_offset)
                     .cast::<ffi::c_ulong>()
                     .add(cpu)
                     .read();
-                let stats = (*device).bd_stats.cast::<layouts::DiskStats>();
                 let stats = stats.wrapping_byte_add(offset as usize);
-                let group = record.flags.statistics_group();
                 let word = AtomicU64::from_ptr(&raw mut (*stats).nsecs[group]);
                 word.fetch_add(added_ns, Ordering::Relaxed);
-                let whole = (*(*device).bd_disk).part0;
-                device = if device == whole { null_mut() } else { whole };
-            }
+            });
         }
     }
 

@@ -54,7 +54,21 @@ pub(crate) struct DiskInfo {
     pub(crate) minors: u32,
     /// How many hardware queues it has.
     pub(crate) hw_queues: u32,
+    class: DiskClass,
 }
+
+/// The class of all disks and partitions.
+///
+/// # Invariants
+///
+/// The pointer is valid: the kernel keeps this class forever.
+#[derive(Clone, Copy)]
+struct DiskClass(*const bindings::class);
+
+// SAFETY: The kernel's look for a device of a class may run on any CPU.
+unsafe impl Send for DiskClass {}
+// SAFETY: As above, and on several at once.
+unsafe impl Sync for DiskClass {}
 
 impl DiskInfo {
     /// Its name.
@@ -63,6 +77,25 @@ impl DiskInfo {
             .split(|&byte| byte == 0)
             .next()
             .unwrap_or_default()
+    }
+
+    /// The number of the disk that has the device of this number now, both as `dev_t`. It may be
+    /// any disk: this one only leads to the list of all. Process context, may sleep, and takes long
+    /// with many devices: the caller must hold no lock of the scheduler's.
+    pub(crate) fn disk_of_device(&self, device: u32) -> Option<u32> {
+        let number = core::ptr::from_ref(&device).cast();
+        // SAFETY: By the invariants of the class. The function `device_match_devt` takes the
+        // address of a number. The found device has a reference of ours.
+        let found = NonNull::new(unsafe {
+            let matches: bindings::device_match_t = Some(bindings::device_match_devt);
+            bindings::class_find_device(self.class.0, core::ptr::null(), number, matches)
+        })?;
+        // SAFETY: The device is of the class of disks and partitions. The reference is ours.
+        unsafe {
+            let number = layouts::disk_number(found.as_ptr());
+            bindings::put_device(found.as_ptr());
+            Some(number)
+        }
     }
 }
 
@@ -78,54 +111,30 @@ impl<E: Elevator> Queue<E> {
         })
     }
 
-    /// The disk's name and numbers, unless it has left the scheduler. It keeps them while it is
-    /// registered, and a disk that is not registered has no scheduler.
-    pub(crate) fn disk_info(&self) -> Option<DiskInfo> {
+    /// The disk's name and numbers, which it keeps as long as it is on the scheduler. Only
+    /// [`Elevator::start_queue`] may call this.
+    ///
+    /// # Errors
+    ///
+    /// ENODEV if the disk is being removed.
+    pub(crate) fn disk_info(&self) -> Result<DiskInfo> {
         let hw_queues = self.hw_queues.lock();
-        hw_queues.as_ref()?;
-        // SAFETY: By the invariants the queue is valid while the lock is held. A queue with a
-        // scheduler has a disk (only a disk's attribute leads to `elevator_change`, and
-        // `del_gendisk` takes the scheduler away). `nr_hw_queues` only changes while the queue has
-        // no scheduler.
+        hw_queues.as_ref().ok_or(ENODEV)?;
+        // SAFETY: By the invariants the queue is valid while the lock is held. A queue that gets a
+        // scheduler has a disk (only a disk's attribute leads to `elevator_change`).
+        // `nr_hw_queues` only changes while the queue has no scheduler.
         unsafe {
-            let disk = (*self.queue.as_ptr()).disk;
-            Some(DiskInfo {
+            let disk = NonNull::new(layouts::disk_of(self.queue.as_ptr())).ok_or(ENODEV)?;
+            let disk = disk.as_ptr();
+            Ok(DiskInfo {
                 name: (*disk).disk_name,
                 major: (*disk).major as u32,
                 first_minor: (*disk).first_minor as u32,
                 minors: (*disk).minors as u32,
                 hw_queues: (*self.queue.as_ptr()).nr_hw_queues,
+                // INVARIANT: A registered disk's device has this class.
+                class: DiskClass(layouts::class_of(disk)),
             })
-        }
-    }
-
-    /// The number of the disk that has the device of this number now, both as `dev_t`. It may be
-    /// any disk: a queue only leads to the list of all. `None` if there is none, or if this queue's
-    /// disk has left the scheduler. Process context, may sleep, and takes long with many devices:
-    /// the caller must hold no lock of the scheduler's.
-    pub(crate) fn disk_of_device(&self, device: u32) -> Option<u32> {
-        let hw_queues = self.hw_queues.lock();
-        hw_queues.as_ref()?;
-        // SAFETY: As for `disk_info`, there is a disk. A registered disk's device has the class of
-        // all disks and partitions.
-        let class = unsafe { (*(*(*self.queue.as_ptr()).disk).part0).bd_device.class };
-        drop(hw_queues);
-        let number = core::ptr::from_ref(&device).cast();
-        // SAFETY: The kernel keeps this class forever. The function `device_match_devt` takes the
-        // address of a number. The found device has a reference of ours.
-        let found = NonNull::new(unsafe {
-            let matches: bindings::device_match_t = Some(bindings::device_match_devt);
-            bindings::class_find_device(class, core::ptr::null(), number, matches)
-        })?;
-        // SAFETY: A device of this class lies in a `block_device`, which keeps its disk; a disk
-        // keeps its numbers. The reference is ours.
-        unsafe {
-            let found = found.as_ptr();
-            let of = kernel::container_of!(found, bindings::block_device, bd_device);
-            let disk = (*(*of).bd_disk).part0;
-            let number = (*disk).bd_dev;
-            bindings::put_device(found);
-            Some(number)
         }
     }
 
@@ -141,8 +150,7 @@ impl<E: Elevator> Queue<E> {
         // a scheduler.
         let (each, shared) = unsafe {
             let queue = self.queue.as_ptr();
-            let shared = !(*queue).sched_shared_tags.is_null();
-            (layouts::request_count(queue), shared)
+            (layouts::request_count(queue), layouts::shares_tags(queue))
         };
         let polled = members.iter().filter(|member| member.hw_queue.is_polled());
         let sets = members.len().saturating_sub(polled.count()) as u64;

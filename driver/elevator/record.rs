@@ -21,7 +21,7 @@
 //!
 //! C header: [`include/linux/bio.h`](srctree/include/linux/bio.h)
 
-use super::{flags::OpFlags, request::End, Request, RequestData};
+use super::{flags::OpFlags, layouts, request::End, Request, RequestData};
 use crate::sys::no_io::without_reserves;
 use core::{
     mem::{align_of, size_of},
@@ -54,7 +54,7 @@ pub(crate) struct Record<C> {
     /// Whether the record has given its counts back.
     pub(super) is_over: bool,
     /// The device whose statistics count the request; null if none do.
-    pub(super) counted: *mut bindings::block_device,
+    pub(super) counted: *mut layouts::Counted,
     // The two fields of the only bio of a request in a flush sequence, while `flushed` replaces
     // them.
     end_io: bindings::bio_end_io_t,

@@ -218,7 +218,7 @@ impl<D: RequestData> Request<D> {
     }
 
     /// The device whose statistics count the request; null if none do.
-    pub(super) fn counted_for(&self) -> *mut bindings::block_device {
+    pub(super) fn counted_for(&self) -> *mut layouts::Counted {
         const IO_STAT: u32 = 1 << bindings::rqf_flags___RQF_IO_STAT;
         // SAFETY: By the invariants the request is valid.
         unsafe {
@@ -226,7 +226,7 @@ impl<D: RequestData> Request<D> {
             if (*request).rq_flags & IO_STAT == 0 {
                 return core::ptr::null_mut();
             }
-            (*request).part
+            layouts::counted_for(request)
         }
     }
 
@@ -308,18 +308,14 @@ impl<D: RequestData> Request<D> {
 
     /// The number of the partition to which it was submitted; 0 for the whole disk.
     pub(crate) fn partition(&self) -> u8 {
-        self.block_device().map_or(0, |device| {
-            // SAFETY: A bio's device is valid until the bio ends.
-            unsafe { layouts::partition_number(device.as_ptr()) }
-        })
+        // SAFETY: By the invariants the request is valid; its bios are so until it ends.
+        unsafe { layouts::partition_number(self.0.as_ptr()) }
     }
 
     /// The `dev_t` of the device to which it was submitted; 0 for none.
     pub(crate) fn device(&self) -> u32 {
-        self.block_device().map_or(0, |device| {
-            // SAFETY: A bio's device is valid until the bio ends, and keeps its number.
-            unsafe { (*device.as_ptr()).bd_dev }
-        })
+        // SAFETY: By the invariants the request is valid; its bios are so until it ends.
+        unsafe { layouts::device_number(self.0.as_ptr()) }
     }
 
     /// The cgroups to which the kernel accounts it.
@@ -333,15 +329,6 @@ impl<D: RequestData> Request<D> {
     pub(super) fn bio(&self) -> *mut bindings::bio {
         // SAFETY: As for `flags`.
         unsafe { (*self.0.as_ptr()).bio }
-    }
-
-    /// The device to which the first bio was submitted.
-    #[inline]
-    fn block_device(&self) -> Option<NonNull<bindings::block_device>> {
-        let bio = NonNull::new(self.bio())?;
-        // SAFETY: A request's bios are valid until it ends. `blk_partition_remap` does not change a
-        // bio's device.
-        NonNull::new(unsafe { (*bio.as_ptr()).bi_bdev })
     }
 }
 

@@ -115,8 +115,7 @@ impl<E: Elevator> VTable<E> {
         // layer runs each hardware queue by itself, asynchronous I/O may use all tags, and the
         // queue belongs to this elevator.
         unsafe {
-            bindings::blk_queue_flag_clear(bindings::QUEUE_FLAG_SQ_SCHED, queue);
-            layouts::allow_all_async(queue);
+            layouts::set_usual(queue);
             (*queue).elevator = eq.cast();
         }
         0

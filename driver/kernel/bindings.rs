@@ -54,8 +54,38 @@ extern "C" {
         data: *const c_void,
         matches: device_match_t,
     ) -> *mut device;
+    #[link_name = "chaos_find_next_bit"]
+    pub fn _find_next_bit(bits: *const c_ulong, size: c_ulong, start: c_ulong) -> c_ulong;
+    #[link_name = "chaos_cgroup_ancestor"]
+    pub fn cgroup_ancestor(cgroup: *mut cgroup, level: c_int) -> *mut cgroup;
+    #[cfg(not(newest = "bio_blkcg_css"))]
+    #[link_name = "chaos_bio_blkcg_css"]
+    pub fn bio_blkcg_css(bio: *mut bio) -> *mut cgroup_subsys_state;
+    #[cfg(not(newest = "lock_system_sleep"))]
+    #[link_name = "chaos_lock_system_sleep"]
+    pub fn lock_system_sleep() -> c_uint;
+    #[cfg(not(newest = "lock_system_sleep"))]
+    #[link_name = "chaos_unlock_system_sleep"]
+    pub fn unlock_system_sleep(flags: c_uint);
+    pub fn chaos_clear_sq_sched(queue: *mut request_queue);
+    pub fn chaos_class_of(disk: *mut gendisk) -> *const class;
+    pub fn chaos_disk_number(device: *mut device) -> c_uint;
+    #[cfg(not(newest = "request_queue.disk"))]
+    pub fn chaos_disk_of(queue: *mut request_queue) -> *mut gendisk;
     #[link_name = "chaos_rb_link_node"]
     pub fn rb_link_node(node: *mut rb_node, parent: *mut rb_node, link: *mut *mut rb_node);
+    #[cfg(not(newest = "rb_insert_color"))]
+    #[link_name = "chaos_rb_insert_color"]
+    pub fn rb_insert_color(node: *mut rb_node, root: *mut rb_root);
+    #[cfg(not(newest = "rb_erase"))]
+    #[link_name = "chaos_rb_erase"]
+    pub fn rb_erase(node: *mut rb_node, root: *mut rb_root);
+    #[cfg(not(newest = "rb_next"))]
+    #[link_name = "chaos_rb_next"]
+    pub fn rb_next(node: *const rb_node) -> *mut rb_node;
+    #[cfg(not(newest = "kobject_put"))]
+    #[link_name = "chaos_kobject_put"]
+    pub fn kobject_put(object: *mut kobject);
     #[cfg(not(newest = "hrtimer_setup"))]
     #[link_name = "chaos_hrtimer_setup"]
     pub fn hrtimer_setup(

@@ -95,8 +95,15 @@ void chaos_constants(void)
 
 	SAME(REQ_OP_BITS);
 	IN(req_op, REQ_OP_READ);
+	IN(req_op, REQ_OP_WRITE);
 	IN(req_op, REQ_OP_DISCARD);
+	IN(req_op, REQ_OP_SECURE_ERASE);
+	IN(req_op, REQ_OP_WRITE_ZEROES);
+	IN(req_op, REQ_OP_ZONE_APPEND);
 	IN(req_op, REQ_OP_ZONE_OPEN);
+	IN(req_op, REQ_OP_ZONE_CLOSE);
+	IN(req_op, REQ_OP_ZONE_FINISH);
+	IN(req_op, REQ_OP_ZONE_RESET);
 	IN(req_op, REQ_OP_ZONE_RESET_ALL);
 	IN(req_flag_bits, __REQ_SYNC);
 	IN(req_flag_bits, __REQ_META);
@@ -104,7 +111,11 @@ void chaos_constants(void)
 	IN(req_flag_bits, __REQ_PREFLUSH);
 	IN(req_flag_bits, __REQ_INTEGRITY);
 	IN(req_flag_bits, __REQ_SWAP);
+#ifdef NEWEST___REQ_POLLED
 	IN(req_flag_bits, __REQ_POLLED);
+#else
+	CONSTANT(req_flag_bits___REQ_POLLED, __REQ_HIPRI);
+#endif
 	IN(stat_group, STAT_READ);
 	IN(stat_group, STAT_WRITE);
 	IN(stat_group, STAT_DISCARD);
@@ -119,15 +130,27 @@ void chaos_constants(void)
 #endif
 
 	SAME(BIO_CHAIN);
+#ifdef NEWEST_BIO_QOS_THROTTLED
 	SAME(BIO_QOS_THROTTLED);
 	SAME(BIO_QOS_MERGED);
+#else
+	/* One flag stands for both. */
+	CONSTANT(BIO_QOS_THROTTLED, BIO_TRACKED);
+	CONSTANT(BIO_QOS_MERGED, BIO_TRACKED);
+#endif
 #ifdef RQF_ZONE_WRITE_PLUGGING
 	SAME(BIO_ZONE_WRITE_PLUGGING);
 #else
 	/* Before 6.10 there are no plugs of zone writes: a flag that no bio has. */
 	CONSTANT(BIO_ZONE_WRITE_PLUGGING, BIO_FLAG_LAST);
+#ifdef BVEC_POOL_OFFSET
+	static_assert(BIO_FLAG_LAST < BVEC_POOL_OFFSET);
+#else
 	static_assert(BIO_FLAG_LAST < 16);
 #endif
+#endif
 
-	SAME(QUEUE_FLAG_SQ_SCHED);
+#ifdef NEWEST_QUEUE_FLAG_BIO_ISSUE_TIME
+	SAME(QUEUE_FLAG_BIO_ISSUE_TIME);
+#endif
 }

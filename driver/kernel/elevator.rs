@@ -14,6 +14,14 @@ pub use crate::bindings::{
     blk_bio_list_merge, BlkMqDebugfsAttr, DiskStats, ElevatorQueue, ElvFsEntry,
 };
 
+#[cfg(newest = "bio.bi_bdev")]
+#[path = "../elevator/layouts/devices.rs"]
+mod devices;
+#[cfg(not(newest = "bio.bi_bdev"))]
+#[path = "elevator/before_5_12.rs"]
+mod devices;
+pub use devices::*;
+
 #[cfg(newest = "elevator_mq_ops.alloc_sched_data")]
 pub use crate::bindings::{elv_register, elv_unregister, ElevatorMqOps, ElevatorType};
 
@@ -29,6 +37,38 @@ pub const PREPARES_AT_SUBMISSION: bool = cfg!(all(
     newest = "elevator_mq_ops.alloc_sched_data",
     newest = "request_queue.queue_hw_ctx"
 ));
+
+/// The number that an operation has in the newest kernels.
+#[inline]
+pub const fn newest_operation(number: u32) -> u32 {
+    NEWEST_OPERATIONS[number as usize % NEWEST_OPERATIONS.len()] as u32
+}
+
+const NEWEST_OPERATIONS: [u8; 1 << bindings::REQ_OP_BITS] = {
+    const KNOWN: [(u32, u8); 11] = [
+        (bindings::req_op_REQ_OP_READ, 0),
+        (bindings::req_op_REQ_OP_WRITE, 1),
+        (bindings::req_op_REQ_OP_DISCARD, 3),
+        (bindings::req_op_REQ_OP_SECURE_ERASE, 5),
+        (bindings::req_op_REQ_OP_ZONE_APPEND, 7),
+        (bindings::req_op_REQ_OP_WRITE_ZEROES, 9),
+        (bindings::req_op_REQ_OP_ZONE_OPEN, 11),
+        (bindings::req_op_REQ_OP_ZONE_CLOSE, 13),
+        (bindings::req_op_REQ_OP_ZONE_FINISH, 15),
+        (bindings::req_op_REQ_OP_ZONE_RESET, 17),
+        (bindings::req_op_REQ_OP_ZONE_RESET_ALL, 19),
+    ];
+    /// A number that no operation has in any kernel.
+    const OTHER: u8 = 31;
+    let mut numbers = [OTHER; 1 << bindings::REQ_OP_BITS];
+    let mut place = 0;
+    while place < KNOWN.len() {
+        let (here, newest) = KNOWN[place];
+        numbers[here as usize] = newest;
+        place += 1;
+    }
+    numbers
+};
 
 /// The hardware queue of this number.
 ///
@@ -54,32 +94,105 @@ pub unsafe fn hardware_queue(
     }
 }
 
-/// Lets asynchronous I/O use all tags.
+/// Has the block layer run each hardware queue by itself, and asynchronous I/O use all tags.
 ///
 /// # Safety
 ///
 /// `queue` must be valid and frozen, and its `elevator_lock` held.
-pub unsafe fn allow_all_async(_queue: *mut bindings::request_queue) {
+pub unsafe fn set_usual(queue: *mut bindings::request_queue) {
+    // SAFETY: By this function's requirements.
+    unsafe { bindings::chaos_clear_sq_sched(queue) };
+    // Older kernels have no such limit but the schedulers' own.
     #[cfg(newest = "request_queue.async_depth")]
     // SAFETY: By this function's requirements.
     unsafe {
-        (*_queue).async_depth = (*_queue).nr_requests;
+        (*queue).async_depth = (*queue).nr_requests;
     }
-    // Older kernels have no such limit but the schedulers' own.
 }
 
-/// The number of a partition; 0 of a whole disk.
+/// The disk of a queue. Before Linux 5.15 it may be null: a disk that is being removed keeps its
+/// scheduler for a while.
 ///
 /// # Safety
 ///
-/// `device` must be valid.
-pub unsafe fn partition_number(device: *const bindings::block_device) -> u8 {
-    // SAFETY: By this function's requirements. The number is the lowest byte of the word, or a byte
-    // of its own, and does not change.
+/// `queue` must be valid, and be getting a scheduler.
+pub unsafe fn disk_of(queue: *mut bindings::request_queue) -> *mut bindings::gendisk {
+    #[cfg(newest = "request_queue.disk")]
+    // SAFETY: By this function's requirements.
     unsafe {
-        (&raw const (*device).__bd_flags)
-            .cast::<u8>()
-            .read_volatile()
+        (*queue).disk
+    }
+    #[cfg(not(newest = "request_queue.disk"))]
+    // SAFETY: By this function's requirements. The disk holds the queue, and is freed after it has
+    // left the set of queues that may get a scheduler.
+    unsafe {
+        bindings::chaos_disk_of(queue)
+    }
+}
+
+/// The class of a disk's device, which is that of all disks and partitions.
+///
+/// # Safety
+///
+/// `disk` must be valid, and registered.
+pub unsafe fn class_of(disk: *mut bindings::gendisk) -> *const bindings::class {
+    // SAFETY: By this function's requirements.
+    unsafe { bindings::chaos_class_of(disk) }
+}
+
+/// The `dev_t` of the disk that has a device.
+///
+/// # Safety
+///
+/// `device` must be valid, and of the class of disks and partitions.
+pub unsafe fn disk_number(device: *mut bindings::device) -> u32 {
+    // SAFETY: By this function's requirements.
+    unsafe { bindings::chaos_disk_number(device) }
+}
+
+/// Whether the hardware queues of a disk share their tags. Before Linux 5.16 none do.
+///
+/// # Safety
+///
+/// `queue` must be valid, and have a scheduler, while which this does not change.
+pub unsafe fn shares_tags(_queue: *const bindings::request_queue) -> bool {
+    #[cfg(newest = "request_queue.sched_shared_tags")]
+    // SAFETY: By this function's requirements.
+    unsafe {
+        !(*_queue).sched_shared_tags.is_null()
+    }
+    #[cfg(not(newest = "request_queue.sched_shared_tags"))]
+    false
+}
+
+#[cfg(newest = "__traceiter_block_rq_insert")]
+extern "C" {
+    static mut __tracepoint_block_rq_insert: bindings::tracepoint;
+}
+
+/// Whether a probe is attached to the tracepoint `block_rq_insert`. Older kernels do not export it.
+#[inline]
+pub fn traces_insertions() -> bool {
+    #[cfg(newest = "__traceiter_block_rq_insert")]
+    // SAFETY: The tracepoint is in the kernel image and so always valid. Its count is a word, so a
+    // load of it cannot tear; it is negative while the tracepoint is being enabled.
+    unsafe {
+        (&raw const __tracepoint_block_rq_insert.key.key.enabled.counter).read_volatile() > 0
+    }
+    #[cfg(not(newest = "__traceiter_block_rq_insert"))]
+    false
+}
+
+/// Calls the probes of the tracepoint `block_rq_insert`.
+///
+/// # Safety
+///
+/// `request` must be valid. The caller must hold the tracepoint's probes.
+pub unsafe fn trace_insertion(_request: *mut bindings::request) {
+    #[cfg(newest = "__traceiter_block_rq_insert")]
+    // SAFETY: By this function's requirements; the function walks the probes.
+    unsafe {
+        bindings::__traceiter_block_rq_insert(core::ptr::null_mut(), _request);
     }
 }
 
@@ -89,7 +202,7 @@ pub unsafe fn partition_number(device: *const bindings::block_device) -> u8 {
 ///
 /// `queue` must be valid.
 pub unsafe fn has_latency_control(_queue: *const bindings::request_queue) -> bool {
-    #[cfg(has_bio_issue_time)]
+    #[cfg(newest = "QUEUE_FLAG_BIO_ISSUE_TIME")]
     // SAFETY: By this function's requirements. The flags change one by one, atomically; a single
     // aligned load cannot tear.
     unsafe {
@@ -97,7 +210,7 @@ pub unsafe fn has_latency_control(_queue: *const bindings::request_queue) -> boo
         (&raw const (*_queue).queue_flags).read_volatile() & (1 << FLAG) != 0
     }
     // Older kernels have no flag for it. Where blk-iolatency exists, it may be at work.
-    #[cfg(not(has_bio_issue_time))]
+    #[cfg(not(newest = "QUEUE_FLAG_BIO_ISSUE_TIME"))]
     cfg!(CONFIG_BLK_CGROUP_IOLATENCY)
 }
 

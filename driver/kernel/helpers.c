@@ -2,9 +2,12 @@
 /*
  * C's macros and inline functions as functions, for the Rust of this folder.
  *
- * The build defines NEWEST_name for each function that the contracts have as optional, if this
- * kernel has it.
+ * The build defines NEWEST_name for each thing of which the contracts have several eras, if this
+ * kernel has the newest; NEWEST_structure_member for a member.
  */
+#include <linux/blk-mq.h>
+#include <linux/blkdev.h>
+#include <linux/cgroup.h>
 #include <linux/configfs.h>
 #include <linux/delay.h>
 #include <linux/device.h>
@@ -17,8 +20,15 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/suspend.h>
 #include <linux/workqueue.h>
 #include "helpers.h"
+#ifndef NEWEST_bio_blkcg_css
+#include <linux/blk-cgroup.h>
+#endif
+#ifndef NEWEST_bio_bi_bdev
+#include <linux/genhd.h>
+#endif
 
 void *chaos_kmalloc(size_t size, unsigned int flags)
 {
@@ -119,9 +129,120 @@ struct device *chaos_class_find_device(struct class *class, struct device *start
 	return class_find_device(class, start, data, match);
 }
 
+unsigned long chaos_find_next_bit(const unsigned long *bits, unsigned long size,
+				  unsigned long start)
+{
+	return find_next_bit(bits, size, start);
+}
+
+struct cgroup *chaos_cgroup_ancestor(struct cgroup *cgroup, int level)
+{
+	return cgroup_ancestor(cgroup, level);
+}
+
+#ifndef NEWEST_bio_blkcg_css
+struct cgroup_subsys_state *chaos_bio_blkcg_css(struct bio *bio)
+{
+	return bio->bi_blkg ? &bio->bi_blkg->blkcg->css : NULL;
+}
+#endif
+
+#ifndef NEWEST_lock_system_sleep
+unsigned int chaos_lock_system_sleep(void)
+{
+	lock_system_sleep();
+	return 0;
+}
+
+void chaos_unlock_system_sleep(unsigned int flags)
+{
+	unlock_system_sleep();
+}
+#endif
+
+void chaos_clear_sq_sched(struct request_queue *queue)
+{
+	/* Kernels without the flag have no scheduler that sets it. */
+#if defined(NEWEST_QUEUE_FLAG_SQ_SCHED) || defined(QUEUE_FLAG_SQ_SCHED)
+	blk_queue_flag_clear(QUEUE_FLAG_SQ_SCHED, queue);
+#endif
+}
+
+const struct class *chaos_class_of(struct gendisk *disk)
+{
+	return disk_to_dev(disk)->class;
+}
+
+#ifdef NEWEST_bio_bi_bdev
+unsigned int chaos_disk_number(struct device *device)
+{
+	return disk_devt(dev_to_bdev(device)->bd_disk);
+}
+#else
+unsigned int chaos_disk_number(struct device *device)
+{
+	return disk_devt(part_to_disk(dev_to_part(device)));
+}
+
+struct gendisk *chaos_counted_disk(const struct request *request)
+{
+	return request->part ? part_to_disk(request->part) : NULL;
+}
+
+struct disk_stats *chaos_disk_stats(struct gendisk *disk)
+{
+	return disk->part0.dkstats;
+}
+
+/* A disk without statistics gives its requests no partition. */
+unsigned int chaos_device_number(const struct request *request)
+{
+	return request->part ? part_devt(request->part) : disk_devt(request->rq_disk);
+}
+
+unsigned char chaos_partition_number(const struct request *request)
+{
+	return request->part ? request->part->partno : 0;
+}
+
+struct bio_set *chaos_split_pool(const struct bio *bio)
+{
+	return &bio->bi_disk->queue->bio_split;
+}
+#endif
+
+#ifndef NEWEST_request_queue_disk
+struct gendisk *chaos_disk_of(struct request_queue *queue)
+{
+	struct kobject *parent = READ_ONCE(queue->kobj.parent);
+
+	return parent ? dev_to_disk(kobj_to_dev(parent)) : NULL;
+}
+#endif
+
 void chaos_rb_link_node(struct rb_node *node, struct rb_node *parent, struct rb_node **link)
 {
 	rb_link_node(node, parent, link);
+}
+
+void chaos_rb_insert_color(struct rb_node *node, struct rb_root *root)
+{
+	rb_insert_color(node, root);
+}
+
+void chaos_rb_erase(struct rb_node *node, struct rb_root *root)
+{
+	rb_erase(node, root);
+}
+
+struct rb_node *chaos_rb_next(const struct rb_node *node)
+{
+	return rb_next(node);
+}
+
+void chaos_kobject_put(struct kobject *object)
+{
+	kobject_put(object);
 }
 
 #ifndef NEWEST_hrtimer_setup

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The functions of helpers.c. */
+#include <linux/blkdev.h>
+#include <linux/cgroup.h>
 #include <linux/configfs.h>
 #include <linux/device.h>
 #include <linux/hrtimer.h>
@@ -24,7 +26,26 @@ struct task_struct *chaos_get_current(void);
 unsigned int chaos_raw_smp_processor_id(void);
 struct device *chaos_class_find_device(struct class *class, struct device *start, const void *data,
 				       int (*match)(struct device *, const void *));
+unsigned long chaos_find_next_bit(const unsigned long *bits, unsigned long size,
+				  unsigned long start);
+struct cgroup *chaos_cgroup_ancestor(struct cgroup *cgroup, int level);
+struct cgroup_subsys_state *chaos_bio_blkcg_css(struct bio *bio);
+unsigned int chaos_lock_system_sleep(void);
+void chaos_unlock_system_sleep(unsigned int flags);
+void chaos_clear_sq_sched(struct request_queue *queue);
+const struct class *chaos_class_of(struct gendisk *disk);
+unsigned int chaos_disk_number(struct device *device);
+struct gendisk *chaos_disk_of(struct request_queue *queue);
+struct gendisk *chaos_counted_disk(const struct request *request);
+struct disk_stats *chaos_disk_stats(struct gendisk *disk);
+unsigned int chaos_device_number(const struct request *request);
+unsigned char chaos_partition_number(const struct request *request);
+struct bio_set *chaos_split_pool(const struct bio *bio);
 void chaos_rb_link_node(struct rb_node *node, struct rb_node *parent, struct rb_node **link);
+void chaos_rb_insert_color(struct rb_node *node, struct rb_root *root);
+void chaos_rb_erase(struct rb_node *node, struct rb_root *root);
+struct rb_node *chaos_rb_next(const struct rb_node *node);
+void chaos_kobject_put(struct kobject *object);
 void chaos_hrtimer_setup(struct hrtimer *timer,
 			 enum hrtimer_restart (*function)(struct hrtimer *), clockid_t clock,
 			 enum hrtimer_mode mode);

@@ -10,7 +10,7 @@
 
 use super::{
     atomic::{AtomicU64, Relaxed},
-    layouts::{bio_blkcg_css, CgroupNamespace},
+    layouts::{bio_blkcg_css, cgroup_ancestor, CgroupNamespace},
 };
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
@@ -307,13 +307,10 @@ impl<'a> Lineage<'a> {
     /// The one of the cgroups at this level; the root's is 0.
     fn member(&self, level: usize) -> Option<NonNull<bindings::cgroup>> {
         let cgroup = self.cgroup.filter(|_| level < self.len() as usize)?;
-        // SAFETY: By the invariants the cgroup is valid. `ancestors` has an entry for each level up
-        // to the cgroup's own, which is the cgroup itself; it holds all of them.
-        unsafe {
-            let ancestors = (&raw const (*cgroup.as_ptr()).__bindgen_anon_1.__bindgen_anon_1)
-                .cast::<*mut bindings::cgroup>();
-            NonNull::new(ancestors.add(level).read())
-        }
+        let level = i32::try_from(level).ok()?;
+        // SAFETY: By the invariants the cgroup is valid, and the level is not above its own. It
+        // holds its ancestors.
+        NonNull::new(unsafe { cgroup_ancestor(cgroup.as_ptr(), level) })
     }
 
     /// The ids of the cgroups, from the root on. A removed cgroup has the id 0 here, which names

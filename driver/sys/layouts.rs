@@ -12,5 +12,26 @@
 #[cfg(not(own_kernel_crate))]
 include!("layouts/generated.rs");
 
+/// The ancestor of a cgroup at a level, which may be its own.
+///
+/// # Safety
+///
+/// `cgroup` must be valid, and `level` not above its own.
+#[cfg(not(own_kernel_crate))]
+pub(super) unsafe fn cgroup_ancestor(
+    cgroup: *mut bindings::cgroup,
+    level: i32,
+) -> *mut bindings::cgroup {
+    // SAFETY: By this function's requirements. `ancestors`, for which the headers' crate has no
+    // name, has an entry for each level up to the cgroup's own.
+    unsafe {
+        let ancestors = (&raw const (*cgroup).__bindgen_anon_1.__bindgen_anon_1)
+            .cast::<*mut bindings::cgroup>();
+        ancestors.add(level as usize).read()
+    }
+}
+
+#[cfg(own_kernel_crate)]
+pub(super) use kernel::bindings::cgroup_ancestor;
 #[cfg(own_kernel_crate)]
 pub(super) use kernel::bindings::{bio_blkcg_css, CgroupNamespace, NsCommon, PidNamespace};

@@ -5,9 +5,19 @@
 
 include!("generated.rs");
 
+#[path = "devices.rs"]
+mod devices;
+pub(crate) use devices::*;
+
 /// Whether the block layer has a scheduler prepare a request for the bio that gets it. Otherwise it
 /// may prepare several for one bio of a plug, and give them to later bios with other flags.
 pub(crate) const PREPARES_AT_SUBMISSION: bool = true;
+
+/// The number that an operation has in the newest kernels: here, its own.
+#[inline]
+pub(crate) const fn newest_operation(number: u32) -> u32 {
+    number
+}
 
 /// The hardware queue of this number.
 ///
@@ -23,26 +33,90 @@ pub(crate) unsafe fn hardware_queue(
     unsafe { (*queue).queue_hw_ctx.add(number as usize).read() }
 }
 
-/// Lets asynchronous I/O use all tags.
+/// Has the block layer run each hardware queue by itself, and asynchronous I/O use all tags.
 ///
 /// # Safety
 ///
 /// `queue` must be valid and frozen, and its `elevator_lock` held.
-pub(crate) unsafe fn allow_all_async(queue: *mut bindings::request_queue) {
+pub(crate) unsafe fn set_usual(queue: *mut bindings::request_queue) {
     // SAFETY: By this function's requirements.
-    unsafe { (*queue).async_depth = (*queue).nr_requests };
+    unsafe {
+        bindings::blk_queue_flag_clear(bindings::QUEUE_FLAG_SQ_SCHED, queue);
+        (*queue).async_depth = (*queue).nr_requests;
+    }
 }
 
-/// The number of a partition; 0 of a whole disk.
+/// The disk of a queue.
 ///
 /// # Safety
 ///
-/// `device` must be valid.
-pub(crate) unsafe fn partition_number(device: *const bindings::block_device) -> u8 {
-    // SAFETY: By this function's requirements. The lowest byte of the flags is the number
-    // (`bdev_partno`), which does not change.
-    let flags = unsafe { (&raw const (*device).__bd_flags.counter).read_volatile() };
-    (flags as u32 & bindings::BD_PARTNO) as u8
+/// `queue` must be valid, and be getting or have a scheduler: then it has a disk.
+pub(crate) unsafe fn disk_of(queue: *const bindings::request_queue) -> *mut bindings::gendisk {
+    // SAFETY: By this function's requirements.
+    unsafe { (*queue).disk }
+}
+
+/// The class of a disk's device, which is that of all disks and partitions.
+///
+/// # Safety
+///
+/// `disk` must be valid, and registered.
+pub(crate) unsafe fn class_of(disk: *const bindings::gendisk) -> *const bindings::class {
+    // SAFETY: By this function's requirements.
+    unsafe { (*(*disk).part0).bd_device.class }
+}
+
+/// The `dev_t` of the disk that has a device.
+///
+/// # Safety
+///
+/// `device` must be valid, and of the class of disks and partitions.
+pub(crate) unsafe fn disk_number(device: *mut bindings::device) -> u32 {
+    // SAFETY: A device of this class lies in a `block_device`, which keeps its disk; a disk keeps
+    // its numbers.
+    unsafe {
+        let of = kernel::container_of!(device, bindings::block_device, bd_device);
+        (*(*(*of).bd_disk).part0).bd_dev
+    }
+}
+
+/// Whether the hardware queues of a disk share their tags.
+///
+/// # Safety
+///
+/// `queue` must be valid, and have a scheduler, while which this does not change.
+pub(crate) unsafe fn shares_tags(queue: *const bindings::request_queue) -> bool {
+    // SAFETY: By this function's requirements.
+    unsafe { !(*queue).sched_shared_tags.is_null() }
+}
+
+// Lock classes and lockdep maps have no members unless a kernel is built to debug locks.
+#[allow(improper_ctypes)]
+extern "C" {
+    /// Exported by `EXPORT_TRACEPOINT_SYMBOL_GPL(block_rq_insert)`.
+    static mut __tracepoint_block_rq_insert: bindings::tracepoint;
+    fn __traceiter_block_rq_insert(
+        data: *mut ffi::c_void,
+        request: *mut bindings::request,
+    ) -> ffi::c_int;
+}
+
+/// Whether a probe is attached to the tracepoint `block_rq_insert`.
+#[inline]
+pub(crate) fn traces_insertions() -> bool {
+    // SAFETY: The tracepoint is in the kernel image and so always valid. Its count is a word, so a
+    // load of it cannot tear; it is negative while the tracepoint is being enabled.
+    unsafe { (&raw const __tracepoint_block_rq_insert.key.key.enabled.counter).read_volatile() > 0 }
+}
+
+/// Calls the probes of the tracepoint `block_rq_insert`.
+///
+/// # Safety
+///
+/// `request` must be valid. The caller must hold the tracepoint's probes.
+pub(crate) unsafe fn trace_insertion(request: *mut bindings::request) {
+    // SAFETY: By this function's requirements; the function walks the probes.
+    unsafe { __traceiter_block_rq_insert(core::ptr::null_mut(), request) };
 }
 
 /// Whether blk-iolatency counts the bios of a queue. Only blk-iolatency sets the flag

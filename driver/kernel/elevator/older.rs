@@ -192,6 +192,22 @@ unsafe extern "C" fn insert_requests(
     }
 }
 
+/// Of a run that an insertion causes and of one that a freeze causes, one has to see both. The
+/// newest kernels ask under the queue's lock, and later releases of some older ones. The barrier
+/// does it in all of them.
+///
+/// # Safety
+///
+/// As for the function of the newest kernels.
+unsafe extern "C" fn has_work(hctx: *mut blk_mq_hw_ctx) -> bool {
+    core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
+    // SAFETY: By this function's requirements.
+    unsafe {
+        let ops = ops_of((*(*hctx).queue).elevator);
+        ops.has_work.is_some_and(|has_work| has_work(hctx))
+    }
+}
+
 /// Registers a scheduler.
 ///
 /// # Safety
@@ -223,7 +239,7 @@ pub unsafe fn elv_register(elevator_type: *mut ElevatorType) -> c_int {
         native.ops.insert_requests = Some(insert_requests);
     }
     native.ops.dispatch_request = ops.dispatch_request;
-    native.ops.has_work = ops.has_work;
+    native.ops.has_work = Some(has_work);
     // SAFETY: By this function's requirements.
     unsafe { bindings::elv_register(&raw mut (*elevator_type).native) }
 }

@@ -11,6 +11,8 @@ use anyhow::{Result, bail, ensure};
 pub struct Contract {
     pub(crate) structs: Vec<Struct>,
     pub(crate) functions: Vec<Function>,
+    /// Enumerators that older kernels lack.
+    pub(crate) enumerators: Vec<String>,
 }
 
 /// A function that the driver calls.
@@ -84,6 +86,14 @@ impl Contract {
                 if is_optional || is_older {
                     rest.next()?;
                 }
+                if let [word, name, end, ..] = rest.0
+                    && (&*word.text, &*end.text) == ("enumerator", ";")
+                {
+                    ensure!(is_optional, "line {}: an enumerator is optional", word.line);
+                    contract.enumerators.push(name.text.clone());
+                    rest.0 = &rest.0[3..];
+                    continue;
+                }
                 let declaration = rest.declaration()?;
                 ensure!(
                     declaration.is_function,
@@ -123,6 +133,7 @@ impl Contract {
             }
         }
         self.functions.extend(other.functions);
+        self.enumerators.extend(other.enumerators);
     }
 
     /// The structure of this name; rather that of the crate `bindings`.
@@ -252,7 +263,8 @@ mod tests {
     fn all_kinds_are_parsed() {
         let contract = Contract::parse(
             "# A comment.\nstruct a { # another\n int b;\n void (*c)(struct d *,\n  int);\n}\n\
-             bindings e { void *f.g[2]; }\nbindings h;\nstruct i *j(void);\noptional int k(int);",
+             bindings e { void *f.g[2]; }\nbindings h;\nstruct i *j(void);\noptional int k(int);\n\
+             optional enumerator L;",
         )
         .unwrap();
         let structs: Vec<_> = contract
@@ -271,6 +283,7 @@ mod tests {
             functions,
             expected.map(|(text, is_optional)| (text.to_owned(), is_optional))
         );
+        assert_eq!(contract.enumerators, ["L"]);
     }
 
     #[test]
@@ -316,6 +329,7 @@ mod tests {
                 "struct a {\n or int b; }",
                 "line 2: \"or\" stands behind a member of newer kernels",
             ),
+            ("enumerator a;", "line 1: an enumerator is optional"),
             (
                 "optional struct a {}",
                 "line 1: \";\" is expected before \"{\"",

@@ -53,12 +53,13 @@ pub fn generate(contract: &Contract, kernel: &Kernel) -> Result<String, Vec<anyh
 pub struct OwnBindings {
     /// Rust for everything in the contract.
     pub text: String,
-    /// The members and functions, such as `elevator_mq_ops.init_sched`, of which there are several
-    /// eras, and the newest here.
+    /// The members, functions and enumerators, such as `elevator_mq_ops.init_sched`, of which there
+    /// are several eras, and the newest here.
     pub newest: Vec<String>,
 }
 
-/// Rust for everything in the contract, and the names of the newest eras.
+/// Rust for everything in the contract, and the names of the newest eras. `exports` has the
+/// functions and variables that modules may use.
 ///
 /// # Errors
 ///
@@ -66,8 +67,15 @@ pub struct OwnBindings {
 pub fn generate_own(
     contract: &Contract,
     kernel: &Kernel,
+    exports: &BTreeSet<String>,
 ) -> Result<OwnBindings, Vec<anyhow::Error>> {
-    let generator = Generator::new(contract, kernel, Bindings::Own);
+    let mut generator = Generator::new(contract, kernel, Bindings::Own);
+    generator.exports = Some(exports);
+    for name in &contract.enumerators {
+        if kernel.has_enumerator(name) {
+            generator.newest.borrow_mut().insert(name.clone());
+        }
+    }
     let text = OWN_HEAD.to_owned() + &generator.all()?;
     let newest = generator.newest.into_inner().into_iter().collect();
     Ok(OwnBindings { text, newest })
@@ -78,6 +86,8 @@ pub(crate) struct Generator<'a> {
     pub(crate) kernel: &'a Kernel,
     bindings: Bindings,
     newest: RefCell<BTreeSet<String>>,
+    /// What modules may use, if that is known.
+    exports: Option<&'a BTreeSet<String>>,
 }
 
 /// A member that the driver uses, and its place.
@@ -96,6 +106,7 @@ impl<'a> Generator<'a> {
             kernel,
             bindings,
             newest: RefCell::default(),
+            exports: None,
         }
     }
 
@@ -295,7 +306,15 @@ impl<'a> Generator<'a> {
         };
         let (is_optional, wanted) = (wanted.is_optional, &wanted.declaration);
         let name = &wanted.name;
-        let prototypes = self.kernel.functions(name)?;
+        let is_exported = self.exports.is_none_or(|exports| exports.contains(name));
+        let prototypes = match is_exported || !is_optional {
+            true => self.kernel.functions(name)?,
+            false => Vec::new(),
+        };
+        ensure!(
+            is_exported || prototypes.is_empty(),
+            "this kernel does not let modules call {name}"
+        );
         let mut found = None;
         for id in prototypes {
             let declared = self.kernel.declare(id, name)?;
@@ -370,7 +389,11 @@ impl<'a> Generator<'a> {
             },
             Type::Struct(structure) => self.named(&self.kernel.name(&structure)?)?,
             Type::Enum(list) => {
-                let kind = if list.is_signed() { "i" } else { "u" };
+                let kind = if self.kernel.is_signed(&list) {
+                    "i"
+                } else {
+                    "u"
+                };
                 format!("{kind}{}", list.size() * 8)
             }
             Type::Array(array) => format!("[{}; {}]", self.rust_type(next(&array)?)?, array.len()),

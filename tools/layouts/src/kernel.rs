@@ -6,7 +6,7 @@
 //! any.
 
 use anyhow::{Context, Result, bail, ensure};
-use btf_rs::{Btf, BtfType, Type, utils::elf::extract_btf_from_file};
+use btf_rs::{Btf, BtfType, Enum, EnumMember, Type, utils::elf::extract_btf_from_file};
 use std::{fs, path::Path};
 
 /// A type's number in the BTF of a kernel.
@@ -90,6 +90,27 @@ impl Kernel {
                 _ => None,
             })
             .collect())
+    }
+
+    fn types(&self) -> impl Iterator<Item = Type> {
+        (1..).map_while(|id| self.get(id).ok())
+    }
+
+    /// Whether an enumeration is of signed numbers. Older type information does not say so of any:
+    /// there, one with a negative number is.
+    pub(crate) fn is_signed(&self, list: &Enum) -> bool {
+        let is_told = |found| matches!(found, Type::Enum(list) if list.is_signed());
+        let is_negative = |member: &EnumMember| member.val().cast_signed() < 0;
+        list.is_signed() || list.members.iter().any(is_negative) && !self.types().any(is_told)
+    }
+
+    /// Whether any enumeration has this enumerator.
+    pub(crate) fn has_enumerator(&self, name: &str) -> bool {
+        let is = |member: &EnumMember| self.name(member).is_ok_and(|found| found == name);
+        self.types().any(|found| match found {
+            Type::Enum(list) => list.members.iter().any(is),
+            _ => false,
+        })
     }
 
     /// The type behind type definitions, qualifiers and tags.

@@ -4,7 +4,7 @@
 //! one thing.
 
 use layouts::{Contract, Kernel, generate};
-use std::{fs, process::Command};
+use std::{collections::BTreeSet, fs, process::Command};
 
 const CONTRACT: &str = "
 struct ops {
@@ -367,9 +367,30 @@ or int attach(struct type *);
 optional int detach(struct type *);
 ";
 
+/// What modules may use of these kernels.
+fn exports() -> BTreeSet<String> {
+    BTreeSet::from(["attach".to_owned()])
+}
+
 fn own(different: &Different) -> layouts::OwnBindings {
     let kernel = Kernel::from_bytes(&kernel(different)).unwrap();
-    layouts::generate_own(&Contract::parse(ERAS).unwrap(), &kernel).unwrap()
+    layouts::generate_own(&Contract::parse(ERAS).unwrap(), &kernel, &exports()).unwrap()
+}
+
+#[test]
+fn a_function_that_modules_may_not_call_is_told_or_left_out() {
+    let kernel = Kernel::from_bytes(&kernel(&Different::default())).unwrap();
+    let own = |contract: &str| {
+        let contract = Contract::parse(&CONTRACT.replace("int attach", contract)).unwrap();
+        layouts::generate_own(&contract, &kernel, &BTreeSet::new())
+    };
+    let errors = own("int attach").unwrap_err();
+    assert_eq!(
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["this kernel does not let modules call attach"]
+    );
+    let without = own("optional int attach").unwrap();
+    assert!(!without.text.contains("fn attach") && without.newest.is_empty());
 }
 
 #[test]
@@ -411,7 +432,8 @@ fn a_kernel_of_no_era_is_refused() {
         ops: Some("operations"),
         ..Different::default()
     }));
-    let refused = layouts::generate_own(&Contract::parse(ERAS).unwrap(), &kernel.unwrap());
+    let contract = Contract::parse(ERAS).unwrap();
+    let refused = layouts::generate_own(&contract, &kernel.unwrap(), &exports());
     let errors: Vec<String> = refused
         .unwrap_err()
         .iter()
@@ -434,7 +456,9 @@ fn contracts_are_added_up() {
     all.add(parse("bindings queue { int depth; void *data; }"));
     all.add(parse("struct queue { int depth; }"));
     let kernel = Kernel::from_bytes(&kernel(&Different::default())).unwrap();
-    let text = layouts::generate_own(&all, &kernel).unwrap().text;
+    let text = layouts::generate_own(&all, &kernel, &exports())
+        .unwrap()
+        .text;
     assert!(text.contains("pub data: *mut ffi::c_void"), "{text}");
     for name in ["pub struct queue {", "pub struct Queue {"] {
         assert_eq!(

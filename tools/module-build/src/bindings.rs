@@ -5,7 +5,7 @@
 use crate::{Work, words};
 use anyhow::{Context, Result, ensure};
 use layouts::{Contract, Kernel, OwnBindings, generate_own};
-use std::{fmt::Write, fs, path::Path};
+use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
 
 /// The contracts, below `driver`.
 const CONTRACTS: [&str; 3] = [
@@ -23,8 +23,9 @@ impl Work<'_> {
         let btf = self.type_information().map_err(one)?;
         let kernel = Kernel::open(&btf)
             .with_context(|| format!("there is no type information in {}", btf.display()));
-        let OwnBindings { text, newest } =
-            generate_own(&contract, &kernel.map_err(one)?).map_err(|mut differences| {
+        let exports = self.exports().map_err(one)?;
+        let OwnBindings { text, newest } = generate_own(&contract, &kernel.map_err(one)?, &exports)
+            .map_err(|mut differences| {
                 differences.push(anyhow::anyhow!(
                     "this version of the driver does not support the kernel {}",
                     self.config.release
@@ -48,6 +49,19 @@ impl Work<'_> {
             fs::create_dir_all(folder)?;
         }
         fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// What the kernel exports to modules.
+    fn exports(&self) -> Result<BTreeSet<String>> {
+        let path = self.build.headers.join("Module.symvers");
+        let text = fs::read_to_string(self.machine.outside(&path)).with_context(|| {
+            format!(
+                "the headers lack {}, which says what modules may use: install all of them",
+                path.display()
+            )
+        })?;
+        let names = text.lines().filter_map(|line| line.split('\t').nth(1));
+        Ok(names.map(str::to_owned).collect())
     }
 
     fn contract(&self) -> Result<Contract> {
@@ -91,10 +105,10 @@ impl Work<'_> {
     }
 }
 
-/// The flags by which C learns which functions this kernel has.
+/// The flags by which C learns which things of this kernel are as the newest ones have them.
 pub(crate) fn flags_of(newest: &[String]) -> String {
-    let functions = newest.iter().filter(|name| !name.contains('.'));
-    let flags: String = functions.map(|name| format!(" -DNEWEST_{name}")).collect();
+    let names = newest.iter().map(|name| name.replace('.', "_"));
+    let flags: String = names.map(|name| format!(" -DNEWEST_{name}")).collect();
     format!("ccflags-y :={flags}\n")
 }
 
@@ -139,8 +153,8 @@ mod tests {
     }
 
     #[test]
-    fn only_functions_become_flags() {
+    fn members_and_functions_become_flags() {
         let newest = ["a.b".to_owned(), "c".to_owned()];
-        assert_eq!(flags_of(&newest), "ccflags-y := -DNEWEST_c\n");
+        assert_eq!(flags_of(&newest), "ccflags-y := -DNEWEST_a_b -DNEWEST_c\n");
     }
 }

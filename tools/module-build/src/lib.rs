@@ -6,10 +6,12 @@
 //! and the driver become one object, which the kernel's build links with `driver/kernel/helpers.c`
 //! into the module. [`config`] reads the kernel's configuration, [`target`] says how rustc compiles
 //! for it, [`bindings`] writes C's structures and constants in Rust, [`rust`] runs rustc, and
-//! [`link`] the kernel's build. All commands run on a [`machine`], which may be a chroot.
+//! [`link`] the kernel's build. All commands run on a [`machine`], which may be a chroot; rustc may
+//! be on another one, if both have the checkout at the same place.
 
 mod bindings;
 mod config;
+mod endbr;
 mod image;
 mod link;
 pub mod machine;
@@ -37,16 +39,21 @@ pub struct Build {
 }
 
 impl Build {
-    /// Builds `driver/chaos_driver.ko`.
+    /// Builds `driver/chaos_driver.ko`: the kernel's build runs on one machine, and rustc on another
+    /// or the same one.
     ///
     /// # Errors
     ///
     /// One sentence, or several if the kernel differs from what the driver was written for.
-    pub fn run(&self, machine: &dyn Machine) -> Result<(), Vec<anyhow::Error>> {
+    pub fn run(
+        &self,
+        machine: &dyn Machine,
+        rust_machine: &dyn Machine,
+    ) -> Result<(), Vec<anyhow::Error>> {
         let one = |error| vec![error];
         let config = Config::read(&machine.outside(&self.headers)).map_err(one)?;
         config.check().map_err(one)?;
-        let rustc = rust::Rustc::find(machine, &self.rustc).map_err(one)?;
+        let rustc = rust::Rustc::find(rust_machine, &self.rustc).map_err(one)?;
         let work = self.top.join("target/module").join(&config.release);
         std::fs::create_dir_all(machine.outside(&work))
             .with_context(|| format!("cannot make {}", work.display()))

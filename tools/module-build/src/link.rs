@@ -2,7 +2,7 @@
 
 //! Has the kernel's own build link the module, and looks at the result.
 
-use crate::{Work, bindings::flags_of, config::Config, words};
+use crate::{Work, bindings::flags_of, config::Config, endbr::Printed, words};
 use anyhow::{Context, Result, bail, ensure};
 use std::{fs, io::ErrorKind, path::Path};
 
@@ -108,10 +108,26 @@ impl Work<'_> {
             undefined.unwrap_or_default()
         );
         if self.config.has(&["X86_64"]) {
-            let code = self.run(&words(&["objdump", "-d", "--no-show-raw-insn", module]))?;
+            let code = self.run(&words(&["objdump", "-dr", "--no-show-raw-insn", module]))?;
             let protections = Protections::of(self.config);
             if let Some(wrong) = protections.find_wrong(&code) {
                 bail!("{module} has an instruction that this kernel must not run: {wrong}");
+            }
+            if self.config.has(&["X86_KERNEL_IBT"]) {
+                let relocations = self.run(&words(&["readelf", "-rW", module]))?;
+                let printed = Printed {
+                    sections: &sections,
+                    symbols: &symbols,
+                    relocations: &relocations,
+                    code: &code,
+                };
+                let wrong = printed.find_unmarked();
+                ensure!(
+                    wrong.is_none(),
+                    "{module} has a function that the kernel may call by its address, and that \
+                     does not begin with endbr64: {}",
+                    wrong.unwrap_or_default()
+                );
             }
         }
         Ok(())
@@ -125,8 +141,6 @@ struct Protections {
     thunks: bool,
     /// So do returns.
     return_thunks: bool,
-    /// The addresses that the kernel calls indirectly begin with ENDBR.
-    endbr: bool,
 }
 
 impl Protections {
@@ -134,34 +148,29 @@ impl Protections {
         Self {
             thunks: config.has(&["MITIGATION_RETPOLINE", "RETPOLINE"]),
             return_thunks: config.has(&["MITIGATION_RETHUNK", "RETHUNK"]),
-            endbr: config.has(&["X86_KERNEL_IBT"]),
         }
     }
 
-    /// A wrong line in what objdump prints.
+    /// A wrong line in what objdump prints, with relocations.
     fn find_wrong<'a>(&self, code: &'a str) -> Option<&'a str> {
-        let mut is_entry = false;
-        for line in code.lines() {
-            if line.ends_with(">:") {
-                is_entry = line.contains("<init_module>") || line.contains("<cleanup_module>");
-                continue;
-            }
+        let mut lines = code.lines().peekable();
+        while let Some(line) = lines.next() {
             let Some((_, instruction)) = line.split_once(":\t") else {
                 continue;
             };
             let mut parts = instruction.split_whitespace();
             let (name, operands) = (parts.next().unwrap_or_default(), parts.next());
+            // The kernel replaces a call through `pv_ops` by a direct one when it loads the module.
+            let is_replaced = lines.peek().is_some_and(|next| next.contains("\tpv_ops"));
             let is_indirect = operands.is_some_and(|operands| operands.starts_with('*'));
             // The state of these registers belongs to user space.
             let has_vectors = instruction.contains("%xmm") || instruction.contains("%ymm");
             if has_vectors
-                || self.thunks && is_indirect
+                || self.thunks && is_indirect && !is_replaced
                 || self.return_thunks && name.starts_with("ret")
-                || self.endbr && is_entry && name != "endbr64"
             {
                 return Some(line);
             }
-            is_entry = false;
         }
         None
     }
@@ -174,12 +183,10 @@ mod tests {
     const ALL: Protections = Protections {
         thunks: true,
         return_thunks: true,
-        endbr: true,
     };
     const NONE: Protections = Protections {
         thunks: false,
         return_thunks: false,
-        endbr: false,
     };
 
     #[test]
@@ -196,8 +203,9 @@ mod tests {
             assert_eq!(of.find_wrong(wrong), Some(wrong));
         }
         assert_eq!(NONE.find_wrong("  20:\tcall   *%rax\n  22:\tret\n"), None);
-        let entry = "0000000000000010 <cleanup_module>:\n  10:\tpush   %rbx\n";
-        assert_eq!(ALL.find_wrong(entry), Some("  10:\tpush   %rbx"));
-        assert_eq!(NONE.find_wrong(entry), None);
+        let replaced = "  20:\tcallq  *0x0\n\t\t\t23: R_X86_64_32S\tpv_ops+0x2a0\n";
+        assert_eq!(ALL.find_wrong(replaced), None);
+        let other = replaced.replace("pv_ops", "other");
+        assert!(ALL.find_wrong(&other).is_some());
     }
 }

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     });
     let result = build
         .map_err(|error| vec![error.into()])
-        .and_then(|build| build.run(&Here));
+        .and_then(|build| build.run(&Here, &Here));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(errors) => {

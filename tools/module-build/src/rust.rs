@@ -2,7 +2,7 @@
 
 //! Compiles `core`, the crate of `driver/kernel` and the driver into one object.
 
-use crate::{Work, target::Target, words};
+use crate::{Work, machine::Machine, target::Target, words};
 use anyhow::{Context, Result, ensure};
 use std::{
     collections::hash_map::DefaultHasher,
@@ -15,7 +15,8 @@ use std::{
 const OLDEST: u32 = 85;
 
 /// A compiler with its sources.
-pub(crate) struct Rustc {
+pub(crate) struct Rustc<'a> {
+    machine: &'a dyn Machine,
     program: String,
     /// As it describes itself.
     version: String,
@@ -23,9 +24,9 @@ pub(crate) struct Rustc {
     library: PathBuf,
 }
 
-impl Rustc {
+impl<'a> Rustc<'a> {
     /// Finds a compiler and its sources.
-    pub(crate) fn find(machine: &dyn crate::Machine, program: &str) -> Result<Self> {
+    pub(crate) fn find(machine: &'a dyn Machine, program: &str) -> Result<Self> {
         let version = machine.run(&words(&[program, "-vV"])).with_context(|| {
             format!(
                 "there is no {program}: install rustc 1.{OLDEST} or later with its sources (Debian \
@@ -48,6 +49,7 @@ impl Rustc {
             library.display()
         );
         Ok(Self {
+            machine,
             program: program.to_owned(),
             version,
             library,
@@ -60,11 +62,16 @@ impl Rustc {
         words(&["env", "RUSTC_BOOTSTRAP=1", &self.program])
     }
 
+    /// Runs a command that [`command`](Self::command) begins, and returns what it prints.
+    pub(crate) fn run(&self, command: &[String]) -> Result<String> {
+        self.machine.run(command)
+    }
+
     /// The option for code without tables of jumps, which had another name before.
-    pub(crate) fn without_jump_tables(&self, work: &Work<'_>) -> Result<String> {
+    pub(crate) fn without_jump_tables(&self) -> Result<String> {
         let mut help = self.command();
         help.extend(words(&["-C", "help"]));
-        let is_stable = work.run(&help)?.contains("jump-tables");
+        let is_stable = self.run(&help)?.contains("jump-tables");
         let option = if is_stable {
             "-Cjump-tables=n"
         } else {
@@ -73,9 +80,9 @@ impl Rustc {
         Ok(option.to_owned())
     }
 
-    fn edition_of_core(&self, work: &Work<'_>) -> Result<String> {
+    fn edition_of_core(&self) -> Result<String> {
         let manifest = self.library.join("core/Cargo.toml");
-        let text = fs::read_to_string(work.machine.outside(&manifest))?;
+        let text = fs::read_to_string(self.machine.outside(&manifest))?;
         let edition = text
             .lines()
             .find_map(|line| line.strip_prefix("edition = \"")?.strip_suffix('"'));
@@ -90,7 +97,7 @@ fn minor_version(version: &str) -> Option<u32> {
 }
 
 /// Compiles the module's Rust; the path of the object.
-pub(crate) fn compile(work: &Work<'_>, rustc: &Rustc, newest: &[String]) -> Result<PathBuf> {
+pub(crate) fn compile(work: &Work<'_>, rustc: &Rustc<'_>, newest: &[String]) -> Result<PathBuf> {
     let target = Target::new(work, rustc)?;
     let core = compile_core(work, rustc, &target)?;
     let compiler = Compiler {
@@ -117,7 +124,7 @@ pub(crate) fn compile(work: &Work<'_>, rustc: &Rustc, newest: &[String]) -> Resu
 }
 
 /// Compiles `core` and `compiler_builtins`, unless they are there already; their folder.
-fn compile_core(work: &Work<'_>, rustc: &Rustc, target: &Target) -> Result<PathBuf> {
+fn compile_core(work: &Work<'_>, rustc: &Rustc<'_>, target: &Target) -> Result<PathBuf> {
     let mut hasher = DefaultHasher::new();
     (&rustc.version, &target.specification, &target.flags).hash(&mut hasher);
     let name = format!("core-{:016x}", hasher.finish());
@@ -138,7 +145,7 @@ fn compile_core(work: &Work<'_>, rustc: &Rustc, target: &Target) -> Result<PathB
         target,
         core: &folder,
     };
-    let edition = rustc.edition_of_core(work)?;
+    let edition = rustc.edition_of_core()?;
     let source = rustc.library.join("core/src/lib.rs").display().to_string();
     let mut command = compiler.command(&folder);
     command.extend(words(&[
@@ -151,7 +158,7 @@ fn compile_core(work: &Work<'_>, rustc: &Rustc, target: &Target) -> Result<PathB
         "--cfg=no_fp_fmt_parse".to_owned(),
         source,
     ]);
-    work.run(&command)?;
+    rustc.run(&command)?;
     let source = folder.join("compiler_builtins.rs").display().to_string();
     let mut command = compiler.command(&folder);
     command.extend(words(&[
@@ -159,14 +166,14 @@ fn compile_core(work: &Work<'_>, rustc: &Rustc, target: &Target) -> Result<PathB
         "--crate-name=compiler_builtins",
     ]));
     command.extend(["--edition=2021".to_owned(), "-Awarnings".to_owned(), source]);
-    work.run(&command)?;
+    rustc.run(&command)?;
     fs::write(outside.join("done"), "")?;
     Ok(folder)
 }
 
 struct Compiler<'a> {
     work: &'a Work<'a>,
-    rustc: &'a Rustc,
+    rustc: &'a Rustc<'a>,
     target: &'a Target,
     core: &'a Path,
 }
@@ -207,7 +214,7 @@ impl Compiler<'_> {
         command.push("--extern=proc_macro".to_owned());
         command.push(format!("--out-dir={}", self.path("")));
         command.push(self.source("kernel/macros/lib.rs"));
-        self.work.run(&command).map(drop)
+        self.rustc.run(&command).map(drop)
     }
 
     fn kernel(&self) -> Result<()> {
@@ -252,7 +259,7 @@ impl Compiler<'_> {
 
     /// Runs a command, and shows its warnings.
     fn shown(&self, command: &[String]) -> Result<()> {
-        let printed = self.work.run(command)?;
+        let printed = self.rustc.run(command)?;
         if !printed.is_empty() {
             use std::io::Write;
             // If this fails, no message can reach anybody.

@@ -30,7 +30,7 @@ const NOT_FOR_KERNELS: [&str; 9] = [
 impl Target {
     /// The target of a kernel: rustc's own bare one, with what the kernel's configuration asks for.
     /// Since it starts from rustc's own, it fits each version of rustc.
-    pub(crate) fn new(work: &Work<'_>, rustc: &Rustc) -> Result<Self> {
+    pub(crate) fn new(work: &Work<'_>, rustc: &Rustc<'_>) -> Result<Self> {
         let config = work.config;
         let is_x86 = config.has(&["X86_64"]);
         let name = if is_x86 {
@@ -45,7 +45,7 @@ impl Target {
             "target-spec-json",
         ]));
         print.extend(words(&["--target", name]));
-        let printed = work.run(&print)?;
+        let printed = rustc.run(&print)?;
         let mut target: Value = serde_json::from_str(&printed)
             .with_context(|| format!("rustc does not describe its target: {printed}"))?;
         let entries = target
@@ -102,7 +102,7 @@ fn x86_features(work: &Work<'_>) -> String {
     features
 }
 
-fn x86_flags(work: &Work<'_>, rustc: &Rustc) -> Result<Vec<String>> {
+fn x86_flags(work: &Work<'_>, rustc: &Rustc<'_>) -> Result<Vec<String>> {
     let config = work.config;
     let mut flags = Vec::new();
     let is_tracked = config.has(&["X86_KERNEL_IBT"]);
@@ -110,7 +110,7 @@ fn x86_flags(work: &Work<'_>, rustc: &Rustc) -> Result<Vec<String>> {
         flags.push("-Zcf-protection=branch".to_owned());
     }
     if is_tracked || config.has(&["MITIGATION_RETPOLINE", "RETPOLINE"]) {
-        flags.push(rustc.without_jump_tables(work)?);
+        flags.push(rustc.without_jump_tables()?);
     }
     if config.has(&["MITIGATION_RETHUNK", "RETHUNK"]) {
         flags.push("-Zfunction-return=thunk-extern".to_owned());

@@ -22,7 +22,7 @@ use std::{
 };
 
 /// A folder with a distribution in it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Chroot {
     /// The folder.
     pub(crate) root: PathBuf,

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The chroot whose QEMU runs the guest.
+//! The chroot whose QEMU runs the guest, and whose other programs stand for those of a suite that
+//! is too old.
 
-use crate::{chroot::Chroot, lab::Lab, process::Output};
+use crate::{
+    chroot::Chroot,
+    lab::Lab,
+    packages::{GUEST_PACKAGES, rust_packages},
+    process::Output,
+};
 use anyhow::Result;
 use std::{fs::File, path::PathBuf};
 
@@ -19,8 +25,22 @@ impl Lab {
 
     /// The file whose presence says that the chroot of another suite has the emulator.
     fn emulator_stamp(&self) -> PathBuf {
-        let name = format!(".ready-{}", self.target.arch.qemu_package);
+        let more = if self.target.has_old_programs() {
+            "-programs"
+        } else {
+            ""
+        };
+        let name = format!(".ready-{}{more}", self.target.arch.qemu_package);
         self.emulator().outside(&name)
+    }
+
+    /// The chroot that has rustc and the guest's programs.
+    pub(crate) fn programs_chroot(&self) -> Chroot {
+        if self.target.has_old_programs() {
+            self.emulator()
+        } else {
+            self.chroot.clone()
+        }
     }
 
     /// Whether the guest can run.
@@ -43,15 +63,21 @@ impl Lab {
             if !emulator.is_ready() {
                 emulator.make(output, suite, suite)?;
             }
-            install(output, &emulator, self.target.arch.qemu_package)
+            let mut packages = vec![self.target.arch.qemu_package];
+            if self.target.has_old_programs() {
+                packages.extend(rust_packages(suite));
+                packages.extend(GUEST_PACKAGES);
+                packages.push("binutils");
+            }
+            install(output, &emulator, &packages)
         })?;
         File::create(self.emulator_stamp())?;
         Ok(())
     }
 }
 
-fn install(output: &Output, chroot: &Chroot, package: &str) -> Result<()> {
+fn install(output: &Output, chroot: &Chroot, packages: &[&str]) -> Result<()> {
     chroot.run(output, &["apt-get", "update", "-qq"])?;
     let words = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"];
-    chroot.run(output, &[&words[..], &[package]].concat())
+    chroot.run(output, &[&words[..], packages].concat())
 }

@@ -159,7 +159,9 @@ impl Lab {
         if self.has_own_emulator() {
             packages.push(self.target.arch.qemu_package);
         }
-        packages.extend(rust_packages(self.target.base_suite()));
+        if !self.target.has_old_programs() {
+            packages.extend(rust_packages(self.target.base_suite()));
+        }
         if self.target.kernel_crate == KernelCrate::Kernel {
             packages.push(&source);
             packages.extend(METADATA_TOOLS);
@@ -171,6 +173,9 @@ impl Lab {
         self.chroot.run(output, &["apt-get", "update", "-qq"])?;
         self.mend_packages(output)?;
         self.install(output, &packages)?;
+        if self.target.has_old_programs() {
+            return Ok(());
+        }
         if !self.target.is_foreign() {
             return self.install(output, &GUEST_PACKAGES);
         }
@@ -200,10 +205,10 @@ impl Lab {
         self.chroot.run(output, &[&install[..], packages].concat())
     }
 
-    /// The root of the guest's programs: the chroot, unless the target is foreign.
+    /// The root of the guest's programs: a chroot's, unless the target is foreign.
     pub(crate) fn guest_programs(&self) -> PathBuf {
         if !self.target.is_foreign() {
-            return self.chroot.root.clone();
+            return self.programs_chroot().root;
         }
         self.chroot.outside(&format!(
             "/var/lib/chaos-programs-{}",

@@ -50,13 +50,14 @@ impl<'a> Libraries<'a> {
         if paths.is_empty() {
             return Ok(());
         }
+        let chroot = self.lab.programs_chroot();
         let mut words = vec!["readelf".to_owned(), "-dl".to_owned()];
         for path in paths {
-            let inside = Path::new("/").join(path.strip_prefix(&self.lab.chroot.root)?);
+            let inside = Path::new("/").join(path.strip_prefix(&chroot.root)?);
             let inside = inside.to_str().context("paths in a chroot are of ASCII")?;
             words.push(inside.to_owned());
         }
-        let printed = self.lab.chroot.read(self.output, &words)?;
+        let printed = chroot.read(self.output, &words)?;
         self.add(&libraries_of(&printed))
     }
 

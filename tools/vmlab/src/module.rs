@@ -71,7 +71,7 @@ impl Lab {
             rustc: "rustc".to_owned(),
             variables: self.target.cross(),
         };
-        let built = build.run(&self.chroot);
+        let built = build.run(&self.chroot, &self.programs_chroot());
         built.map_err(|errors| failed("module-build", &errors))
     }
 

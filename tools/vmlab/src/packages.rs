@@ -22,11 +22,11 @@ pub(crate) const METADATA_TOOLS: [&str; 11] = [
     "dwarves",
 ];
 
-/// The packages of rustc and its sources. The first rustc of some suites is too old; these have a
-/// newer one for browsers.
+/// The packages of rustc and its sources. The first rustc of a suite may be too old; then the suite
+/// has a newer one for browsers.
 pub(crate) fn rust_packages(suite: &str) -> [&'static str; 2] {
     match suite {
-        "bullseye" | "bookworm" => ["rustc-web", "rust-web-src"],
+        "bookworm" => ["rustc-web", "rust-web-src"],
         _ => ["rustc", "rust-src"],
     }
 }

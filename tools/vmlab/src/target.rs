@@ -132,6 +132,12 @@ impl Target {
         }
     }
 
+    /// Whether the suite's rustc and the programs for guests are too old, too: then those of the
+    /// emulator's suite serve.
+    pub(crate) fn has_old_programs(&self) -> bool {
+        self.base_suite() == "bullseye"
+    }
+
     /// Whether the target is of another architecture than this machine and the chroot.
     pub(crate) fn is_foreign(&self) -> bool {
         self.arch.rust != ARCH

@@ -6,16 +6,16 @@ use super::entry::Entry;
 use crate::{bindings, held_entry::Request};
 use std::{mem::ManuallyDrop, ptr::NonNull};
 
+#[path = "../../../../driver/elevator/layouts/devices.rs"]
+mod devices;
+pub(crate) use devices::*;
+
 pub(crate) struct DiskStats {
     pub(crate) nsecs: [u64; 4],
 }
 
-/// # Safety
-///
-/// `device` must be valid.
-pub(crate) unsafe fn partition_number(device: *const bindings::block_device) -> u8 {
-    // SAFETY: By this function's requirements.
-    unsafe { (*device).__bd_flags.counter as u8 }
+pub(crate) const fn newest_operation(number: u32) -> u32 {
+    number
 }
 
 /// As the block layer's function: looks at the last eight requests of a list, backwards. Here only

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Headers of distributions' kernels that cannot work, and what `make` says of them.
+//! Headers of distributions' kernels, which of the two crates `make` takes for them, and what it
+//! says if they cannot work.
 
 use super::{fits, leave_out, refuses};
 use crate::{
@@ -25,13 +26,13 @@ const SUITES: [(&str, &str, &str, &str); 2] = [
         "bookworm",
         "6.1.",
         "headers of Debian 12's kernel can be had",
-        "Debian 12's kernel is refused with the kernel's crate",
+        "Debian 12's kernel gets the driver's own crate, and is refused with the kernel's",
     ),
     (
         "trixie",
         "6.12.",
         "headers of Debian 13's own kernel can be had",
-        "Debian 13's own kernel is refused with the kernel's crate",
+        "Debian 13's own kernel gets the driver's own crate, and is refused with the kernel's",
     ),
 ];
 
@@ -56,6 +57,7 @@ pub(crate) fn refusals(checks: &mut Checks) -> Result<()> {
     for (suite, series, fetched, refused) in SUITES {
         checks.check(fetched, |transcript| fetch(transcript, suite, folder));
         checks.check(refused, |transcript| {
+            gets_own_crate(transcript, series, &headers(folder, suite)?)?;
             let sentence = format!("check-kernel: the kernel {series}* {WITHOUT_RUST}");
             let words = ["KERNEL_CRATE=kernel"];
             refuses(transcript, &sentence, &headers(folder, suite)?, &words)
@@ -78,6 +80,18 @@ pub(crate) fn refusals(checks: &mut Checks) -> Result<()> {
         other_rustc(transcript, folder)
     });
     Ok(())
+}
+
+/// Without a choice, the module of these headers is built with the driver's own crate.
+fn gets_own_crate(transcript: &mut Transcript, series: &str, headers: &Path) -> Result<()> {
+    let mut check = command(&["tools/check-kernel"]);
+    let (status, output) = transcript.try_run(check.arg(headers))?;
+    let told = format!("check-kernel: *driver/kernel: the kernel {series}* without Rust.");
+    let mut lines = output.lines();
+    ensure(
+        status.success() && lines.any(|line| fits(&told, line)) && lines.next() == Some("own"),
+        "the driver's own crate is not taken",
+    )
 }
 
 /// Unpacks what one command prints, an archive, into a folder.
