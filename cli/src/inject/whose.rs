@@ -222,9 +222,9 @@ fn inner(roots: &Roots, directory: &Path, id: &str) -> Result<Process> {
     Err(failure(Exit::Name, message))
 }
 
-/// Whether a process has another mount namespace and another root directory than the machine's first
-/// process and this one. QEMU of libvirt has a mount namespace of its own, with the root of the host.
-/// Where kchaos may not look, nobody can tell.
+/// Whether a process has another mount namespace and another root directory than the machine's
+/// first process and this one. QEMU of libvirt has a mount namespace of its own, with the root of
+/// the host. Where kchaos may not look, nobody can tell.
 fn has_own_mounts(roots: &Roots, process: &Process) -> bool {
     let namespace = |process: &str| fs::read_link(roots.proc.join(process).join("ns/mnt")).ok();
     let root = |process: &str| {

@@ -186,8 +186,8 @@ impl Disk {
             }));
         }
         steps.push(self.set(&saved.scheduler));
-        // Most schedulers begin with this number. Some kernels refuse it where a disk has fewer than
-        // 4 tags, even if the disk has that number.
+        // Most schedulers begin with this number. Some kernels refuse it where a disk has fewer
+        // than 4 tags, even if the disk has that number.
         steps.extend(saved.requests.map(|requests| Step::SetBack {
             file: self.requests_file.clone(),
             value: requests.to_string(),

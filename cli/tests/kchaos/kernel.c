@@ -262,8 +262,8 @@ static int replace(const char *path, const void *text, size_t length)
 	return renameat2(AT_FDCWD, new, AT_FDCWD, path, 0);
 }
 
-// A switch of the scheduler loses the number of requests (elevator_switch in block/elevator.c): `none`
-// gets the tags that the hardware has, and each scheduler twice as many, or twice 128.
+// A switch of the scheduler loses the number of requests (elevator_switch in block/elevator.c):
+// `none` gets the tags that the hardware has, and each scheduler twice as many, or twice 128.
 static void reset_requests(const char *directory, const char *scheduler)
 {
 	char path[PATH_MAX], active[128], before[4096];

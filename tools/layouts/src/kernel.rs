@@ -100,7 +100,7 @@ impl Kernel {
     /// there, one with a negative number is.
     pub(crate) fn is_signed(&self, list: &Enum) -> bool {
         let is_told = |found| matches!(found, Type::Enum(list) if list.is_signed());
-        let is_negative = |member: &EnumMember| member.val().cast_signed() < 0;
+        let is_negative = |member: &EnumMember| (member.val() as i32) < 0;
         list.is_signed() || list.members.iter().any(is_negative) && !self.types().any(is_told)
     }
 

@@ -51,7 +51,7 @@ impl Work<'_> {
         fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// What the kernel exports to modules.
+    /// The symbols that the kernel exports to modules.
     fn exports(&self) -> Result<BTreeSet<String>> {
         let path = self.build.headers.join("Module.symvers");
         let text = fs::read_to_string(self.machine.outside(&path)).with_context(|| {

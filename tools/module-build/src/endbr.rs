@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-/// What readelf and objdump print of a module.
+/// The texts that readelf and objdump print about a module.
 pub(crate) struct Printed<'a> {
     /// `readelf -SW`
     pub(crate) sections: &'a str,

@@ -39,8 +39,8 @@ pub struct Build {
 }
 
 impl Build {
-    /// Builds `driver/chaos_driver.ko`: the kernel's build runs on one machine, and rustc on another
-    /// or the same one.
+    /// Builds `driver/chaos_driver.ko`: the kernel's build runs on one machine, and rustc on
+    /// another or the same one.
     ///
     /// # Errors
     ///

@@ -21,12 +21,27 @@ const CONFIGURATION: &str = "CONFIG_X86_64=y\nCONFIG_CONFIGFS_FS=m\nCONFIG_MODUL
 /// Type information about no type at all.
 const NO_TYPES: &[u8] = b"\x9f\xeb\x01\0\x18\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0";
 
+/// Links to the driver's sources, without the objects that a build may have left beside them.
+fn link_sources(to: &Path) {
+    let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../driver");
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(driver.canonicalize().unwrap()).unwrap() {
+        let source = entry.unwrap().path();
+        if source.is_dir()
+            || source
+                .extension()
+                .is_some_and(|extension| extension == "rs")
+        {
+            symlink(&source, to.join(source.file_name().unwrap())).unwrap();
+        }
+    }
+}
+
 impl Made {
     fn new() -> Self {
         let made = Self(tempfile::tempdir().unwrap());
         let folder = made.0.path();
-        let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../driver");
-        symlink(driver.canonicalize().unwrap(), folder.join("driver")).unwrap();
+        link_sources(&folder.join("driver"));
         fs::create_dir_all(folder.join("headers/include/config")).unwrap();
         made.set_release(RELEASE);
         made.configure("");

@@ -3,6 +3,9 @@
 //! Kernels made of a few types: some fit the contract, and each of the others differs from it in
 //! one thing.
 
+mod btf;
+
+use btf::Btf;
 use layouts::{Contract, Kernel, generate};
 use std::{collections::BTreeSet, fs, process::Command};
 
@@ -18,85 +21,6 @@ struct type {
 bindings queue { int depth; void *data; }
 int attach(struct type *);
 ";
-
-/// BTF as the kernel's `include/uapi/linux/btf.h` describes it.
-#[derive(Default)]
-struct Btf {
-    types: Vec<u8>,
-    strings: Vec<u8>,
-    count: u32,
-}
-
-impl Btf {
-    fn new() -> Self {
-        Self {
-            strings: vec![0],
-            ..Self::default()
-        }
-    }
-
-    fn string(&mut self, text: &str) -> u32 {
-        if text.is_empty() {
-            return 0;
-        }
-        let offset = self.strings.len() as u32;
-        self.strings.extend(text.as_bytes());
-        self.strings.push(0);
-        offset
-    }
-
-    /// Adds a type and the data after its head; returns its number.
-    fn add(
-        &mut self,
-        kind: u32,
-        length: usize,
-        name: &str,
-        size_or_type: u32,
-        rest: &[u32],
-    ) -> u32 {
-        let name = self.string(name);
-        for word in [name, (kind << 24) | length as u32, size_or_type]
-            .iter()
-            .chain(rest)
-        {
-            self.types.extend(word.to_le_bytes());
-        }
-        self.count += 1;
-        self.count
-    }
-
-    fn int(&mut self, name: &str, bytes: u32, encoding: u32) -> u32 {
-        self.add(1, 0, name, bytes, &[(encoding << 24) | (bytes * 8)])
-    }
-
-    fn pointer(&mut self, to: u32) -> u32 {
-        self.add(2, 0, "", to, &[])
-    }
-
-    fn structure(&mut self, name: &str, bytes: u32, members: &[(&str, u32, u32)]) -> u32 {
-        let mut rest = Vec::new();
-        for (name, id, bit_offset) in members {
-            rest.extend([self.string(name), *id, *bit_offset]);
-        }
-        self.add(4, members.len(), name, bytes, &rest)
-    }
-
-    fn prototype(&mut self, result: u32, parameters: &[u32]) -> u32 {
-        let rest: Vec<u32> = parameters.iter().flat_map(|id| [0, *id]).collect();
-        self.add(13, parameters.len(), "", result, &rest)
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![0x9f, 0xeb, 1, 0];
-        let (types, strings) = (self.types.len() as u32, self.strings.len() as u32);
-        for word in [24, 0, types, types, strings] {
-            bytes.extend(u32::to_le_bytes(word));
-        }
-        bytes.extend(&self.types);
-        bytes.extend(&self.strings);
-        bytes
-    }
-}
 
 /// The differences of a kernel.
 #[derive(Default)]
@@ -367,7 +291,7 @@ or int attach(struct type *);
 optional int detach(struct type *);
 ";
 
-/// What modules may use of these kernels.
+/// The symbols of these kernels that modules may use.
 fn exports() -> BTreeSet<String> {
     BTreeSet::from(["attach".to_owned()])
 }
