@@ -4,7 +4,7 @@
 
 use super::{
     auto::{self, Needed},
-    devices::put_former_sectors,
+    devices::{check_former_sectors, put_former_sectors},
     hints::idle,
     make::why,
     needs::{self, Disks},
@@ -138,6 +138,9 @@ impl Change<'_> {
         put_former_sectors(&mut asked, &seen.values)?;
         self.check_delay(&seen.values, &asked)?;
         let asked = resolve::resolved(roots, &asked, self.force)?;
+        if !self.has(Name::Sectors) {
+            check_former_sectors(&asked, &seen.values)?;
+        }
         let after = self.after(&seen.values, &asked);
         after
             .check_bytes()

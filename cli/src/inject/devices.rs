@@ -97,6 +97,34 @@ pub(super) fn put_former_sectors(asked: &mut Settings, former: &Values) -> Resul
     Ok(())
 }
 
+/// Refuses a change by which an injection of sectors would hit all of their disk: a user may have
+/// typed the sectors, and the injection does not tell.
+///
+/// # Errors
+///
+/// [`Exit::Usage`]; the message tells how to keep the sectors, and how to be rid of them.
+pub(super) fn check_former_sectors(resolved: &Settings, former: &Values) -> Result<()> {
+    let sectors = former.text(Name::Sectors).unwrap_or_default();
+    let devices = resolved.text(Name::Device).unwrap_or_default();
+    let narrows = resolved
+        .text(Name::Sectors)
+        .is_some_and(|text| !text.is_empty());
+    let mut ranges = sectors.split(' ').filter_map(|range| range.split_once(':'));
+    let whole = ranges.find(|(disk, _)| devices.split(' ').any(|device| device == *disk));
+    match whole {
+        Some((disk, _)) if !narrows => Err(failure(
+            Exit::Usage,
+            format!(
+                "this injection hits the sectors {sectors} only, and would hit all of {disk}; add \
+                 --sectors with ranges of each disk, such as {}, or make it anew for all: kchaos \
+                 inject ... --replace",
+                sectors.replace(' ', ",")
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Everything that a text of `--device` means.
 #[derive(Default)]
 struct Meant {

@@ -87,8 +87,9 @@ impl<'a> Uses<'a> {
         uses.add_process("self");
         uses.add_program("self", "the program kchaos");
         uses.add_own_root();
-        for swap in swaps(roots) {
-            uses.add_swap(&swap);
+        match swaps(roots) {
+            Ok(swaps) => swaps.iter().for_each(|swap| uses.add_swap(swap)),
+            Err(error) => uses.add_unknown(format!("the list of swap cannot be read: {error}")),
         }
         uses
     }

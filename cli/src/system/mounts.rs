@@ -119,9 +119,19 @@ pub(crate) fn mount_of<'a>(mounts: &'a [Mount], path: &Path) -> Option<&'a Mount
 }
 
 /// The devices and files of swap.
-pub(crate) fn swaps(roots: &Roots) -> Vec<PathBuf> {
-    // A kernel without swap has no such file.
-    parse_swaps(&fs::read(roots.proc.join("swaps")).unwrap_or_default())
+///
+/// # Errors
+///
+/// If nobody can tell. A kernel without swap has no list of it, and neither has a `/proc` that only
+/// shows processes (`subset=pid`); but that has no `meminfo` either.
+pub(crate) fn swaps(roots: &Roots) -> io::Result<Vec<PathBuf>> {
+    match fs::read(roots.proc.join("swaps")) {
+        Ok(text) => Ok(parse_swaps(&text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::metadata(roots.proc.join("meminfo")).map(|_| Vec::new())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads the path at the beginning of each line but the first.

@@ -396,3 +396,32 @@ fn a_wait_sees_what_happens_meanwhile() {
         });
     }
 }
+
+/// Sectors that a user typed with their disk are not dropped in silence, and those of a volume may
+/// be meant no less.
+#[test]
+fn all_of_a_disk_is_not_hit_instead_of_its_sectors() {
+    let tree = Tree::attached();
+    stdout(&mut tree.kchaos(&format!(
+        "{DELAY} --device vdb --sectors vdb:0+2048 --name x"
+    )));
+    let before = tree.content();
+    for devices in ["vdb", "vda,vdb"] {
+        let said = stderr(&mut tree.kchaos(&format!("change x --device {devices}")), 2);
+        assert!(
+            said.contains("such as vdb:0+2048, or make it anew for all"),
+            "{said}"
+        );
+        assert_eq!(tree.content(), before);
+    }
+    stdout(&mut tree.kchaos("change x --device vda,vdb --sectors vda:0+8,vdb:0+2048"));
+    assert_eq!(file(&tree, "sectors"), "vda:0+8 vdb:0+2048");
+    stdout(&mut tree.kchaos(&format!("{DELAY} --device vda,vdb --name x --replace")));
+    assert_eq!(file(&tree, "sectors"), "");
+    stdout(&mut tree.kchaos("change x --device vdb --sectors vdb:0+2048"));
+    stdout(&mut tree.kchaos("change x --device vda"));
+    assert_eq!(
+        (file(&tree, "device"), file(&tree, "sectors")),
+        ("vda".into(), "".into())
+    );
+}

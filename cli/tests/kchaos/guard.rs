@@ -43,6 +43,16 @@ fn the_first_process_tells_the_root() {
     stdout(&mut tree.kchaos("attach vda"));
 }
 
+/// A `/proc` that only shows processes has no list of swap; a kernel without swap has none, either.
+#[test]
+fn swap_that_no_list_tells_may_be_anywhere() {
+    let tree = with_root("1", "1 1 4000:0 / / rw - ext4 /dev/vda rw");
+    std::fs::remove_file(tree.path("proc/swaps")).unwrap();
+    is_guarded(&tree, &["vdb"], "the list of swap cannot be read");
+    tree.write("proc/meminfo", "MemTotal: 1 kB\n");
+    stdout(&mut tree.kchaos("attach vdb"));
+}
+
 #[test]
 fn the_layers_of_an_overlay_are_needed() {
     let tree = with_root("1", "");
