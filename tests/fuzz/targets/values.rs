@@ -34,7 +34,9 @@ fn check(attribute: &Attribute, value: &Value) {
     }
     attribute.json(value);
     let same = attribute.name;
-    if is_written_as_told(same) {
+    // kchaos compares the disks of ranges with those of `--device` before it writes them.
+    let names_disk = same.file() == "sectors" && text.contains(':');
+    if is_written_as_told(same) && !names_disk {
         let mut driver = Settings::new();
         assert_eq!(driver.set(same, text.as_bytes()), Ok(()), "{text:?}");
         assert_eq!(driver.show(same).to_string(), text);
