@@ -154,6 +154,12 @@ impl Change<'_> {
         for sentence in idle(&after) {
             note(&sentence);
         }
+        for (flag, what) in asked.lifted() {
+            note(&format!("{flag} 0 is {what}"));
+        }
+        if let Some(why) = after.do_nothing().filter(|_| after.enabled) {
+            note(&format!("{} does nothing then: {why}", seen.name));
+        }
         if seen.has_ended() && !self.has(Name::DurationMs) && !self.has(Name::Times) {
             note(&format!(
                 "{} is {}, so it goes on doing nothing; --for or --times begins again",
@@ -198,15 +204,13 @@ impl Change<'_> {
         }
         for name in [Name::DelayUs, Name::JitterUs, Name::Distribution] {
             if let Some((attribute, _)) = self.values.iter().find(|(row, _)| row.name == name) {
-                let flag = attribute.flag();
-                let flag = attribute.flag_with_unit().unwrap_or(&flag);
                 return Err(failure(
                     Exit::Usage,
                     format!(
-                        "{} has percentiles, which say how long delays are, so --{flag} would do \
-                         nothing; change --percentiles, or make it anew with `kchaos inject ... \
-                         --replace`",
-                        self.name.to_string_lossy()
+                        "{} has percentiles, which say how long delays are, so {} would do nothing; \
+                         change --percentiles, or make it anew with `kchaos inject ... --replace`",
+                        self.name.to_string_lossy(),
+                        attribute.shown_flag()
                     ),
                 ));
             }

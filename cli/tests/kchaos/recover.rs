@@ -22,7 +22,16 @@ fn all_injections_end_and_none_is_fine() {
     tree.injection("a", &[]);
     assert_eq!(stdout(&mut tree.kchaos("recover --all")), "a\nb\n");
     assert_eq!(tree.content(), before);
-    assert_eq!(stdout(&mut tree.kchaos("recover --all")), "");
+    for (verb, said) in [
+        (
+            "recover --all",
+            "kchaos: there is no injection to recover from\n",
+        ),
+        ("recover --all --ignore-missing", ""),
+    ] {
+        let none = tree.kchaos(verb).assert().success();
+        none.stdout("").stderr(said);
+    }
 }
 
 #[test]
