@@ -6,6 +6,7 @@ pub(crate) mod attach;
 mod auto;
 pub(crate) mod change;
 mod command;
+mod consent;
 pub(crate) mod devices;
 mod hints;
 mod hits;

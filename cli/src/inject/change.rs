@@ -4,12 +4,13 @@
 
 use super::{
     auto::{self, Needed},
+    consent::{self, Reason},
     devices::{check_former_sectors, put_former_sectors},
     hints::idle,
     make::why,
     needs::{self, Disks},
     order,
-    reach::reached,
+    request::{OTHER_DISKS, WITH_END, endless_risks},
     resolve, sweep,
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
         snapshot::Snapshot,
         values::Values,
     },
-    system::{Roots, files::try_read, guard, lock::Lock, step::Step},
+    system::{Roots, files::try_read, lock::Lock, step::Step},
 };
 use anyhow::Result;
 use std::{
@@ -137,7 +138,7 @@ impl Change<'_> {
         let mut asked = asked.map_err(|message| failure(Exit::Usage, message))?;
         put_former_sectors(&mut asked, &seen.values)?;
         self.check_delay(&seen.values, &asked)?;
-        let asked = resolve::resolved(roots, &asked, self.force)?;
+        let (asked, mut reasons) = resolve::resolved(roots, &asked, self.force)?;
         if !self.has(Name::Sectors) {
             check_former_sectors(&asked, &seen.values)?;
         }
@@ -149,8 +150,9 @@ impl Change<'_> {
             .iter()
             .any(|name| self.has(*name));
         if changes_reach && !self.force {
-            check_end(roots, &seen, &after)?;
+            reasons.extend(risks(roots, &seen, &after));
         }
+        consent::check(&reasons)?;
         for sentence in idle(&after) {
             note(&sentence);
         }
@@ -254,19 +256,20 @@ impl Change<'_> {
     }
 }
 
-/// Refuses settings by which an injection slows the system's own disks without an end in sight.
-fn check_end(roots: &Roots, before: &Snapshot, after: &Settings) -> Result<()> {
+/// The reasons to refuse settings by which an injection slows the system's own disks without an end
+/// in sight.
+fn risks(roots: &Roots, before: &Snapshot, after: &Settings) -> Vec<Reason> {
     let is_renewed =
         before.values.number(Name::DurationMs) == Some(RENEWED_MS) && !before.has_ended();
-    let remedy = if is_renewed {
-        "it lasts as long as its command, whose kchaos renews its lease; choose others with \
-         --device, or add --force"
+    if is_renewed {
+        let instead = "it lasts as long as its command, whose kchaos renews its lease; choose \
+                       others with --device";
+        endless_risks(roots, after, &[instead])
     } else if is_end(after.number(Name::DurationMs).unwrap_or(0)) {
-        return Ok(());
+        Vec::new()
     } else {
-        "add --for 30s, so that it ends by itself, choose others with --device, or add --force"
-    };
-    guard::check(roots, &reached(roots, after), remedy)
+        endless_risks(roots, after, &[WITH_END, OTHER_DISKS])
+    }
 }
 
 /// The steps that write values to the files of an injection.
