@@ -12,6 +12,7 @@ mod container_id;
 pub(crate) mod containers;
 pub(crate) mod disk;
 pub(crate) mod files;
+mod further;
 pub(crate) mod guard;
 pub(crate) mod kernel_name;
 pub(crate) mod lock;
