@@ -10,6 +10,7 @@ mod consent;
 pub(crate) mod devices;
 mod hints;
 mod hits;
+mod interrupted;
 mod lease;
 mod make;
 mod missed;

@@ -7,6 +7,7 @@ use super::{
     consent::{self, Reason},
     devices::{check_former_sectors, put_former_sectors},
     hints::idle,
+    interrupted::Marks,
     make::why,
     needs::{self, Disks},
     order,
@@ -70,7 +71,9 @@ pub(crate) fn change(roots: &Roots, change: &Change<'_>, out: &mut dyn Write) ->
     let lock = Lock::take(roots)?;
     sweep::before(roots, lock.as_ref());
     let plan = change.plan(roots)?;
-    if let Err(error) = plan.make(roots, change.name) {
+    let marks = Marks::new(roots, change.name, &plan.steps, &plan.last);
+    let marks = marks.filter(|_| lock.is_some());
+    if let Err(error) = plan.make(roots, change.name, marks) {
         // Some disks may not be needed after all.
         let undone = lock.map(|lock| sweep::sweep(roots, &lock));
         return Err(joined(error, undone.unwrap_or_default()));
@@ -107,24 +110,42 @@ struct Plan {
 impl Plan {
     /// Attaches the disks and takes all steps. After an error, the injection is as it was, and some
     /// disks may be attached, which [`super::sweep`] gives back.
-    fn make(&self, roots: &Roots, name: &OsStr) -> Result<()> {
-        let take = |steps: Vec<Step>| {
-            let mut steps = steps.iter();
-            steps.try_for_each(|step| step.run().map_err(|error| step.refused(&error)))
-        };
+    fn make(&self, roots: &Roots, name: &OsStr, marks: Option<Marks>) -> Result<()> {
         self.needed.attach(roots)?;
         let disks = needs::of(roots, name);
-        take(self.needed.change_steps(roots, name))?;
+        take(&self.needed.change_steps(roots, name))?;
+        // Without the record, only a kill could leave a half.
+        let marks = marks.filter(|marks| marks.begin.run().is_ok());
+        let ends = marks.map(|marks| [marks.end]);
+        let ends = ends.as_ref().map_or(&[][..], |end| end);
+        let made = self.write(roots, name, &disks, ends);
+        if made.is_err() {
+            let _ = take(ends);
+        }
+        made
+    }
+
+    fn write(&self, roots: &Roots, name: &OsStr, disks: &Disks, ends: &[Step]) -> Result<()> {
         let former = write(name, &self.steps)?;
-        let changed = take(self.needed.changed_steps(roots, name));
-        changed
-            .and_then(|()| write(name, &self.last).map(drop))
+        let mut begun = Vec::new();
+        take(&self.needed.changed_steps(roots, name))
+            .and_then(|()| {
+                begun = write(name, &self.last)?;
+                take(ends)
+            })
             .map_err(|error| {
-                let mut failures = undo(&former);
-                failures.extend(take(auto::former_steps(roots, name, &disks)).err());
+                let mut failures = undo(&begun);
+                failures.extend(undo(&former));
+                failures.extend(take(&auto::former_steps(roots, name, disks)).err());
                 joined(error, failures)
             })
     }
+}
+
+/// Takes steps until one fails.
+fn take(steps: &[Step]) -> Result<()> {
+    let mut steps = steps.iter();
+    steps.try_for_each(|step| step.run().map_err(|error| step.refused(&error)))
 }
 
 impl Change<'_> {

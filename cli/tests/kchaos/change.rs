@@ -101,32 +101,6 @@ fn sizes_change_in_an_order_that_the_driver_takes() {
 }
 
 #[test]
-fn a_change_that_ends_an_effect_or_a_bound_is_told() {
-    let tree = Tree::attached();
-    stdout(&mut tree.kchaos(&format!("{DELAY} --device vdb --name x --for 1h")));
-    for (arguments, said) in [
-        (
-            "--delay 0",
-            "x does nothing then: it has neither a delay nor a limit",
-        ),
-        ("--delay 0 --enabled 0", ""),
-        ("--delay 1ms --enabled 1", ""),
-        ("--probability 0", "x does nothing then: --probability 0"),
-        ("--probability 100", ""),
-        ("--for 0", "--for 0 is no end"),
-        ("--times 0 --max-bytes 0", "--times 0 is no end"),
-        ("--max-bytes 0", "--max-bytes 0 is no greatest size"),
-    ] {
-        let output = tree.kchaos(&format!("change x {arguments}")).output();
-        let output = output.unwrap();
-        let message = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{message}");
-        assert!(message.contains(said), "{arguments}: {message}");
-        assert_eq!(message.is_empty(), said.is_empty(), "{message}");
-    }
-}
-
-#[test]
 fn a_change_that_makes_no_sense_is_refused() {
     let tree = Tree::attached();
     tree.injection("x", &[("percentiles", "50:200"), ("min_bytes", "8192")]);

@@ -295,31 +295,6 @@ fn an_injection_that_would_do_nothing_is_refused() {
     assert_eq!(tree.content(), before);
 }
 
-/// 0 is no end, and somebody may take it for the end at once.
-#[test]
-fn a_zero_that_lifts_a_bound_is_refused() {
-    let tree = Tree::attached();
-    let before = tree.content();
-    for (arguments, expected) in [
-        ("--for 0s", "--for 0 would be no end, as without --for; "),
-        ("--for 0", "--for 0 would be no end"),
-        ("--duration-ms 0", "--for 0 would be no end"),
-        ("--timeout 0 --dry-run", "--for 0 would be no end"),
-        ("--times 0", "--times 0 would be no end"),
-        ("--times 0 -- true", "--times 0 would be no end"),
-        ("--max-bytes 0", "--max-bytes 0 would be no greatest size"),
-        ("--every 0", "from 1 to"),
-        ("--iops 0", "from 1 to"),
-        ("--sectors 5-4", "\"5-4\" is no range"),
-        ("--sectors 5+0", "has no sectors"),
-    ] {
-        let line = format!("inject ioem delay --delay 1ms {arguments}");
-        let message = stderr(&mut tree.kchaos(&line), 2);
-        assert!(message.contains(expected), "{arguments}: {message}");
-    }
-    assert_eq!(tree.content(), before);
-}
-
 #[test]
 fn options_that_do_nothing_are_told_and_others_are_not() {
     let tree = Tree::new();
