@@ -25,6 +25,7 @@ pub(crate) mod place;
 pub(crate) mod process;
 mod roots;
 pub(crate) mod saved;
+mod source;
 pub(crate) mod stack;
 pub(crate) mod step;
 mod table;

@@ -90,7 +90,8 @@ fn end(roots: &Roots, names: &[OsString], options: Options) -> (String, Vec<anyh
                 text.push_str(&name.to_string_lossy());
                 text.push('\n');
             }
-            Ok(false) if options.ignore_missing => {}
+            // A variable without a value leaves the meant injection at work.
+            Ok(false) if options.ignore_missing && !name.is_empty() => {}
             Ok(false) => failures.push(unknown(name)),
             Err(error) => failures.push(error),
         }
@@ -140,7 +141,7 @@ fn print(roots: &Roots, names: &[OsString], options: Options, out: &mut dyn Writ
             let file = needs::file(roots, name);
             steps.extend(file.exists().then_some(Step::RemoveFile(file)));
             ended.push(name.clone());
-        } else if !options.ignore_missing {
+        } else if !options.ignore_missing || name.is_empty() {
             failures.push(unknown(name));
         }
     }

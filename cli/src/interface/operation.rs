@@ -104,6 +104,9 @@ fn known(word: &str) -> Result<&'static str, String> {
 
 /// The words that an unknown one may stand for, in a part of a sentence.
 fn meant(word: &str) -> String {
+    if word.contains(['|', '+', '/', '&', ';']) {
+        return ", and several have commas between them: --op read,write".to_owned();
+    }
     let word = word.replace('-', "_");
     let mut found: Vec<String> = Vec::new();
     let exact = MEANT.iter().find(|(_, words)| words.contains(&&*word));

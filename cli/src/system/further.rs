@@ -8,7 +8,7 @@ use super::{
     block::Block,
     files::{names, try_read},
     mounts::Mount,
-    place::of_source,
+    source::of_source,
 };
 use std::{ffi::OsStr, fs};
 

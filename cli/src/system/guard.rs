@@ -6,7 +6,8 @@ use super::{
     Roots,
     beside::listed,
     mounts::{Mount, mounted_at, mounts_of, swaps},
-    place::{Overlay, Place, all_of_path, of_mount, of_path, of_source, seen},
+    place::{Overlay, Place, all_of_path, of_mount, of_path, seen},
+    source::of_source,
     stack::Stack,
 };
 use crate::error::{Exit, all_of, failure};

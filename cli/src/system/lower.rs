@@ -7,7 +7,8 @@ use super::{
     block::{Block, number},
     files::try_read,
     kernel_name::hides_disks,
-    place::{Place, meant, of_device, of_path, of_source, seen},
+    place::{Place, meant, of_device, of_path, seen},
+    source::of_source,
 };
 use std::{ffi::OsStr, fs::Metadata, io, os::unix::fs::MetadataExt, path::Path, process::Command};
 

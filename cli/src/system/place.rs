@@ -7,8 +7,8 @@ use super::{
     block::{Block, number},
     files::{entries, names},
     further::further,
-    mapper::mapper_named,
     mounts::{Mount, mount_id, mounts_of},
+    source::of_source,
 };
 use std::{
     ffi::{OsStr, OsString},
@@ -237,24 +237,6 @@ fn no_disk(mount: &Mount) -> Place {
         format!("is on {kind}, whose device {source} is not there")
     } else {
         format!("is on {kind} ({source}), whose disks kchaos does not know")
-    })
-}
-
-/// The devices in the source of a mount, which is one path, or several with colons between them.
-pub(crate) fn of_source(roots: &Roots, source: &OsStr) -> Vec<Block> {
-    let paths = source.to_str().unwrap_or_default().split(':');
-    paths
-        .filter_map(|path| of_dev(roots, path.strip_prefix("/dev/")?))
-        .collect()
-}
-
-/// The device with this path below /dev, also if its node is not there.
-pub(crate) fn of_dev(roots: &Roots, below: &str) -> Option<Block> {
-    let node = Block::of_node(roots, &roots.dev.join(below));
-    node.or_else(|| match below.strip_prefix("mapper/") {
-        Some(name) => mapper_named(roots, name),
-        // A directory of /dev is part of the name in sysfs.
-        None => Block::named(roots, &below.replace('/', "!")),
     })
 }
 

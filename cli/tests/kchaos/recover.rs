@@ -106,5 +106,13 @@ fn a_name_that_is_none_has_the_next_step() {
         let said = stderr(tree.kchaos("recover").arg(name), 5);
         assert!(said.contains(expected), "{name}: {said}");
     }
+    // A script whose variable has no value has ended nothing.
+    for words in [
+        &["recover", "--ignore-missing", ""][..],
+        &["wait", "", "--gone"],
+    ] {
+        let said = stderr(tree.kchaos("").args(words), 5);
+        assert!(said.contains("has a variable no value?"), "{said}");
+    }
     assert!(tree.path("config/ioem/a").exists());
 }
