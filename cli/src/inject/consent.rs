@@ -11,7 +11,7 @@ use anyhow::Result;
 pub(super) struct Reason {
     /// A sentence.
     why: String,
-    /// What to do instead.
+    /// The ways to do without it.
     instead: Vec<String>,
 }
 

@@ -36,7 +36,7 @@ struct Record {
     undo: Vec<Write>,
     /// The first write that begins a time or a count anew, if the file then tells that it was made.
     begun: Option<Write>,
-    /// That write, and all that follow.
+    /// The writes from the first one on that begins a time or a count anew.
     finish: Vec<Write>,
 }
 

@@ -72,10 +72,10 @@ impl Request<'_> {
     }
 }
 
-/// What to do instead of an injection without an end.
+/// The way to do without an injection that has no end.
 pub(super) const WITH_END: &str = "add --for 30s, so that it ends by itself";
 
-/// What to do instead of an injection of disks that the system needs.
+/// The way to do without an injection of disks that the system needs.
 pub(super) const OTHER_DISKS: &str = "choose others with --device";
 
 /// A reason for each disk that the system needs and that an injection without an end would slow

@@ -110,8 +110,8 @@ impl Settings {
         }
     }
 
-    /// The flags whose 0 lifts an end or a bound, each with what it leaves: to somebody who types
-    /// it, 0 may well be the lowest bound.
+    /// The flags whose 0 lifts an end or a bound, each with what it leaves. A user may take this 0
+    /// for the lowest bound.
     pub(crate) fn lifted(&self) -> impl Iterator<Item = (String, &'static str)> {
         const LIFTED: [(Name, &str); 3] = [
             (Name::DurationMs, "no end"),

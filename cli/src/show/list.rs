@@ -102,7 +102,7 @@ fn problem_lines(injection: &Snapshot) -> Vec<String> {
         .collect()
 }
 
-/// What a device gets back.
+/// The state that a device gets back.
 fn after_detach(device: &Attached) -> String {
     match &device.remembered {
         None => NONE.to_owned(),
