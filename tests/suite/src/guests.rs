@@ -142,7 +142,8 @@ pub fn untimed_tests() -> Guest {
     debug(
         "untimed_tests",
         "--untimed input recovery module_in_use not_swap held_and_early kchaos data_verified
-         flush_inserted security sleep -kchaos_pairs -kchaos_killed",
+         flush_inserted security sleep -kchaos_pairs -kchaos_killed -kchaos_own_direct -kchaos_pid
+         -kchaos_container",
     )
 }
 
@@ -157,8 +158,8 @@ pub fn traps() -> Guest {
 pub fn unjudged_tests() -> Guest {
     debug(
         "unjudged_tests",
-        "--unjudged filter counters seed others lease command combine traps_weights -not_swap
-         -held_and_early",
+        "--unjudged filter counters seed others lease command combine traps_weights
+         kchaos_own_direct kchaos_pid kchaos_container -not_swap -held_and_early",
     )
 }
 
