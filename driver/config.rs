@@ -29,7 +29,7 @@ use kernel::{
 // The configuration is a static because the callbacks of the scheduler have no other way to it, nor
 // have the callbacks of the root directory (the kernel crate cannot address the root's data unless
 // they are zero-sized). A mutex in a static must be initialized at run time, which the kernel crate
-// calls unsafe: this is the only unsafe code outside of `elevator/` and `sys/`.
+// calls unsafe: this is the only unsafe code outside of `elevator/`, `sys/` and `kernel/`.
 kernel::sync::global_lock! {
     // SAFETY: `Lifetime::new` initializes it, before the module registers any code that locks it.
     unsafe(uninit) static CONFIG: Mutex<Config> = Config::new();

@@ -5,7 +5,10 @@
 
 use crate::{
     elevator::{self, OpFlags, Sorted, REQUEST_WORDS},
-    policy::{io::Io, operations::Conditions},
+    policy::{
+        io::Io,
+        operations::{Conditions, OPERATIONS, OTHER},
+    },
     rule_set::RuleSet,
     sys::{cgroup::Cgroup, clock::now_ns},
 };
@@ -267,6 +270,27 @@ impl HeldEntry for Parked {
     }
 }
 
+/// For each number of an operation in this kernel, the number that filters know it by.
+const NUMBERS: [u8; OpFlags::OPERATIONS] = {
+    let mut numbers = [OTHER as u8; OpFlags::OPERATIONS];
+    let mut place = 0;
+    while place < OPERATIONS.len() {
+        let (name, number) = OPERATIONS[place];
+        match OpFlags::number_of(name) {
+            Some(here) => numbers[here as usize] = number as u8,
+            None => panic!("the elevator knows each operation that a filter can choose"),
+        }
+        place += 1;
+    }
+    numbers
+};
+
+/// The number that filters know the operation of flags by.
+#[inline]
+pub(crate) fn operation(flags: OpFlags) -> u32 {
+    NUMBERS[flags.operation() as usize].into()
+}
+
 /// The conditions that flags fulfil.
 #[inline]
 fn conditions(flags: OpFlags) -> Conditions {
@@ -283,7 +307,7 @@ fn conditions(flags: OpFlags) -> Conditions {
 impl Io for Request {
     #[inline]
     fn operation(&self) -> u32 {
-        self.flags().operation()
+        operation(self.flags())
     }
 
     #[inline]
@@ -317,7 +341,7 @@ impl Io for Request {
 
 impl Io for Parked {
     fn operation(&self) -> u32 {
-        self.data().flags.operation()
+        operation(self.data().flags)
     }
 
     fn conditions(&self) -> Conditions {

@@ -10,7 +10,7 @@ pub(crate) mod mean;
 use crate::{
     held_entry::HeldEntry,
     injection::InjectionId,
-    policy::bounds::Bounds,
+    policy::{bounds::Bounds, operations::OTHER},
     rule::{Rule, RuleSpec},
     rule_set::RuleSet,
     stats::{Count, Lane},
@@ -19,8 +19,8 @@ use crate::{
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use kernel::{prelude::*, sync::Arc};
 
-/// How many operations a plan tells apart; a filter can name none with a greater number.
-const OPERATIONS: usize = 32;
+/// How many operations filters tell apart: [`OTHER`] is the last.
+const OPERATIONS: usize = OTHER as usize + 1;
 
 /// The number of the next plan. Relaxed: only the numbers count.
 static NEXT_EPOCH: AtomicU64 = AtomicU64::new(1);
@@ -37,8 +37,7 @@ pub(crate) struct Plan {
     /// A few words of each rule, so that rules that do not match cost little.
     screens: KVec<Screen>,
     places: [u8; RuleSet::CAPACITY],
-    /// The rules that may match an operation, by its number in `enum req_op`; the last entry is for
-    /// its own and all greater numbers.
+    /// The rules that may match an operation, by its number as filters know it.
     by_operation: [RuleSet; OPERATIONS],
     /// The plan's number: later plans have greater numbers.
     epoch: u64,
@@ -109,7 +108,8 @@ impl Plan {
     }
 
     /// Gives each rule a bit: the bit of its injection's old rule, so that held requests can keep
-    /// their sets, or a free bit.
+    /// their sets, or a free bit. Not inlined, as `of` takes much of the stack.
+    #[inline(never)]
     fn give_bits(&mut self, old: Option<&Self>) {
         let mut used = RuleSet::EMPTY;
         for rule in self.rules.iter_mut() {
@@ -141,8 +141,7 @@ impl Plan {
         self.by_operation[(number as usize).min(OPERATIONS - 1)]
     }
 
-    /// The operations that some rule may match: a bit for each number. The last bit is for its own
-    /// and all greater numbers.
+    /// The operations that some rule may match: a bit for each number.
     pub(crate) fn operations(&self) -> u32 {
         let concerned = self.by_operation.iter().enumerate();
         concerned.fold(0, |bits, (number, set)| {

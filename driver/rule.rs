@@ -189,7 +189,7 @@ impl Rule {
         self.filter.pid_namespace != 0
     }
 
-    /// Whether a request with the operation of this number in `enum req_op` may match.
+    /// Whether a request with the operation of this number, as filters know it, may match.
     pub(crate) fn may_match(&self, operation: u32) -> bool {
         self.filter.operations.may_match(operation)
     }

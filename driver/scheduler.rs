@@ -12,7 +12,7 @@ use crate::{
     config,
     elevator::{Bio, DebugFile, Elevator, Fifo, Hctx, OpFlags, Prepared, Queue, QueueFile},
     held::{Held, Next},
-    held_entry::{CompletionData, Parked, Parking, Request, RequestData},
+    held_entry::{operation, CompletionData, Parked, Parking, Request, RequestData},
     ioem::Ioem,
     listing,
     parking::{NotParked, Park},
@@ -249,10 +249,7 @@ impl Elevator for Ioem {
         // Relaxed: as above. While requests are ready (`next_ns` is 0), the new one does not bypass
         // them: it comes behind them, and may take bios that would else be requests of their own.
         // On a busy disk it might have to wait anyway, where it could take such bios, too.
-        let concerned = state
-            .operations
-            .load(Relaxed)
-            .checked_shr(flags.operation());
+        let concerned = state.operations.load(Relaxed).checked_shr(operation(flags));
         prepared.passes_by = concerned.is_some_and(|bits| bits & 1 == 0)
             && state.next_ns.load(Relaxed) != 0
             && !hctx.is_busy();

@@ -4,7 +4,6 @@
 //!
 //! C header: [`include/linux/blk_types.h`](srctree/include/linux/blk_types.h)
 
-use super::layouts;
 use kernel::bindings;
 
 /// An operation and its flags.
@@ -18,17 +17,33 @@ impl OpFlags {
         Self(flags)
     }
 
-    /// The number of the operation in `enum req_op` of the newest kernels.
+    /// How many numbers of operations there can be.
+    pub(crate) const OPERATIONS: usize = 1 << bindings::REQ_OP_BITS;
+
+    /// The number of the operation in this kernel's `enum req_op`, below [`Self::OPERATIONS`].
+    /// Kernels differ in these numbers.
     #[inline]
     pub(crate) fn operation(self) -> u32 {
-        layouts::newest_operation(self.number())
-    }
-
-    /// The number of the operation in this kernel.
-    #[inline]
-    fn number(self) -> u32 {
         const REQ_OP_MASK: u32 = (1 << bindings::REQ_OP_BITS) - 1;
         self.0 & REQ_OP_MASK
+    }
+
+    /// The number of the operation `REQ_OP_XYZ` that has the name `xyz`, if schedulers see it.
+    pub(crate) const fn number_of(name: &str) -> Option<u32> {
+        Some(match name.as_bytes() {
+            b"read" => bindings::req_op_REQ_OP_READ,
+            b"write" => bindings::req_op_REQ_OP_WRITE,
+            b"discard" => bindings::req_op_REQ_OP_DISCARD,
+            b"secure_erase" => bindings::req_op_REQ_OP_SECURE_ERASE,
+            b"write_zeroes" => bindings::req_op_REQ_OP_WRITE_ZEROES,
+            b"zone_append" => bindings::req_op_REQ_OP_ZONE_APPEND,
+            b"zone_open" => bindings::req_op_REQ_OP_ZONE_OPEN,
+            b"zone_close" => bindings::req_op_REQ_OP_ZONE_CLOSE,
+            b"zone_finish" => bindings::req_op_REQ_OP_ZONE_FINISH,
+            b"zone_reset" => bindings::req_op_REQ_OP_ZONE_RESET,
+            b"zone_reset_all" => bindings::req_op_REQ_OP_ZONE_RESET_ALL,
+            _ => return None,
+        })
     }
 
     #[inline]
@@ -39,7 +54,7 @@ impl OpFlags {
     /// Whether it reads data.
     #[inline]
     pub(crate) fn is_read(self) -> bool {
-        self.number() == bindings::req_op_REQ_OP_READ
+        self.operation() == bindings::req_op_REQ_OP_READ
     }
 
     /// Whether a submitter waits for it: `op_is_sync()`.
@@ -80,7 +95,7 @@ impl OpFlags {
     /// Whether it manages zones.
     pub(super) fn manages_zones(self) -> bool {
         matches!(
-            self.number(),
+            self.operation(),
             bindings::req_op_REQ_OP_ZONE_OPEN
                 | bindings::req_op_REQ_OP_ZONE_CLOSE
                 | bindings::req_op_REQ_OP_ZONE_FINISH
@@ -91,7 +106,7 @@ impl OpFlags {
 
     /// The group in which a disk's statistics count it: `op_stat_group()`.
     pub(super) fn statistics_group(self) -> usize {
-        let group = match self.number() {
+        let group = match self.operation() {
             bindings::req_op_REQ_OP_DISCARD => bindings::stat_group_STAT_DISCARD,
             // `op_is_write()`: the operations that write have odd numbers.
             operation if operation & 1 != 0 => bindings::stat_group_STAT_WRITE,

@@ -38,38 +38,6 @@ pub const PREPARES_AT_SUBMISSION: bool = cfg!(all(
     newest = "request_queue.queue_hw_ctx"
 ));
 
-/// The number that an operation has in the newest kernels.
-#[inline]
-pub const fn newest_operation(number: u32) -> u32 {
-    NEWEST_OPERATIONS[number as usize % NEWEST_OPERATIONS.len()] as u32
-}
-
-const NEWEST_OPERATIONS: [u8; 1 << bindings::REQ_OP_BITS] = {
-    const KNOWN: [(u32, u8); 11] = [
-        (bindings::req_op_REQ_OP_READ, 0),
-        (bindings::req_op_REQ_OP_WRITE, 1),
-        (bindings::req_op_REQ_OP_DISCARD, 3),
-        (bindings::req_op_REQ_OP_SECURE_ERASE, 5),
-        (bindings::req_op_REQ_OP_ZONE_APPEND, 7),
-        (bindings::req_op_REQ_OP_WRITE_ZEROES, 9),
-        (bindings::req_op_REQ_OP_ZONE_OPEN, 11),
-        (bindings::req_op_REQ_OP_ZONE_CLOSE, 13),
-        (bindings::req_op_REQ_OP_ZONE_FINISH, 15),
-        (bindings::req_op_REQ_OP_ZONE_RESET, 17),
-        (bindings::req_op_REQ_OP_ZONE_RESET_ALL, 19),
-    ];
-    /// A number that no operation has in any kernel.
-    const OTHER: u8 = 31;
-    let mut numbers = [OTHER; 1 << bindings::REQ_OP_BITS];
-    let mut place = 0;
-    while place < KNOWN.len() {
-        let (here, newest) = KNOWN[place];
-        numbers[here as usize] = newest;
-        place += 1;
-    }
-    numbers
-};
-
 /// The hardware queue of this number.
 ///
 /// # Safety

@@ -6,7 +6,8 @@ use super::operations::Conditions;
 
 /// One I/O, to a filter.
 pub trait Io {
-    /// The number of the kernel's `enum req_op`.
+    /// The number of the operation in [`OPERATIONS`](super::operations::OPERATIONS), or
+    /// [`OTHER`](super::operations::OTHER).
     fn operation(&self) -> u32;
     /// The conditions that hold.
     fn conditions(&self) -> Conditions;

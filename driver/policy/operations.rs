@@ -38,25 +38,29 @@ impl Conditions {
 /// shown in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operations {
-    /// A bit for each number of `enum req_op`; no bit means any operation.
+    /// A bit for each number in [`OPERATIONS`]; no bit means any operation.
     numbers: u32,
     conditions: Conditions,
 }
 
-/// The words for operations, and the numbers of `enum req_op`.
+/// The words for operations, and the numbers that filters know them by. The kernel has numbers of
+/// its own, which differ from one version to the next.
 pub const OPERATIONS: [(&str, u32); 11] = [
     ("read", 0),
     ("write", 1),
-    ("discard", 3),
-    ("secure_erase", 5),
-    ("write_zeroes", 9),
-    ("zone_append", 7),
-    ("zone_open", 11),
-    ("zone_close", 13),
-    ("zone_finish", 15),
-    ("zone_reset", 17),
-    ("zone_reset_all", 19),
+    ("discard", 2),
+    ("secure_erase", 3),
+    ("write_zeroes", 4),
+    ("zone_append", 5),
+    ("zone_open", 6),
+    ("zone_close", 7),
+    ("zone_finish", 8),
+    ("zone_reset", 9),
+    ("zone_reset_all", 10),
 ];
+
+/// The number of any operation that has no word.
+pub const OTHER: u32 = 11;
 
 /// The word for the operation of this number, if it has one.
 pub fn name_of(number: u32) -> Option<&'static str> {

@@ -13,12 +13,6 @@ pub(crate) use devices::*;
 /// may prepare several for one bio of a plug, and give them to later bios with other flags.
 pub(crate) const PREPARES_AT_SUBMISSION: bool = true;
 
-/// The number that an operation has in the newest kernels: here, its own.
-#[inline]
-pub(crate) const fn newest_operation(number: u32) -> u32 {
-    number
-}
-
 /// The hardware queue of this number.
 ///
 /// # Safety

@@ -37,15 +37,15 @@ const CONDITIONS: [(&str, Conditions); 3] = [
 const OPERATIONS: [(&str, u32); 11] = [
     ("read", 0),
     ("write", 1),
-    ("discard", 3),
-    ("secure_erase", 5),
-    ("zone_append", 7),
-    ("write_zeroes", 9),
-    ("zone_open", 11),
-    ("zone_close", 13),
-    ("zone_finish", 15),
-    ("zone_reset", 17),
-    ("zone_reset_all", 19),
+    ("discard", 2),
+    ("secure_erase", 3),
+    ("zone_append", 5),
+    ("write_zeroes", 4),
+    ("zone_open", 6),
+    ("zone_close", 7),
+    ("zone_finish", 8),
+    ("zone_reset", 9),
+    ("zone_reset_all", 10),
 ];
 
 impl Any {

@@ -5,10 +5,10 @@
 
 use crate::{
     checks::Checks,
-    command::{lab, number_of, words_of},
+    command::{number_of, words_of},
     programs,
     slots::Turn,
-    test::build_module,
+    test::build_kernel,
     vm::{Guests, Kernel, file},
 };
 use anyhow::{Context, Result, bail};
@@ -177,7 +177,7 @@ pub(crate) fn debug(words: &[String]) -> Result<bool> {
     }
     if let Some(tools) = Tools::build(&mut checks) {
         for target in &settings.kernels {
-            let Some(kernel) = build_kernel(target, &tools, &mut checks) else {
+            let Some(kernel) = build_kernel(target, &tools.programs, &mut checks) else {
                 continue;
             };
             let mut guests = Guests::default();
@@ -204,7 +204,7 @@ pub(crate) fn build_short(checks: &mut Checks) -> Result<Option<Short>> {
         ..Settings::from_environment()?
     };
     let short = Tools::build(checks).and_then(|tools| {
-        let kernel = build_kernel("forky-kasan", &tools, checks)?;
+        let kernel = build_kernel("forky-kasan", &tools.programs, checks)?;
         let fsx = tools.fsx;
         Some(Short {
             kernel,
@@ -220,22 +220,6 @@ impl Short {
         let steps = [Step::UntimedTests, Step::Torture];
         start_on(&self.kernel, &steps, &self.settings, &self.fsx, guests)
     }
-}
-
-/// Makes a target ready, and builds the module for it.
-fn build_kernel(target: &str, tools: &Tools, checks: &mut Checks) -> Option<Kernel> {
-    let ready = format!("the kernel {target} is ready");
-    if !checks.check_command(&ready, lab(&["prepare", target])) {
-        return None;
-    }
-    let builds = format!("the module builds for {target}");
-    let module = checks.check(&builds, |transcript| build_module(transcript, target))?;
-    Some(Kernel {
-        target: target.to_owned(),
-        module,
-        programs: tools.programs.clone(),
-        options: &[],
-    })
 }
 
 fn start_on(

@@ -100,6 +100,29 @@ pub(crate) fn build_module(transcript: &mut Transcript, target: &str) -> Result<
     Ok(module)
 }
 
+/// Makes a target ready, and builds the module for it.
+pub(crate) fn build_kernel(target: &str, programs: &Path, checks: &mut Checks) -> Option<Kernel> {
+    let ready = format!("the kernel {target} is ready");
+    if !checks.check_command(&ready, lab(&["prepare", target])) {
+        return None;
+    }
+    let builds = format!("the module builds for {target}");
+    let module = checks.check(&builds, |transcript| build_module(transcript, target))?;
+    Some(Kernel {
+        target: target.to_owned(),
+        module,
+        programs: programs.to_owned(),
+        options: &[],
+    })
+}
+
+/// Starts the guest of the stock kernel of Debian 13, which has no Rust.
+pub(crate) fn start_without_rust(programs: &Path, checks: &mut Checks, guests: &mut Guests) {
+    if let Some(kernel) = build_kernel("trixie", programs, checks) {
+        guests.start(&kernel, &guests::without_rust(), Turn::Last);
+    }
+}
+
 fn check_this_machine(checks: &mut Checks) {
     let rustfmt = [
         "shell",

@@ -2,7 +2,7 @@
 
 //! How rustc compiles code for a kernel: its target, and its flags.
 
-use crate::{Work, rust::Rustc, words};
+use crate::{Work, config::Config, rust::Rustc, words};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
@@ -82,6 +82,10 @@ impl Target {
         } else {
             flags.extend(arm64_flags(work));
         }
+        if config.has(&["KASAN_GENERIC"]) {
+            entries.insert("supported-sanitizers".to_owned(), json!(["kernel-address"]));
+            flags.extend(sanitizer_flags(config)?);
+        }
         Ok(Self {
             specification: serde_json::to_string_pretty(&target)?,
             flags,
@@ -118,6 +122,25 @@ fn x86_flags(work: &Work<'_>, rustc: &Rustc<'_>) -> Result<Vec<String>> {
     if config.has(&["CALL_PADDING"]) {
         let bytes = config.value("FUNCTION_PADDING_BYTES").unwrap_or("16");
         flags.push(format!("-Zpatchable-function-entry={bytes},{bytes}"));
+    }
+    Ok(flags)
+}
+
+/// As the kernel's `scripts/Makefile.kasan`, with calls instead of checks in place.
+fn sanitizer_flags(config: &Config) -> Result<Vec<String>> {
+    let offset = config
+        .value("KASAN_SHADOW_OFFSET")
+        .context("the kernel has KASAN and does not say where its shadow is")?;
+    let mut flags = words(&[
+        "-Zsanitizer=kernel-address",
+        "-Zsanitizer-recover=kernel-address",
+        "-Cllvm-args=-asan-instrumentation-with-call-threshold=0",
+        "-Cllvm-args=-asan-stack=0",
+        "-Cllvm-args=-asan-globals=0",
+    ]);
+    flags.push(format!("-Cllvm-args=-asan-mapping-offset={offset}"));
+    if config.has(&["CC_HAS_KASAN_MEMINTRINSIC_PREFIX"]) {
+        flags.push("-Cllvm-args=-asan-kernel-mem-intrinsic-prefix=1".to_owned());
     }
     Ok(flags)
 }

@@ -5,7 +5,7 @@
 use crate::{
     chroot::debootstrap,
     lab::Lab,
-    packages::{GUEST_PACKAGES, METADATA_TOOLS, OWN_TOOLS, TOOLS, rust_packages},
+    packages::{GUEST_PACKAGES, METADATA_TOOLS, OWN_TOOLS, SOURCE_TOOLS, TOOLS, rust_packages},
     process::Output,
     target::KernelCrate,
 };
@@ -162,13 +162,17 @@ impl Lab {
         if !self.target.has_old_programs() {
             packages.extend(rust_packages(self.target.base_suite()));
         }
-        if self.target.kernel_crate == KernelCrate::Kernel {
-            packages.push(&source);
+        let takes_metadata = self.target.kernel_crate == KernelCrate::Kernel;
+        if takes_metadata {
             packages.extend(METADATA_TOOLS);
         }
         match self.target.own {
             None => packages.push(&headers),
             Some(_) => packages.extend(OWN_TOOLS),
+        }
+        if takes_metadata || self.target.own.is_some() {
+            packages.push(&source);
+            packages.extend(SOURCE_TOOLS);
         }
         self.chroot.run(output, &["apt-get", "update", "-qq"])?;
         self.mend_packages(output)?;

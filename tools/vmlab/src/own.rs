@@ -7,20 +7,27 @@ use crate::{
     kernel::{Kernel, jobs},
     lab::Lab,
     process::Output,
+    target::KernelCrate,
 };
 use anyhow::{Context, Result, bail};
 use std::{
+    collections::HashSet,
     fs::{self, File},
     path::Path,
 };
 
-/// The configuration of such a kernel: the options of all of them, then its own.
-pub(crate) fn configuration(top: &Path, own: &str) -> Result<String> {
-    let read = |name: &str| {
+/// The configuration of such a kernel: the options of all of them, those that the crate takes, then
+/// its own.
+pub(crate) fn configuration(top: &Path, own: &str, kernel_crate: KernelCrate) -> Result<String> {
+    let files: &[&str] = match kernel_crate {
+        KernelCrate::Kernel => &["debug", "rust", own],
+        KernelCrate::Own => &["debug", own],
+    };
+    let read = |name: &&str| {
         let path = top.join(format!("tools/kernels/{name}.config"));
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     };
-    Ok(read("debug")? + &read(own)?)
+    files.iter().map(read).collect()
 }
 
 /// The folder of a kernel's source in the chroot. Each version has one: after an update, another
@@ -37,7 +44,7 @@ impl Lab {
         self.check_source(output, kernel)?;
         let tree = source_tree(kernel);
         self.share_source(output, kernel, &tree)?;
-        let wanted = configuration(&chroot.top, own)?;
+        let wanted = configuration(&chroot.top, own, self.target.kernel_crate)?;
         let config = format!("/usr/src/chaos-config/{own}");
         fs::create_dir_all(chroot.outside("/usr/src/chaos-config"))?;
         fs::write(chroot.outside(&config), &wanted)?;
@@ -60,7 +67,8 @@ impl Lab {
         let run = |words: &[&str]| chroot.run(output, &[&make[..], words].concat());
         run(&[&format!("KCONFIG_ALLCONFIG={config}"), "allnoconfig"])?;
         let have = fs::read_to_string(chroot.outside(&out).join(".config"))?;
-        check_options(&wanted, &have, &config)?;
+        let known = known_options(&chroot.outside(&tree))?;
+        check_options(&wanted, &have, &known, &config)?;
         run(&[&jobs(), "bzImage", "modules"])?;
 
         let folder = kernel.image_folder();
@@ -92,19 +100,48 @@ impl Lab {
     }
 }
 
-/// Checks that the kernel has all wanted options: kconfig drops an option without a word if one
-/// of its dependencies is missing.
-fn check_options(wanted: &str, have: &str, config: &str) -> Result<()> {
-    let options = wanted.lines().filter(|line| line.starts_with("CONFIG_"));
-    for (name, value) in options.filter_map(|line| line.split_once('=')) {
+/// The options that the source of a kernel describes, which are different in each version.
+fn known_options(tree: &Path) -> Result<HashSet<String>> {
+    let mut known = HashSet::new();
+    let mut folders = vec![tree.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else if entry.file_name().to_string_lossy().starts_with("Kconfig") {
+                let text = fs::read(entry.path())?;
+                known.extend(options_of(&String::from_utf8_lossy(&text)));
+            }
+        }
+    }
+    Ok(known)
+}
+
+/// The options that a file of kconfig describes.
+fn options_of(text: &str) -> impl Iterator<Item = String> {
+    text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let is_option = matches!(words.next(), Some("config" | "menuconfig"));
+        is_option.then(|| words.next().map(str::to_owned)).flatten()
+    })
+}
+
+/// Checks that the kernel has all wanted options that its version knows: kconfig drops an option
+/// without a word if one of its dependencies is missing.
+fn check_options(wanted: &str, have: &str, known: &HashSet<String>, config: &str) -> Result<()> {
+    let options = wanted.lines().filter_map(|line| {
+        let (name, value) = line.strip_prefix("CONFIG_")?.split_once('=')?;
+        known.contains(name).then_some((name, value))
+    });
+    for (name, value) in options {
         let is = |line: &str| {
-            line.strip_prefix(name)?
-                .strip_prefix('=')
-                .map(str::to_owned)
+            let rest = line.strip_prefix("CONFIG_")?.strip_prefix(name)?;
+            rest.strip_prefix('=').map(str::to_owned)
         };
         let real = have.lines().find_map(is).unwrap_or("n".to_owned());
         if real != value {
-            bail!("{config} has {name}={value}, and the kernel {real}.");
+            bail!("{config} has CONFIG_{name}={value}, and the kernel {real}.");
         }
     }
     Ok(())
@@ -133,12 +170,20 @@ mod tests {
     #[test]
     fn an_option_that_kconfig_drops_is_told() {
         let wanted = "# why\nCONFIG_KASAN=y\nCONFIG_MODULE_SIG=n\nCONFIG_NR_CPUS=8\n";
+        let known = ["KASAN", "MODULE_SIG", "NR_CPUS"].map(str::to_owned).into();
         let have = "CONFIG_KASAN=y\n# CONFIG_MODULE_SIG is not set\nCONFIG_NR_CPUS=8\n";
-        check_options(wanted, have, "kasan").unwrap();
+        check_options(wanted, have, &known, "kasan").unwrap();
         let have = "CONFIG_KASAN_GENERIC=y\nCONFIG_NR_CPUS=8\n";
-        let error = check_options(wanted, have, "kasan")
-            .unwrap_err()
-            .to_string();
+        let check = |known| check_options(wanted, have, known, "kasan");
+        let error = check(&known).unwrap_err().to_string();
         assert_eq!(error, "kasan has CONFIG_KASAN=y, and the kernel n.");
+        check(&HashSet::new()).unwrap();
+    }
+
+    #[test]
+    fn options_are_found_where_kconfig_describes_them() {
+        let text = "menuconfig MD\n\tbool \"x\"\nconfig BLK_DEV_MD\n\tdepends on MD\n# config A\n";
+        let options: Vec<String> = options_of(text).collect();
+        assert_eq!(options, ["MD", "BLK_DEV_MD"]);
     }
 }

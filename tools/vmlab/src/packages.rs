@@ -7,11 +7,8 @@ use crate::cache::checksum;
 /// Packages that build the module and the guest's archive.
 pub(crate) const TOOLS: [&str; 6] = ["make", "xz-utils", "zstd", "cpio", "kmod", "binutils"];
 
-/// Packages that make the metadata of the kernel's own crate, and check code with it.
-pub(crate) const METADATA_TOOLS: [&str; 11] = [
-    "rustfmt",
-    "rust-clippy",
-    "bindgen",
+/// Packages that compile a kernel's source.
+pub(crate) const SOURCE_TOOLS: [&str; 8] = [
     "flex",
     "bison",
     "bc",
@@ -21,6 +18,10 @@ pub(crate) const METADATA_TOOLS: [&str; 11] = [
     "python3",
     "dwarves",
 ];
+
+/// Packages that make the metadata of the kernel's own crate from its source, and check code with
+/// it.
+pub(crate) const METADATA_TOOLS: [&str; 3] = ["rustfmt", "rust-clippy", "bindgen"];
 
 /// The packages of rustc and its sources. The first rustc of a suite may be too old; then the suite
 /// has a newer one for browsers.
@@ -59,7 +60,9 @@ const TOOLS_RECIPE: u32 = 2;
 
 /// The checksum of all that decides which packages a chroot gets.
 pub(crate) fn tools_checksum() -> u32 {
-    let recipe =
-        format!("{TOOLS_RECIPE} {TOOLS:?} {METADATA_TOOLS:?} {OWN_TOOLS:?} {GUEST_PACKAGES:?}");
+    let recipe = format!(
+        "{TOOLS_RECIPE} {TOOLS:?} {SOURCE_TOOLS:?} {METADATA_TOOLS:?} {OWN_TOOLS:?} \
+         {GUEST_PACKAGES:?}"
+    );
     checksum(recipe.as_bytes())
 }

@@ -93,7 +93,7 @@ impl Lab {
     fn kernel_stamp(&self, kernel: &Kernel) -> Result<PathBuf> {
         let mut name = format!("ready-{}-{}", kernel.release, kernel.version);
         if let Some(own) = &self.target.own {
-            let config = own::configuration(&self.chroot.top, own)?;
+            let config = own::configuration(&self.chroot.top, own, self.target.kernel_crate)?;
             name += &format!("-{}", checksum(config.as_bytes()));
         }
         Ok(self.state().join(name))

@@ -14,10 +14,6 @@ pub(crate) struct DiskStats {
     pub(crate) nsecs: [u64; 4],
 }
 
-pub(crate) const fn newest_operation(number: u32) -> u32 {
-    number
-}
-
 /// As the block layer's function: looks at the last eight requests of a list, backwards. Here only
 /// a bio's sector matters, and a request takes a bio that is just before it.
 ///
