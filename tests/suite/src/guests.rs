@@ -103,7 +103,7 @@ pub fn without_rust() -> Guest {
         "without_rust",
         Clock::Icount,
         2,
-        "delay_10ms limit_1ms filter_operation filter_place filter_cgroup filter_pid flush merge
+        "delay_10ms limit_10ms filter_operation filter_place filter_cgroup filter_pid flush merge
          data_verified recovery module_in_use input_bad counters_list kchaos_whole kchaos_hits
          lease sleep -inserted_once",
     )
