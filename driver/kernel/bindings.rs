@@ -54,8 +54,6 @@ extern "C" {
         data: *const c_void,
         matches: device_match_t,
     ) -> *mut device;
-    #[link_name = "chaos_find_next_bit"]
-    pub fn _find_next_bit(bits: *const c_ulong, size: c_ulong, start: c_ulong) -> c_ulong;
     #[link_name = "chaos_cgroup_ancestor"]
     pub fn cgroup_ancestor(cgroup: *mut cgroup, level: c_int) -> *mut cgroup;
     #[cfg(not(newest = "bio_blkcg_css"))]

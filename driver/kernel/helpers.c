@@ -129,12 +129,6 @@ struct device *chaos_class_find_device(struct class *class, struct device *start
 	return class_find_device(class, start, data, match);
 }
 
-unsigned long chaos_find_next_bit(const unsigned long *bits, unsigned long size,
-				  unsigned long start)
-{
-	return find_next_bit(bits, size, start);
-}
-
 struct cgroup *chaos_cgroup_ancestor(struct cgroup *cgroup, int level)
 {
 	return cgroup_ancestor(cgroup, level);
