@@ -70,6 +70,8 @@ extern "C" {
     pub fn chaos_disk_number(device: *mut device) -> c_uint;
     #[cfg(not(newest = "request_queue.disk"))]
     pub fn chaos_disk_of(queue: *mut request_queue) -> *mut gendisk;
+    #[cfg(not(newest = "gendisk.bio_split"))]
+    pub fn chaos_split_pool(bio: *const bio) -> *mut bio_set;
     #[link_name = "chaos_rb_link_node"]
     pub fn rb_link_node(node: *mut rb_node, parent: *mut rb_node, link: *mut *mut rb_node);
     #[cfg(not(newest = "rb_insert_color"))]

@@ -182,6 +182,25 @@ pub unsafe fn has_latency_control(_queue: *const bindings::request_queue) -> boo
     cfg!(CONFIG_BLK_CGROUP_IOLATENCY)
 }
 
+/// The pool from which the block layer takes the first part of a bio that it splits.
+///
+/// # Safety
+///
+/// `bio` must be valid and submitted to a disk.
+pub unsafe fn split_pool(bio: *const bindings::bio) -> *mut bindings::bio_set {
+    #[cfg(newest = "gendisk.bio_split")]
+    // SAFETY: By this function's requirements; a bio that has not ended keeps its disk valid.
+    unsafe {
+        &raw mut (*(*(*bio).bi_bdev).bd_disk).bio_split
+    }
+    // Before Linux 6.0 it is the queue's.
+    #[cfg(not(newest = "gendisk.bio_split"))]
+    // SAFETY: As above.
+    unsafe {
+        bindings::chaos_split_pool(bio)
+    }
+}
+
 /// How many requests each hardware queue may have.
 ///
 /// # Safety

@@ -198,10 +198,18 @@ unsigned char chaos_partition_number(const struct request *request)
 {
 	return request->part ? request->part->partno : 0;
 }
+#endif
 
+#ifndef NEWEST_gendisk_bio_split
 struct bio_set *chaos_split_pool(const struct bio *bio)
 {
-	return &bio->bi_disk->queue->bio_split;
+#ifdef NEWEST_bio_bi_bdev
+	struct gendisk *disk = bio->bi_bdev->bd_disk;
+#else
+	struct gendisk *disk = bio->bi_disk;
+#endif
+
+	return &disk->queue->bio_split;
 }
 #endif
 
