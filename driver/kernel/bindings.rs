@@ -40,7 +40,6 @@ extern "C" {
     pub static mut nr_cpu_ids: c_uint;
     pub static mut __cpu_online_mask: cpumask;
     pub static mut __per_cpu_offset: [c_ulong; 0];
-    pub static mut tracepoint_srcu: srcu_struct;
     pub static mut cgrp_dfl_root: cgroup_root;
 
     #[link_name = "chaos_get_current"]
@@ -56,6 +55,8 @@ extern "C" {
     ) -> *mut device;
     #[link_name = "chaos_cgroup_ancestor"]
     pub fn cgroup_ancestor(cgroup: *mut cgroup, level: c_int) -> *mut cgroup;
+    #[link_name = "chaos_tracepoint_synchronize_unregister"]
+    pub fn tracepoint_synchronize_unregister();
     #[cfg(not(newest = "bio_blkcg_css"))]
     #[link_name = "chaos_bio_blkcg_css"]
     pub fn bio_blkcg_css(bio: *mut bio) -> *mut cgroup_subsys_state;

@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/suspend.h>
+#include <linux/tracepoint.h>
 #include <linux/workqueue.h>
 #include "helpers.h"
 #ifndef NEWEST_bio_blkcg_css
@@ -127,6 +128,12 @@ struct device *chaos_class_find_device(struct class *class, struct device *start
 				       int (*match)(struct device *, const void *))
 {
 	return class_find_device(class, start, data, match);
+}
+
+/* Kernels protect the lists of probes in different ways. */
+void chaos_tracepoint_synchronize_unregister(void)
+{
+	tracepoint_synchronize_unregister();
 }
 
 struct cgroup *chaos_cgroup_ancestor(struct cgroup *cgroup, int level)

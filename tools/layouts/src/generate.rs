@@ -79,6 +79,16 @@ pub fn generate_own(
         }
     }
     let text = OWN_HEAD.to_owned() + &generator.all()?;
+    let hidden = contract
+        .exported
+        .iter()
+        .filter(|name| !exports.contains(*name));
+    let hidden: Vec<_> = hidden
+        .map(|name| anyhow!("this kernel does not let modules use {name}"))
+        .collect();
+    if !hidden.is_empty() {
+        return Err(hidden);
+    }
     let newest = generator.newest.into_inner().into_iter().collect();
     Ok(OwnBindings { text, newest })
 }

@@ -318,6 +318,21 @@ fn a_function_that_modules_may_not_call_is_told_or_left_out() {
 }
 
 #[test]
+fn a_variable_that_modules_may_not_use_is_told() {
+    let kernel = Kernel::from_bytes(&kernel(&Different::default())).unwrap();
+    let own = |name| {
+        let contract = Contract::parse(&format!("exported {name};")).unwrap();
+        layouts::generate_own(&contract, &kernel, &exports())
+    };
+    let errors = own("lost").unwrap_err();
+    assert_eq!(
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["this kernel does not let modules use lost"]
+    );
+    assert!(own("attach").is_ok());
+}
+
+#[test]
 fn the_own_crate_gets_what_the_kernel_has() {
     let newest = own(&Different::default());
     assert_eq!(newest.newest, ["ops.start", "ops.stop", "queue.depth"]);
