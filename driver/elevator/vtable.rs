@@ -259,8 +259,9 @@ impl<E: Elevator> VTable<E> {
     /// # Safety
     ///
     /// * `hctx` must be valid and started, and stay so during the call.
-    /// * `list` must be a valid list of requests of this hardware queue, for which
-    ///   `prepare_request` was called and which the caller gives away.
+    /// * `list` must be a valid list of requests of this hardware queue, which the caller gives
+    ///   away. `prepare_request` must have been called for each, or else, before Linux 6.5, the
+    ///   driver must have given it back.
     unsafe extern "C" fn insert_requests(
         hctx: *mut bindings::blk_mq_hw_ctx,
         list: *mut bindings::list_head,

@@ -10,6 +10,9 @@ use std::{mem::ManuallyDrop, ptr::NonNull};
 mod devices;
 pub(crate) use devices::*;
 
+/// As in older kernels, which mark each request that they have a scheduler prepare.
+pub(crate) const PREPARES_AT_SUBMISSION: bool = false;
+
 pub(crate) struct DiskStats {
     pub(crate) nsecs: [u64; 4],
 }
