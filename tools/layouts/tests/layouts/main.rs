@@ -351,6 +351,21 @@ fn the_own_crate_gets_what_the_kernel_has() {
 }
 
 #[test]
+fn a_structure_that_does_not_fit_says_nothing_about_eras() {
+    let mut btf = Btf::new();
+    let int = btf.int("int", 4, 1);
+    let long = btf.int("long int", 8, 1);
+    let data = btf.pointer(0);
+    btf.structure("queue", 8, &[("depth", int, 0)]);
+    btf.structure("queue", 16, &[("depth", long, 0), ("data", data, 64)]);
+    let kernel = Kernel::from_bytes(&btf.bytes()).unwrap();
+    let contract = "bindings queue { int depth; or long int depth; void *data; }";
+    let contract = Contract::parse(contract).unwrap();
+    let found = layouts::generate_own(&contract, &kernel, &exports()).unwrap();
+    assert_eq!(found.newest, [""; 0]);
+}
+
+#[test]
 fn members_deep_inside_lie_in_structures_of_their_own() {
     let text = own(&Different::default()).text;
     for line in [
