@@ -26,6 +26,10 @@ pub use devices::*;
 pub use crate::bindings::{elv_register, elv_unregister, ElevatorMqOps, ElevatorType};
 
 #[cfg(not(newest = "elevator_mq_ops.alloc_sched_data"))]
+#[allow(dead_code)]
+#[path = "../sys/no_io.rs"]
+mod no_io;
+#[cfg(not(newest = "elevator_mq_ops.alloc_sched_data"))]
 mod older;
 #[cfg(not(newest = "elevator_mq_ops.alloc_sched_data"))]
 pub use older::{elv_register, elv_unregister, ElevatorMqOps, ElevatorType};
