@@ -287,9 +287,8 @@ const NUMBERS: [u8; OpFlags::OPERATIONS] = {
     let mut numbers = [OTHER as u8; OpFlags::OPERATIONS];
     let mut place = 0;
     while place < OPERATIONS.len() {
-        let (name, number) = OPERATIONS[place];
-        match OpFlags::number_of(name) {
-            Some(here) => numbers[here as usize] = number as u8,
+        match OpFlags::number_of(OPERATIONS[place]) {
+            Some(here) => numbers[here as usize] = place as u8,
             None => panic!("the elevator knows each operation that a filter can choose"),
         }
         place += 1;
