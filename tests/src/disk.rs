@@ -107,9 +107,11 @@ impl Disk {
                 .iter()
                 .map(|(name, value)| (*name, (*value).to_owned())),
         );
-        // In older kernels, a cache always comes with FUA.
-        let has_file = Path::new(&config).join("fua").exists();
-        settings.retain(|setting| has_file || *setting != ("fua", "1".to_owned()));
+        // In older kernels, a cache always comes with FUA, and no disk is rotational.
+        settings.retain(|(name, value)| {
+            !matches!((*name, &**value), ("fua" | "rotational", "1"))
+                || Path::new(&config).join(name).exists()
+        });
         settings.push(("power", "1".to_owned()));
         for (attribute, value) in settings {
             sys::write(format!("{config}/{attribute}"), value)?;
@@ -120,6 +122,12 @@ impl Disk {
             make_partitions(&disk.path(), &sys::read(disk.attribute("size"))?)?;
         }
         Ok(disk)
+    }
+
+    /// Whether null_blk has an attribute: that of an older kernel lacks some.
+    pub(crate) fn can_have(attribute: &str) -> Result<bool> {
+        let disk = Self::new(&Kind::default())?;
+        Ok(disk.config().join(attribute).exists())
     }
 
     /// The name of the next disk.

@@ -86,16 +86,6 @@ pub(crate) fn device_number(file: impl AsRef<Path>) -> Result<u32> {
     Ok((major.parse::<u32>()? << 20) | minor.parse::<u32>()?)
 }
 
-/// Whether the running kernel is older than this version.
-pub(crate) fn is_before(major: u32, minor: u32) -> Result<bool> {
-    let release = read("/proc/sys/kernel/osrelease")?;
-    let mut numbers = release.split(['.', '-', '+']).map(str::parse::<u32>);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(first)), Some(Ok(second))) => Ok((first, second) < (major, minor)),
-        _ => bail!("{release} is not the release of a kernel"),
-    }
-}
-
 /// Whether the kernel is a real-time one (`CONFIG_PREEMPT_RT`), in which locks and interrupts can
 /// be preempted.
 pub(crate) fn is_realtime() -> bool {

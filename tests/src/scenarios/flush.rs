@@ -14,11 +14,22 @@ use crate::{
 use anyhow::Result;
 use std::collections::HashMap;
 
-/// Notes in the report that this kernel gives flushes to no scheduler, if so.
+/// Notes in the report that this kernel gives writes with a flush or FUA to no scheduler, if so:
+/// before Linux 6.5, its own kyber gets none either.
 pub(super) fn skip_flushes(report: &mut Report) -> Result<bool> {
-    let skips = sys::is_before(6, 5)?;
+    sys::run(&["modprobe", "kyber-iosched"])?;
+    let disk = Disk::new(&Kind {
+        memory: true,
+        cache: true,
+        ..Kind::default()
+    })?;
+    disk.set_scheduler("kyber")?;
+    let trace = Trace::start_steps(disk.device()?, &[Step::Insert])?;
+    let write = ["--rw=write", "--bs=4k", "--size=4k", "--direct=1"];
+    Fio::start(&disk.path(), &[&write[..], &["--sync=1"]].concat())?.finish()?;
+    let skips = !trace.stop()?.iter().any(|event| event.is(b'F'));
     if skips {
-        report.skip("before Linux 6.5, writes with a flush or FUA come to no scheduler");
+        report.skip("this kernel gives writes with a flush or FUA to no scheduler");
     }
     Ok(skips)
 }

@@ -3,7 +3,7 @@
 //! Things that others share with I/O whose completion is held, without waiting for it: journals,
 //! tags, kernel threads, keys, zones.
 
-use super::flush::skip_flushes;
+use super::{flush::skip_flushes, traps_zoned::skip_zones};
 use crate::{
     disk::{Disk, Kind},
     fio::{Fio, RANDOM_READ},
@@ -344,6 +344,9 @@ scenario!("untouched_zoned", zoned);
 /// Writes of a zoned disk go to one zone after another.
 fn zoned(report: &mut Report) -> Result<()> {
     const ZONE: u32 = (16 << 20) / 4_096;
+    if skip_zones(report)? {
+        return Ok(());
+    }
     let disk = Disk::on_ioem(&Kind {
         memory: true,
         zoned: true,

@@ -35,19 +35,23 @@ const LOAD: &str = r#"
 struct Target {
     name: String,
     architecture: String,
+    /// The crate that the module is built with: `kernel` or `own`.
+    kernel_crate: String,
     /// Whether the lab builds the kernel itself.
     is_own: bool,
 }
 
 fn targets(text: &str) -> Result<Vec<Target>> {
     let target = |line: &str| {
-        let [name, _, _, architecture, _, own] = line.split_whitespace().collect::<Vec<_>>()[..]
+        let [name, _, _, architecture, kernel_crate, own] =
+            line.split_whitespace().collect::<Vec<_>>()[..]
         else {
             bail!("tools/targets has a line of other than six words: {line}");
         };
         Ok(Target {
             name: name.to_owned(),
             architecture: architecture.to_owned(),
+            kernel_crate: kernel_crate.to_owned(),
             is_own: own != "-",
         })
     };
@@ -83,9 +87,12 @@ enum Row {
 }
 
 impl Row {
-    fn markdown(&self, target: &str) -> String {
+    fn markdown(&self, target: &Target) -> String {
+        let (name, kernel_crate) = (&target.name, &target.kernel_crate);
         match self {
-            Self::NotReady(reason) => format!("| {target} | not ready: {reason} | | | | | |"),
+            Self::NotReady(reason) => {
+                format!("| {name} | not ready: {reason} | | | {kernel_crate} | | | |")
+            }
             Self::Ready {
                 kernel,
                 builds,
@@ -93,10 +100,11 @@ impl Row {
                 tests,
             } => {
                 let line = |place: usize| kernel.get(place).map_or("", String::as_str);
-                let rustc = line(2).split(' ').nth(1).unwrap_or_default();
+                let rustc = line(2).split(' ').nth(1).unwrap_or("none");
                 let (release, package) = (line(0), line(1));
                 format!(
-                    "| {target} | {release} | {package} | {rustc} | {builds} | {loads} | {tests} |"
+                    "| {name} | {release} | {package} | {rustc} | {kernel_crate} | {builds} \
+                     | {loads} | {tests} |"
                 )
             }
         }
@@ -129,13 +137,15 @@ pub(crate) fn matrix() -> bool {
             row,
         );
         let row = row.unwrap_or_else(|| Row::NotReady(checks.transcript.reason()));
-        rows += &row.markdown(&target.name);
+        rows += &row.markdown(target);
         rows.push('\n');
     }
     let refused = real::refusals(&mut checks);
     checks.part("kernels that cannot work can be had", refused);
-    println!("\n| target | kernel | package | its rustc | builds | loads | tests in guests |");
-    println!("|---|---|---|---|---|---|---|\n{rows}");
+    println!(
+        "\n| target | kernel | package | its rustc | crate | builds | loads | tests in guests |"
+    );
+    println!("|---|---|---|---|---|---|---|---|\n{rows}");
     checks.summary()
 }
 
@@ -266,7 +276,10 @@ mod tests {
     }
 
     #[test]
-    fn rows_have_seven_cells() {
+    fn rows_have_eight_cells() {
+        let [cloud, _, arm64] = &targets(TEXT).unwrap()[..] else {
+            panic!("there are three targets");
+        };
         let kernel = [
             "7.2.12-amd64",
             "7.2.12-1",
@@ -278,9 +291,11 @@ mod tests {
             loads: outcome(false),
             tests: String::new(),
         };
-        let line = "| forky | 7.2.12-amd64 | 7.2.12-1 | 1.95.0 | 1 of 1 | 0 of 1 |  |";
-        assert_eq!(row.markdown("forky"), line);
-        let row = Row::NotReady("there is no network.".to_owned()).markdown("sid");
-        assert_eq!(row, "| sid | not ready: there is no network. | | | | | |");
+        let line =
+            "| forky-cloud | 7.2.12-amd64 | 7.2.12-1 | 1.95.0 | kernel | 1 of 1 | 0 of 1 |  |";
+        assert_eq!(row.markdown(cloud), line);
+        let row = Row::NotReady("there is no network.".to_owned()).markdown(arm64);
+        let line = "| forky-arm64 | not ready: there is no network. | | | own | | | |";
+        assert_eq!(row, line);
     }
 }
