@@ -318,6 +318,21 @@ fn a_function_that_modules_may_not_call_is_told_or_left_out() {
 }
 
 #[test]
+fn a_variable_that_modules_may_not_use_is_told() {
+    let kernel = Kernel::from_bytes(&kernel(&Different::default())).unwrap();
+    let own = |name| {
+        let contract = Contract::parse(&format!("exported {name};")).unwrap();
+        layouts::generate_own(&contract, &kernel, &exports())
+    };
+    let errors = own("lost").unwrap_err();
+    assert_eq!(
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["this kernel does not let modules use lost"]
+    );
+    assert!(own("attach").is_ok());
+}
+
+#[test]
 fn the_own_crate_gets_what_the_kernel_has() {
     let newest = own(&Different::default());
     assert_eq!(newest.newest, ["ops.start", "ops.stop", "queue.depth"]);
@@ -333,6 +348,21 @@ fn the_own_crate_gets_what_the_kernel_has() {
     assert_eq!(older.newest, [""; 0]);
     assert!(!older.text.contains("pub stop"), "{}", older.text);
     assert!(older.text.contains("pub depth: i64"), "{}", older.text);
+}
+
+#[test]
+fn a_structure_that_does_not_fit_says_nothing_about_eras() {
+    let mut btf = Btf::new();
+    let int = btf.int("int", 4, 1);
+    let long = btf.int("long int", 8, 1);
+    let data = btf.pointer(0);
+    btf.structure("queue", 8, &[("depth", int, 0)]);
+    btf.structure("queue", 16, &[("depth", long, 0), ("data", data, 64)]);
+    let kernel = Kernel::from_bytes(&btf.bytes()).unwrap();
+    let contract = "bindings queue { int depth; or long int depth; void *data; }";
+    let contract = Contract::parse(contract).unwrap();
+    let found = layouts::generate_own(&contract, &kernel, &exports()).unwrap();
+    assert_eq!(found.newest, [""; 0]);
 }
 
 #[test]
