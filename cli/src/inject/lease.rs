@@ -21,35 +21,46 @@ pub(crate) const LENGTH_MS: u64 = RENEWED_MS;
 /// The time between renewals. A late one or two do no harm.
 const PAUSE: Duration = Duration::from_millis(400);
 
-/// Renews the lease of this injection, which has just begun, until the result is stopped or the
-/// injection has ended. Calls `look` beside each renewal.
+/// Renews the lease of this injection at once and then until the result is stopped or the injection
+/// has ended: whatever took long since it was made, all of a lease is left now. Calls `look` beside
+/// each later renewal.
 pub(crate) fn renew(made: Arc<Owned>, look: impl Fn() + Send + 'static) -> Renewal {
-    let begun = Instant::now();
+    let begun = write(&made);
     let (stop, stopped) = channel();
-    let thread = thread::spawn(move || keep(&made, &stopped, begun, look));
+    let thread = thread::spawn(move || keep(&made, &stopped, begun.ok(), look));
     Renewal { stop, thread }
+}
+
+/// Begins the lease anew, and returns a moment before that.
+fn write(made: &Owned) -> io::Result<Instant> {
+    let now = Instant::now();
+    made.set(DURATION, &LENGTH_MS.to_string()).map(|()| now)
 }
 
 /// Returns whether the lease ran out in between. The lease begins at some moment of a write, and in
 /// doubt it ran out.
-fn keep(made: &Owned, stopped: &Receiver<()>, begun: Instant, look: impl Fn()) -> bool {
+fn keep(
+    made: &Owned,
+    stopped: &Receiver<()>,
+    mut renewed: Option<Instant>,
+    look: impl Fn(),
+) -> bool {
     let length = Duration::from_millis(LENGTH_MS);
-    let mut renewed = begun;
+    let has_passed = |renewed: Option<Instant>| renewed.is_none_or(|then| then.elapsed() > length);
     let mut lapsed = false;
     while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
         look();
-        let now = Instant::now();
-        match made.set(DURATION, &LENGTH_MS.to_string()) {
-            Ok(()) => {
-                lapsed |= renewed.elapsed() > length;
-                renewed = now;
+        match write(made) {
+            Ok(now) => {
+                lapsed |= has_passed(renewed);
+                renewed = Some(now);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return lapsed,
             // The next renewal may find the memory that this one lacked.
             Err(_) => {}
         }
     }
-    lapsed || renewed.elapsed() > length
+    lapsed || has_passed(renewed)
 }
 
 /// A lease that is renewed while this lives.
@@ -80,8 +91,11 @@ mod tests {
         let made = Arc::new(Owned::new(&directory).unwrap());
         fs::write(&file, "0\n").unwrap();
         let renewal = renew(Arc::clone(&made), || {});
+        let read = || fs::read_to_string(&file).unwrap();
+        assert_eq!(read(), "1500\n", "not at once");
+        fs::write(&file, "0\n").unwrap();
         thread::sleep(Duration::from_millis(1_000));
-        assert_eq!(fs::read_to_string(&file).unwrap(), "1500\n");
+        assert_eq!(read(), "1500\n");
         assert!(!renewal.stop());
         made.set(DURATION, "last").unwrap();
         thread::sleep(Duration::from_millis(600));

@@ -64,6 +64,31 @@ fn a_signal_reaches_the_command_and_ends_the_injection() {
     assert!(!tree.path("config/ioem/x").exists());
 }
 
+/// Each change of the program fails in turn, which includes giving the disk back.
+#[test]
+fn trouble_after_the_command_hides_neither_its_exit_code_nor_its_hits() {
+    let mut met = 0;
+    for number in 1.. {
+        let tree = Tree::new();
+        let mut command = tree.kchaos("inject ioem delay --delay 1ms --device vda --name x --");
+        command.env("TREE_FAIL", number.to_string());
+        // The shell's own changes do not count.
+        let script = format!("touch {}; exit 7", tree.path("begun").display());
+        let output = command.args(["env", "-u", "TREE_FAIL", "sh", "-c", &script]);
+        let output = output.output().unwrap();
+        if !tree.path("new.stopped").exists() {
+            break;
+        }
+        if tree.path("begun").exists() {
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(7), "{said}");
+            assert!(said.contains("kchaos: x: no I/O was hit"), "{said}");
+            met += 1;
+        }
+    }
+    assert!(met > 0);
+}
+
 #[test]
 fn another_injection_of_its_name_is_left_alone() {
     let tree = Tree::attached();

@@ -24,6 +24,7 @@ mod pairs;
 mod privileges;
 mod recover;
 mod sectors;
+mod signals;
 mod slips;
 mod stack;
 mod status;
