@@ -51,6 +51,7 @@ use witness::Witness;
 struct Begun {
     name: String,
     owned: Owned,
+    /// Its settings, without the lease that is renewed for a command.
     settings: Settings,
     /// The cgroup of its command.
     own: Option<OwnCgroup>,
@@ -67,9 +68,6 @@ fn lock(roots: &Roots) -> Result<Option<Lock>> {
 fn begin(roots: &Roots, request: &Request<'_>, lock: Option<&Lock>) -> Result<Begun> {
     sweep::before(roots, lock);
     let mut settings = request.checked(roots)?;
-    if !request.command.is_empty() {
-        settings.set(Name::DurationMs, Value::Number(lease::LENGTH_MS));
-    }
     let own = match request.whose {
         Whose::Command => Some(OwnCgroup::new(roots)?),
         _ => None,
@@ -79,7 +77,11 @@ fn begin(roots: &Roots, request: &Request<'_>, lock: Option<&Lock>) -> Result<Be
     }
     let made = Needed::by(roots, &settings, request.attach, &Disks::default()).and_then(|needed| {
         needed.attach(roots)?;
-        make(roots, request, &settings, &needed.disks)
+        let mut written = settings.clone();
+        if !request.command.is_empty() {
+            written.set(Name::DurationMs, Value::Number(lease::LENGTH_MS));
+        }
+        make(roots, request, &written, &needed.disks)
     });
     match made {
         Ok((name, owned)) => Ok(Begun {

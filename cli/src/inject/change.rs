@@ -18,8 +18,7 @@ use crate::{
     error::{Exit, failure, joined, note},
     interface::{
         ATTRIBUTES, Attribute, Name, Settings, Value, attribute,
-        attributes::{RENEWED_MS, is_end},
-        existing::unknown,
+        existing::{recover_command, unknown},
         snapshot::Snapshot,
         values::Values,
     },
@@ -155,6 +154,9 @@ impl Change<'_> {
         let seen = Snapshot::read(roots, name, all_enabled)?;
         let seen = seen.filter(|_| roots.is_injection(name));
         let seen = seen.ok_or_else(|| unknown(name))?;
+        if seen.is_renewed && self.has(Name::DurationMs) {
+            return Err(renewed(&seen.name));
+        }
         let asked = Settings::new(self.values.iter().cloned());
         let mut asked = asked.map_err(|message| failure(Exit::Usage, message))?;
         put_former_sectors(&mut asked, &seen.values)?;
@@ -280,17 +282,27 @@ impl Change<'_> {
 /// The reasons to refuse settings by which an injection slows the system's own disks without an end
 /// in sight.
 fn risks(roots: &Roots, before: &Snapshot, after: &Settings) -> Vec<Reason> {
-    let is_renewed =
-        before.values.number(Name::DurationMs) == Some(RENEWED_MS) && !before.has_ended();
-    if is_renewed {
+    if before.is_renewed {
         let instead = "it lasts as long as its command, whose kchaos renews its lease; choose \
                        others with --device";
         endless_risks(roots, after, &[instead])
-    } else if is_end(after.number(Name::DurationMs).unwrap_or(0)) {
+    } else if after.number(Name::DurationMs).unwrap_or(0) > 0 {
         Vec::new()
     } else {
         endless_risks(roots, after, &[WITH_END, OTHER_DISKS])
     }
+}
+
+/// The failure for another end of an injection that lasts as long as its command.
+fn renewed(name: &str) -> anyhow::Error {
+    failure(
+        Exit::Usage,
+        format!(
+            "{name} lasts as long as its command, whose kchaos renews its lease and would undo --for; \
+             leave --for out, or end it with `{}`",
+            recover_command(&[name])
+        ),
+    )
 }
 
 /// The steps that write values to the files of an injection.

@@ -7,7 +7,7 @@ use crate::system::{
     step::{Step, write_whole},
 };
 use anyhow::Result;
-use rustix::fs::{Mode, OFlags, open, openat};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open, openat};
 use std::{
     fs::{self, File},
     io,
@@ -78,6 +78,19 @@ impl Owned {
         Ok(io::read_to_string(File::from(opened))?
             .trim_end()
             .to_owned())
+    }
+
+    /// The lock on the directory, for as long as the result lives: it says that this program renews
+    /// the injection's lease.
+    ///
+    /// # Errors
+    ///
+    /// If the injection has ended, or somebody else has the lock, as for a look.
+    pub(crate) fn lock(&self) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = openat(&self.handle, ".", flags, Mode::empty())?;
+        flock(&opened, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(opened)
     }
 
     /// Whether the injection has not ended.

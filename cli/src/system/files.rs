@@ -4,7 +4,10 @@
 
 use crate::error::refused;
 use anyhow::Result;
-use rustix::fs::{Stat, fstat, lstat};
+use rustix::{
+    fs::{FlockOperation, Mode, OFlags, Stat, flock, fstat, lstat, open},
+    io::Errno,
+};
 use std::{fs, io, os::fd::AsFd, path::Path};
 use walkdir::{DirEntry, WalkDir};
 
@@ -49,4 +52,14 @@ pub(crate) fn is_at(opened: impl AsFd, path: &Path) -> bool {
         (Ok(own), Ok(named)) => identity(own) == identity(named),
         _ => false,
     }
+}
+
+/// Whether somebody has the lock on a directory.
+pub(crate) fn is_locked(directory: &Path) -> bool {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = open(directory, flags, Mode::empty());
+    // The shared lock, which goes at once, is in no other reader's way.
+    opened.is_ok_and(|opened| {
+        flock(&opened, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+    })
 }

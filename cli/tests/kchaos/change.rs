@@ -202,13 +202,16 @@ fn the_lease_of_a_command_does_not_pass_the_guard() {
     stdout(&mut tree.kchaos(&format!("{DELAY} --device vdb --name x")));
     tree.write("config/ioem/x/duration_ms", "1500\n");
     tree.write("config/ioem/x/stats", "active 1\nremaining_ms 900\n");
+    let renewed = tree.renewed("x");
     let before = tree.content();
-    for words in ["", " --for 5s"] {
-        let said = stderr(
-            &mut tree.kchaos(&format!("change x --device vda{words}")),
-            2,
-        );
-        assert!(said.contains("as long as its command"), "{said}");
+    for (words, expected) in [
+        ("--device vda", "as long as its command"),
+        ("--device vda --for 5s", "would undo --for"),
+        ("--for 60s --force", "would undo --for"),
+        ("--for 0", "end it with `kchaos recover x`"),
+    ] {
+        let said = stderr(&mut tree.kchaos(&format!("change x {words}")), 2);
+        assert!(said.contains(expected), "{said}");
         assert_eq!(tree.content(), before);
     }
     stdout(&mut tree.kchaos("change x --device vda --no-attach --force"));
@@ -217,7 +220,8 @@ fn the_lease_of_a_command_does_not_pass_the_guard() {
         .assert()
         .success()
         .stderr(predicates::str::contains("without an end: x"));
-    // Its command is gone.
+    // Its command is gone, and its kchaos.
+    drop(renewed);
     tree.write("config/ioem/x/stats", "active 0\nremaining_ms 0\n");
     stdout(&mut tree.kchaos("change x --device vda --for 5s"));
 }

@@ -29,6 +29,17 @@ fn an_injection_lasts_as_long_as_its_command() {
     assert!(message.contains("leave one out"), "{message}");
 }
 
+/// The lease that kchaos renews is no time after which the disk lets I/O go.
+#[test]
+fn the_ceiling_of_a_disk_is_told_as_without_an_end() {
+    let tree = Tree::attached();
+    tree.write("new/ceiling", "vdb 0\n");
+    tree.write("sys/devices/vdb/queue/nr_requests", "256\n");
+    let inject = "inject ioem delay --delay 1h --device vdb --name x -- true";
+    let said = stderr(&mut tree.kchaos(inject), 0);
+    assert!(said.contains("at most one I/O per 14.1s"), "{said}");
+}
+
 #[test]
 fn a_command_that_is_missing_is_no_injection_without_an_end() {
     let tree = Tree::new();

@@ -327,6 +327,10 @@ fn the_rest_of_a_lease_is_told_unless_kchaos_renews_it() {
     assert!(list(&tree).contains(" over   delay 10ms, for 30s, holds requests\n"));
     tree.write("config/ioem/x/duration_ms", "1500\n");
     tree.write("config/ioem/x/stats", "active 1\nremaining_ms 1400\n");
+    // A user can choose this time, too.
+    let told = " delay 10ms, for 1.5s, 1.4s left, holds requests\n";
+    assert!(list(&tree).contains(told), "{}", list(&tree));
+    let _renewed = tree.renewed("x");
     let told = " delay 10ms, as long as kchaos renews it, holds requests\n";
     assert!(list(&tree).contains(told), "{}", list(&tree));
 }
