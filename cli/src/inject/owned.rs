@@ -3,7 +3,7 @@
 //! An injection that this program made and owns: no other of the same name is written or ended.
 
 use crate::system::{
-    files::is_at,
+    files::{is_at, line},
     step::{Step, write_whole},
 };
 use anyhow::Result;
@@ -75,9 +75,7 @@ impl Owned {
     pub(crate) fn read(&self, file: &str) -> io::Result<String> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let opened = openat(&self.handle, file, flags, Mode::empty())?;
-        Ok(io::read_to_string(File::from(opened))?
-            .trim_end()
-            .to_owned())
+        Ok(line(io::read_to_string(File::from(opened))?))
     }
 
     /// The lock on the directory, for as long as the result lives: it says that this program renews

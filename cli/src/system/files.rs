@@ -26,7 +26,15 @@ pub(crate) fn read(path: &Path) -> Result<String> {
 ///
 /// If it cannot be read.
 pub(crate) fn try_read(path: &Path) -> io::Result<String> {
-    Ok(fs::read_to_string(path)?.trim_end().to_owned())
+    Ok(line(fs::read_to_string(path)?))
+}
+
+/// A text without the newline at its end. Blanks before it are part of names.
+pub(crate) fn line(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    text
 }
 
 /// The entries of a directory, in the order of their names; an error if it cannot be read.

@@ -239,6 +239,7 @@ fn operations_cgroups_and_namespaces_that_are_not_there_are_told() {
     let mount = format!("3 1 0:30 / {} rw - cgroup2 none rw\n", point.display());
     tree.write("proc/self/mountinfo", &format!("{mounts}{mount}"));
     tree.write("sys/cgroups/tenant/cgroup.procs", "");
+    tree.write("sys/cgroups/tail /cgroup.procs", "");
     let files = [("delay_us", "10000"), ("stats", "active 1")];
     tree.injection("x", &files);
     for (file, text, expected) in [
@@ -247,6 +248,7 @@ fn operations_cgroups_and_namespaces_that_are_not_there_are_told() {
         ("cgroup", "/tenant", None),
         ("cgroup", "/sys/fs/cgroup/tenant", None),
         ("cgroup", "/tenants", Some("the cgroup /tenants is gone; ")),
+        ("cgroup", "/tail ", None),
         ("cgroup", "", None),
         ("pid_ns", "211", None),
         (
