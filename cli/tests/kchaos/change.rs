@@ -310,10 +310,14 @@ fn a_name_whose_injection_has_ended_is_free() {
     let tree = Tree::attached();
     tree.injection("x", &[("times", "5"), ("stats", "active 0\nheld 3")]);
     stderr(&mut tree.kchaos(&format!("{DELAY} --name x")), 5);
-    // Somebody was told this name, and may ask about it.
+    // Made-up names are used again as well, or the ended ones would fill the disk's plan.
     let over = [("duration_ms", "5"), ("stats", "active 0\nremaining_ms 0")];
-    tree.injection("delay-1", &over);
+    tree.injection("delay-1", &[("stats", "active 1")]);
+    tree.injection("delay-2", &over);
+    let commands = stdout(&mut tree.kchaos(&format!("{DELAY} --dry-run")));
+    assert!(commands.starts_with("rmdir "), "{commands}");
     assert_eq!(stdout(&mut tree.kchaos(DELAY)), "delay-2\n");
+    assert_eq!(tree.read("config/ioem/delay-2/duration_ms"), "0\n");
 }
 
 #[test]
