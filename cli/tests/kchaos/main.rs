@@ -29,6 +29,7 @@ mod slips;
 mod stack;
 mod status;
 mod tree;
+mod unit;
 mod unseen;
 mod whose;
 mod words;
