@@ -5,7 +5,7 @@
 use super::{
     auto::{self, Needed},
     consent::{self, Reason},
-    devices::{check_former_sectors, put_former_sectors},
+    devices::{check_former_sectors, put_disks_of_sectors, put_former_sectors},
     hints::idle,
     interrupted::Marks,
     make::why,
@@ -160,6 +160,9 @@ impl Change<'_> {
         let asked = Settings::new(self.values.iter().cloned());
         let mut asked = asked.map_err(|message| failure(Exit::Usage, message))?;
         put_former_sectors(&mut asked, &seen.values)?;
+        if seen.values.text(Name::Device).is_none() {
+            put_disks_of_sectors(&mut asked);
+        }
         self.check_delay(&seen.values, &asked)?;
         let (asked, mut reasons) = resolve::resolved(roots, &asked, self.force)?;
         if !self.has(Name::Sectors) {
@@ -169,9 +172,14 @@ impl Change<'_> {
         after
             .check_bytes()
             .map_err(|message| failure(Exit::Usage, message))?;
-        let changes_reach = [Name::Device, Name::DurationMs, Name::Times, Name::Enabled]
-            .iter()
-            .any(|name| self.has(*name));
+        let reach = [
+            Name::Device,
+            Name::Sectors,
+            Name::DurationMs,
+            Name::Times,
+            Name::Enabled,
+        ];
+        let changes_reach = reach.iter().any(|name| self.has(*name));
         if changes_reach && !self.force {
             reasons.extend(risks(roots, &seen, &after));
         }
