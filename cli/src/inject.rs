@@ -67,6 +67,7 @@ fn lock(roots: &Roots) -> Result<Option<Lock>> {
 /// The caller gives back the disks of an injection that it has replaced, and then the lock.
 fn begin(roots: &Roots, request: &Request<'_>, lock: Option<&Lock>) -> Result<Begun> {
     sweep::before(roots, lock);
+    let process = resolve::namespace_of(roots, request.settings);
     let mut settings = request.checked(roots)?;
     let own = match request.whose {
         Whose::Command => Some(OwnCgroup::new(roots)?),
@@ -81,7 +82,11 @@ fn begin(roots: &Roots, request: &Request<'_>, lock: Option<&Lock>) -> Result<Be
         if !request.command.is_empty() {
             written.set(Name::DurationMs, Value::Number(lease::LENGTH_MS));
         }
-        make(roots, request, &written, &needed.disks)
+        let (name, owned) = make(roots, request, &written, &needed.disks)?;
+        match resolve::check_namespace_of(process.as_ref()) {
+            Ok(()) => Ok((name, owned)),
+            Err(error) => Err(joined(error, owned.end().err().into_iter().collect())),
+        }
     });
     match made {
         Ok((name, owned)) => Ok(Begun {

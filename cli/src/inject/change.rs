@@ -22,7 +22,7 @@ use crate::{
         snapshot::Snapshot,
         values::Values,
     },
-    system::{Roots, files::try_read, lock::Lock, step::Step},
+    system::{Roots, files::try_read, lock::Lock, process::Process, step::Step},
 };
 use anyhow::Result;
 use std::{
@@ -104,6 +104,8 @@ struct Plan {
     /// they follow all else that can fail.
     last: Vec<Step>,
     needed: Needed,
+    /// The process whose PID namespace the change chooses.
+    process: Option<Process>,
 }
 
 impl Plan {
@@ -128,6 +130,7 @@ impl Plan {
         let former = write(name, &self.steps)?;
         let mut begun = Vec::new();
         take(&self.needed.changed_steps(roots, name))
+            .and_then(|()| resolve::check_namespace_of(self.process.as_ref()))
             .and_then(|()| {
                 begun = write(name, &self.last)?;
                 take(ends)
@@ -164,6 +167,7 @@ impl Change<'_> {
             put_disks_of_sectors(&mut asked);
         }
         self.check_delay(&seen.values, &asked)?;
+        let process = resolve::namespace_of(roots, &asked);
         let (asked, mut reasons) = resolve::resolved(roots, &asked, self.force)?;
         if !self.has(Name::Sectors) {
             check_former_sectors(&asked, &seen.values)?;
@@ -220,6 +224,7 @@ impl Change<'_> {
             steps: steps_in(&directory, first),
             last: steps_in(&directory, last),
             needed,
+            process,
         })
     }
 
