@@ -47,8 +47,8 @@ Exit codes:
   4  not permitted, most often because the user is not root
   5  no such injection, cgroup, container or process; no such device, except
      for inject, which says so and waits for one; a device without a blk-mq
-     queue; a name that is taken; or no device at all: none is named, and none
-     is attached
+     queue; a name that is taken; no device at all: none is named, and none
+     is attached; or somebody removed the injection of inject --wait
   124  the --timeout of wait is over
 With `inject ... -- COMMAND`, once the injection is made:
   N  the exit code of COMMAND; 128+N when signal N killed it; if the injection
