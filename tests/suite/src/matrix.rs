@@ -6,6 +6,7 @@
 use crate::{
     checks::{Checks, Transcript},
     command::{lab, text_of, variable},
+    headers,
     ktap::Count,
     programs,
     refusals::real,
@@ -35,30 +36,31 @@ const LOAD: &str = r#"
 struct Target {
     name: String,
     architecture: String,
-    /// Whether the lab builds the kernel itself.
-    is_own: bool,
+    /// Whether it is tested only when it is named: the lab builds the kernel itself, or another
+    /// target has the same module.
+    is_apart: bool,
 }
 
 fn targets(text: &str) -> Result<Vec<Target>> {
     let target = |line: &str| {
-        let [name, _, _, architecture, _, own] = line.split_whitespace().collect::<Vec<_>>()[..]
+        let [name, _, _, architecture, kernel_crate, own] =
+            line.split_whitespace().collect::<Vec<_>>()[..]
         else {
             bail!("tools/targets has a line of other than six words: {line}");
         };
         Ok(Target {
             name: name.to_owned(),
             architecture: architecture.to_owned(),
-            is_own: own != "-",
+            is_apart: own != "-" || kernel_crate == "headers",
         })
     };
     text.lines().map(target).collect()
 }
 
-/// The targets that `MATRIX` names, in its order. If it names none, all targets whose kernels the
-/// lab does not build itself.
+/// The targets that `MATRIX` names, in its order. If it names none, all but those apart.
 fn chosen(all: Vec<Target>, names: Option<&str>) -> Result<Vec<Target>> {
     let Some(names) = names else {
-        return Ok(all.into_iter().filter(|target| !target.is_own).collect());
+        return Ok(all.into_iter().filter(|target| !target.is_apart).collect());
     };
     let named = |name| {
         let target = all.iter().find(|target| target.name == name).cloned();
@@ -131,6 +133,12 @@ pub(crate) fn matrix() -> bool {
         let row = row.unwrap_or_else(|| Row::NotReady(checks.transcript.reason()));
         rows += &row.markdown(&target.name);
         rows.push('\n');
+    }
+    if targets
+        .iter()
+        .any(|target| headers::PAIR.contains(&&*target.name))
+    {
+        headers::compare(&mut checks);
     }
     let refused = real::refusals(&mut checks);
     checks.part("kernels that cannot work can be had", refused);
@@ -231,6 +239,7 @@ mod tests {
 
     const TEXT: &str = "forky-cloud forky linux-image-cloud-amd64 amd64 kernel -\n\
                         forky-kasan forky linux-image-cloud-amd64 amd64 kernel kasan\n\
+                        forky-headers forky linux-image-amd64 amd64 headers -\n\
                         forky-arm64 forky linux-image-arm64 arm64 own -\n";
 
     fn names(names: Option<&str>) -> Vec<String> {
@@ -239,9 +248,9 @@ mod tests {
     }
 
     #[test]
-    fn kernels_of_the_lab_itself_are_only_tested_when_named() {
+    fn kernels_of_the_lab_itself_and_other_builds_are_only_tested_when_named() {
         assert_eq!(names(None), ["forky-cloud", "forky-arm64"]);
-        let named = ["forky-arm64", "forky-kasan"];
+        let named = ["forky-arm64", "forky-kasan", "forky-headers"];
         assert_eq!(names(Some(&named.join(" "))), named);
     }
 

@@ -66,6 +66,11 @@ impl Kernel {
         format!("/usr/src/linux-headers-{}", self.release)
     }
 
+    /// The folder of its source in the chroot, for targets that take more headers from there.
+    pub(crate) fn source(&self) -> String {
+        format!("/usr/src/chaos-more-headers-{}", self.release)
+    }
+
     /// The folder of its image and modules in the chroot.
     pub(crate) fn image_folder(&self) -> String {
         format!("/var/lib/chaos-kernel-{}", self.release)
@@ -151,6 +156,7 @@ impl Lab {
     /// Installs the compilers, the source, QEMU, and the programs for guests.
     pub(crate) fn install_tools(&self, output: &Output, kernel: &Kernel) -> Result<()> {
         let source = format!("linux-source-{}", kernel.series);
+        let exact_source = format!("{source}={}", kernel.version);
         let headers = format!(
             "linux-headers-{}:{}",
             kernel.release, self.target.arch.debian
@@ -162,9 +168,14 @@ impl Lab {
         if !self.target.has_old_programs() {
             packages.extend(rust_packages(self.target.base_suite()));
         }
-        if self.target.kernel_crate == KernelCrate::Kernel {
-            packages.push(&source);
-            packages.extend(METADATA_TOOLS);
+        match self.target.kernel_crate {
+            KernelCrate::Kernel => {
+                packages.push(&source);
+                packages.extend(METADATA_TOOLS);
+            }
+            KernelCrate::Own => {}
+            // Suites of security updates have newer kernels' sources.
+            KernelCrate::OwnByHeaders => packages.extend([&*exact_source, "dwarves"]),
         }
         match self.target.own {
             None => packages.push(&headers),
