@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Types from a kernel's headers are those of its type information, and so is the module.
+//! Types from a kernel's headers are those of its type information.
 
 use crate::{
     checks::{Checks, Transcript, ensure},
     command::{lab, text_of},
     test::build_module,
 };
-use anyhow::{Context, Result};
-use std::fs;
+use anyhow::{Context, Result, bail};
+use std::{fs, path::PathBuf};
 
 /// Two targets of one kernel: the second takes the types from the headers.
 pub(crate) const PAIR: [&str; 2] = ["bullseye", "bullseye-headers"];
+
+/// The beginning of the functions in the file of a kernel's types.
+const FUNCTIONS: &str = "\nextern \"C\" {\n";
 
 /// The files that a build makes of the types, and the module.
 struct Built {
     bindings: String,
     constants: String,
-    module: Vec<u8>,
+    module: PathBuf,
 }
 
 fn build(transcript: &mut Transcript, target: &str) -> Result<Built> {
@@ -31,39 +34,76 @@ fn build(transcript: &mut Transcript, target: &str) -> Result<Built> {
     Ok(Built {
         bindings: read("bindings.rs")?,
         constants: read("constants.rs")?,
-        module: fs::read(module)?,
+        module,
     })
 }
 
-pub(crate) fn compare(checks: &mut Checks) {
+/// Builds both targets, and compares them. The module by the headers, if all is well.
+pub(crate) fn compare(checks: &mut Checks) -> Option<PathBuf> {
     let builds = PAIR.map(|target| {
         let name = format!("the module builds for {target}, to be compared");
         checks.check(&name, |transcript| build(transcript, target))
     });
     let [Some(by_information), Some(by_headers)] = builds else {
-        return;
+        return None;
     };
     checks.check(
         "types from the headers are those of the type information",
-        |transcript| {
-            let lines = by_information.bindings.lines();
-            for (line, other) in lines.zip(by_headers.bindings.lines()) {
-                if line != other {
-                    transcript.say(&format!("{line} / {other}"));
-                }
-            }
-            ensure(
-                by_information.bindings == by_headers.bindings,
-                "bindings.rs is another",
-            )?;
+        |_| {
+            have_same_types(&by_information.bindings, &by_headers.bindings)?;
             ensure(
                 by_information.constants == by_headers.constants,
-                "constants.rs is another",
+                "other constants follow from them",
             )?;
-            ensure(
-                by_information.module == by_headers.module,
-                "the module is another",
-            )
+            Ok(by_headers.module)
         },
-    );
+    )
+}
+
+/// The structures are the same, and the functions of the type information. Headers may have more
+/// of these: the information of some kernels has no functions of `lib/`.
+fn have_same_types(by_information: &str, by_headers: &str) -> Result<()> {
+    let parts = |text: &str| -> Result<(Vec<String>, Vec<String>)> {
+        let (structures, functions) = text.split_once(FUNCTIONS).context("no functions")?;
+        let lines = |text: &str| text.lines().map(str::to_owned).collect();
+        Ok((lines(structures), lines(functions)))
+    };
+    let (structures, functions) = parts(by_information)?;
+    let (other_structures, other_functions) = parts(by_headers)?;
+    let mut pairs = structures.iter().zip(&other_structures);
+    if let Some((line, other)) = pairs.find(|(line, other)| line != other) {
+        bail!("the headers have \"{other}\" for \"{line}\"");
+    }
+    ensure(
+        structures.len() == other_structures.len(),
+        "one file has more structures",
+    )?;
+    match functions
+        .iter()
+        .find(|line| !other_functions.contains(line))
+    {
+        Some(line) => bail!("the headers lack \"{line}\""),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_more_functions_are_allowed() {
+        let text = "a: u32,\nb: u64,\nextern \"C\" {\n    fn f(a: u32);\n}\n";
+        assert!(have_same_types(text, text).is_ok());
+        let more = text.replace("}\n", "    fn g();\n}\n");
+        assert!(have_same_types(text, &more).is_ok());
+        assert!(have_same_types(&more, text).is_err());
+        for (old, new) in [
+            ("a: u32,", "a: u64,"),
+            ("b: u64,\n", ""),
+            ("f(a: u32)", "f(a: u64)"),
+        ] {
+            assert!(have_same_types(text, &text.replace(old, new)).is_err());
+        }
+    }
 }

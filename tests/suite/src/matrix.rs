@@ -37,7 +37,7 @@ struct Target {
     name: String,
     architecture: String,
     /// Whether it is tested only when it is named: the lab builds the kernel itself, or another
-    /// target has the same module.
+    /// target has nearly the same module.
     is_apart: bool,
 }
 
@@ -138,7 +138,12 @@ pub(crate) fn matrix() -> bool {
         .iter()
         .any(|target| headers::PAIR.contains(&&*target.name))
     {
-        headers::compare(&mut checks);
+        if let Some(module) = headers::compare(&mut checks) {
+            let target = headers::PAIR[1];
+            checks.check("the module by the headers loads", |transcript| {
+                load(transcript, target, &module)
+            });
+        }
     }
     let refused = real::refusals(&mut checks);
     checks.part("kernels that cannot work can be had", refused);
