@@ -13,9 +13,9 @@ use crate::{
 };
 use core::{ffi::CStr, marker::PhantomData};
 
-/// A queue of work.
+/// A queue of work. C's headers only declare its structure.
 #[repr(transparent)]
-pub struct Queue(Opaque<bindings::workqueue_struct>);
+pub struct Queue(Opaque<crate::ffi::c_void>);
 
 // SAFETY: Any task may queue work, and several may at once.
 unsafe impl Send for Queue {}
@@ -45,7 +45,7 @@ impl Queue {
 
 /// The kernel's own queue of work that may run on any processor.
 pub fn system_unbound() -> &'static Queue {
-    // SAFETY: The queue is there as long as the kernel. The layouts are the same.
+    // SAFETY: The queue is there as long as the kernel, and has at least one byte.
     unsafe { &*bindings::chaos_system_unbound_wq().cast::<Queue>() }
 }
 

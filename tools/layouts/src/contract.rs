@@ -5,6 +5,7 @@
 
 use crate::declaration::{Declaration, Token, tokens};
 use anyhow::{Result, bail, ensure};
+use std::collections::BTreeSet;
 
 /// The kernel that the driver was written for.
 #[derive(Debug, Default)]
@@ -147,6 +148,13 @@ impl Contract {
         self.functions.extend(other.functions);
         self.enumerators.extend(other.enumerators);
         self.exported.extend(other.exported);
+    }
+
+    /// The names of the functions, each once.
+    #[must_use]
+    pub fn functions(&self) -> BTreeSet<&str> {
+        let names = self.functions.iter();
+        names.map(|found| &*found.declaration.name).collect()
     }
 
     /// The structure of this name; rather that of the crate `bindings`.

@@ -16,12 +16,12 @@ use std::{
     path::Path,
 };
 
-/// The configuration of such a kernel: the options of all of them, those that the crate takes, then
-/// its own.
+/// The configuration of such a kernel: the options of all of them, those for the crate, then the
+/// kernel's own.
 pub(crate) fn configuration(top: &Path, own: &str, kernel_crate: KernelCrate) -> Result<String> {
     let files: &[&str] = match kernel_crate {
         KernelCrate::Kernel => &["debug", "rust", own],
-        KernelCrate::Own => &["debug", own],
+        KernelCrate::Own | KernelCrate::OwnByHeaders => &["debug", own],
     };
     let read = |name: &&str| {
         let path = top.join(format!("tools/kernels/{name}.config"));

@@ -30,6 +30,8 @@ struct Different {
     start_takes_int: bool,
     depth_is_long: bool,
     no_attach: bool,
+    /// The only function is declared, and not defined.
+    is_declared: bool,
 }
 
 fn kernel(different: &Different) -> Vec<u8> {
@@ -66,7 +68,10 @@ fn kernel(different: &Different) -> Vec<u8> {
     let kind = btf.structure("type", 48, &[("ops", ops, 0), ("name", name, 256)]);
     let kind = btf.pointer(kind);
     let attach = btf.prototype(int, &[kind]);
-    if !different.no_attach {
+    if different.is_declared {
+        let pointer = btf.pointer(attach);
+        btf.structure(layouts::FUNCTIONS, 8, &[("attach", pointer, 0)]);
+    } else if !different.no_attach {
         btf.add(12, 1, "attach", attach, &[]);
     }
     btf.bytes()
@@ -330,6 +335,23 @@ fn a_variable_that_modules_may_not_use_is_told() {
         ["this kernel does not let modules use lost"]
     );
     assert!(own("attach").is_ok());
+}
+
+#[test]
+fn a_function_that_is_only_declared_is_as_one_that_is_defined() {
+    let declared = Different {
+        is_declared: true,
+        ..Different::default()
+    };
+    assert_eq!(own(&declared), own(&Different::default()));
+    let kernel = Kernel::from_bytes(&kernel(&declared)).unwrap();
+    let other = CONTRACT.replace("int attach", "void attach");
+    let errors = generate(&Contract::parse(&other).unwrap(), &kernel).unwrap_err();
+    assert_eq!(
+        errors[0].to_string(),
+        "this kernel's attach is \"int attach(struct type *)\", and the driver was written for \
+         \"void attach(struct type *)\""
+    );
 }
 
 #[test]
