@@ -21,10 +21,10 @@ use kernel::{bindings, error::to_result, ffi, prelude::*};
 /// processors, but tasks on them submit I/O all the same.
 ///
 /// The map itself may be gone: on Linux 5.10 a removed disk that is still open keeps its scheduler,
-/// while its driver frees the set that has the map (`blk_mq_free_tag_set`). The copy stays right, as disks leave
-/// their schedulers before the map changes (`blk_mq_update_nr_hw_queues`). Another disk of the set
-/// that comes later changes only an entry of a hardware queue for which the set has no tags
-/// (`blk_mq_map_swqueue`), and the set has tags for all hardware queues in use.
+/// while its driver frees the set that has the map (`blk_mq_free_tag_set`). The copy stays right,
+/// as disks leave their schedulers before the map changes (`blk_mq_update_nr_hw_queues`). Another
+/// disk of the set that comes later changes only an entry of a hardware queue for which the set has
+/// no tags (`blk_mq_map_swqueue`), and the set has tags for all hardware queues in use.
 pub(super) struct CpuSet(KVec<u64>);
 
 impl CpuSet {

@@ -78,10 +78,11 @@ pub(crate) struct Prepared<D> {
 /// and `fifo_time`. The scheduler never touches `state`, `tag`, `ref` and `deadline`.
 ///
 /// `elv.priv[0]` of a prepared request is the address of a record if the completion is to be held,
-/// else 0, and its lowest bit is set once the request was dispatched. `elv.priv[1]`, `fifo_time` and `hash` are the words
-/// of `D`. `hash` is mostly empty in a new request (`blk_mq_rq_late_init`). It is arbitrary in a
-/// request that comes back from the driver, since a completion may use the field (`ipi_list`), even
-/// if the driver did not get the request from the scheduler (as the paths of dm-multipath do not).
+/// else 0, and its lowest bit is set once the request was dispatched. `elv.priv[1]`, `fifo_time`
+/// and `hash` are the words of `D`. `hash` is mostly empty in a new request
+/// (`blk_mq_rq_late_init`). It is arbitrary in a request that comes back from the driver, since a
+/// completion may use the field (`ipi_list`), even if the driver did not get the request from the
+/// scheduler (as the paths of dm-multipath do not).
 #[must_use = "a request that is dropped is somebody's lost I/O"]
 pub(crate) struct Request<D: RequestData>(NonNull<bindings::request>, PhantomData<D>);
 

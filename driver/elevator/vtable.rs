@@ -11,8 +11,8 @@
 //! `alloc_sched_data` to `free_sched_data`. It is *started* from `init_sched` to `exit_sched`, and
 //! a hardware queue from `init_hctx` to `exit_hctx`, within that time. The block layer calls these
 //! four with the queue frozen, and with `q->elevator_lock` held (`q->sysfs_lock` in older kernels).
-//! The queue is quiesced, too (`elevator_switch`). A disk leaves the scheduler before it changes its
-//! hardware queues, and comes back afterwards (`blk_mq_update_nr_hw_queues`).
+//! The queue is quiesced, too (`elevator_switch`). A disk leaves the scheduler before it changes
+//! its hardware queues, and comes back afterwards (`blk_mq_update_nr_hw_queues`).
 //!
 //! There are exceptions:
 //!

@@ -29,8 +29,8 @@ impl Queue {
     ///
     /// The work is queued already; the reference comes back.
     pub fn enqueue<W: RawWorkItem + Send + 'static>(&self, work: W) -> W::EnqueueOutput {
-        // SAFETY: The function queues the work as it has to. A worker may have the reference, as its
-        // type says.
+        // SAFETY: The function queues the work as it has to. A worker may have the reference, as
+        // its type says.
         unsafe {
             work.__enqueue(|work| {
                 bindings::queue_work_on(

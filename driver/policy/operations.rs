@@ -43,8 +43,8 @@ pub struct Operations {
     conditions: Conditions,
 }
 
-/// The words for operations. Filters know each by its place here: the kernel has numbers of its own,
-/// which differ from one version to the next.
+/// The words for operations. Filters know each by its place here: the kernel has numbers of its
+/// own, which differ from one version to the next.
 pub const OPERATIONS: [&str; 11] = [
     "read",
     "write",

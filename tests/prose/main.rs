@@ -31,7 +31,7 @@ const AREAS: [Area; 2] = [
         has: |file| file.kind == Kind::Shell,
         nameless: 6,
         relative: 2,
-        long: 35,
+        long: 33,
     },
     Area {
         name: "all other files",

@@ -146,7 +146,8 @@ impl Lab {
         Ok(Kernel {
             release: match &target.own {
                 None => release.to_owned(),
-                Some(own) => format!("{}-{own}", leading(release, 3)),
+                // Some distributions' kernels have another release than their source.
+                Some(own) => format!("{}-{own}", leading(version, 3)),
             },
             version: version.to_owned(),
             series: leading(release, 2).to_owned(),
