@@ -29,7 +29,7 @@ const AREAS: [Area; 2] = [
     Area {
         name: "shell scripts and tables beside them",
         has: |file| file.kind == Kind::Shell,
-        nameless: 6,
+        nameless: 4,
         relative: 2,
         long: 33,
     },
