@@ -240,7 +240,7 @@ fn device(report: &mut Report) -> Result<()> {
     };
     // The filter names a disk that does not exist yet.
     sys::load_module()?;
-    let name = Disk::next_name();
+    let name = Disk::next_name()?;
     let injection = Injection::with_texts("filter", &[("device", &format!("{name}p1"))])?;
     injection.set("delay_us", DELAY_US.to_string())?;
     let disk = Disk::on_ioem(&kind)?;
