@@ -69,7 +69,7 @@ torture: ## run the torture alone [SECONDS=600] [SEED=7] [KERNELS=forky-kasan]
 demo: ## boot a distribution's kernel in a VM and show everything
 	@$(SUITE) demo
 
-bench: ## measure costs and exactness [BOOTS=3] [PARTS='idle rules'] [OUT=target/bench/results]
+bench: ## measure costs and exactness [BOOTS=3] [PARTS='idle rules'] [KERNEL_CRATE=own] [OUT=...]
 	@$(SUITE) bench
 
 rust-analyzer: ## describe the kernel crate and the module to editors, in driver/rust-project.json

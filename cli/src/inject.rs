@@ -6,9 +6,11 @@ pub(crate) mod attach;
 mod auto;
 pub(crate) mod change;
 mod command;
+mod consent;
 pub(crate) mod devices;
 mod hints;
 mod hits;
+mod interrupted;
 mod lease;
 mod make;
 mod missed;
@@ -104,16 +106,17 @@ fn end(roots: &Roots, owned: &Owned) -> Vec<anyhow::Error> {
 ///
 /// If the kernel refuses a step; then nothing stays of the injection.
 pub(crate) fn inject(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) -> Result<()> {
+    begin_and_tell(roots, request, out).map(drop)
+}
+
+/// Makes an injection, and prints its name.
+fn begin_and_tell(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) -> Result<Begun> {
     roots.require_known_version()?;
-    let Begun {
-        name,
-        owned,
-        settings,
-        ..
-    } = begin(roots, request)?;
-    print_or(out, &format!("{name}\n"), || end(roots, &owned))?;
-    hints(roots, &name, &settings);
-    Ok(())
+    let begun = begin(roots, request)?;
+    let (name, owned) = (&begun.name, &begun.owned);
+    print_or(out, &format!("{name}\n"), || end(roots, owned))?;
+    hints(roots, name, &begun.settings);
+    Ok(begun)
 }
 
 /// Makes an injection, prints its name, and stays until it has ended by itself. Returns the exit
@@ -127,16 +130,8 @@ pub(crate) fn inject_and_stay(
     request: &Request<'_>,
     out: &mut dyn Write,
 ) -> Result<u8> {
-    roots.require_known_version()?;
     let mut signals = command::Signals::new()?;
-    let Begun {
-        name,
-        owned,
-        settings,
-        ..
-    } = begin(roots, request)?;
-    print_or(out, &format!("{name}\n"), || end(roots, &owned))?;
-    hints(roots, &name, &settings);
+    let Begun { name, owned, .. } = begin_and_tell(roots, request, out)?;
     let code = stay::until_end(roots, &name, &owned, &mut signals);
     all_of(end(roots, &owned))?;
     Ok(code)

@@ -57,19 +57,19 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<u8> {
     match &arguments.verb {
         Verb::Inject(inject) => return run_inject(roots, inject, out),
         Verb::Recover {
-            all: true, dry_run, ..
-        } => recover::recover_all(roots, dry_run.dry_run, out),
-        Verb::Recover {
             names,
+            all,
             ignore_missing,
             dry_run,
-            ..
         } => {
             let options = recover::Options {
                 ignore_missing: *ignore_missing,
                 dry_run: dry_run.dry_run,
             };
-            recover::recover(roots, names, options, out)
+            match all {
+                true => recover::recover_all(roots, options, out),
+                false => recover::recover(roots, names, options, out),
+            }
         }
         Verb::Change(args) => {
             let change = Change {
@@ -145,6 +145,12 @@ fn run_inject(roots: &Roots, inject: &Inject, out: &mut dyn Write) -> Result<u8>
     };
     let has_command = !task.command.is_empty();
     check_end(inject, task)?;
+    if let Some((flag, what)) = task.settings.lifted().next() {
+        let message = format!(
+            "{flag} 0 would be {what}, as without {flag}; leave it out, or choose more than 0"
+        );
+        return Err(failure(Exit::Usage, message));
+    }
     if inject.dry_run.dry_run && (has_command || inject.wait) {
         let which = if has_command { "-- COMMAND" } else { "--wait" };
         return Err(failure(

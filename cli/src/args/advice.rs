@@ -145,7 +145,7 @@ fn verb(line: &Line, word: &str) -> Option<String> {
             Some(format!("the means is ioem: 'kchaos inject ioem {effect}'"))
         }
         None => device(line, word, place)
-            .or_else(|| borrowed::fault(&lower, &line.faults(), reached > 0)),
+            .or_else(|| borrowed::fault(&lower, &line.faults(), reached > 0 && place > 0)),
     }
 }
 
@@ -283,7 +283,7 @@ fn devices(line: &Line, word: &str) -> Option<String> {
 
 /// Advice on a word that is no flag: perhaps it lacks its flag, or is a command.
 fn operand(line: &Line, word: &str) -> Option<String> {
-    if !line.is_in("inject") {
+    if !line.is_in("inject") && !line.is_in("change") {
         return None;
     }
     if let Some(flags) = netem::flags(line, word) {
@@ -313,6 +313,6 @@ fn operand(line: &Line, word: &str) -> Option<String> {
         Some(format!("devices have a flag: '--device {devices}'"))
     } else {
         let rest = "a command that kchaos runs during the injection comes after '--'";
-        Some(rest.to_owned())
+        line.is_in("inject").then(|| rest.to_owned())
     }
 }

@@ -11,7 +11,7 @@ mod without;
 use super::line::flags;
 use crate::{interface::near::or, system::block::is_number};
 use clap::Command;
-use limits::{LIMITS, NO_BYTES};
+use limits::{LIMITS, NO_BYTES, NO_LIMIT};
 use table::FLAGS;
 use without::WITHOUT;
 
@@ -100,6 +100,10 @@ pub(super) fn flag(verb: &Command, path: &str, word: &str, value: Option<&str>) 
         .chain(LIMITS)
         .filter(|row| row.words.contains(&word));
     let row = rows.find(|row| named(row.tip).all(|flag| known.contains(&flag)))?;
+    let is_max = value.is_some_and(|value| value.rsplit([':', ' ']).next() == Some("max"));
+    if is_max && LIMITS.iter().any(|limit| limit.words.contains(&word)) {
+        return Some(NO_LIMIT.to_owned());
+    }
     let (device, value) = match value {
         Some(value) if row.tip.contains("{device}") => limited(value, row.example),
         value => (DISK, value.unwrap_or(row.example)),

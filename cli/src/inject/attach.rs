@@ -227,13 +227,13 @@ fn check_needed(roots: &Roots, disks: &[Disk], force: bool) -> Result<()> {
         let remedy = "if that is what you want, add --force, and --for TIME to each injection";
         return guard::check(roots, &names, remedy);
     }
-    for (disk, what) in guard::needed(roots, &names) {
-        let endless = endless(roots, disk);
+    for risk in guard::risks(roots, &names) {
+        let endless = endless(roots, risk.disk);
         let names: Vec<&str> = endless.iter().map(String::as_str).collect();
         if !names.is_empty() {
             note(&format!(
-                "{disk} has {what}, and these act on it now without an end: {}; end them with \
-                     `{}`",
+                "{}, and these act on it now without an end: {}; end them with `{}`",
+                risk.why,
                 names.join(", "),
                 recover_command(&names)
             ));

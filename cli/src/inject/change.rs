@@ -4,12 +4,14 @@
 
 use super::{
     auto::{self, Needed},
+    consent::{self, Reason},
     devices::{check_former_sectors, put_former_sectors},
     hints::idle,
+    interrupted::Marks,
     make::why,
     needs::{self, Disks},
     order,
-    reach::reached,
+    request::{OTHER_DISKS, WITH_END, endless_risks},
     resolve, sweep,
 };
 use crate::{
@@ -21,7 +23,7 @@ use crate::{
         snapshot::Snapshot,
         values::Values,
     },
-    system::{Roots, files::try_read, guard, lock::Lock, step::Step},
+    system::{Roots, files::try_read, lock::Lock, step::Step},
 };
 use anyhow::Result;
 use std::{
@@ -69,7 +71,9 @@ pub(crate) fn change(roots: &Roots, change: &Change<'_>, out: &mut dyn Write) ->
     let lock = Lock::take(roots)?;
     sweep::before(roots, lock.as_ref());
     let plan = change.plan(roots)?;
-    if let Err(error) = plan.make(roots, change.name) {
+    let marks = Marks::new(roots, change.name, &plan.steps, &plan.last);
+    let marks = marks.filter(|_| lock.is_some());
+    if let Err(error) = plan.make(roots, change.name, marks) {
         // Some disks may not be needed after all.
         let undone = lock.map(|lock| sweep::sweep(roots, &lock));
         return Err(joined(error, undone.unwrap_or_default()));
@@ -106,24 +110,42 @@ struct Plan {
 impl Plan {
     /// Attaches the disks and takes all steps. After an error, the injection is as it was, and some
     /// disks may be attached, which [`super::sweep`] gives back.
-    fn make(&self, roots: &Roots, name: &OsStr) -> Result<()> {
-        let take = |steps: Vec<Step>| {
-            let mut steps = steps.iter();
-            steps.try_for_each(|step| step.run().map_err(|error| step.refused(&error)))
-        };
+    fn make(&self, roots: &Roots, name: &OsStr, marks: Option<Marks>) -> Result<()> {
         self.needed.attach(roots)?;
         let disks = needs::of(roots, name);
-        take(self.needed.change_steps(roots, name))?;
+        take(&self.needed.change_steps(roots, name))?;
+        // Without the record, only a kill could leave a half.
+        let marks = marks.filter(|marks| marks.begin.run().is_ok());
+        let ends = marks.map(|marks| [marks.end]);
+        let ends = ends.as_ref().map_or(&[][..], |end| end);
+        let made = self.write(roots, name, &disks, ends);
+        if made.is_err() {
+            let _ = take(ends);
+        }
+        made
+    }
+
+    fn write(&self, roots: &Roots, name: &OsStr, disks: &Disks, ends: &[Step]) -> Result<()> {
         let former = write(name, &self.steps)?;
-        let changed = take(self.needed.changed_steps(roots, name));
-        changed
-            .and_then(|()| write(name, &self.last).map(drop))
+        let mut begun = Vec::new();
+        take(&self.needed.changed_steps(roots, name))
+            .and_then(|()| {
+                begun = write(name, &self.last)?;
+                take(ends)
+            })
             .map_err(|error| {
-                let mut failures = undo(&former);
-                failures.extend(take(auto::former_steps(roots, name, &disks)).err());
+                let mut failures = undo(&begun);
+                failures.extend(undo(&former));
+                failures.extend(take(&auto::former_steps(roots, name, disks)).err());
                 joined(error, failures)
             })
     }
+}
+
+/// Takes steps until one fails.
+fn take(steps: &[Step]) -> Result<()> {
+    let mut steps = steps.iter();
+    steps.try_for_each(|step| step.run().map_err(|error| step.refused(&error)))
 }
 
 impl Change<'_> {
@@ -137,7 +159,7 @@ impl Change<'_> {
         let mut asked = asked.map_err(|message| failure(Exit::Usage, message))?;
         put_former_sectors(&mut asked, &seen.values)?;
         self.check_delay(&seen.values, &asked)?;
-        let asked = resolve::resolved(roots, &asked, self.force)?;
+        let (asked, mut reasons) = resolve::resolved(roots, &asked, self.force)?;
         if !self.has(Name::Sectors) {
             check_former_sectors(&asked, &seen.values)?;
         }
@@ -149,10 +171,17 @@ impl Change<'_> {
             .iter()
             .any(|name| self.has(*name));
         if changes_reach && !self.force {
-            check_end(roots, &seen, &after)?;
+            reasons.extend(risks(roots, &seen, &after));
         }
+        consent::check(&reasons)?;
         for sentence in idle(&after) {
             note(&sentence);
+        }
+        for (flag, what) in asked.lifted() {
+            note(&format!("{flag} 0 is {what}"));
+        }
+        if let Some(why) = after.do_nothing().filter(|_| after.enabled) {
+            note(&format!("{} does nothing then: {why}", seen.name));
         }
         if seen.has_ended() && !self.has(Name::DurationMs) && !self.has(Name::Times) {
             note(&format!(
@@ -198,15 +227,13 @@ impl Change<'_> {
         }
         for name in [Name::DelayUs, Name::JitterUs, Name::Distribution] {
             if let Some((attribute, _)) = self.values.iter().find(|(row, _)| row.name == name) {
-                let flag = attribute.flag();
-                let flag = attribute.flag_with_unit().unwrap_or(&flag);
                 return Err(failure(
                     Exit::Usage,
                     format!(
-                        "{} has percentiles, which say how long delays are, so --{flag} would do \
-                         nothing; change --percentiles, or make it anew with `kchaos inject ... \
-                         --replace`",
-                        self.name.to_string_lossy()
+                        "{} has percentiles, which say how long delays are, so {} would do nothing; \
+                         change --percentiles, or make it anew with `kchaos inject ... --replace`",
+                        self.name.to_string_lossy(),
+                        attribute.shown_flag()
                     ),
                 ));
             }
@@ -250,19 +277,20 @@ impl Change<'_> {
     }
 }
 
-/// Refuses settings by which an injection slows the system's own disks without an end in sight.
-fn check_end(roots: &Roots, before: &Snapshot, after: &Settings) -> Result<()> {
+/// The reasons to refuse settings by which an injection slows the system's own disks without an end
+/// in sight.
+fn risks(roots: &Roots, before: &Snapshot, after: &Settings) -> Vec<Reason> {
     let is_renewed =
         before.values.number(Name::DurationMs) == Some(RENEWED_MS) && !before.has_ended();
-    let remedy = if is_renewed {
-        "it lasts as long as its command, whose kchaos renews its lease; choose others with \
-         --device, or add --force"
+    if is_renewed {
+        let instead = "it lasts as long as its command, whose kchaos renews its lease; choose \
+                       others with --device";
+        endless_risks(roots, after, &[instead])
     } else if is_end(after.number(Name::DurationMs).unwrap_or(0)) {
-        return Ok(());
+        Vec::new()
     } else {
-        "add --for 30s, so that it ends by itself, choose others with --device, or add --force"
-    };
-    guard::check(roots, &reached(roots, after), remedy)
+        endless_risks(roots, after, &[WITH_END, OTHER_DISKS])
+    }
 }
 
 /// The steps that write values to the files of an injection.

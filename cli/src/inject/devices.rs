@@ -2,6 +2,7 @@
 
 //! The devices that people name, as an injection's files `device` and `sectors` have them.
 
+use super::consent::Reason;
 use crate::{
     error::{Exit, failure, note},
     interface::{Form, Name, Settings, Value, values::Values},
@@ -21,18 +22,20 @@ use std::{
 };
 
 /// Puts the driver's names of the devices into the settings, and the sectors that are meant.
+/// Without `force`, returns the reasons for which it is wanted: the I/O of others would be hit,
+/// because the sectors of a volume cannot be told.
 ///
 /// # Errors
 ///
-/// If a device is not there and can never be, or the driver has no words for the devices. Without
-/// `force`, also if the I/O of others would be hit because the sectors of a volume cannot be told.
-pub(super) fn put(roots: &Roots, settings: &mut Settings, force: bool) -> Result<()> {
+/// If a device is not there and can never be, or the driver has no words for the devices.
+pub(super) fn put(roots: &Roots, settings: &mut Settings, force: bool) -> Result<Vec<Reason>> {
     if let Some(sectors) = settings.text(Name::Sectors) {
         let sectors = with_disks(roots, sectors)?;
         settings.set(Name::Sectors, Value::Text(sectors));
     }
+    let mut reasons = Vec::new();
     let Some(devices) = settings.text(Name::Device).map(str::to_owned) else {
-        return Ok(());
+        return Ok(reasons);
     };
     let mut meant = Meant::default();
     for resolved in resolve_all(roots, &devices)? {
@@ -51,18 +54,21 @@ pub(super) fn put(roots: &Roots, settings: &mut Settings, force: bool) -> Result
         ));
     }
     if !force {
-        meant.check_same()?;
+        reasons.extend(meant.same());
     }
     match settings.text(Name::Sectors).filter(|text| !text.is_empty()) {
         Some(sectors) => meant.check_sectors(roots, sectors)?,
-        None => {
-            if let Some(sectors) = meant.sectors(roots, force)? {
-                settings.set(Name::Sectors, Value::Text(sectors));
-            }
-        }
+        None => match meant.sectors(roots)? {
+            Meaning::All => {}
+            Meaning::Sectors(sectors) => settings.set(Name::Sectors, Value::Text(sectors)),
+            Meaning::TooMany(why) => match meant.too_many(&why).filter(|_| !force) {
+                Some(reason) => reasons.push(reason),
+                None => note(&format!("{why}; so it reaches all of {}", names.join(", "))),
+            },
+        },
     }
     settings.set(Name::Device, Value::Text(names.join(" ")));
-    Ok(())
+    Ok(reasons)
 }
 
 /// Puts the sectors that an injection has into a change of its devices: the user's own sectors
@@ -125,6 +131,16 @@ pub(super) fn check_former_sectors(resolved: &Settings, former: &Values) -> Resu
     }
 }
 
+/// The sectors that are meant.
+enum Meaning {
+    /// All sectors of the devices.
+    All,
+    /// These, as a text of `sectors`.
+    Sectors(String),
+    /// More ranges than an injection can have: the sentence about it.
+    TooMany(String),
+}
+
 /// Everything that a text of `--device` means.
 #[derive(Default)]
 struct Meant {
@@ -174,10 +190,10 @@ impl Meant {
         names
     }
 
-    /// The text of `sectors` if only some sectors of a device are meant.
-    fn sectors(&self, roots: &Roots, force: bool) -> Result<Option<String>> {
+    /// The sectors of the devices that are meant.
+    fn sectors(&self, roots: &Roots) -> Result<Meaning> {
         let Some(narrowed) = self.parts.iter().find(|part| part.extents.is_some()) else {
-            return Ok(None);
+            return Ok(Meaning::All);
         };
         if let Some(absent) = self.absent.first() {
             return Err(failure(
@@ -203,29 +219,26 @@ impl Meant {
             })
             .collect();
         if words.len() > MOST_RANGES {
-            let why = format!(
+            return Ok(Meaning::TooMany(format!(
                 "these are {} ranges of sectors, and an injection can have {MOST_RANGES}",
                 words.len()
-            );
-            let others = self.others(|beside| beside.same.iter().chain(&beside.same_device));
-            if !force && !others.is_empty() {
-                return Err(self.too_much(&why, &others));
-            }
-            note(&format!(
-                "{why}; so it reaches all of {}",
-                self.names().join(", ")
-            ));
-            return Ok(None);
+            )));
         }
-        Ok(Some(words.join(" ")))
+        Ok(Meaning::Sectors(words.join(" ")))
     }
 
-    /// Checks that the I/O of nothing else is hit because it cannot be told from that of the
-    /// devices: their sectors are not known, as those of a thin volume, or others have them too.
-    fn check_same(&self) -> Result<()> {
+    /// The reason if the I/O of others is hit because the devices have too many ranges.
+    fn too_many(&self, why: &str) -> Option<Reason> {
+        let others = self.others(|beside| beside.same.iter().chain(&beside.same_device));
+        (!others.is_empty()).then(|| self.too_much(why, &others))
+    }
+
+    /// The reason if the I/O of others is hit because it cannot be told from that of the devices:
+    /// their sectors are not known, as those of a thin volume, or others have them too.
+    fn same(&self) -> Option<Reason> {
         let others = self.others(|beside| beside.same.iter());
         if others.is_empty() {
-            return Ok(());
+            return None;
         }
         let unread: Vec<String> = self.unread.iter().cloned().collect();
         let why = match unread.as_slice() {
@@ -235,7 +248,7 @@ impl Meant {
                 listed(unread)
             ),
         };
-        Err(self.too_much(&why, &others))
+        Some(self.too_much(&why, &others))
     }
 
     /// Other things on the disks, as far as no device that is named is one of them.
@@ -249,19 +262,17 @@ impl Meant {
             .collect()
     }
 
-    /// The failure for an injection that would hit the I/O of others.
-    fn too_much(&self, why: &str, others: &[&Other]) -> anyhow::Error {
+    /// The reason that an injection would hit the I/O of others.
+    fn too_much(&self, why: &str, others: &[&Other]) -> Reason {
         let names = self.names();
-        failure(
-            Exit::Usage,
-            format!(
-                "{why}; so it would reach all of {}, also the I/O of {}; if that is what you want, \
-                 say --device {}, or add --force",
-                listed(&names),
-                named(others.iter().copied()),
-                names.join(",")
-            ),
-        )
+        let why = format!(
+            "{why}; so it would reach all of {}, also the I/O of {}",
+            listed(&names),
+            named(others.iter().copied())
+        );
+        let device = names.join(",");
+        let instead = format!("if that is what you want, say --device {device}");
+        Reason::new(why, &[&instead])
     }
 
     /// Checks ranges that the user gave, which count from the beginning of each disk.
@@ -281,7 +292,10 @@ impl Meant {
             ));
         }
         for part in &self.parts {
-            let own = extents(roots, part);
+            let own = match size(roots, &part.device) {
+                Some(all) if part.device == part.disk => vec![all],
+                _ => extents(roots, part),
+            };
             let asked = sectors.split(' ').filter_map(|word| on(word, &part.disk));
             let asked: Vec<Extent> = asked.collect();
             if own
@@ -319,6 +333,12 @@ fn extents(roots: &Roots, part: &Part) -> Vec<Extent> {
     })
 }
 
+/// All sectors of a device, if it has any and sysfs tells.
+fn size(roots: &Roots, device: &str) -> Option<Extent> {
+    let all = Block::named(roots, device)?.extent(roots)?;
+    (all.length > 0).then_some(all)
+}
+
 /// A range as people write it.
 fn shown(extent: &Extent) -> String {
     format!("{}+{}", extent.start, extent.length)
@@ -343,7 +363,11 @@ fn split(word: &str) -> (Option<&str>, &str) {
 /// Ranges with the driver's name for the disk before each.
 fn with_disks(roots: &Roots, sectors: &str) -> Result<String> {
     let ranges = sectors.split(' ').map(|word| match split(word) {
-        (Some(name), range) => Ok(format!("{}:{range}", disk(roots, name)?)),
+        (Some(name), range) => {
+            let disk = disk(roots, name)?;
+            check_range(roots, &disk, range)?;
+            Ok(format!("{disk}:{range}"))
+        }
         (None, range) => Ok(range.to_owned()),
     });
     let text = ranges.collect::<Result<Vec<_>>>()?.join(" ");
@@ -353,6 +377,20 @@ fn with_disks(roots: &Roots, sectors: &str) -> Result<String> {
     // Two names can be of one disk.
     let checked = Form::Sectors.parse(&text);
     checked.map_err(|message| failure(Exit::Usage, message))
+}
+
+/// Checks that a disk has sectors of a range.
+fn check_range(roots: &Roots, disk: &str, range: &str) -> Result<()> {
+    match (size(roots, disk), on(range, disk)) {
+        (Some(all), Some(asked)) if all.common(&asked).is_none() => Err(failure(
+            Exit::Usage,
+            format!(
+                "{disk} has no sector of {range}; it is the sectors {}",
+                shown(&all)
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The disk that people name before a range.

@@ -149,6 +149,10 @@ pub(super) fn idle(settings: &Settings) -> Vec<String> {
             "--seed does nothing without --jitter, --percentiles or --probability",
         ),
         (
+            settings.number(Name::Seed) == Some(0) && draws,
+            "--seed 0 draws other numbers each time; for the same ones, choose 1 or more",
+        ),
+        (
             settings.number(Name::PeriodUs).is_some() && !is_set(Name::Quota),
             "--period does nothing without --quota",
         ),

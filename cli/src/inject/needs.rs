@@ -3,7 +3,7 @@
 //! The disks that injections need on ioem. A file for each injection that kchaos makes remembers
 //! them, so that the disks are given back when no injection needs them any more.
 
-use super::reach::named;
+use super::{interrupted::RECORD, reach::named};
 use crate::{
     interface::{Name, existing::all, snapshot::Snapshot},
     system::{
@@ -158,6 +158,7 @@ impl Need {
         let (mut needs, mut broken) = (Vec::new(), Vec::new());
         for entry in entries(&roots.needs()).flatten() {
             match Self::read(roots, entry.file_name()) {
+                _ if entry.file_name() == RECORD => {}
                 Some(need) if entry.file_name() != NEW => needs.push(need),
                 _ => broken.push(entry.path().to_owned()),
             }

@@ -52,19 +52,19 @@ pub(crate) fn recover(
 /// # Errors
 ///
 /// If one of them cannot be ended; the others end.
-pub(crate) fn recover_all(roots: &Roots, dry_run: bool, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn recover_all(roots: &Roots, options: Options, out: &mut dyn Write) -> Result<()> {
     roots.require_interface()?;
-    let options = Options {
-        // Another kchaos may end some of them first.
-        ignore_missing: true,
-        dry_run,
-    };
-    let lock = (!dry_run).then(|| take_or_go_on(roots)).flatten();
+    let lock = (!options.dry_run).then(|| take_or_go_on(roots)).flatten();
     let names = all(roots)?;
-    if names.is_empty() {
+    if names.is_empty() && !options.ignore_missing {
         note("there is no injection to recover from");
     }
-    if dry_run {
+    // Another kchaos may end some of them first.
+    let options = Options {
+        ignore_missing: true,
+        ..options
+    };
+    if options.dry_run {
         return print(roots, &names, options, out);
     }
     let (text, failures) = end(roots, &names, options);
@@ -90,7 +90,8 @@ fn end(roots: &Roots, names: &[OsString], options: Options) -> (String, Vec<anyh
                 text.push_str(&name.to_string_lossy());
                 text.push('\n');
             }
-            Ok(false) if options.ignore_missing => {}
+            // A variable without a value leaves the meant injection at work.
+            Ok(false) if options.ignore_missing && !name.is_empty() => {}
             Ok(false) => failures.push(unknown(name)),
             Err(error) => failures.push(error),
         }
@@ -140,7 +141,7 @@ fn print(roots: &Roots, names: &[OsString], options: Options, out: &mut dyn Writ
             let file = needs::file(roots, name);
             steps.extend(file.exists().then_some(Step::RemoveFile(file)));
             ended.push(name.clone());
-        } else if !options.ignore_missing {
+        } else if !options.ignore_missing || name.is_empty() {
             failures.push(unknown(name));
         }
     }

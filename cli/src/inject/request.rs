@@ -3,6 +3,7 @@
 //! The request for an injection, and the checks before anything is changed for it.
 
 use super::{
+    consent::{self, Reason},
     hints::idle,
     reach::{endless, named, reached},
     resolve::resolved,
@@ -43,8 +44,8 @@ impl Request<'_> {
     /// The settings as the driver takes them.
     pub(super) fn checked(&self, roots: &Roots) -> Result<Settings> {
         let aimed = Aimed::new(roots, self.settings, self.whose)?;
-        let settings = resolved(roots, &aimed.settings, self.force);
-        let settings = settings.map_err(|error| aimed.why(error))?;
+        let resolved = resolved(roots, &aimed.settings, self.force);
+        let (settings, mut reasons) = resolved.map_err(|error| aimed.why(error))?;
         aimed.check()?;
         let names_device = settings.text(Name::Device).is_some();
         if self.attach && !names_device && attached_names(roots).is_empty() {
@@ -53,16 +54,16 @@ impl Request<'_> {
                 "no disk is attached, so this injection would reach none; name a disk with --device",
             ));
         }
-        if !self.force && settings.number(Name::DurationMs).unwrap_or(0) == 0 {
-            let remedy = if self.command.is_empty() {
-                "add --for 30s, so that it ends by itself, choose others with --device, or add --force"
-            } else {
-                "choose others with --device, or add --force"
-            };
-            guard::check(roots, &reached(roots, &settings), remedy)?;
-        }
-        if self.attach && !self.force {
-            check_others(roots, &settings)?;
+        if !self.force {
+            if settings.number(Name::DurationMs).unwrap_or(0) == 0 {
+                let instead = [WITH_END, OTHER_DISKS];
+                let instead = &instead[usize::from(!self.command.is_empty())..];
+                reasons.extend(endless_risks(roots, &settings, instead));
+            }
+            if self.attach {
+                reasons.extend(others(roots, &settings));
+            }
+            consent::check(&reasons)?;
         }
         for sentence in idle(&settings) {
             note(&sentence);
@@ -71,27 +72,41 @@ impl Request<'_> {
     }
 }
 
-/// Refuses to attach a disk that the system needs, if other injections would act on it without an
-/// end: a lease of this injection ends none of them.
-fn check_others(roots: &Roots, settings: &Settings) -> Result<()> {
+/// The way to do without an injection that has no end.
+pub(super) const WITH_END: &str = "add --for 30s, so that it ends by itself";
+
+/// The way to do without an injection of disks that the system needs.
+pub(super) const OTHER_DISKS: &str = "choose others with --device";
+
+/// A reason for each disk that the system needs and that an injection without an end would slow
+/// down.
+pub(super) fn endless_risks(roots: &Roots, settings: &Settings, instead: &[&str]) -> Vec<Reason> {
+    let disks = reached(roots, settings);
+    let risks = guard::risks(roots, &disks).into_iter();
+    risks
+        .map(|risk| Reason::new(risk.when_slow(), instead))
+        .collect()
+}
+
+/// A reason for each disk that the system needs, if it is to be attached, and other injections
+/// would act on it without an end: a lease of this injection ends none of them.
+fn others(roots: &Roots, settings: &Settings) -> Vec<Reason> {
     let Some(devices) = settings.text(Name::Device) else {
-        return Ok(());
+        return Vec::new();
     };
     let attached = attached_names(roots);
     let named = named(roots, devices).into_iter();
     let new: Vec<String> = named.filter(|disk| !attached.contains(disk)).collect();
-    for (disk, what) in guard::needed(roots, &new) {
-        let others = endless(roots, disk);
+    let reasons = guard::risks(roots, &new).into_iter().filter_map(|risk| {
+        let others = endless(roots, risk.disk);
         let names: Vec<&str> = others.iter().map(String::as_str).collect();
-        if !names.is_empty() {
-            let message = format!(
-                "{disk} has {what}, and these would act on it without an end: {}; end them with \
-                 `{}`, or add --force",
-                names.join(", "),
-                recover_command(&names)
-            );
-            return Err(failure(Exit::Usage, message));
-        }
-    }
-    Ok(())
+        let why = format!(
+            "{}, and these would act on it without an end: {}",
+            risk.why,
+            names.join(", ")
+        );
+        let instead = format!("end them with `{}`", recover_command(&names));
+        (!names.is_empty()).then(|| Reason::new(why, &[&instead]))
+    });
+    reasons.collect()
 }

@@ -2,29 +2,34 @@
 
 //! Looks up the devices, cgroups and processes that people name.
 
-use super::{devices::put, whose::no_process};
+use super::{consent::Reason, devices::put, whose::no_process};
 use crate::{
     interface::{Name, Settings, Value},
     system::{Roots, cgroups},
 };
 use anyhow::Result;
 
-/// The settings with the driver's names for devices and the cgroup.
+/// The settings with the driver's names for devices and the cgroup; and without `force`, the
+/// reasons for which their devices want it.
 ///
 /// # Errors
 ///
 /// [`crate::error::Exit::Name`] if there is no such device, cgroup or process.
-pub(crate) fn resolved(roots: &Roots, settings: &Settings, force: bool) -> Result<Settings> {
+pub(super) fn resolved(
+    roots: &Roots,
+    settings: &Settings,
+    force: bool,
+) -> Result<(Settings, Vec<Reason>)> {
     roots.require_sysfs()?;
     let mut resolved = settings.clone();
-    put(roots, &mut resolved, force)?;
+    let reasons = put(roots, &mut resolved, force)?;
     if let Some(path) = settings.text(Name::Cgroup) {
         resolved.set(Name::Cgroup, Value::Text(cgroups::find(roots, path)?));
     }
     if let Some(process) = settings.text(Name::PidNs) {
         check_process(roots, process)?;
     }
-    Ok(resolved)
+    Ok((resolved, reasons))
 }
 
 /// Checks that there is this process, if /proc is there.

@@ -2,7 +2,10 @@
 
 //! Gives back the disks that kchaos attached by itself and that no injection needs any more.
 
-use super::needs::{self, Disks};
+use super::{
+    interrupted,
+    needs::{self, Disks},
+};
 use crate::{
     error::{is_permission, note, refused},
     system::{
@@ -63,6 +66,7 @@ pub(super) fn sweep(roots: &Roots, _lock: &Lock) -> Vec<anyhow::Error> {
         return Vec::new();
     }
     let _ = fs::remove_file(roots.state.join(NEW));
+    interrupted::settle(roots);
     needs::clean(roots);
     let mut failures = Vec::new();
     for (name, next) in nexts(roots, &[]) {

@@ -76,7 +76,7 @@ pub(crate) fn wait(
         if !is_there(roots, name) {
             return match until {
                 Until::Gone if was_there => Ok(()),
-                Until::Gone => {
+                Until::Gone if !name.is_empty() => {
                     note(&unknown_beside(roots, name));
                     Ok(())
                 }

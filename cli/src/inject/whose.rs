@@ -126,6 +126,12 @@ pub(crate) fn no_process(process: &str) -> anyhow::Error {
 /// A process that can have a cgroup and a disk.
 fn found(roots: &Roots, pid: u32) -> Result<Process> {
     let process = Process::find(roots, pid).ok_or_else(|| no_process(&pid.to_string()))?;
+    if let Some(group) = process.thread_of() {
+        let message = format!(
+            "{pid} is a thread of the process {group}, and --pid takes a process: --pid {group}"
+        );
+        return Err(failure(Exit::Usage, message));
+    }
     let who = process.shown();
     if process.has_ended() {
         let message = format!("{who} has ended, and only its parent has not asked how");

@@ -202,6 +202,12 @@ impl Attribute {
         }
     }
 
+    /// The flag that messages name, with its hyphens.
+    pub(crate) fn shown_flag(&self) -> String {
+        let own = self.flag();
+        format!("--{}", self.flag_with_unit().unwrap_or(&own))
+    }
+
     /// Its value in a new injection.
     pub fn default(&self) -> Value {
         match self.name.kind() {

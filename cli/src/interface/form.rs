@@ -157,10 +157,23 @@ fn cgroup(text: &str) -> Result<String, String> {
 }
 
 fn process(text: &str) -> Result<String, String> {
-    match units::number(text.strip_prefix('-').unwrap_or(text))? {
-        number @ 1..=MOST_PROCESS if !text.starts_with('-') => Ok(number.to_string()),
-        _ => Err(format!("a process's number is from 1 to {MOST_PROCESS}")),
+    if let Ok(number @ 1..=MOST_PROCESS) = units::number(text) {
+        return Ok(number.to_string());
     }
+    let next = if text.starts_with('$') {
+        "; between single quotes, the shell puts no number there".to_owned()
+    } else if text == "self" {
+        "; self would be kchaos, and $$ is the shell that starts it".to_owned()
+    } else if text.contains([',', ' ']) {
+        "; make an injection for each, or choose their cgroup with --cgroup".to_owned()
+    } else if text.starts_with(char::is_alphabetic) && !text.contains(char::is_control) {
+        format!("; `pgrep {text}` finds those of a program")
+    } else {
+        String::new()
+    };
+    Err(format!(
+        "it has to be the number of one process, from 1 to {MOST_PROCESS}{next}"
+    ))
 }
 
 fn one_of(names: &[&str], text: &str) -> Result<String, String> {
@@ -340,14 +353,44 @@ mod tests {
             (
                 Form::Operations,
                 "reads",
-                "no operation \"reads\"; there are read, write",
+                "no operation \"reads\", but 'read'; there are read, write",
             ),
+            (
+                Form::Operations,
+                "read,w",
+                "no operation \"w\", but 'write'; ",
+            ),
+            (Form::Operations, "read|write", "have commas between them"),
+            (Form::Operations, "WR", "no operation \"wr\", but 'write'; "),
+            (Form::Operations, "metdata", "but 'meta'; "),
+            (Form::Operations, "syn", "but 'sync'; "),
+            (Form::Operations, "erase", "but 'secure_erase'; "),
+            (Form::Operations, "zeroes", "but 'write_zeroes'; "),
+            (Form::Operations, "write-zeros", "but 'write_zeroes'; "),
+            (Form::Operations, "dicsard", "but 'discard'; "),
+            (
+                Form::Operations,
+                "zone_res",
+                "but 'zone_reset' or 'zone_reset_all'; ",
+            ),
+            (Form::Operations, "quux", "no operation \"quux\"; there"),
+            (Form::Operations, "randread", "a disk knows no order"),
             (Form::Operations, ",", "at least one"),
             (Form::Cgroup, "", "/sys/fs/cgroup/tenant"),
             (Form::Process, "0", "from 1 to 4194304"),
             (Form::Process, "-1", "from 1 to 4194304"),
             (Form::Process, "4194305", "from 1 to 4194304"),
-            (Form::Process, "self", "whole number"),
+            (Form::Process, "self", "$$ is the shell that starts it"),
+            (
+                Form::Process,
+                "$$",
+                "from 1 to 4194304; between single quotes",
+            ),
+            (Form::Process, "nginx", "`pgrep nginx` finds"),
+            (Form::Process, "12,13", "the number of one process"),
+            (Form::Process, "12 13", "make an injection for each"),
+            (Form::Process, "", "from 1 to 4194304"),
+            (Form::Process, "1.5", "from 1 to 4194304"),
             (Form::Sectors, "0-8", "\"0-8\" is no range"),
             (Form::Sectors, "0+0", "0+0 has no sectors"),
             (Form::Sectors, "1+18446744073709551615", "beyond sector"),

@@ -2,7 +2,10 @@
 
 //! Operations and conditions of I/O, and other words that people have for them.
 
-use super::words::{check_count, words, words_of};
+use super::{
+    near::{near, or},
+    words::{check_count, words, words_of},
+};
 use chaos_policy::policy::operations;
 
 /// The number of words for operations and conditions.
@@ -21,6 +24,18 @@ const SAME: [(&str, &[&str]); 4] = [
     ("readwrite", &["read", "write"]),
     ("trim", &["discard"]),
     ("unmap", &["discard"]),
+];
+
+/// Words that a known one may be meant by, and are none: each can also mean something else.
+const MEANT: [(&str, &[&str]); 8] = [
+    ("read", &["r", "rd", "reads", "reading"]),
+    ("write", &["w", "wr", "writes", "writing"]),
+    ("discard", &["d", "discards", "trims", "deallocate"]),
+    ("secure_erase", &["erase", "secure"]),
+    ("write_zeroes", &["zero", "zeros", "zeroes", "zeroout"]),
+    ("zone_append", &["append", "appends"]),
+    ("sync", &["synchronous", "o_sync", "o_dsync", "dsync"]),
+    ("meta", &["metadata", "inode", "inodes"]),
 ];
 
 /// Words for what no filter of operations can choose, and what to choose instead.
@@ -80,8 +95,37 @@ fn known(word: &str) -> Result<&'static str, String> {
     Err(match none {
         Some((_, instead)) => (*instead).to_owned(),
         None => format!(
-            "there is no operation \"{word}\"; there are {}",
+            "there is no operation \"{word}\"{}; there are {}",
+            meant(word),
             ALL.join(", ")
         ),
     })
+}
+
+/// The words that an unknown one may stand for, in a part of a sentence.
+fn meant(word: &str) -> String {
+    if word.contains(['|', '+', '/', '&', ';']) {
+        return ", and several have commas between them: --op read,write".to_owned();
+    }
+    let word = word.replace('-', "_");
+    let mut found: Vec<String> = Vec::new();
+    let exact = MEANT.iter().find(|(_, words)| words.contains(&&*word));
+    match exact {
+        Some((known, _)) => found.push((*known).to_owned()),
+        None => {
+            let other = MEANT.iter().flat_map(|(_, words)| *words).copied();
+            let pool: Vec<&str> = ALL.into_iter().chain(other).collect();
+            for near in near(&word, &pool) {
+                let row = MEANT.iter().find(|(_, words)| words.contains(&near));
+                let known = row.map_or(near, |(known, _)| known).to_owned();
+                if !found.contains(&known) {
+                    found.push(known);
+                }
+            }
+        }
+    }
+    match found.is_empty() {
+        true => String::new(),
+        false => format!(", but {}", or(&found)),
+    }
 }

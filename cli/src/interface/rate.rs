@@ -24,6 +24,13 @@ impl Rate {
     /// A sentence that says what is accepted.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (number, time) = text.split_once('/').unwrap_or((text, "s"));
+        if number == "max" {
+            return Err(
+                "\"max\" is no limit, as without an injection; a rate is such as 100, 100/s, 30/min \
+                 or 15/ms"
+                    .to_owned(),
+            );
+        }
         if units::number(number.trim_start_matches('-')).is_err() {
             return Err(format!(
                 "\"{number}\" is no whole number of I/Os; a rate is such as 100, 100/s, 30/min or \
@@ -71,6 +78,7 @@ mod tests {
         for (text, expected) in [
             ("", "no whole number"),
             ("0", "from 1 to"),
+            ("max", "\"max\" is no limit"),
             ("-1", "from 1 to"),
             ("0.5/s", "30/min"),
             ("1k", "no whole number"),

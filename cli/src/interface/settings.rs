@@ -45,10 +45,9 @@ impl Settings {
         if self.text(Name::Percentiles).is_some() {
             for other in [Name::DelayUs, Name::JitterUs, Name::Distribution] {
                 if let Some((attribute, _)) = self.find(other) {
-                    let flag = attribute.flag();
-                    let flag = attribute.flag_with_unit().unwrap_or(&flag);
                     return Err(format!(
-                        "--percentiles says how long delays are, and so does --{flag}; leave one out"
+                        "--percentiles says how long delays are, and so does {}; leave one out",
+                        attribute.shown_flag()
                     ));
                 }
             }
@@ -109,6 +108,20 @@ impl Settings {
         } else {
             None
         }
+    }
+
+    /// The flags whose 0 lifts an end or a bound, each with what it leaves. A user may take this 0
+    /// for the lowest bound.
+    pub(crate) fn lifted(&self) -> impl Iterator<Item = (String, &'static str)> {
+        const LIFTED: [(Name, &str); 3] = [
+            (Name::DurationMs, "no end"),
+            (Name::Times, "no end"),
+            (Name::MaxBytes, "no greatest size"),
+        ];
+        let lifted = LIFTED
+            .into_iter()
+            .filter(|(name, _)| self.number(*name) == Some(0));
+        lifted.map(|(name, what)| (attribute(name).shown_flag(), what))
     }
 
     /// Gives an attribute another value.

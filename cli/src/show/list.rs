@@ -79,11 +79,9 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
     if devices.is_empty() {
         lines.extend(has_sysfs.is_ok().then(|| "no device uses ioem".to_owned()));
     } else {
-        let rows = devices.iter().map(|device| {
-            let after = device.remembered.as_ref();
-            let after = after.map_or_else(|| NONE.to_owned(), |saved| saved.shown().to_owned());
-            [device.name.clone(), IOEM.to_owned(), after]
-        });
+        let rows = devices
+            .iter()
+            .map(|device| [device.name.clone(), IOEM.to_owned(), after_detach(device)]);
         lines.extend(table(["DEVICE", "SCHEDULER", "AFTER DETACH"], rows));
     }
     if !enabled {
@@ -102,6 +100,17 @@ fn problem_lines(injection: &Snapshot) -> Vec<String> {
     problems
         .flat_map(|problem| wrapped(&format!("{name}: {problem}")))
         .collect()
+}
+
+/// The state that a device gets back.
+fn after_detach(device: &Attached) -> String {
+    match &device.remembered {
+        None => NONE.to_owned(),
+        Some(saved) => match saved.requests {
+            None => saved.shown().to_owned(),
+            Some(requests) => format!("{}, nr_requests {requests}", saved.shown()),
+        },
+    }
 }
 
 fn device_json(device: &Attached) -> Value {

@@ -4,8 +4,10 @@
 
 use super::{
     Roots,
+    beside::listed,
     mounts::{Mount, mounted_at, mounts_of, swaps},
-    place::{Overlay, Place, all_of_path, of_mount, of_path, of_source, seen},
+    place::{Overlay, Place, all_of_path, of_mount, of_path, seen},
+    source::of_source,
     stack::Stack,
 };
 use crate::error::{Exit, all_of, failure};
@@ -19,42 +21,54 @@ const NEEDED: [&str; 5] = ["/", "/usr", "/nix", "/nix/store", "/gnu/store"];
 /// linux/nsfs.h).
 const FIRST_NAMESPACE: &str = "pid:[4026531836]";
 
+/// A disk that the system itself needs, or may need.
+pub(crate) struct Risk<'a> {
+    /// The disk.
+    pub(crate) disk: &'a str,
+    /// Everything that the system has on it, or why nobody can tell, in a sentence.
+    pub(crate) why: String,
+}
+
+impl Risk<'_> {
+    /// The sentence about the disk when it is slow.
+    pub(crate) fn when_slow(&self) -> String {
+        format!(
+            "{}: once it is slow, you may be unable to undo that",
+            self.why
+        )
+    }
+}
+
 /// Refuses if the system itself is on one of these disks, or if nobody can tell.
 ///
 /// # Errors
 ///
-/// [`Exit::Usage`]; the message names the use of the disk and the `remedy`.
+/// [`Exit::Usage`]; the message names the uses of the disk and the `remedy`.
 pub(crate) fn check(roots: &Roots, disks: &[String], remedy: &str) -> Result<()> {
-    if disks.is_empty() {
-        return Ok(());
-    }
-    let uses = Uses::find(roots);
-    let failures = disks.iter().filter_map(|disk| {
-        let message = match (uses.of(disk), uses.unknown.as_slice()) {
-            (Some(what), _) => format!("{disk} has {what}"),
-            (None, []) => return None,
-            (None, why) => format!(
-                "kchaos cannot tell whether the system itself needs {disk}: {}",
-                why.join(", and ")
-            ),
-        };
-        let message =
-            format!("{message}: once it is slow, you may be unable to undo that; {remedy}");
-        Some(failure(Exit::Usage, message))
-    });
+    let risks = risks(roots, disks).into_iter();
+    let failures =
+        risks.map(|risk| failure(Exit::Usage, format!("{}; {remedy}", risk.when_slow())));
     all_of(failures.collect())
 }
 
-/// The disks among these that the system itself is on, each with its use.
-pub(crate) fn needed<'a>(roots: &Roots, disks: &'a [String]) -> Vec<(&'a str, String)> {
+/// The disks among these that the system itself is on, and all of them if nobody can tell.
+pub(crate) fn risks<'a>(roots: &Roots, disks: &'a [String]) -> Vec<Risk<'a>> {
     if disks.is_empty() {
         return Vec::new();
     }
     let uses = Uses::find(roots);
-    disks
-        .iter()
-        .filter_map(|disk| Some((disk.as_str(), uses.of(disk)?.to_owned())))
-        .collect()
+    let risks = disks.iter().filter_map(|disk| {
+        let why = match (&*uses.of(disk), uses.unknown.as_slice()) {
+            ([], []) => return None,
+            ([], why) => format!(
+                "kchaos cannot tell whether the system itself needs {disk}: {}",
+                why.join(", and ")
+            ),
+            (known, _) => format!("{disk} has {}", listed(known)),
+        };
+        Some(Risk { disk, why })
+    });
+    risks.collect()
 }
 
 /// The disks that the system needs.
@@ -94,11 +108,15 @@ impl<'a> Uses<'a> {
         uses
     }
 
-    /// The use that the system has for a disk.
-    fn of(&self, disk: &str) -> Option<&str> {
-        let mut known = self.known.iter();
-        let (_, what) = known.find(|(disks, _)| disks.contains(disk))?;
-        Some(what)
+    /// The uses that the system has for a disk, each once.
+    fn of(&self, disk: &str) -> Vec<String> {
+        let mut uses: Vec<String> = Vec::new();
+        for (disks, what) in &self.known {
+            if disks.contains(disk) && !uses.contains(what) {
+                uses.push(what.clone());
+            }
+        }
+        uses
     }
 
     fn add(&mut self, place: Place, what: &str) {

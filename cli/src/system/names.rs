@@ -10,7 +10,8 @@ use super::{
     kernel_name,
     mapper::mapper_named,
     meant::guess,
-    place::{self, Place, of_dev},
+    place::{self, Place},
+    source::of_dev,
 };
 use crate::error::{Exit, failure, refused};
 use anyhow::Result;

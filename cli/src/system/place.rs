@@ -6,12 +6,13 @@ use super::{
     Roots,
     block::{Block, number},
     files::{entries, names},
-    mapper::mapper_named,
+    further::further,
     mounts::{Mount, mount_id, mounts_of},
+    source::of_source,
 };
 use std::{
     ffi::{OsStr, OsString},
-    fs,
+    fs::{self, Metadata},
     os::unix::{
         ffi::{OsStrExt, OsStringExt},
         fs::MetadataExt,
@@ -124,6 +125,21 @@ pub(crate) fn all_of_path(roots: &Roots, path: &Path) -> Vec<Place> {
     }
 }
 
+/// The place of the files of a file system that stat shows with this device number.
+pub(super) fn of_device(roots: &Roots, device: &str) -> Place {
+    let is_it = |mount: &Mount| mount.number == device;
+    match (
+        first_mount(roots, None, is_it),
+        Block::numbered(roots, device),
+    ) {
+        (Some((mount, process)), _) => of_mount(roots, &mount, device, &process),
+        (None, Some(block)) => Place::Blocks(of_file_system(roots, block)),
+        (None, None) => Place::Unknown(format!(
+            "is on a file system (device {device}) that kchaos does not see"
+        )),
+    }
+}
+
 /// The mount that a path is on, and a process that sees it.
 fn mount_of(roots: &Roots, path: &Path, device: &str) -> Option<(Mount, String)> {
     let id = mount_id(roots, path);
@@ -131,16 +147,23 @@ fn mount_of(roots: &Roots, path: &Path, device: &str) -> Option<(Mount, String)>
         Some(id) => mount.id == id,
         None => mount.number == device,
     };
+    first_mount(roots, process_in(roots, path), is_it)
+}
+
+/// The last such mount that a process sees, and the process: this one, else `process`, else any.
+fn first_mount(
+    roots: &Roots,
+    process: Option<String>,
+    is_it: impl Fn(&Mount) -> bool,
+) -> Option<(Mount, String)> {
     let others = names(&roots.proc);
     let others = others
         .into_iter()
         .filter(|name| name.parse::<u32>().is_ok());
-    let first = ["self".to_owned()]
-        .into_iter()
-        .chain(process_in(roots, path));
+    let first = ["self".to_owned()].into_iter().chain(process);
     first.chain(others).find_map(|process| {
         let mounts = mounts_of(roots, &process).ok()?;
-        Some((mounts.into_iter().rfind(is_it)?, process))
+        Some((mounts.into_iter().rfind(&is_it)?, process))
     })
 }
 
@@ -178,23 +201,16 @@ pub(crate) fn of_mount(roots: &Roots, mount: &Mount, device: &str, process: &str
     if blocks.is_empty() && !is_without_disk(&mount.kind) {
         blocks = of_source(roots, &mount.source);
     }
-    if blocks.is_empty() {
+    let Some(first) = blocks.first() else {
         return no_disk(mount);
-    }
-    // The journal and the real-time part of XFS.
-    for source in ["logdev", "rtdev"]
-        .iter()
-        .filter_map(|name| mount.option(name))
-    {
-        match of_source(roots, &source) {
-            more if more.is_empty() => {
-                let (kind, source) = (&mount.kind, source.to_string_lossy());
-                return Place::Unknown(format!("is on {kind}, whose device {source} is not there"));
-            }
-            more => blocks.extend(more),
+    };
+    match further(roots, mount, first) {
+        Ok(more) => {
+            blocks.extend(more);
+            Place::Blocks(blocks)
         }
+        Err(why) => Place::Unknown(why),
     }
-    Place::Blocks(blocks)
 }
 
 fn is_without_disk(kind: &str) -> bool {
@@ -221,24 +237,6 @@ fn no_disk(mount: &Mount) -> Place {
         format!("is on {kind}, whose device {source} is not there")
     } else {
         format!("is on {kind} ({source}), whose disks kchaos does not know")
-    })
-}
-
-/// The devices in the source of a mount, which is one path, or several with colons between them.
-pub(crate) fn of_source(roots: &Roots, source: &OsStr) -> Vec<Block> {
-    let paths = source.to_str().unwrap_or_default().split(':');
-    paths
-        .filter_map(|path| of_dev(roots, path.strip_prefix("/dev/")?))
-        .collect()
-}
-
-/// The device with this path below /dev, also if its node is not there.
-pub(crate) fn of_dev(roots: &Roots, below: &str) -> Option<Block> {
-    let node = Block::of_node(roots, &roots.dev.join(below));
-    node.or_else(|| match below.strip_prefix("mapper/") {
-        Some(name) => mapper_named(roots, name),
-        // A directory of /dev is part of the name in sysfs.
-        None => Block::named(roots, &below.replace('/', "!")),
     })
 }
 
@@ -374,15 +372,11 @@ fn lowers(mount: &Mount) -> Vec<OsString> {
 /// The directory that a mount names by its path. The path may be one of the process that sees the
 /// mount, of this process, or of the first one.
 pub(crate) fn seen(roots: &Roots, path: &Path, process: &str) -> Result<PathBuf, String> {
-    let Ok(below) = path.strip_prefix("/") else {
+    if !path.starts_with("/") {
         return Err(format!("{} is no full path", path.display()));
-    };
-    let of_process = |process: &str| roots.proc.join(process).join("root").join(below);
+    }
     let mut found: Vec<(PathBuf, (u64, u64))> = Vec::new();
-    for path in [of_process(process), path.to_owned(), of_process("1")] {
-        let Ok(metadata) = fs::metadata(&path) else {
-            continue;
-        };
+    for (path, metadata) in meant(roots, path, process) {
         let identity = (metadata.dev(), metadata.ino());
         if found.iter().all(|(_, known)| *known != identity) {
             found.push((path, identity));
@@ -397,6 +391,21 @@ pub(crate) fn seen(roots: &Roots, path: &Path, process: &str) -> Result<PathBuf,
             other.display()
         )),
     }
+}
+
+/// The files that a full path may mean: that of a process, of this process, or of the first one.
+pub(super) fn meant(
+    roots: &Roots,
+    path: &Path,
+    process: &str,
+) -> impl Iterator<Item = (PathBuf, Metadata)> {
+    let below = path.strip_prefix("/").unwrap_or(path);
+    let of_process = |process: &str| roots.proc.join(process).join("root").join(below);
+    let paths = [of_process(process), path.to_owned(), of_process("1")].into_iter();
+    paths.filter_map(|path| {
+        let metadata = fs::metadata(&path).ok()?;
+        Some((path, metadata))
+    })
 }
 
 #[cfg(test)]

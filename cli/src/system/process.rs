@@ -74,6 +74,14 @@ impl Process {
         is_over(&self.directory) && threads.all(|thread| is_over(&thread.path()))
     }
 
+    /// The process that this is a thread of, if the number is that of a thread.
+    pub(crate) fn thread_of(&self) -> Option<u32> {
+        let text = try_read(&self.directory.join("status")).ok()?;
+        let group = text.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
+        let group = group.trim().parse().ok()?;
+        (group != self.pid).then_some(group)
+    }
+
     fn state(&self, place: usize) -> Option<String> {
         state(&self.directory, place)
     }

@@ -137,6 +137,7 @@ fn all_paths_and_layers_below_a_root_are_needed() {
         "sys/devices/loop0/loop/backing_file",
         &format!("{image}/root\n"),
     );
+    has_open(&tree, "images/root", &tree.number("vda1"));
     let number = tree.number("loop0");
     tree.mount("1", &format!("7 1 {number} / / rw - ext4 /dev/loop0 rw"));
     is_guarded(&tree, &["loop0", "vda"], "mounted at /");
@@ -189,6 +190,13 @@ fn a_layer_whose_lower_side_cannot_be_read_is_not_without_a_disk() {
     is_guarded(&tree, &["vda"], "zram0, whose device /dev/vdy is not there");
 }
 
+/// Has losetup tell that a loop device has this file open, and its device number.
+fn has_open(tree: &Tree, file: &str, device: &str) {
+    use std::os::unix::fs::MetadataExt;
+    let inode = std::fs::metadata(tree.path(file)).unwrap().ino();
+    tree.program("losetup", &format!("{inode:>10} {device:>10}  \n"));
+}
+
 #[test]
 fn a_loop_device_whose_file_cannot_be_found_may_be_on_any_disk() {
     let backing = "sys/devices/loop0/loop/backing_file";
@@ -198,21 +206,14 @@ fn a_loop_device_whose_file_cannot_be_found_may_be_on_any_disk() {
     stdout(&mut tree.kchaos("detach vda"));
     let on_disk = tree.placed("images", &tree.number("vda1"), 40);
     tree.write("images/swap", "");
-    tree.write("proc/1/root/no/swap", "");
-    tree.write("proc/self/root/no/swap", "");
-    for (path, expected) in [
-        (
-            format!("{on_disk}/swap (deleted)"),
-            "(deleted) cannot be seen",
-        ),
-        (
-            "/no/hidden".to_owned(),
-            "whose file /no/hidden cannot be seen",
-        ),
-        ("/no/swap".to_owned(), "whose file can be "),
-        ("\u{fffd}".to_owned(), "is no full path"),
+    tree.write(backing, &format!("{on_disk}/swap\n"));
+    for (told, expected) in [
+        // A losetup without these columns, such as that of BusyBox.
+        ("", "/swap is not sure: `losetup -O"),
+        // A file system that nobody sees, and that has no device.
+        ("7 0:77\n", "/swap is on a file system (device 0:77) that"),
     ] {
-        tree.write(backing, &format!("{path}\n"));
+        tree.program("losetup", told);
         is_guarded(
             &tree,
             &["vda", "vdb"],
@@ -220,9 +221,92 @@ fn a_loop_device_whose_file_cannot_be_found_may_be_on_any_disk() {
         );
         is_guarded(&tree, &["vdb"], expected);
     }
-    tree.write(backing, &format!("{on_disk}/swap\n"));
+    has_open(&tree, "images/swap", &tree.number("vda1"));
     is_guarded(&tree, &["vda"], "vda has the active swap /dev/loop0");
     stdout(&mut tree.kchaos("attach vdb"));
+}
+
+/// The path of a loop device's file can be that of another file by now, or in this mount namespace.
+#[test]
+fn a_loop_device_is_on_the_disk_of_the_file_that_it_has_open() {
+    let tree = with_swap_on("loop0");
+    tree.disk("vdc", "[none] kyber");
+    let covering = tree.placed("images", &tree.number("vda1"), 40);
+    tree.write("images/swap", "");
+    tree.placed("below", &tree.number("vdb"), 41);
+    tree.write("below/swap", "");
+    has_open(&tree, "below/swap", &tree.number("vdb"));
+    let backing = "sys/devices/loop0/loop/backing_file";
+    for path in [
+        format!("{covering}/swap"),
+        format!("{covering}/swap (deleted)"),
+        "/no/hidden".to_owned(),
+    ] {
+        tree.write(backing, &format!("{path}\n"));
+        is_guarded(&tree, &["vdb"], "vdb has the active swap /dev/loop0");
+        stdout(&mut tree.kchaos("attach vda"));
+        stdout(&mut tree.kchaos("detach vda"));
+    }
+    // The same inode number on another device is another file.
+    has_open(&tree, "images/swap", &tree.number("vdb"));
+    tree.write(backing, &format!("{covering}/swap\n"));
+    is_guarded(&tree, &["vdb"], "vdb has the active swap /dev/loop0");
+    // The first process sees it.
+    tree.placed("proc/1/root/seen", &tree.number("vdc"), 42);
+    tree.write("proc/1/root/seen/swap", "");
+    has_open(&tree, "proc/1/root/seen/swap", &tree.number("vdc"));
+    tree.write(backing, "/seen/swap\n");
+    is_guarded(&tree, &["vdc"], "vdc has the active swap /dev/loop0");
+    stdout(&mut tree.kchaos("attach vda vdb"));
+}
+
+#[test]
+fn a_journal_and_further_devices_are_needed() {
+    let ext4 = "7 1 4000:0 / / rw - ext4 /dev/vda rw";
+    // A journal in the file system itself; another one has its own on vdc.
+    let tree = with_root("1", ext4);
+    tree.disk("vdc", "[none] kyber");
+    let journal = |name: &str| tree.write(&format!("proc/fs/jbd2/{name}/info"), "");
+    journal("vdb");
+    journal("vda-8");
+    is_guarded(&tree, &["vda"], "mounted at /");
+    stdout(&mut tree.kchaos("attach vdb vdc"));
+    stdout(&mut tree.kchaos("detach vdb vdc"));
+    std::fs::remove_dir_all(tree.path("proc/fs/jbd2/vda-8")).unwrap();
+    // Nobody tells which, or that there is none.
+    is_guarded(&tree, &["vda"], "mounted at /");
+    is_guarded(
+        &tree,
+        &["vdb", "vdc"],
+        "is on ext4, and kchaos does not find",
+    );
+    tree.write("sys/fs/ext4/vda/journal_task", "<none>\n");
+    is_guarded(&tree, &["vda"], "mounted at /");
+    stdout(&mut tree.kchaos("attach vdb"));
+    stdout(&mut tree.kchaos("detach vdb"));
+    tree.write("sys/fs/ext4/vda/journal_task", "77\n");
+    tree.write("proc/77/comm", "jbd2/vdb\n");
+    is_guarded(&tree, &["vda", "vdb"], "mounted at /");
+    stdout(&mut tree.kchaos("attach vdc"));
+    // An injection of the file system is about its journal, too.
+    let mounted = tree.placed("mnt", "4000:0", 7);
+    tree.mount("self", ext4);
+    let inject = format!("inject ioem delay --delay 1ms --name x --force --device {mounted}");
+    stdout(&mut tree.kchaos(&inject));
+    assert_eq!(tree.read("config/ioem/x/device"), "vda vdb\n");
+
+    let f2fs = with_root("1", "7 1 4000:0 / / rw - f2fs /dev/vda rw");
+    f2fs.disk("vdc", "[none] kyber");
+    let map = "Disk Map for multi devices:\n\
+               Disk: 0 (zoned=0): 0x0 - 0xff on /dev/vda\n\
+               Disk: 1 (zoned=0): 0x100 - 0x1ff on /dev/vdb\n";
+    f2fs.write("proc/fs/f2fs/vda/disk_map", map);
+    is_guarded(&f2fs, &["vda", "vdb"], "mounted at /");
+    stdout(&mut f2fs.kchaos("attach vdc"));
+    let gone = map.replace("vdb", "vdz");
+    f2fs.write("proc/fs/f2fs/vda/disk_map", &gone);
+    stdout(&mut f2fs.kchaos("detach vdc"));
+    is_guarded(&f2fs, &["vdc"], "is on f2fs, whose device /dev/vdz is not");
 }
 
 #[test]

@@ -175,6 +175,58 @@ fn the_disks_that_an_injection_names_stay_attached_whenever_a_change_is_killed()
     }
 }
 
+#[test]
+fn a_change_is_undone_or_finished_whenever_it_is_killed() {
+    let one = || {
+        let tree = injected();
+        tree.write("config/ioem/x/stats", "active 1\nremaining_ms 0\n");
+        tree
+    };
+    for (change, begins) in [
+        ("change x --device vdc --delay 5ms --op read", false),
+        ("change x --device vdc --op read --times 5 --for 1h", true),
+        ("change x --op read --for 1h", true),
+        ("change x --delay 2ms --quota 5 --min-bytes 4k", false),
+    ] {
+        let (before, all_done) = {
+            let (before, tree) = (one(), one());
+            stdout(&mut tree.kchaos(change));
+            (state(&before), state(&tree))
+        };
+        let seen = std::cell::Cell::new([false; 2]);
+        for next in [
+            "list",
+            "change x --enabled 1",
+            "inject ioem delay --delay 1ms --device vdc",
+        ] {
+            let stops = at_each_change(change, KILL, one, |tree, _| {
+                let is_half = ![&before.0, &all_done.0].contains(&&files(tree));
+                let output = tree.kchaos(next).output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{said}");
+                let after = files(tree);
+                let is_end = [before.0 == after, all_done.0 == after];
+                assert!(is_end.contains(&true), "{change}: {said} {after:?}");
+                assert!(
+                    !is_half || said.contains("a kchaos was killed while it changed it"),
+                    "{said}"
+                );
+                assert!(!tree.path("run/kchaos/for/enabled").exists());
+                if next == "list" {
+                    assert!([&before, &all_done].contains(&&state(tree)), "{said}");
+                    let [undone, done] = seen.get();
+                    seen.set([undone || is_end[0], done || is_end[1]]);
+                }
+                stdout(&mut tree.kchaos("recover --all"));
+                assert!(is_given_back(tree));
+            });
+            assert!(stops >= 5, "{change}: {stops}");
+        }
+        let [undone, done] = seen.get();
+        assert!(undone && (done || !begins), "{change}");
+    }
+}
+
 /// The disks' schedulers and numbers of requests, and the injection x.
 fn state(tree: &Tree) -> (BTreeMap<PathBuf, Option<String>>, [String; 3]) {
     (

@@ -325,6 +325,10 @@ fn options_that_do_nothing_are_told_and_others_are_not() {
             "--seed does nothing without",
         ),
         ("delay --delay 1ms --seed 0 --correlation 0", ""),
+        (
+            "delay --delay 2ms --jitter 1ms --seed 0",
+            "--seed 0 draws other numbers each time",
+        ),
         ("delay --delay 0s --quota 0 --jitter 1ms", ""),
         (
             "delay --delay 0s --enabled 0",

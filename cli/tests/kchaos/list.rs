@@ -47,6 +47,17 @@ fn a_table_shows_what_is_not_as_usual() {
 }
 
 #[test]
+fn a_table_shows_all_that_a_disk_gets_back() {
+    let tree = busy();
+    tree.write("run/kchaos/vdb", "mq-deadline 64 diskseq=9\n");
+    let shown = stdout(&mut tree.kchaos("list"));
+    assert!(
+        shown.ends_with("vdb     ioem       mq-deadline, nr_requests 64\n"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn json_has_the_attributes_as_numbers() {
     let tree = busy();
     tree.disk("vdc", "[ioem]");

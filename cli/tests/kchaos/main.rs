@@ -31,3 +31,4 @@ mod tree;
 mod unseen;
 mod whose;
 mod words;
+mod zeros;

@@ -22,7 +22,16 @@ fn all_injections_end_and_none_is_fine() {
     tree.injection("a", &[]);
     assert_eq!(stdout(&mut tree.kchaos("recover --all")), "a\nb\n");
     assert_eq!(tree.content(), before);
-    assert_eq!(stdout(&mut tree.kchaos("recover --all")), "");
+    for (verb, said) in [
+        (
+            "recover --all",
+            "kchaos: there is no injection to recover from\n",
+        ),
+        ("recover --all --ignore-missing", ""),
+    ] {
+        let none = tree.kchaos(verb).assert().success();
+        none.stdout("").stderr(said);
+    }
 }
 
 #[test]
@@ -96,6 +105,14 @@ fn a_name_that_is_none_has_the_next_step() {
     ] {
         let said = stderr(tree.kchaos("recover").arg(name), 5);
         assert!(said.contains(expected), "{name}: {said}");
+    }
+    // A script whose variable has no value has ended nothing.
+    for words in [
+        &["recover", "--ignore-missing", ""][..],
+        &["wait", "", "--gone"],
+    ] {
+        let said = stderr(tree.kchaos("").args(words), 5);
+        assert!(said.contains("has a variable no value?"), "{said}");
     }
     assert!(tree.path("config/ioem/a").exists());
 }

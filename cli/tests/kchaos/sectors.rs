@@ -140,6 +140,15 @@ fn sectors_of_one_disk_can_be_typed() {
             "--sectors vdb:0+8,LABEL=data:4+8",
             "vdb:0+8 and vdb:4+8 overlap",
         ),
+        (
+            "--sectors vdb:16384+8",
+            "vdb has no sector of 16384+8; it is the sectors 0+16384",
+        ),
+        (
+            "--device vdb --sectors 16384+8",
+            "no I/O to vdb is in these --sectors, which count from the beginning of vdb: vdb is the \
+             sectors 0+16384",
+        ),
         ("--sectors vdb:0-8", "sdb:0+2048 of one disk alone"),
     ] {
         let before = tree.content();
@@ -153,6 +162,50 @@ fn sectors_of_one_disk_can_be_typed() {
     );
     stdout(&mut tree.kchaos("change x --sectors vdb:8+8"));
     assert_eq!(tree.read("config/ioem/x/sectors"), "vdb:8+8\n");
+}
+
+/// One `--force` allows everything that wants it, so nobody gives it without having seen all.
+#[test]
+fn a_refusal_names_all_that_force_would_allow() {
+    let tree = volumes();
+    tree.stacked("md0", &["vdb"]);
+    tree.partition("md0", "md0p1", (2_048, 4_096));
+    tree.partition("md0", "md0p2", (8_192, 4_096));
+    let swaps = "Filename Type\n/dev/vdb partition 1 0 -2\n/dev/md0p2 partition 1 0 -2\n";
+    tree.write("proc/swaps", swaps);
+    tree.injection("other", &[("delay_us", "1000"), ("enabled", "1")]);
+    let uses = "vdb has the active swap /dev/vdb and the active swap /dev/md0p2: once it";
+    let mixed = "also the I/O of md0p2; if that is what you want, say --device vdb\n";
+    let others = "and these would act on it without an end: other; end them with `kchaos recover \
+                  other`\n";
+    let last = "kchaos: or add --force, which allows all of this\n";
+    let inject = "inject ioem delay --delay 1ms --name x --device md0p1";
+    let said = |flags: &str| {
+        let before = tree.content();
+        let said = stderr(&mut tree.kchaos(&format!("{inject} {flags}")), 2);
+        assert_eq!(tree.content(), before);
+        assert!(said.ends_with(last), "{said}");
+        assert_eq!(said.matches("--force").count(), 1, "{said}");
+        said
+    };
+    let all = said("");
+    for reason in [uses, mixed, others] {
+        assert!(all.contains(reason), "{all}");
+    }
+    let with_end = said("--for 30s");
+    assert!(!with_end.contains("once it"), "{with_end}");
+    assert!(
+        with_end.contains(mixed) && with_end.contains(others),
+        "{with_end}"
+    );
+    stdout(&mut tree.kchaos("recover other"));
+    stdout(&mut tree.kchaos("inject ioem delay --delay 1ms --name x --device vda"));
+    let before = tree.content();
+    let all = stderr(&mut tree.kchaos("change x --device md0p1"), 2);
+    assert!(all.contains(uses) && all.contains(mixed), "{all}");
+    assert!(all.ends_with(last), "{all}");
+    assert_eq!(tree.content(), before);
+    stdout(&mut tree.kchaos("change x --device md0p1 --force"));
 }
 
 #[test]

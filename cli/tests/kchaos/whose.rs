@@ -94,6 +94,14 @@ fn a_process_without_a_cgroup_for_it_is_refused() {
         let said = refused(&tree, &format!("--pid {pid}"), exit);
         assert!(said.contains(expected), "{said}");
     }
+    // /proc has a folder for each thread, too, which it does not list.
+    tree.process(20, "/t", "vda1");
+    tree.write("proc/20/status", "Name:\tsh\nTgid:\t12\nPid:\t20\n");
+    tree.write("proc/12/status", "Name:\tsh\nTgid:\t12\nPid:\t12\n");
+    let said = refused(&tree, "--pid 20", 2);
+    assert!(said.contains("20 is a thread of the process 12"), "{said}");
+    assert!(said.ends_with(": --pid 12\n"), "{said}");
+    made(&tree, "--pid 12");
     let said = refused(&tree, "--pid 99", 5);
     assert!(said.contains("there is no process 99; `ps -e`"), "{said}");
     // The hybrid hierarchy of systemd, and none at all.

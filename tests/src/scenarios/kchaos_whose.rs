@@ -246,7 +246,7 @@ fn pid(report: &mut Report) -> Result<()> {
     let other_disk = Disk::on_ioem(&with_memory())?;
     let cgroup = Cgroup::new("tenant")?;
     sys::run(&["mkfs.ext4", "-q", &disk.path()])?;
-    sys::run(&["mount", &disk.path(), "/mnt"])?;
+    sys::run(&["mount", "-t", "ext4", &disk.path(), "/mnt"])?;
     for file in ["/mnt/one", "/mnt/two"] {
         let of = format!("of={file}");
         sys::run(&["dd", "if=/dev/zero", &of, "bs=1M", "count=16", "conv=fsync"])?;
@@ -331,7 +331,7 @@ fn container(report: &mut Report) -> Result<()> {
     }
     // The host has another disk where the container has its root.
     let folder = "/mnt";
-    sys::run(&["mount", &other_disk.path(), folder])?;
+    sys::run(&["mount", "-t", "ext4", &other_disk.path(), folder])?;
     let container = Container::new(ID, &disk.path(), folder)?;
     let root = || -> Result<String> {
         let pid = sys::read(format!("{}/cgroup.procs", container.path()))?;

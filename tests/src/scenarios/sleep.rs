@@ -16,6 +16,9 @@ use std::{fs, path::Path, thread, time::Duration};
 /// The delay of all I/O.
 const HOUR_US: &str = "3600000000";
 
+/// More than the time after which the machine is awake for the driver, too.
+const AWAKE: Duration = Duration::from_millis(200);
+
 /// The number of reads that each injection holds.
 const HELD: u64 = 4;
 
@@ -70,7 +73,7 @@ fn fall_asleep_and_wake(report: &mut Report, sleep: impl Fn() -> Result<()>) -> 
     };
     let (slow, other) = (Disk::on_ioem(&kind)?, Disk::on_ioem(&kind)?);
     sys::run(&["mkfs.ext4", "-q", &slow.path()])?;
-    sys::run(&["mount", &slow.path(), "/mnt"])?;
+    sys::run(&["mount", "-t", "ext4", &slow.path(), "/mnt"])?;
     fs::write("/mnt/dirty", vec![1; 1 << 20])?;
     let alone_ms = time_ms(&sleep)?;
     fs::write("/mnt/dirty", vec![2; 1 << 20])?;
@@ -96,8 +99,10 @@ fn fall_asleep_and_wake(report: &mut Report, sleep: impl Fn() -> Result<()>) -> 
         report.figure("reads that ended of those held", HELD, ended, ended == HELD);
         injection.remove()?;
     }
+    // A worker tells the driver that the machine is awake.
+    thread::sleep(AWAKE);
     let (injection, readers) = hold(&other, "again", &some)?;
-    thread::sleep(Duration::from_millis(200));
+    thread::sleep(AWAKE);
     let held = injection.stat("held")?;
     report.figure("held when awake again", HELD, held, held == HELD);
     injection.remove()?;

@@ -168,9 +168,19 @@ fn clear() -> Result<()> {
     Ok(())
 }
 
+/// The target of the module with this crate; both are of one kernel.
+fn target_of(kernel_crate: Option<&str>) -> Result<&'static str> {
+    match kernel_crate {
+        None | Some("kernel") => Ok("forky-cloud"),
+        Some("own") => Ok("forky-cloud-own"),
+        Some(other) => bail!("KERNEL_CRATE is 'kernel' or 'own', and not '{other}'."),
+    }
+}
+
 /// The folder of the programs for guests, once all is built.
 fn build() -> Result<PathBuf> {
-    run(&mut lab(&["build"]))?;
+    let kernel_crate = variable("KERNEL_CRATE");
+    run(&mut lab(&["build", target_of(kernel_crate.as_deref())?]))?;
     let release = kernel_release()?;
     let series = series(&release).context("the kernel's release has no series")?;
     run(&mut lab(&[

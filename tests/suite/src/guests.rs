@@ -103,7 +103,7 @@ pub fn without_rust() -> Guest {
         "without_rust",
         Clock::Icount,
         2,
-        "delay_10ms limit_1ms filter_operation filter_place filter_cgroup filter_pid flush merge
+        "delay_10ms limit_10ms filter_operation filter_place filter_cgroup filter_pid flush merge
          data_verified recovery module_in_use input_bad counters_list kchaos_whole kchaos_hits
          lease sleep -inserted_once",
     )
@@ -142,7 +142,8 @@ pub fn untimed_tests() -> Guest {
     debug(
         "untimed_tests",
         "--untimed input recovery module_in_use not_swap held_and_early kchaos data_verified
-         flush_inserted security sleep -kchaos_pairs -kchaos_killed",
+         flush_inserted security sleep -kchaos_pairs -kchaos_killed -kchaos_own_direct -kchaos_pid
+         -kchaos_container",
     )
 }
 
@@ -157,8 +158,8 @@ pub fn traps() -> Guest {
 pub fn unjudged_tests() -> Guest {
     debug(
         "unjudged_tests",
-        "--unjudged filter counters seed others lease command combine traps_weights -not_swap
-         -held_and_early",
+        "--unjudged filter counters seed others lease command combine traps_weights
+         kchaos_own_direct kchaos_pid kchaos_container -not_swap -held_and_early",
     )
 }
 

@@ -150,7 +150,8 @@ impl Lab {
 
     /// Installs the compilers, the source, QEMU, and the programs for guests.
     pub(crate) fn install_tools(&self, output: &Output, kernel: &Kernel) -> Result<()> {
-        let source = format!("linux-source-{}", kernel.series);
+        // A suite with security updates may have several versions, and the newest is another.
+        let source = format!("linux-source-{}={}", kernel.series, kernel.version);
         let headers = format!(
             "linux-headers-{}:{}",
             kernel.release, self.target.arch.debian
@@ -205,7 +206,14 @@ impl Lab {
     }
 
     fn install(&self, output: &Output, packages: &[&str]) -> Result<()> {
-        let install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"];
+        let install = [
+            "apt-get",
+            "install",
+            "-y",
+            "-qq",
+            "--no-install-recommends",
+            "--allow-downgrades",
+        ];
         self.chroot.run(output, &[&install[..], packages].concat())
     }
 

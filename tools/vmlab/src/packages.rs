@@ -56,7 +56,7 @@ pub(crate) const GUEST_PACKAGES: [&str; 16] = [
 ];
 
 /// The version of the other steps of an installation. Count it up when one of them changes.
-const TOOLS_RECIPE: u32 = 2;
+const TOOLS_RECIPE: u32 = 3;
 
 /// The checksum of all that decides which packages a chroot gets.
 pub(crate) fn tools_checksum() -> u32 {

@@ -8,6 +8,10 @@ use super::table::{Borrowed, row};
 pub(super) const NO_BYTES: &str = "no limit counts bytes; '--iops N' counts I/Os, and \
                                    '--min-bytes' and '--max-bytes' choose them by size";
 
+/// The tip about the word `max` of a cgroup's `io.max`.
+pub(super) const NO_LIMIT: &str = "'max' is no limit, as without an injection; leave it out, or end \
+                                   a limit with 'kchaos recover NAME'";
+
 /// The flags, as in [`FLAGS`](super::table::FLAGS).
 pub(super) const LIMITS: &[Borrowed] = &[
     row(
