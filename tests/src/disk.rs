@@ -116,9 +116,9 @@ impl Disk {
             sys::write(config.join(attribute), value)?;
         }
         let mut disk = Self { name, config };
-        // Older kernels name a disk by its number, which no later disk has either.
+        // Older kernels name a disk by its number.
         if !disk.attribute("").exists() {
-            disk.name = format!("nullb{}", disk.number()?);
+            disk.name = format!("nullb{}", sys::read(disk.setting("index"))?);
         }
         if kind.partitions {
             make_partitions(&disk.path(), &sys::read(disk.attribute("size"))?)?;
@@ -138,13 +138,9 @@ impl Disk {
         Ok(if disk.config.ends_with(&disk.name) {
             format!("t{}", NEXT.load(Ordering::Relaxed))
         } else {
-            format!("nullb{}", disk.number()? + 1)
+            // The next disk gets the least free number.
+            disk.name.clone()
         })
-    }
-
-    /// Its number among all disks of null_blk.
-    fn number(&self) -> Result<u32> {
-        Ok(sys::read(self.setting("index"))?.parse()?)
     }
 
     /// One of its attributes in configfs.
