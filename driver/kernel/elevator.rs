@@ -142,7 +142,8 @@ extern "C" {
     static mut __tracepoint_block_rq_insert: bindings::tracepoint;
 }
 
-/// Whether a probe is attached to the tracepoint `block_rq_insert`. Older kernels do not export it.
+/// Whether a probe may be attached to the tracepoint `block_rq_insert`. Older kernels do not export
+/// it, but a function that asks for itself.
 #[inline]
 pub fn traces_insertions() -> bool {
     #[cfg(newest = "__traceiter_block_rq_insert")]
@@ -152,7 +153,7 @@ pub fn traces_insertions() -> bool {
         (&raw const __tracepoint_block_rq_insert.key.key.enabled.counter).read_volatile() > 0
     }
     #[cfg(not(newest = "__traceiter_block_rq_insert"))]
-    false
+    true
 }
 
 /// Calls the probes of the tracepoint `block_rq_insert`.
@@ -160,11 +161,16 @@ pub fn traces_insertions() -> bool {
 /// # Safety
 ///
 /// `request` must be valid. The caller must hold the tracepoint's probes.
-pub unsafe fn trace_insertion(_request: *mut bindings::request) {
+pub unsafe fn trace_insertion(request: *mut bindings::request) {
     #[cfg(newest = "__traceiter_block_rq_insert")]
     // SAFETY: By this function's requirements; the function walks the probes.
     unsafe {
-        bindings::__traceiter_block_rq_insert(core::ptr::null_mut(), _request);
+        bindings::__traceiter_block_rq_insert(core::ptr::null_mut(), request);
+    }
+    #[cfg(not(newest = "__traceiter_block_rq_insert"))]
+    // SAFETY: By this function's requirements.
+    unsafe {
+        bindings::blk_mq_sched_request_inserted(request);
     }
 }
 

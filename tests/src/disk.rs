@@ -15,6 +15,8 @@ use std::{
 /// A null_blk disk that is removed when dropped.
 pub(crate) struct Disk {
     name: String,
+    /// Its directory in configfs.
+    config: PathBuf,
 }
 
 /// The kind of disk to make.
@@ -72,11 +74,9 @@ impl Disk {
     pub(crate) fn new(kind: &Kind) -> Result<Self> {
         sys::run(&["modprobe", "null_blk", "nr_devices=0"])?;
         // A new number each time: no name of an earlier disk can be mistaken for this disk's.
-        let config = format!(
-            "/sys/kernel/config/nullb/t{}",
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        fs::create_dir(&config).with_context(|| format!("making {config}"))?;
+        let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let config = Path::new("/sys/kernel/config/nullb").join(&name);
+        fs::create_dir(&config).with_context(|| format!("making {}", config.display()))?;
         let mut settings = vec![
             ("submit_queues", kind.hw_queues.to_string()),
             ("hw_queue_depth", kind.queue_depth.to_string()),
@@ -109,15 +109,17 @@ impl Disk {
         );
         // In older kernels, a cache always comes with FUA, and no disk is rotational.
         settings.retain(|(name, value)| {
-            !matches!((*name, &**value), ("fua" | "rotational", "1"))
-                || Path::new(&config).join(name).exists()
+            !matches!((*name, &**value), ("fua" | "rotational", "1")) || config.join(name).exists()
         });
         settings.push(("power", "1".to_owned()));
         for (attribute, value) in settings {
-            sys::write(format!("{config}/{attribute}"), value)?;
+            sys::write(config.join(attribute), value)?;
         }
-        let name = config.rsplit('/').next().unwrap_or_default().to_owned();
-        let disk = Self { name };
+        let mut disk = Self { name, config };
+        // Older kernels name a disk by its number.
+        if !disk.attribute("").exists() {
+            disk.name = format!("nullb{}", sys::read(disk.setting("index"))?);
+        }
         if kind.partitions {
             make_partitions(&disk.path(), &sys::read(disk.attribute("size"))?)?;
         }
@@ -127,16 +129,23 @@ impl Disk {
     /// Whether null_blk has an attribute: that of an older kernel lacks some.
     pub(crate) fn can_have(attribute: &str) -> Result<bool> {
         let disk = Self::new(&Kind::default())?;
-        Ok(disk.config().join(attribute).exists())
+        Ok(disk.setting(attribute).exists())
     }
 
     /// The name of the next disk.
-    pub(crate) fn next_name() -> String {
-        format!("t{}", NEXT.load(Ordering::Relaxed))
+    pub(crate) fn next_name() -> Result<String> {
+        let disk = Self::new(&Kind::default())?;
+        Ok(if disk.config.ends_with(&disk.name) {
+            format!("t{}", NEXT.load(Ordering::Relaxed))
+        } else {
+            // The next disk gets the least free number.
+            disk.name.clone()
+        })
     }
 
-    fn config(&self) -> PathBuf {
-        PathBuf::from("/sys/kernel/config/nullb").join(&self.name)
+    /// One of its attributes in configfs.
+    pub(crate) fn setting(&self, attribute: &str) -> PathBuf {
+        self.config.join(attribute)
     }
 
     /// Its name, as in sysfs.
@@ -173,14 +182,14 @@ impl Disk {
 
     /// Pulls the disk out.
     pub(crate) fn remove(&self) -> Result<()> {
-        sys::write(self.config().join("power"), "0")
+        sys::write(self.setting("power"), "0")
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
         let _ = self.remove();
-        let _ = fs::remove_dir(self.config());
+        let _ = fs::remove_dir(&self.config);
     }
 }
 

@@ -3,6 +3,7 @@
 //! Filters: a load that matches and one that does not run at once on one disk. Every I/O of the
 //! first completes late, and none of the second.
 
+use super::flush::skip_flushes;
 use crate::{
     disk::{Disk, Kind},
     fio::Fio,
@@ -162,6 +163,9 @@ fn operation(report: &mut Report) -> Result<()> {
         options: [&["--rw=randwrite", "--bs=4k", "--sync=dsync"], WRITE],
         ..Loads::default()
     };
+    if skip_flushes(report)? {
+        return Ok(());
+    }
     run(report, "write fua", &fua, &[("op", "write fua")])
 }
 
@@ -240,7 +244,7 @@ fn device(report: &mut Report) -> Result<()> {
     };
     // The filter names a disk that does not exist yet.
     sys::load_module()?;
-    let name = Disk::next_name();
+    let name = Disk::next_name()?;
     let injection = Injection::with_texts("filter", &[("device", &format!("{name}p1"))])?;
     injection.set("delay_us", DELAY_US.to_string())?;
     let disk = Disk::on_ioem(&kind)?;

@@ -109,9 +109,12 @@ fn counted(report: &mut Report) -> Result<()> {
 scenario!("kchaos_hits_none", none);
 fn none(report: &mut Report) -> Result<()> {
     let has_flushes = Disk::can_have("fua")?;
-    if !has_flushes {
+    let without_fua = if has_flushes {
+        "has no FUA"
+    } else {
         report.skip("null_blk of this kernel has no cache without FUA");
-    }
+        "has no volatile write cache"
+    };
     let flushed = Kind {
         memory: true,
         flushed: has_flushes,
@@ -138,7 +141,7 @@ fn none(report: &mut Report) -> Result<()> {
             "nor did any other disk; the page cache",
         ),
         ("another disk", "", &direct(&other.path()), &elsewhere),
-        ("fua without FUA", "--op write,fua", &written, "has no FUA"),
+        ("fua without FUA", "--op write,fua", &written, without_fua),
         (
             "discard without discards",
             "--op discard",

@@ -44,14 +44,14 @@ pub(super) fn faults(mut actor: Actor) -> Result<()> {
 fn inject(disk: &Disk) -> Result<()> {
     sys::write(disk.attribute("queue/io_timeout"), "200")?;
     for (fault, percent) in FAULTS {
-        let folder = format!("/sys/kernel/config/nullb/{}/{fault}", disk.name());
-        if Path::new(&folder).exists() {
+        let folder = disk.setting(fault);
+        if folder.exists() {
             for (file, value) in [
                 ("verbose", 0),
                 ("times", -1),
                 ("probability", *percent as i32),
             ] {
-                sys::write(format!("{folder}/{file}"), value.to_string())?;
+                sys::write(folder.join(file), value.to_string())?;
             }
         }
     }
