@@ -91,7 +91,8 @@ fn is_of_operation(text: &str, io: &Any) -> bool {
     let has = |name: &str| text.split(' ').any(|word| word == name);
     let operations = OPERATIONS.iter().enumerate();
     let mut named = operations.filter(|(_, name)| has(name)).peekable();
-    let operation = named.peek().is_none() || named.any(|(place, _)| place == io.operation as usize);
+    let operation =
+        named.peek().is_none() || named.any(|(place, _)| place == io.operation as usize);
     let mut conditions = CONDITIONS.iter().enumerate();
     operation && conditions.all(|(place, (name, _))| !has(name) || io.has(place))
 }
