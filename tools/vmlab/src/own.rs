@@ -23,11 +23,18 @@ pub(crate) fn configuration(top: &Path, own: &str, kernel_crate: KernelCrate) ->
         KernelCrate::Kernel => &["debug", "rust", own],
         KernelCrate::Own | KernelCrate::OwnByHeaders => &["debug", own],
     };
-    let read = |name: &&str| {
+    let mut options = String::new();
+    for name in files {
         let path = top.join(format!("tools/kernels/{name}.config"));
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-    };
-    files.iter().map(read).collect()
+        let text = fs::read_to_string(&path);
+        let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+        // Nobody builds a kernel again for another comment.
+        for line in text.lines().filter(|line| line.starts_with("CONFIG_")) {
+            options += line;
+            options.push('\n');
+        }
+    }
+    Ok(options)
 }
 
 /// The folder of a kernel's source in the chroot. Each version has one: after an update, another
@@ -167,6 +174,36 @@ mod tests {
         for newer in ["7.2.12-2", "7.2.13-1"] {
             assert_ne!(kasan, tree("7.2.12-kasan", newer));
         }
+    }
+
+    #[test]
+    fn a_configuration_has_the_options_of_its_crate_and_no_comments() {
+        let top = tempfile::tempdir().unwrap();
+        let folder = top.path().join("tools/kernels");
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["debug", "rust", "kasan"] {
+            let text = format!(
+                "# {name}
+
+CONFIG_{name}=y
+"
+            );
+            fs::write(folder.join(format!("{name}.config")), text).unwrap();
+        }
+        let of = |kernel_crate| configuration(top.path(), "kasan", kernel_crate).unwrap();
+        let with = "CONFIG_debug=y
+CONFIG_rust=y
+CONFIG_kasan=y
+";
+        assert_eq!(of(KernelCrate::Kernel), with);
+        assert_eq!(
+            of(KernelCrate::Own),
+            with.replace(
+                "CONFIG_rust=y
+",
+                ""
+            )
+        );
     }
 
     #[test]
