@@ -32,14 +32,13 @@ mod witness;
 use crate::{
     error::{all_of, joined, note, print_or},
     interface::{Name, Settings, Value},
-    system::{Roots, lock::Lock},
+    system::{Roots, disks::Disks, lock::Lock},
 };
 use anyhow::{Context, Result};
 use auto::Needed;
 use hints::hints;
 use hits::Hits;
 use make::make;
-use needs::Disks;
 use own::OwnCgroup;
 use owned::Owned;
 pub(crate) use request::Request;
@@ -60,7 +59,7 @@ struct Begun {
 fn begin(roots: &Roots, request: &Request<'_>) -> Result<Begun> {
     let lock = Lock::take(roots)?;
     sweep::before(roots, lock.as_ref());
-    let mut settings = request.checked(roots)?;
+    let (mut settings, meant) = request.checked(roots)?;
     if !request.command.is_empty() {
         settings.set(Name::DurationMs, Value::Number(lease::LENGTH_MS));
     }
@@ -71,7 +70,8 @@ fn begin(roots: &Roots, request: &Request<'_>) -> Result<Begun> {
     if let Some(own) = &own {
         settings.set(Name::Cgroup, Value::Text(own.name()?));
     }
-    let made = Needed::by(roots, &settings, request.attach, &Disks::default()).and_then(|needed| {
+    let needed = Needed::by(roots, &settings, request.attach, &meant, &Disks::default());
+    let made = needed.and_then(|needed| {
         needed.attach(roots)?;
         make(roots, request, &settings, &needed.disks)
     });
@@ -202,8 +202,8 @@ pub(crate) fn print_inject(
     if let Err(error) = roots.require_known_version() {
         note(&format!("these commands would fail now: {error:#}"));
     }
-    let settings = request.checked(roots)?;
-    let needed = Needed::by(roots, &settings, request.attach, &Disks::default())?;
+    let (settings, meant) = request.checked(roots)?;
+    let needed = Needed::by(roots, &settings, request.attach, &meant, &Disks::default())?;
     let mut steps = needed.attach_steps(roots);
     let (name, make) = make::steps(roots, request, &settings)?;
     steps.extend(make);

@@ -11,6 +11,7 @@ pub(crate) mod cgroups;
 mod container_id;
 pub(crate) mod containers;
 pub(crate) mod disk;
+pub(crate) mod disks;
 pub(crate) mod files;
 mod further;
 pub(crate) mod guard;

@@ -3,13 +3,13 @@
 //! Attaches the disks that an injection names, for as long as injections need them.
 
 use super::{
-    needs::{self, Disks},
+    needs,
     reach::{named, reached},
 };
 use crate::{
     error::note,
     interface::{Name, Settings},
-    system::{IOEM, Roots, disk::Disk, lock::folder_steps, step::Step},
+    system::{IOEM, Roots, disk::Disk, disks::Disks, lock::folder_steps, step::Step},
 };
 use anyhow::Result;
 use std::{collections::BTreeSet, ffi::OsStr};
@@ -24,18 +24,19 @@ pub(super) struct Needed {
 
 impl Needed {
     /// The disks of an injection with these settings. Without `attach`, none is to be attached.
-    /// Disks that have the names of `replaced` ones were never meant, and stay as they are.
+    /// `meant` are the disks that names were looked up for just before. Disks that have the names of `replaced` ones were never meant, and stay as they are.
     pub(super) fn by(
         roots: &Roots,
         settings: &Settings,
         attach: bool,
+        meant: &Disks,
         replaced: &Disks,
     ) -> Result<Self> {
         let devices = settings.text(Name::Device).filter(|_| attach);
         let named = devices.map_or_else(BTreeSet::new, |devices| named(roots, devices));
         let mut to_attach = Vec::new();
         for name in named.into_iter().filter(|name| !replaced.has(name)) {
-            let disk = Disk::named(roots, &name)?;
+            let disk = Disk::still(roots, &name, meant.number(&name))?;
             if disk.active != IOEM {
                 to_attach.push(disk);
             }

@@ -9,10 +9,10 @@ use super::{
     hints::idle,
     interrupted::Marks,
     make::why,
-    needs::{self, Disks},
-    order,
+    needs, order,
     request::{OTHER_DISKS, WITH_END, endless_risks},
-    resolve, sweep,
+    resolve::{Resolved, resolved},
+    sweep,
 };
 use crate::{
     error::{Exit, failure, joined, note},
@@ -23,7 +23,7 @@ use crate::{
         snapshot::Snapshot,
         values::Values,
     },
-    system::{Roots, files::try_read, lock::Lock, step::Step},
+    system::{Roots, disks::Disks, files::try_read, lock::Lock, step::Step},
 };
 use anyhow::Result;
 use std::{
@@ -159,7 +159,11 @@ impl Change<'_> {
         let mut asked = asked.map_err(|message| failure(Exit::Usage, message))?;
         put_former_sectors(&mut asked, &seen.values)?;
         self.check_delay(&seen.values, &asked)?;
-        let (asked, mut reasons) = resolve::resolved(roots, &asked, self.force)?;
+        let Resolved {
+            settings: asked,
+            mut reasons,
+            disks: meant,
+        } = resolved(roots, &asked, self.force)?;
         if !self.has(Name::Sectors) {
             check_former_sectors(&asked, &seen.values)?;
         }
@@ -194,7 +198,13 @@ impl Change<'_> {
             true => Disks::default(),
             false => needs::replaced(roots, name),
         };
-        let needed = Needed::by(roots, &after, self.attach && changes_reach, &replaced)?;
+        let needed = Needed::by(
+            roots,
+            &after,
+            self.attach && changes_reach,
+            &meant,
+            &replaced,
+        )?;
         for disk in replaced.all_names().filter(|_| changes_reach) {
             note(&format!(
                 "{disk} is another disk now than the one that {} was made for, so kchaos leaves it \

@@ -2,16 +2,11 @@
 
 //! Makes an injection by its steps: all of them, or none.
 
-use super::{
-    needs::{self, Disks},
-    owned::Owned,
-    request::Request,
-    whose,
-};
+use super::{needs, owned::Owned, request::Request, whose};
 use crate::{
     error::{Exit, all_of, failure, joined},
     interface::{Name, Settings, existing::recover_command, snapshot::Snapshot},
-    system::{Roots, step::Step},
+    system::{Roots, disks::Disks, step::Step},
 };
 use anyhow::Result;
 use rustix::io::Errno;

@@ -2,14 +2,11 @@
 
 //! Ends injections, for `kchaos recover`.
 
-use super::{
-    needs::{self, Disks},
-    sweep,
-};
+use super::{needs, sweep};
 use crate::{
     error::{all_of, note},
     interface::existing::{all, unknown},
-    system::{Roots, lock::Lock, step::Step},
+    system::{Roots, disks::Disks, lock::Lock, step::Step},
 };
 use anyhow::Result;
 use std::{

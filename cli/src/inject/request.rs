@@ -6,13 +6,13 @@ use super::{
     consent::{self, Reason},
     hints::idle,
     reach::{endless, named, reached},
-    resolve::resolved,
+    resolve::{Resolved, resolved},
     whose::{Aimed, Whose},
 };
 use crate::{
     error::{Exit, failure, note},
     interface::{Name, Settings, existing::recover_command},
-    system::{Roots, attached::attached_names, guard},
+    system::{Roots, attached::attached_names, disks::Disks, guard},
 };
 use anyhow::Result;
 use std::ffi::OsString;
@@ -41,11 +41,15 @@ pub(crate) struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// The settings as the driver takes them.
-    pub(super) fn checked(&self, roots: &Roots) -> Result<Settings> {
+    /// The settings as the driver takes them, and the disks that are meant.
+    pub(super) fn checked(&self, roots: &Roots) -> Result<(Settings, Disks)> {
         let aimed = Aimed::new(roots, self.settings, self.whose)?;
         let resolved = resolved(roots, &aimed.settings, self.force);
-        let (settings, mut reasons) = resolved.map_err(|error| aimed.why(error))?;
+        let Resolved {
+            settings,
+            mut reasons,
+            disks,
+        } = resolved.map_err(|error| aimed.why(error))?;
         aimed.check()?;
         let names_device = settings.text(Name::Device).is_some();
         if self.attach && !names_device && attached_names(roots).is_empty() {
@@ -68,7 +72,7 @@ impl Request<'_> {
         for sentence in idle(&settings) {
             note(&sentence);
         }
-        Ok(settings)
+        Ok((settings, disks))
     }
 }
 

@@ -2,15 +2,13 @@
 
 //! Gives back the disks that kchaos attached by itself and that no injection needs any more.
 
-use super::{
-    interrupted,
-    needs::{self, Disks},
-};
+use super::{interrupted, needs};
 use crate::{
     error::{is_permission, note, refused},
     system::{
         IOEM, Roots,
         disk::{Disk, active_scheduler},
+        disks::Disks,
         lock::Lock,
         saved::{Saved, saved_names},
         step::{NEW, Step},

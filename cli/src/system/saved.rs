@@ -107,15 +107,19 @@ impl Saved {
     }
 }
 
-/// The number that the kernel gives to a disk, and to no other one of its name.
-pub(crate) fn diskseq(roots: &Roots, name: &str) -> Option<u64> {
-    let file = roots.disk(name).join("diskseq");
-    try_read(&file).ok()?.parse().ok()
+/// The number that the kernel gives to the disk of this directory, and to no other one of its name.
+pub(crate) fn diskseq(disk: &Path) -> Option<u64> {
+    try_read(&disk.join("diskseq")).ok()?.parse().ok()
 }
 
 /// Whether the disk that has the name now is another than the one that had this number.
 pub(crate) fn is_another(roots: &Roots, name: &str, before: Option<u64>) -> bool {
-    let now = diskseq(roots, name);
+    is_other(&roots.disk(name), before)
+}
+
+/// Whether the disk of this directory is another than the one that had this number.
+pub(crate) fn is_other(disk: &Path, before: Option<u64>) -> bool {
+    let now = diskseq(disk);
     before.is_some() && now.is_some() && before != now
 }
 

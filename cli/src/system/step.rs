@@ -80,15 +80,24 @@ impl Step {
     ///
     /// The error of the system call; [`Step::refused`] puts it in words.
     pub(crate) fn run(&self) -> io::Result<()> {
+        self.run_if(|| Ok(()))
+    }
+
+    /// Makes the change if `check` succeeds. For a file of the kernel, that is after the file was
+    /// opened: it then is the one of the device that was checked, or refuses.
+    fn run_if(&self, check: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        if !matches!(self, Self::Set { .. } | Self::SetBack { .. }) {
+            check()?;
+        }
         match self {
+            Self::Set { file, value } => set(file, value, check),
+            Self::SetBack { file, value } => match try_read(file)? == *value {
+                true => Ok(()),
+                false => set(file, value, check),
+            },
             Self::MakeDirectory(path) => fs::create_dir(path),
             Self::MakeParents(path) => make_parents(path),
             Self::MakePrivate(path) => make_private(path),
-            Self::Set { file, value } => set(file, value),
-            Self::SetBack { file, value } => match try_read(file)? == *value {
-                true => Ok(()),
-                false => set(file, value),
-            },
             Self::Save { file, value } => save(file, value),
             Self::SaveNumber {
                 file,
@@ -104,9 +113,14 @@ impl Step {
     ///
     /// # Errors
     ///
-    /// As [`Step::run`]; EBUSY when `patience` is over.
-    pub(crate) fn run_patiently(&self, patience: Duration) -> io::Result<()> {
-        retry_while_busy(patience, || self.run())
+    /// As [`Step::run`]; EBUSY when `patience` is over; the error of `check`, which each try asks
+    /// just before.
+    pub(crate) fn run_patiently(
+        &self,
+        patience: Duration,
+        check: impl Fn() -> io::Result<()>,
+    ) -> io::Result<()> {
+        retry_while_busy(patience, || self.run_if(&check))
     }
 
     /// The failure for a step that could not be taken.
@@ -216,9 +230,10 @@ fn save(file: &Path, value: &str) -> io::Result<()> {
 }
 
 /// Writes in one piece: the driver takes each write as a whole value.
-fn set(file: &Path, value: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    write_whole(&mut options.write(true).open(file)?, value)
+fn set(file: &Path, value: &str, check: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    let mut opened = OpenOptions::new().write(true).open(file)?;
+    check()?;
+    write_whole(&mut opened, value)
 }
 
 /// Writes a value and a newline in one piece.

@@ -98,6 +98,35 @@ fn the_pool_of_a_zfs_root_is_needed() {
     stdout(&mut tree.kchaos("attach vdb"));
 }
 
+/// The disk is pulled out while the guard looks at the machine, and another one gets its name.
+#[test]
+fn another_disk_that_gets_the_name_is_not_the_one_that_was_meant() {
+    for verb in ["inject ioem delay --delay 1ms --device", "attach"] {
+        let tree = with_root("1", "");
+        tree.disk("loop0", "[none] kyber");
+        let image = tree.placed("images", &tree.number("vdb"), 40);
+        tree.write("images/swap", "");
+        tree.write(
+            "sys/devices/loop0/loop/backing_file",
+            &format!("{image}/swap\n"),
+        );
+        has_open(&tree, "images/swap", &tree.number("vdb"));
+        let told = tree.path("bin/losetup.text").display().to_string();
+        tree.write("proc/swaps", "Filename Type\n/dev/loop0 partition 1 0 -2\n");
+        tree.write("sys/devices/vda/diskseq", "9\n");
+        let number = tree.path("sys/devices/vda/diskseq").display().to_string();
+        tree.script("losetup", &format!("echo 77 > {number}; cat {told}"));
+        let before = tree.content();
+        tree.link("dev/vda", "dev/disk/by-id/ata-A");
+        let by_id = tree.path("dev/disk/by-id/ata-A").display().to_string();
+        let said = stderr(&mut tree.kchaos(&format!("{verb} {by_id}")), 1);
+        assert!(said.contains("vda is gone, or another disk"), "{said}");
+        std::fs::remove_dir_all(tree.path("dev/disk")).unwrap();
+        tree.write("sys/devices/vda/diskseq", "9\n");
+        assert_eq!(tree.content(), before);
+    }
+}
+
 /// A process in another PID namespace sees another process as the first.
 #[test]
 fn a_container_of_its_own_cannot_tell() {
