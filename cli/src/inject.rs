@@ -73,7 +73,7 @@ fn begin(roots: &Roots, request: &Request<'_>) -> Result<Begun> {
     let needed = Needed::by(roots, &settings, request.attach, &meant, &Disks::default());
     let made = needed.and_then(|needed| {
         needed.attach(roots)?;
-        make(roots, request, &settings, &needed.disks)
+        make(roots, request, &settings, &needed)
     });
     match made {
         Ok((name, owned)) => {

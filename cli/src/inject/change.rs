@@ -113,7 +113,8 @@ impl Plan {
     fn make(&self, roots: &Roots, name: &OsStr, marks: Option<Marks>) -> Result<()> {
         self.needed.attach(roots)?;
         let disks = needs::of(roots, name);
-        take(&self.needed.change_steps(roots, name))?;
+        self.needed
+            .remember(&self.needed.change_steps(roots, name))?;
         // Without the record, only a kill could leave a half.
         let marks = marks.filter(|marks| marks.begin.run().is_ok());
         let ends = marks.map(|marks| [marks.end]);
@@ -128,7 +129,8 @@ impl Plan {
     fn write(&self, roots: &Roots, name: &OsStr, disks: &Disks, ends: &[Step]) -> Result<()> {
         let former = write(name, &self.steps)?;
         let mut begun = Vec::new();
-        take(&self.needed.changed_steps(roots, name))
+        self.needed
+            .remember(&self.needed.changed_steps(roots, name))
             .and_then(|()| {
                 begun = write(name, &self.last)?;
                 take(ends)

@@ -5,11 +5,11 @@
 
 use super::{interrupted::RECORD, reach::named};
 use crate::{
-    interface::{Name, existing::all, snapshot::Snapshot},
+    interface::{Name, existing::all, made_for::MadeFor, snapshot::Snapshot},
     system::{
         Roots,
         disks::Disks,
-        files::{entries, try_read},
+        files::entries,
         step::{NEW, Step, inode},
     },
 };
@@ -86,12 +86,11 @@ impl Need {
     }
 
     fn read(roots: &Roots, name: &OsStr) -> Option<Self> {
-        let text = try_read(&file(roots, name)).ok()?;
-        let mut words = text.split(' ');
+        let MadeFor { number, disks } = MadeFor::read(roots, name)?;
         Some(Self {
             name: name.to_owned(),
-            number: words.next()?.parse().ok()?,
-            disks: Disks::parse(words)?,
+            number,
+            disks,
         })
     }
 

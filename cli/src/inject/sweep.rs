@@ -22,7 +22,7 @@ enum Next {
     /// It stays.
     Stay,
     /// The disk gets it back.
-    GiveBack(Box<Disk>, Saved),
+    GiveBack(Box<Disk>, Saved, &'static str),
     /// It is of no use: the disk is gone, or not on ioem any more.
     Forget,
     /// It is of no use: another disk has the name now, which stays as it is.
@@ -70,13 +70,9 @@ pub(super) fn sweep(roots: &Roots, _lock: &Lock) -> Vec<anyhow::Error> {
     for (name, next) in nexts(roots, &[]) {
         let result = match next {
             Next::Stay => Ok(()),
-            Next::GiveBack(disk, saved) => {
+            Next::GiveBack(disk, saved, why) => {
                 let steps = disk.detach_steps(&saved);
                 let switched = disk.switch(&steps, &saved.scheduler);
-                let why = match saved.back {
-                    true => "which a kchaos had begun that was killed",
-                    false => "as no injection needs it",
-                };
                 switched.inspect(|()| {
                     note(&format!("{name}: {IOEM} -> {}, {why}", saved.shown()));
                 })
@@ -101,7 +97,7 @@ pub(super) fn steps(roots: &Roots, without: &[OsString], keep: &Disks) -> Vec<St
     let nexts = nexts.filter(|(name, _)| !keep.has(name));
     let steps = nexts.flat_map(|(name, next)| match next {
         Next::Stay => Vec::new(),
-        Next::GiveBack(disk, saved) => disk.detach_steps(&saved),
+        Next::GiveBack(disk, saved, _) => disk.detach_steps(&saved),
         Next::Forget | Next::Another => vec![Step::RemoveFile(roots.saved(&name))],
     });
     steps.collect()
@@ -129,7 +125,7 @@ fn nexts(roots: &Roots, without: &[OsString]) -> Vec<(String, Next)> {
     let mut needed = None;
     let nexts = saved.map(|(name, saved)| {
         let next = if saved.is_of_another(roots, &name) {
-            Next::Another
+            next_of_another(roots, &name, saved)
         } else if saved.back {
             next_of_unneeded(roots, &name, saved)
         } else if !saved.auto {
@@ -149,9 +145,32 @@ fn nexts(roots: &Roots, without: &[OsString]) -> Vec<(String, Next)> {
     nexts.collect()
 }
 
+/// A loop device that gets another file, and a drive that gets another medium, stay on ioem. Nobody
+/// has asked for that.
+fn next_of_another(roots: &Roots, name: &str, saved: Saved) -> Next {
+    match Disk::named(roots, name) {
+        Ok(disk) if saved.auto && disk.active == IOEM => {
+            // The number of requests was the former disk's.
+            let saved = Saved {
+                requests: None,
+                ..saved
+            };
+            let why = "as it is another disk now than the one that kchaos attached";
+            Next::GiveBack(Box::new(disk), saved, why)
+        }
+        _ => Next::Another,
+    }
+}
+
 fn next_of_unneeded(roots: &Roots, name: &str, saved: Saved) -> Next {
     match Disk::named(roots, name) {
-        Ok(disk) if disk.lacks(&saved) => Next::GiveBack(Box::new(disk), saved),
+        Ok(disk) if disk.lacks(&saved) => {
+            let why = match saved.back {
+                true => "which a kchaos had begun that was killed",
+                false => "as no injection needs it",
+            };
+            Next::GiveBack(Box::new(disk), saved, why)
+        }
         // A new scheduler that somebody else chose stays.
         Ok(_) => Next::Forget,
         Err(_) if roots.is_gone(name) => Next::Forget,

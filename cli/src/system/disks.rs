@@ -4,7 +4,7 @@
 
 use super::{
     Roots,
-    saved::{DISKSEQ, diskseq, is_another},
+    saved::{DISKSEQ, is_another},
 };
 use std::{collections::BTreeMap, fmt};
 
@@ -16,16 +16,6 @@ use std::{collections::BTreeMap, fmt};
 pub(crate) struct Disks(BTreeMap<String, Option<u64>>);
 
 impl Disks {
-    /// The disks that have these names now.
-    pub(crate) fn now(roots: &Roots, names: impl IntoIterator<Item = String>) -> Self {
-        let names = names.into_iter();
-        Self(
-            names
-                .map(|name| (name.clone(), diskseq(&roots.disk(&name))))
-                .collect(),
-        )
-    }
-
     /// The disk that had this name and number when it was looked at.
     pub(crate) fn one(name: &str, number: Option<u64>) -> Self {
         Self(BTreeMap::from([(name.to_owned(), number)]))

@@ -310,6 +310,36 @@ fn no_record_is_guessed() {
     }
 }
 
+/// A loop device that gets another file, and a drive that gets another medium, stay on ioem.
+#[test]
+fn another_medium_is_not_kept_on_ioem() {
+    let tree = injected();
+    tree.write("sys/devices/vda/diskseq", "11\n");
+    let list = stdout(&mut tree.kchaos("list --json"));
+    assert!(list.contains("was made for, and not on ioem"), "{list}");
+    assert_eq!(tree.read(VDA), "[kyber]\n");
+    assert!(!tree.path(SAVED).exists());
+    stdout(&mut tree.kchaos("recover x"));
+    assert!(is_given_back(&tree));
+}
+
+/// A user has attached the disk, and a udev rule does so with the other one that gets the name.
+#[test]
+fn an_injection_that_hits_another_disk_says_so() {
+    let tree = tree();
+    stdout(&mut tree.kchaos("attach vda"));
+    stdout(&mut tree.kchaos(&format!("{DELAY} --device vda --name x")));
+    let problem = "vda is another disk now than the one that x was made for, and the injection";
+    let problems = || stdout(&mut tree.kchaos("list --json")).contains(problem);
+    assert!(!problems());
+    tree.write("sys/devices/vda/diskseq", "11\n");
+    // The sentence stays for as long as it is so.
+    assert!(problems() && problems());
+    stdout(&mut tree.kchaos("change x --device vda"));
+    assert!(!problems());
+    assert_eq!(tree.read(VDA), "[ioem]\n");
+}
+
 /// The disk x was made for is pulled out, and another one gets its name.
 #[test]
 fn another_disk_of_the_name_is_not_needed() {
