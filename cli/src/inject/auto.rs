@@ -15,8 +15,8 @@ use std::ffi::OsStr;
 pub(super) struct Needed {
     /// The disks that are to be attached.
     to_attach: Vec<Disk>,
-    /// The disks that the injection names, and those that are given back when no injection needs
-    /// them.
+    /// The disks that the injection names, and the disks that are given back when no injection
+    /// needs them.
     pub(super) disks: Disks,
     /// Whether any of them is given back then. Else nothing is lost if nothing remembers them.
     gives_back: bool,
@@ -24,7 +24,8 @@ pub(super) struct Needed {
 
 impl Needed {
     /// The disks of an injection with these settings. Without `attach`, none is to be attached.
-    /// `meant` are the disks that names were looked up for just before. Disks that have the names of `replaced` ones were never meant, and stay as they are.
+    /// `meant` are the disks that names were looked up for just before. Disks that have the names of
+    /// `replaced` ones were never meant, and stay as they are.
     pub(super) fn by(
         roots: &Roots,
         settings: &Settings,

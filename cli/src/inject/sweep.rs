@@ -129,7 +129,7 @@ fn nexts(roots: &Roots, without: &[OsString]) -> Vec<(String, Next)> {
         } else if saved.back {
             next_of_unneeded(roots, &name, saved)
         } else if !saved.auto {
-            Next::Stay
+            next_of_attached(roots, &name)
         } else {
             let needed = needed.get_or_insert_with(|| needs::needed(roots, without));
             let is_on_ioem = || active_scheduler(roots, &name).as_deref() == Some(IOEM);
@@ -159,6 +159,15 @@ fn next_of_another(roots: &Roots, name: &str, saved: Saved) -> Next {
             Next::GiveBack(Box::new(disk), saved, why)
         }
         _ => Next::Another,
+    }
+}
+
+/// A user gives such a disk back. The record of one that is not on ioem tells nothing any more: a
+/// kchaos was killed before the switch, or somebody else has chosen a scheduler since.
+fn next_of_attached(roots: &Roots, name: &str) -> Next {
+    match Disk::named(roots, name) {
+        Ok(disk) if disk.active != IOEM => Next::Forget,
+        _ => Next::Stay,
     }
 }
 

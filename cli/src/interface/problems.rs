@@ -8,7 +8,7 @@ use super::{
 };
 use crate::system::{
     Roots, abilities::impossible_on_all, attached::attached_names, block::Block,
-    disk::active_scheduler, disks::Disks, mounts::mounts, saved::Saved,
+    disk::active_scheduler, disks::Disks, mounts::mounts,
 };
 use std::{
     collections::BTreeSet,
@@ -75,18 +75,7 @@ fn not_attached(roots: &Roots, disk: &str) -> String {
     let scheduler = active_scheduler(roots, disk);
     let on = scheduler.map_or(String::new(), |name| format!(" but on {name}"));
     let attach = format!("kchaos attach {disk}");
-    let Ok(Some(record)) = Saved::read(&roots.saved(disk)) else {
-        return format!("{disk} is not on ioem{on}: {attach}");
-    };
-    // kchaos attached it, and nobody has detached it by kchaos.
-    if record.is_of_another(roots, disk) {
-        format!("{disk} is another disk than the one that was on ioem, which is gone: {attach}")
-    } else {
-        format!(
-            "{disk} was attached, and is not on ioem any more{on}; udev rules may set schedulers, \
-             and a disk that was plugged in again begins anew: {attach}"
-        )
-    }
+    format!("{disk} is not on ioem{on}: {attach}")
 }
 
 /// None of the disks can have the operations.

@@ -202,10 +202,15 @@ impl Disk {
         let mut steps = Vec::new();
         if saved.requests.is_some() && !saved.back {
             // Without that word, a disk that is not on ioem would have nothing to come back.
-            steps.push(self.save(&Saved {
+            let saved = Saved {
                 back: true,
                 ..saved.clone()
-            }));
+            };
+            // A full file system must not keep the disk on ioem.
+            steps.push(Step::Insure {
+                file: self.saved_file.clone(),
+                value: saved.to_string(),
+            });
         }
         steps.push(self.set(&saved.scheduler));
         // Most schedulers begin with this number. Some kernels refuse it where a disk has fewer

@@ -56,6 +56,13 @@ pub(crate) enum Step {
         /// The value, which is written with a newline.
         value: String,
     },
+    /// Writes a value into a file of our own, if there is room: nothing but a kill would need it.
+    Insure {
+        /// The file.
+        file: PathBuf,
+        /// The value, which is written with a newline.
+        value: String,
+    },
     /// Makes a folder that only its owner can look into, in one that is there.
     MakePrivate(PathBuf),
     /// Writes the inode number of a directory and more words into a file of our own.
@@ -99,6 +106,10 @@ impl Step {
             Self::MakeParents(path) => make_parents(path),
             Self::MakePrivate(path) => make_private(path),
             Self::Save { file, value } => save(file, value),
+            Self::Insure { file, value } => {
+                let _ = save(file, value);
+                Ok(())
+            }
             Self::SaveNumber {
                 file,
                 directory,
@@ -132,6 +143,7 @@ impl Step {
             Self::SaveNumber { file, .. } => ("write".to_owned(), file),
             Self::Set { file, value }
             | Self::SetBack { file, value }
+            | Self::Insure { file, value }
             | Self::Save { file, value } => (format!("write {value} to"), file),
             Self::RemoveDirectory(path) | Self::RemoveFile(path) => ("remove".to_owned(), path),
         };
@@ -160,7 +172,9 @@ impl Step {
                 let path = quoted(file)?;
                 (format!("grep -qx {value} {path} || echo {value} > "), file)
             }
-            Self::Set { file, value } | Self::Save { file, value } => {
+            Self::Set { file, value }
+            | Self::Save { file, value }
+            | Self::Insure { file, value } => {
                 let value = shlex::try_quote(value).context("a value contains a NUL byte")?;
                 // The echo of some shells interprets `\\`, which systemd has in names of cgroups.
                 let print = if value.contains('\\') {

@@ -13,6 +13,7 @@ const SAVED: &str = "run/kchaos/vda";
 /// The number of the change before which the kernel kills kchaos, or which it fails.
 const KILL: &str = "TREE_KILL";
 const FAIL: &str = "TREE_FAIL";
+const FULL: &str = "TREE_FULL";
 const DELAY: &str = "inject ioem delay --delay 1ms";
 
 /// A system with two disks that are on no ioem, whose kernel tells one disk from another.
@@ -76,6 +77,18 @@ fn a_disk_gets_all_back_whenever_detach_is_killed() {
         });
         assert!(stops >= 5, "{stops}");
     }
+}
+
+/// A kchaos was killed before the switch. Schedulers that users choose later are theirs.
+#[test]
+fn the_record_of_a_disk_that_is_not_on_ioem_is_of_no_use() {
+    let tree = attached();
+    tree.write(VDA, "[mq-deadline]\n");
+    stdout(&mut tree.kchaos("list"));
+    assert!(!tree.path(SAVED).exists());
+    tree.write(VDA, "[ioem]\n");
+    let detached = stdout(&mut tree.kchaos("detach vda"));
+    assert_eq!(detached, "vda: ioem -> none\n");
 }
 
 /// A user who chooses a scheduler or a number in between keeps it.
@@ -239,6 +252,26 @@ fn state(tree: &Tree) -> (BTreeMap<PathBuf, Option<String>>, [String; 3]) {
 fn is_half_back(tree: &Tree) -> bool {
     let saved = fs::read_to_string(tree.path(SAVED));
     saved.is_ok_and(|saved| saved.ends_with("back\n"))
+}
+
+/// The folder of kchaos is full from some change on.
+#[test]
+fn a_full_folder_keeps_no_disk_on_ioem() {
+    let inject = format!("{DELAY} --device vda --name x");
+    for (verb, prepare) in [
+        (&*inject, tree as fn() -> Tree),
+        ("detach vda", attached),
+        ("recover x", injected),
+    ] {
+        let stops = at_each_change(verb, FULL, prepare, |tree, output| {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let is_made = verb == inject && output.status.success();
+            assert_eq!(tree.read(VDA) == "[ioem]\n", is_made, "{verb}: {said}");
+            assert_eq!(tree.read(REQUESTS) == "64\n", !is_made, "{verb}: {said}");
+            assert_eq!(tree.path(SAVED).exists(), is_made, "{verb}: {said}");
+        });
+        assert!(stops > 0, "{verb}");
+    }
 }
 
 #[test]
