@@ -80,14 +80,44 @@ fn when_nobody_can_tell_every_disk_is_guarded() {
     let nfs = with_root("1", "7 1 0:60 / / rw - nfs4 box:/root rw");
     stdout(&mut nfs.kchaos("attach vda"));
     let gone = Tree::new();
-    std::fs::remove_file(gone.path("proc/1/mountinfo")).unwrap();
-    stdout(&mut gone.kchaos("attach vda"));
-    stdout(&mut gone.kchaos("detach vda"));
+    let first = gone.read("proc/1/mountinfo");
+    // Such as with hidepid=invisible.
+    std::fs::remove_dir_all(gone.path("proc/1")).unwrap();
+    is_guarded(&gone, &["vda"], "/proc/1/mountinfo cannot be read");
+    gone.write("proc/1/mountinfo", &first);
     std::fs::remove_file(gone.path("proc/self/mountinfo")).unwrap();
     is_guarded(&gone, &["vda"], "/proc/self/mountinfo cannot be read");
+    let half = "7 1 0:60 / / rw - bcachefs /dev/gone:/dev/vdb rw";
+    is_guarded(&with_root("1", half), &["vda", "vdb"], "cannot tell");
     let swap = with_root("1", "");
     swap.write("proc/swaps", "Filename Type\n/no/swapfile file 1 0 -2\n");
     is_guarded(&swap, &["vda", "vdb"], "the active swap /no/swapfile");
+}
+
+/// Another file system is mounted over the one with the swap, and has such a file, too.
+#[test]
+fn swap_that_a_mount_covers_is_guarded() {
+    let tree = with_root("1", "");
+    tree.disk("vdc", "[none] kyber");
+    let data = tree.placed("data", &tree.number("vdc"), 41);
+    tree.write("data/swap", "");
+    for disk in ["vda", "vdc"] {
+        let number = tree.number(disk);
+        tree.mount(
+            "1",
+            &format!("40 1 {number} / {data} rw - ext4 /dev/{disk} rw"),
+        );
+    }
+    tree.mount(
+        "self",
+        &format!("41 1 {} / {data} rw - ext4 /dev/vdc rw", tree.number("vdc")),
+    );
+    tree.write(
+        "proc/swaps",
+        &format!("Filename Type\n{data}/swap file 1 0 -2\n"),
+    );
+    is_guarded(&tree, &["vda", "vdc"], "the active swap");
+    stdout(&mut tree.kchaos("attach vdb"));
 }
 
 #[test]
