@@ -29,8 +29,9 @@ pub(crate) mod saved;
 mod source;
 pub(crate) mod stack;
 pub(crate) mod step;
-mod table;
+pub(crate) mod table;
 pub(crate) mod target;
+mod tool;
 pub(crate) mod traffic;
 
 pub use roots::Roots;

@@ -12,6 +12,7 @@ use crate::{
         block::{Block, Extent},
         disks::Disks,
         stack::{Part, joined},
+        table::untold,
         target::{Resolved, resolve, resolve_all},
     },
 };
@@ -257,10 +258,7 @@ impl Meant {
         let unread: Vec<String> = self.unread.iter().cloned().collect();
         let why = match unread.as_slice() {
             [] => "nothing tells the sectors that are the device's alone".to_owned(),
-            unread => format!(
-                "`dmsetup table` does not tell the sectors of {}",
-                listed(unread)
-            ),
+            unread => untold(&listed(unread)),
         };
         Some(self.too_much(&why, &others))
     }

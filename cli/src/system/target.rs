@@ -10,6 +10,7 @@ use super::{
     mapper::shown,
     names::{self, Found},
     stack::{Below, Part, Stack},
+    table::untold,
 };
 use crate::error::{Exit, failure};
 use anyhow::Result;
@@ -179,9 +180,9 @@ fn notes(
     }
     let unread: Vec<String> = below.unread.iter().cloned().collect();
     if !unread.is_empty() {
-        let names = listed(&unread);
         notes.push(format!(
-            "`dmsetup table` does not tell the sectors of {names}, so that all below counts"
+            "{}, so that all below counts",
+            untold(&listed(&unread))
         ));
     }
     notes.extend(beside.sentences());
