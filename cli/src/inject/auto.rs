@@ -24,8 +24,8 @@ pub(super) struct Needed {
 
 impl Needed {
     /// The disks of an injection with these settings. Without `attach`, none is to be attached.
-    /// `meant` are the disks that names were looked up for just before. Disks that have the names of
-    /// `replaced` ones were never meant, and stay as they are.
+    /// `meant` are the disks that names were looked up for just before. Disks that have the names
+    /// of `replaced` ones were never meant, and stay as they are.
     pub(super) fn by(
         roots: &Roots,
         settings: &Settings,

@@ -38,8 +38,13 @@ pub(crate) fn before(roots: &Roots, lock: Option<&Lock>) {
     }
 }
 
-/// The same for verbs that only look: they do not wait for another kchaos.
+/// The same for verbs that only look: they do not wait for another kchaos. In the middle of a
+/// change that was killed, nobody knows the disks that the injection needs, and looking undoes
+/// nothing.
 pub(crate) fn before_looking(roots: &Roots) {
+    if interrupted::is_pending(roots) {
+        return;
+    }
     before(roots, Lock::try_take(roots).as_ref());
 }
 

@@ -2,21 +2,21 @@
 
 //! The disks that an injection was made for, as kchaos has written them beside it.
 
-use crate::system::{Roots, disks::Disks, files::try_read, step::inode};
+use crate::system::{Roots, disks::Disks, files::read_own, step::inode};
 use std::ffi::OsStr;
 
 /// The content of the file of an injection.
 pub(crate) struct MadeFor {
     /// The inode number of the injection's directory.
     pub(crate) number: u64,
-    /// The disks that it names, and those that it needs on ioem.
+    /// The disks that it names or needs on ioem.
     pub(crate) disks: Disks,
 }
 
 impl MadeFor {
     /// Reads the file of an injection.
     pub(crate) fn read(roots: &Roots, name: &OsStr) -> Option<Self> {
-        let text = try_read(&roots.needs().join(name)).ok()?;
+        let text = read_own(&roots.needs().join(name)).ok()?;
         let mut words = text.split(' ');
         Some(Self {
             number: words.next()?.parse().ok()?,

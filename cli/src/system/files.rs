@@ -4,8 +4,13 @@
 
 use crate::error::refused;
 use anyhow::Result;
-use rustix::fs::{Stat, fstat, lstat};
-use std::{fs, io, os::fd::AsFd, path::Path};
+use rustix::fs::{OFlags, Stat, fstat, lstat};
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Read},
+    os::{fd::AsFd, unix::fs::OpenOptionsExt},
+    path::Path,
+};
 use walkdir::{DirEntry, WalkDir};
 
 /// The text of a file, without its newline.
@@ -24,6 +29,27 @@ pub(crate) fn read(path: &Path) -> Result<String> {
 /// If it cannot be read.
 pub(crate) fn try_read(path: &Path) -> io::Result<String> {
     Ok(fs::read_to_string(path)?.trim_end().to_owned())
+}
+
+/// The text of a file of our own, without its newline. Nothing else that is there keeps this
+/// program waiting, as a pipe would.
+///
+/// # Errors
+///
+/// If it cannot be read, or is a link or anything else that is no file.
+pub(crate) fn read_own(path: &Path) -> io::Result<String> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .read(true)
+        .custom_flags(flags.bits() as i32)
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text.trim_end().to_owned())
 }
 
 /// The entries of a directory, in the order of their names; an error if it cannot be read.

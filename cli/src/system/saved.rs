@@ -4,7 +4,7 @@
 
 use super::{
     NONE, Roots,
-    files::{entries, try_read},
+    files::{entries, read_own, try_read},
     step::NEW,
 };
 use std::{fmt, io, path::Path};
@@ -55,7 +55,7 @@ impl Saved {
     pub(crate) fn read(file: &Path) -> Result<Option<Self>, String> {
         /// All texts of this program are shorter.
         const MOST_SHOWN: usize = 60;
-        match try_read(file) {
+        match read_own(file) {
             Ok(text) => Self::parse(&text).map(Some).ok_or_else(|| {
                 let shown: String = text.chars().take(MOST_SHOWN).collect();
                 format!("says {shown:?}")

@@ -6,7 +6,7 @@ use super::{Roots, block::Block, mapper::mapper_named};
 use std::ffi::OsStr;
 
 /// The devices in the source of a mount, which is one path, or several with colons between them.
-/// None if one of them is not found: the others alone would not be what is meant.
+/// None if one of them is not found: the others are not the whole file system.
 pub(crate) fn of_source(roots: &Roots, source: &OsStr) -> Vec<Block> {
     let source = source.to_str().unwrap_or_default();
     let find = |path: &str| of_dev(roots, path.strip_prefix("/dev/")?);

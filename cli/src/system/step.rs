@@ -229,6 +229,12 @@ fn save(file: &Path, value: &str) -> io::Result<()> {
         return Err(Errno::LOOP.into());
     }
     let new = file.with_file_name(NEW);
+    if fs::symlink_metadata(&new).is_ok_and(|found| !found.is_file()) {
+        let new = new.display();
+        return Err(io::Error::other(format!(
+            "{new} is in the way, which is no file; remove it: rm -r {new}"
+        )));
+    }
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o644);
     let written = options

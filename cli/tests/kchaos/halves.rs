@@ -20,6 +20,7 @@ const DELAY: &str = "inject ioem delay --delay 1ms";
 fn tree() -> Tree {
     let tree = Tree::new();
     tree.disk("vdc", "[kyber]");
+    tree.disk("vdd", "[ioem]");
     tree.write(VDA, "[kyber]\n");
     tree.write(REQUESTS, "64\n");
     tree.write("sys/devices/vda/diskseq", "9\n");
@@ -129,6 +130,26 @@ fn a_disk_is_on_ioem_or_not_whenever_attach_is_killed() {
     assert!(stops >= 4, "{stops}");
 }
 
+/// A killed change is undone only where nobody has changed the injection since; a look undoes none.
+#[test]
+fn a_change_by_hand_stays() {
+    let change = "change x --delay 5ms --op read";
+    for next in ["list", "status", "attach vdd"] {
+        let stops = at_each_change(change, KILL, injected, |tree, _| {
+            tree.write("config/ioem/x/delay_us", "7\n");
+            let before = files(tree);
+            stdout(&mut tree.kchaos(next));
+            assert_eq!(files(tree), before, "{next}");
+        });
+        assert!(stops >= 3, "{stops}");
+    }
+    at_each_change(change, KILL, injected, |tree, _| {
+        let before = files(tree);
+        stdout(&mut tree.kchaos("list"));
+        assert_eq!(files(tree), before);
+    });
+}
+
 /// The files of the injection x.
 fn files(tree: &Tree) -> BTreeMap<PathBuf, Option<String>> {
     let mut content = tree.content();
@@ -172,7 +193,7 @@ fn the_disks_that_an_injection_names_stay_attached_whenever_a_change_is_killed()
     for devices in ["vdc", "vda,vdc"] {
         let change = format!("change x --device {devices} --delay 5ms");
         let stops = at_each_change(&change, KILL, injected, |tree, _| {
-            stdout(&mut tree.kchaos("list"));
+            stdout(&mut tree.kchaos("attach vdd"));
             let named = tree.read("config/ioem/x/device");
             for (name, file) in [("vda", VDA), ("vdc", VDC)] {
                 let expected = match named.contains(name) {
@@ -208,7 +229,7 @@ fn a_change_is_undone_or_finished_whenever_it_is_killed() {
         };
         let seen = std::cell::Cell::new([false; 2]);
         for next in [
-            "list",
+            "attach vdd",
             "change x --enabled 1",
             "inject ioem delay --delay 1ms --device vdc",
         ] {
@@ -225,7 +246,7 @@ fn a_change_is_undone_or_finished_whenever_it_is_killed() {
                     "{said}"
                 );
                 assert!(!tree.path("run/kchaos/for/enabled").exists());
-                if next == "list" {
+                if next == "attach vdd" {
                     assert!([&before, &all_done].contains(&&state(tree)), "{said}");
                     let [undone, done] = seen.get();
                     seen.set([undone || is_end[0], done || is_end[1]]);
