@@ -32,14 +32,13 @@ mod witness;
 use crate::{
     error::{all_of, joined, note, note_failure, print_or},
     interface::{Name, Settings, Value},
-    system::{Roots, lock::Lock},
+    system::{Roots, disks::Disks, lock::Lock},
 };
 use anyhow::{Context, Result};
 use auto::Needed;
 use hints::hints;
 use hits::Hits;
 use make::make;
-use needs::Disks;
 use own::OwnCgroup;
 use owned::Owned;
 pub(crate) use request::Request;
@@ -68,7 +67,7 @@ fn lock(roots: &Roots) -> Result<Option<Lock>> {
 fn begin(roots: &Roots, request: &Request<'_>, lock: Option<&Lock>) -> Result<Begun> {
     sweep::before(roots, lock);
     let process = resolve::namespace_of(roots, request.settings);
-    let mut settings = request.checked(roots)?;
+    let (mut settings, meant) = request.checked(roots)?;
     let own = match request.whose {
         Whose::Command => Some(OwnCgroup::new(roots)?),
         _ => None,
@@ -76,13 +75,14 @@ fn begin(roots: &Roots, request: &Request<'_>, lock: Option<&Lock>) -> Result<Be
     if let Some(own) = &own {
         settings.set(Name::Cgroup, Value::Text(own.name()?));
     }
-    let made = Needed::by(roots, &settings, request.attach, &Disks::default()).and_then(|needed| {
+    let needed = Needed::by(roots, &settings, request.attach, &meant, &Disks::default());
+    let made = needed.and_then(|needed| {
         needed.attach(roots)?;
         let mut written = settings.clone();
         if !request.command.is_empty() {
             written.set(Name::DurationMs, Value::Number(lease::LENGTH_MS));
         }
-        let (name, owned) = make(roots, request, &written, &needed.disks)?;
+        let (name, owned) = make(roots, request, &written, &needed)?;
         match resolve::check_namespace_of(process.as_ref()) {
             Ok(()) => Ok((name, owned)),
             Err(error) => Err(joined(error, owned.end().err().into_iter().collect())),
@@ -228,8 +228,8 @@ pub(crate) fn print_inject(
     if let Err(error) = roots.require_known_version() {
         note(&format!("these commands would fail now: {error:#}"));
     }
-    let settings = request.checked(roots)?;
-    let needed = Needed::by(roots, &settings, request.attach, &Disks::default())?;
+    let (settings, meant) = request.checked(roots)?;
+    let needed = Needed::by(roots, &settings, request.attach, &meant, &Disks::default())?;
     let mut steps = needed.attach_steps(roots);
     let (name, make) = make::steps(roots, request, &settings)?;
     steps.extend(make);

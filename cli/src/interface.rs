@@ -8,6 +8,7 @@ mod driver;
 pub(crate) mod existing;
 pub(crate) mod form;
 pub(crate) mod listed;
+pub(crate) mod made_for;
 pub(crate) mod near;
 pub(crate) mod operation;
 mod parse;

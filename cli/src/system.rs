@@ -11,6 +11,7 @@ pub(crate) mod cgroups;
 mod container_id;
 pub(crate) mod containers;
 pub(crate) mod disk;
+pub(crate) mod disks;
 pub(crate) mod files;
 mod further;
 pub(crate) mod guard;
@@ -28,8 +29,9 @@ pub(crate) mod saved;
 mod source;
 pub(crate) mod stack;
 pub(crate) mod step;
-mod table;
+pub(crate) mod table;
 pub(crate) mod target;
+mod tool;
 pub(crate) mod traffic;
 
 pub use roots::Roots;

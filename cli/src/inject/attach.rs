@@ -113,7 +113,7 @@ impl Made {
     fn undo(&self, roots: &Roots) -> Result<()> {
         let (disk, name) = (&self.disk, &self.disk.name);
         let record = Saved::of(roots, name).ok().flatten();
-        let is_ours = record == self.after && diskseq(roots, name) == disk.diskseq;
+        let is_ours = record == self.after && diskseq(&roots.disk(name)) == disk.diskseq;
         let is_on_ioem = active_scheduler(roots, name).as_deref() == Some(IOEM);
         if !is_ours {
             // The step that saves the record has failed, or another kchaos has come in between.

@@ -2,55 +2,62 @@
 
 //! Attaches the disks that an injection names, for as long as injections need them.
 
-use super::{
-    needs::{self, Disks},
-    reach::{named, reached},
-};
+use super::{needs, reach::reached};
 use crate::{
     error::note,
     interface::{Name, Settings},
-    system::{IOEM, Roots, disk::Disk, lock::folder_steps, step::Step},
+    system::{IOEM, Roots, disk::Disk, disks::Disks, lock::folder_steps, step::Step},
 };
 use anyhow::Result;
-use std::{collections::BTreeSet, ffi::OsStr};
+use std::ffi::OsStr;
 
 /// The disks that an injection needs on ioem.
 pub(super) struct Needed {
     /// The disks that are to be attached.
     to_attach: Vec<Disk>,
-    /// All disks that are to be given back when no injection needs them.
+    /// The disks that the injection names, and the disks that are given back when no injection
+    /// needs them.
     pub(super) disks: Disks,
+    /// Whether any of them is given back then. Else nothing is lost if nothing remembers them.
+    gives_back: bool,
 }
 
 impl Needed {
     /// The disks of an injection with these settings. Without `attach`, none is to be attached.
-    /// Disks that have the names of `replaced` ones were never meant, and stay as they are.
+    /// `meant` are the disks that names were looked up for just before. Disks that have the names
+    /// of `replaced` ones were never meant, and stay as they are.
     pub(super) fn by(
         roots: &Roots,
         settings: &Settings,
         attach: bool,
+        meant: &Disks,
         replaced: &Disks,
     ) -> Result<Self> {
-        let devices = settings.text(Name::Device).filter(|_| attach);
-        let named = devices.map_or_else(BTreeSet::new, |devices| named(roots, devices));
-        let mut to_attach = Vec::new();
-        for name in named.into_iter().filter(|name| !replaced.has(name)) {
-            let disk = Disk::named(roots, &name)?;
-            if disk.active != IOEM {
-                to_attach.push(disk);
+        let mut needed = Self {
+            to_attach: Vec::new(),
+            disks: Disks::default(),
+            gives_back: !replaced.is_empty(),
+        };
+        for name in reached(roots, settings) {
+            let disk = match Disk::still(roots, &name, meant.number(&name)) {
+                _ if replaced.has(&name) => continue,
+                Err(error) if attach => return Err(error),
+                Err(_) => continue,
+                Ok(disk) => disk,
+            };
+            let is_auto = disk.active == IOEM && disk.is_auto(roots);
+            let is_named = settings.text(Name::Device).is_some();
+            if is_named || is_auto {
+                needed.disks.add(Disks::one(&name, disk.diskseq));
+            }
+            needed.gives_back |= is_auto;
+            if is_named && attach && disk.active != IOEM {
+                needed.gives_back = true;
+                needed.to_attach.push(disk);
             }
         }
-        let is_auto = |name: &String| {
-            let disk = Disk::named(roots, name);
-            disk.is_ok_and(|disk| disk.active == IOEM && disk.is_auto(roots))
-        };
-        let auto = reached(roots, settings).into_iter().filter(is_auto);
-        let mut disks = Disks::now(roots, auto);
-        for disk in &to_attach {
-            disks.add(Disks::one(&disk.name, disk.diskseq));
-        }
-        disks.add(replaced.clone());
-        Ok(Self { to_attach, disks })
+        needed.disks.add(replaced.clone());
+        Ok(needed)
     }
 
     /// Attaches the disks. After an error, some may be attached, which [`super::sweep`] gives back.
@@ -98,6 +105,13 @@ impl Needed {
             return Vec::new();
         }
         needs_steps(roots, name, &self.disks)
+    }
+
+    /// Takes steps that remember the disks.
+    pub(super) fn remember(&self, steps: &[Step]) -> Result<()> {
+        let mut steps = steps.iter();
+        let taken = steps.try_for_each(|step| step.run().map_err(|error| step.refused(&error)));
+        taken.or_else(|error| if self.gives_back { Err(error) } else { Ok(()) })
     }
 
     /// The disks, and former ones.

@@ -9,10 +9,10 @@ use super::{
     hints::idle,
     interrupted::Marks,
     make::why,
-    needs::{self, Disks},
-    order,
+    needs, order,
     request::{OTHER_DISKS, WITH_END, endless_risks},
-    resolve, sweep,
+    resolve::{self, Resolved},
+    sweep,
 };
 use crate::{
     error::{Exit, failure, joined, note},
@@ -22,7 +22,7 @@ use crate::{
         snapshot::Snapshot,
         values::Values,
     },
-    system::{Roots, files::try_read, lock::Lock, process::Process, step::Step},
+    system::{Roots, disks::Disks, files::try_read, lock::Lock, process::Process, step::Step},
 };
 use anyhow::Result;
 use std::{
@@ -114,7 +114,8 @@ impl Plan {
     fn make(&self, roots: &Roots, name: &OsStr, marks: Option<Marks>) -> Result<()> {
         self.needed.attach(roots)?;
         let disks = needs::of(roots, name);
-        take(&self.needed.change_steps(roots, name))?;
+        self.needed
+            .remember(&self.needed.change_steps(roots, name))?;
         // Without the record, only a kill could leave a half.
         let marks = marks.filter(|marks| marks.begin.run().is_ok());
         let ends = marks.map(|marks| [marks.end]);
@@ -129,7 +130,8 @@ impl Plan {
     fn write(&self, roots: &Roots, name: &OsStr, disks: &Disks, ends: &[Step]) -> Result<()> {
         let former = write(name, &self.steps)?;
         let mut begun = Vec::new();
-        take(&self.needed.changed_steps(roots, name))
+        self.needed
+            .remember(&self.needed.changed_steps(roots, name))
             .and_then(|()| resolve::check_namespace_of(self.process.as_ref()))
             .and_then(|()| {
                 begun = write(name, &self.last)?;
@@ -168,7 +170,11 @@ impl Change<'_> {
         }
         self.check_delay(&seen.values, &asked)?;
         let process = resolve::namespace_of(roots, &asked);
-        let (asked, mut reasons) = resolve::resolved(roots, &asked, self.force)?;
+        let Resolved {
+            settings: asked,
+            mut reasons,
+            disks: meant,
+        } = resolve::resolved(roots, &asked, self.force)?;
         if !self.has(Name::Sectors) {
             check_former_sectors(&asked, &seen.values)?;
         }
@@ -208,7 +214,13 @@ impl Change<'_> {
             true => Disks::default(),
             false => needs::replaced(roots, name),
         };
-        let needed = Needed::by(roots, &after, self.attach && changes_reach, &replaced)?;
+        let needed = Needed::by(
+            roots,
+            &after,
+            self.attach && changes_reach,
+            &meant,
+            &replaced,
+        )?;
         for disk in replaced.all_names().filter(|_| changes_reach) {
             note(&format!(
                 "{disk} is another disk now than the one that {} was made for, so kchaos leaves it \

@@ -13,7 +13,9 @@ use crate::{
         Roots,
         beside::{Beside, Other, listed, named},
         block::{Block, Extent},
+        disks::Disks,
         stack::{Part, joined},
+        table::untold,
         target::{Resolved, resolve, resolve_all},
     },
 };
@@ -25,20 +27,24 @@ use std::{
 };
 
 /// Puts the driver's names of the devices into the settings, and the sectors that are meant.
-/// Without `force`, returns the reasons for which it is wanted: the I/O of others would be hit,
-/// because the sectors of a volume cannot be told.
+/// Returns the disks that are meant; and without `force`, the reasons for which it is wanted: the
+/// I/O of others would be hit, because the sectors of a volume cannot be told.
 ///
 /// # Errors
 ///
 /// If a device is not there and can never be, or the driver has no words for the devices.
-pub(super) fn put(roots: &Roots, settings: &mut Settings, force: bool) -> Result<Vec<Reason>> {
+pub(super) fn put(
+    roots: &Roots,
+    settings: &mut Settings,
+    force: bool,
+) -> Result<(Vec<Reason>, Disks)> {
     if let Some(sectors) = settings.text(Name::Sectors) {
         let sectors = with_disks(roots, sectors)?;
         settings.set(Name::Sectors, Value::Text(sectors));
     }
     let mut reasons = Vec::new();
     let Some(devices) = settings.text(Name::Device).map(str::to_owned) else {
-        return Ok(reasons);
+        return Ok((reasons, Disks::default()));
     };
     let mut meant = Meant::default();
     for resolved in resolve_all(roots, &devices)? {
@@ -71,7 +77,7 @@ pub(super) fn put(roots: &Roots, settings: &mut Settings, force: bool) -> Result
         },
     }
     settings.set(Name::Device, Value::Text(names.join(" ")));
-    Ok(reasons)
+    Ok((reasons, meant.disks()))
 }
 
 /// Puts the disks before the ranges of sectors into settings that name no device: they are named,
@@ -206,6 +212,15 @@ impl Meant {
         names
     }
 
+    /// The disks, as they were when their names were looked up.
+    fn disks(&self) -> Disks {
+        let mut disks = Disks::default();
+        for part in &self.parts {
+            disks.add(Disks::one(&part.disk, part.diskseq));
+        }
+        disks
+    }
+
     /// The sectors of the devices that are meant.
     fn sectors(&self, roots: &Roots) -> Result<Meaning> {
         let Some(narrowed) = self.parts.iter().find(|part| part.extents.is_some()) else {
@@ -259,10 +274,7 @@ impl Meant {
         let unread: Vec<String> = self.unread.iter().cloned().collect();
         let why = match unread.as_slice() {
             [] => "nothing tells the sectors that are the device's alone".to_owned(),
-            unread => format!(
-                "`dmsetup table` does not tell the sectors of {}",
-                listed(unread)
-            ),
+            unread => untold(&listed(unread)),
         };
         Some(self.too_much(&why, &others))
     }

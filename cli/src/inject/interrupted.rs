@@ -7,10 +7,10 @@
 use super::order;
 use crate::{
     error::note,
-    interface::{Name, attributes::ENABLED, existing::all},
+    interface::{Name, attribute, attributes::ENABLED, existing::all},
     system::{
         Roots,
-        files::try_read,
+        files::{read_own, try_read},
         step::{Step, inode},
     },
 };
@@ -32,6 +32,8 @@ type Write = (String, String);
 struct Record {
     /// The inode number of the injection's directory.
     number: u64,
+    /// All writes of the change.
+    writes: Vec<Write>,
     /// The writes that lead back, through the same states.
     undo: Vec<Write>,
     /// The first write that begins a time or a count anew, if the file then tells that it was made.
@@ -42,14 +44,15 @@ struct Record {
 
 impl Record {
     fn text(self) -> Option<String> {
-        let parts = (self.number, self.undo, self.begun, self.finish);
+        let parts = (self.number, self.writes, self.undo, self.begun, self.finish);
         serde_json::to_string(&parts).ok()
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (number, undo, begun, finish) = serde_json::from_str(text).ok()?;
+        let (number, writes, undo, begun, finish) = serde_json::from_str(text).ok()?;
         Some(Self {
             number,
+            writes,
             undo,
             begun,
             finish,
@@ -93,6 +96,7 @@ impl Marks {
         };
         let record = Record {
             number: inode(&directory).ok()?,
+            writes: first.iter().chain(&last).cloned().collect(),
             undo,
             begun,
             finish: last,
@@ -128,16 +132,19 @@ fn begins((file, _): &Write) -> bool {
 /// Undoes or finishes a change whose kchaos was killed. Only for a kchaos that has the lock: no
 /// other is making a change.
 pub(super) fn settle(roots: &Roots) {
-    let Ok(text) = try_read(&file(roots)) else {
+    let Ok(text) = read_own(&file(roots)) else {
         return;
     };
     let found = Record::parse(&text).and_then(|record| Some((of(roots, record.number)?, record)));
     if let Some((name, record)) = found {
-        let settled = record.settle(&roots.injection(&name));
+        let directory = roots.injection(&name);
+        let is_ours = record.is_untouched(&directory);
+        let settled = is_ours.then(|| record.settle(&directory)).transpose();
         let name = name.to_string_lossy();
         let told = match settled {
-            Ok(true) => format!("{name} has all its new settings now"),
-            Ok(false) => format!("{name} has its former settings back"),
+            Ok(None) => format!("{name} stays as it is, as somebody has changed it since"),
+            Ok(Some(true)) => format!("{name} has all its new settings now"),
+            Ok(Some(false)) => format!("{name} has its former settings back"),
             Err(error) => format!("{name} has a part of its new settings ({error})"),
         };
         note(&format!("{told}: a kchaos was killed while it changed it"));
@@ -152,7 +159,27 @@ fn of(roots: &Roots, number: u64) -> Option<OsString> {
     names.find(|name| inode(&roots.injection(name)).is_ok_and(|other| other == number))
 }
 
+/// Whether a change is half done. The verbs that only look leave it so.
+pub(super) fn is_pending(roots: &Roots) -> bool {
+    read_own(&file(roots)).is_ok()
+}
+
 impl Record {
+    /// Whether each file has a value of the change, or the one before it.
+    fn is_untouched(&self, directory: &Path) -> bool {
+        let known = || self.writes.iter().chain(&self.undo);
+        known().all(|(file, _)| {
+            // The time and the count have no former value in the record.
+            let Some(name) = Name::named(file).filter(|name| !order::begins(*name)) else {
+                return true;
+            };
+            let meaning = |text: &str| attribute(name).parse_file(text).ok();
+            let now = try_read(&directory.join(file)).ok();
+            let now = now.and_then(|text| meaning(&text));
+            known().any(|(other, value)| other == file && meaning(value) == now)
+        })
+    }
+
     /// Leads the injection in this directory to one end of the change; returns whether to the new.
     fn settle(&self, directory: &Path) -> io::Result<bool> {
         let has =
@@ -220,6 +247,12 @@ mod tests {
         let finish = [("duration_ms", "5"), ("probability", "50")];
         let expected = Record {
             number: inode(&directory).unwrap(),
+            writes: writes(&[
+                ("probability", "0"),
+                ("device", "c"),
+                ("duration_ms", "5"),
+                ("probability", "50"),
+            ]),
             undo: writes(&undo),
             begun: Some(writes(&finish[..1]).remove(0)),
             finish: writes(&finish),

@@ -2,16 +2,11 @@
 
 //! Makes an injection by its steps: all of them, or none.
 
-use super::{
-    needs::{self, Disks},
-    owned::Owned,
-    request::Request,
-    whose,
-};
+use super::{auto::Needed, needs, owned::Owned, request::Request, whose};
 use crate::{
     error::{Exit, all_of, failure, joined},
     interface::{Name, Settings, existing::recover_command, snapshot::Snapshot},
-    system::{Roots, step::Step},
+    system::{Roots, disks::Disks, step::Step},
 };
 use anyhow::Result;
 use rustix::io::Errno;
@@ -48,7 +43,7 @@ pub(super) fn make(
     roots: &Roots,
     request: &Request<'_>,
     settings: &Settings,
-    disks: &Disks,
+    needed: &Needed,
 ) -> Result<(String, Owned)> {
     for name in names(request.effect, request.name) {
         let directory = roots.injection(OsStr::new(&name));
@@ -63,7 +58,7 @@ pub(super) fn make(
         if matches!(former, Former::Replaced | Former::Over) {
             end_former(&directory)?;
         }
-        return match one(roots, &name, settings, disks) {
+        return match one(roots, &name, settings, needed) {
             Err(Refusal::Taken) if request.name.is_none() => continue,
             Err(Refusal::Taken) => Err(taken(&name)),
             Err(Refusal::Other(error)) if matches!(former, Former::Replaced) => {
@@ -171,15 +166,12 @@ enum Refusal {
 }
 
 /// Makes an injection of this name, and remembers its disks.
-fn one(roots: &Roots, name: &str, settings: &Settings, disks: &Disks) -> Result<Owned, Refusal> {
+fn one(roots: &Roots, name: &str, settings: &Settings, needed: &Needed) -> Result<Owned, Refusal> {
     let name = OsStr::new(name);
     let directory = roots.injection(name);
-    let remember = |step: Step| match step.run() {
-        Err(error) if !disks.is_empty() => Err(step.refused(&error)),
-        // Without disks, nothing is lost.
-        _ => Ok(()),
-    };
-    remember(needs::first_step(roots, name, disks)).map_err(Refusal::Other)?;
+    let disks = &needed.disks;
+    let first = needs::first_step(roots, name, disks);
+    needed.remember(&[first]).map_err(Refusal::Other)?;
     let made = take(&directory, &settings.steps(&directory));
     let owned = made.inspect_err(|refusal| {
         // An injection that could not be ended stays in the file, and the next kchaos ends it. If
@@ -188,7 +180,8 @@ fn one(roots: &Roots, name: &str, settings: &Settings, disks: &Disks) -> Result<
             let _ = needs::last_step(roots, name, &Disks::default()).run();
         }
     })?;
-    remember(needs::last_step(roots, name, disks)).map_err(|error| {
+    let last = needs::last_step(roots, name, disks);
+    needed.remember(&[last]).map_err(|error| {
         let more = owned.end().err().into_iter().collect();
         Refusal::Other(joined(error, more))
     })?;

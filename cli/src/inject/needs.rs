@@ -5,19 +5,19 @@
 
 use super::{interrupted::RECORD, reach::named};
 use crate::{
-    interface::{Name, existing::all, snapshot::Snapshot},
+    interface::{Name, existing::all, made_for::MadeFor, snapshot::Snapshot},
     system::{
         Roots,
-        files::{entries, try_read},
-        saved::{DISKSEQ, diskseq, is_another},
+        disks::Disks,
+        files::entries,
         step::{NEW, Step, inode},
     },
 };
 use anyhow::Result;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
-    fmt, fs, io,
+    fs, io,
     path::PathBuf,
 };
 
@@ -27,87 +27,6 @@ const UNFINISHED: u64 = 0;
 /// The file of an injection.
 pub(super) fn file(roots: &Roots, name: &OsStr) -> PathBuf {
     roots.needs().join(name)
-}
-
-/// Disks with the numbers that the kernel gave to them alone, if it has numbers for disks: another
-/// disk of the name is not meant.
-///
-/// In a file, each has a space before, such as ` sda diskseq=9 sdb diskseq=10`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Disks(BTreeMap<String, Option<u64>>);
-
-impl Disks {
-    /// The disks that have these names now.
-    pub(super) fn now(roots: &Roots, names: impl IntoIterator<Item = String>) -> Self {
-        let names = names.into_iter();
-        Self(
-            names
-                .map(|name| (name.clone(), diskseq(roots, &name)))
-                .collect(),
-        )
-    }
-
-    /// The disk that had this name and number when it was looked at.
-    pub(super) fn one(name: &str, number: Option<u64>) -> Self {
-        Self(BTreeMap::from([(name.to_owned(), number)]))
-    }
-
-    fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Option<Self> {
-        let mut disks = BTreeMap::new();
-        let mut words = words.peekable();
-        while let Some(name) = words.next() {
-            let number = words.next_if(|word| word.starts_with(DISKSEQ));
-            let number = number.map(|word| word[DISKSEQ.len()..].parse());
-            disks.insert(name.to_owned(), number.transpose().ok()?);
-        }
-        Some(Self(disks))
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
-
-    /// Adds disks. Of two with one name, the added one stays.
-    pub(super) fn add(&mut self, others: Self) {
-        self.0.extend(others.0);
-    }
-
-    /// The disks whose names are those of other disks now.
-    fn replaced(&self, roots: &Roots) -> Self {
-        let mut disks = self.clone();
-        disks
-            .0
-            .retain(|name, number| is_another(roots, name, *number));
-        disks
-    }
-
-    /// The names of the disks, except for names of other disks now.
-    fn names(&self, roots: &Roots) -> impl Iterator<Item = String> {
-        let disks = self.0.iter();
-        let disks = disks.filter(|(name, number)| !is_another(roots, name, **number));
-        disks.map(|(name, _)| name.clone())
-    }
-
-    /// The names of all disks.
-    pub(super) fn all_names(&self) -> impl Iterator<Item = &String> {
-        self.0.keys()
-    }
-}
-
-impl fmt::Display for Disks {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, number) in &self.0 {
-            write!(formatter, " {name}")?;
-            if let Some(number) = number {
-                write!(formatter, " {DISKSEQ}{number}")?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The step before an injection is made. If this program is killed before the injection is at work,
@@ -167,12 +86,11 @@ impl Need {
     }
 
     fn read(roots: &Roots, name: &OsStr) -> Option<Self> {
-        let text = try_read(&file(roots, name)).ok()?;
-        let mut words = text.split(' ');
+        let MadeFor { number, disks } = MadeFor::read(roots, name)?;
         Some(Self {
             name: name.to_owned(),
-            number: words.next()?.parse().ok()?,
-            disks: Disks::parse(words)?,
+            number,
+            disks,
         })
     }
 
@@ -186,9 +104,8 @@ impl Need {
         let mut disks = self.disks.clone();
         if let Some(devices) = devices {
             let named = named(roots, devices);
-            disks.0.retain(|name, number| {
-                let is_there = roots.disk(name).exists() && !is_another(roots, name, *number);
-                named.contains(name) || !is_there
+            disks.retain(roots, |name, is_another| {
+                named.contains(name) || is_another || !roots.disk(name).exists()
             });
         }
         disks

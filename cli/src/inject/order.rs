@@ -232,8 +232,8 @@ mod tests {
             enabled,
         ] = *texts;
         let sectors = match sectors {
-            "sda:0+8" => io.disk != "sda" || io.sector < 8,
-            "sdb:8+8" => io.disk != "sdb" || io.sector >= 8,
+            "sda:0+8" => io.disk == "sda" && io.sector < 8,
+            "sdb:8+8" => io.disk == "sdb" && io.sector >= 8,
             _ => true,
         };
         let is_hit = (device.is_empty() || device.split(' ').any(|name| name == io.disk))

@@ -279,7 +279,7 @@ fn remove(directory: &Path, patience: Duration) -> io::Result<()> {
     below.reverse();
     below.push(directory.to_owned());
     for cgroup in below {
-        match Step::RemoveDirectory(cgroup).run_patiently(patience) {
+        match Step::RemoveDirectory(cgroup).run_patiently(patience, || Ok(())) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }

@@ -2,14 +2,11 @@
 
 //! Ends injections, for `kchaos recover`.
 
-use super::{
-    needs::{self, Disks},
-    sweep,
-};
+use super::{needs, sweep};
 use crate::{
     error::{all_of, note},
     interface::existing::{all, unknown},
-    system::{Roots, lock::Lock, step::Step},
+    system::{Roots, disks::Disks, lock::Lock, step::Step},
 };
 use anyhow::Result;
 use std::{
@@ -42,8 +39,8 @@ pub(crate) fn recover(
     if options.dry_run {
         return print(roots, names, options, out);
     }
-    let lock = take_or_go_on(roots);
-    let (text, failures) = end(roots, names, options);
+    let (lock, ended) = take_or_end(roots, names);
+    let (text, failures) = end(roots, names, &ended, options);
     finish(roots, lock, &text, failures, out)
 }
 
@@ -54,8 +51,13 @@ pub(crate) fn recover(
 /// If one of them cannot be ended; the others end.
 pub(crate) fn recover_all(roots: &Roots, options: Options, out: &mut dyn Write) -> Result<()> {
     roots.require_interface()?;
-    let lock = (!options.dry_run).then(|| take_or_go_on(roots)).flatten();
-    let names = all(roots)?;
+    let mut names = all(roots)?;
+    let (mut lock, mut ended) = (None, Vec::new());
+    if !options.dry_run {
+        (lock, ended) = take_or_end(roots, &names);
+        // Another kchaos may have made some meanwhile.
+        names.extend(all(roots)?);
+    }
     if names.is_empty() && !options.ignore_missing {
         note("there is no injection to recover from");
     }
@@ -67,12 +69,18 @@ pub(crate) fn recover_all(roots: &Roots, options: Options, out: &mut dyn Write) 
     if options.dry_run {
         return print(roots, &names, options, out);
     }
-    let (text, failures) = end(roots, &names, options);
+    let (text, failures) = end(roots, &names, &ended, options);
     finish(roots, lock, &text, failures, out)
 }
 
-/// The lock, unless another kchaos keeps it: the injections must end all the same.
-fn take_or_go_on(roots: &Roots) -> Option<Lock> {
+/// The lock, and the injections that have ended before it was there: they do not wait for another
+/// kchaos, which may wait for a disk.
+fn take_or_end(roots: &Roots, names: &[OsString]) -> (Option<Lock>, Vec<OsString>) {
+    if let Some(lock) = Lock::try_take(roots) {
+        return (Some(lock), Vec::new());
+    }
+    let mut ended = names.to_vec();
+    ended.retain(|name| end_one(roots, name).unwrap_or(false));
     let lock = Lock::take(roots).inspect_err(|error| {
         note(&format!(
             "{error:#}; this one ends injections all the same, and the next gives disks back"
@@ -83,14 +91,19 @@ fn take_or_go_on(roots: &Roots) -> Option<Lock> {
         let why = format!("this user may not write {}", folder.display());
         sweep::tell_left(roots, &why);
     }
-    lock.ok().flatten()
+    (lock.ok().flatten(), ended)
 }
 
-/// Ends injections. Returns the text to print, and the failures.
-fn end(roots: &Roots, names: &[OsString], options: Options) -> (String, Vec<anyhow::Error>) {
+/// Ends injections, of which some have ended before. Returns the text to print, and the failures.
+fn end(
+    roots: &Roots,
+    names: &[OsString],
+    ended: &[OsString],
+    options: Options,
+) -> (String, Vec<anyhow::Error>) {
     let (mut text, mut failures) = (String::new(), Vec::new());
     for name in once(names) {
-        match end_one(roots, name) {
+        match end_one(roots, name).map(|is_ended| is_ended || ended.contains(name)) {
             Ok(true) => {
                 text.push_str(&name.to_string_lossy());
                 text.push('\n');

@@ -7,13 +7,13 @@ use super::{
     devices::put_disks_of_sectors,
     hints::idle,
     reach::{endless, named, reached},
-    resolve::resolved,
+    resolve::{Resolved, resolved},
     whose::{Aimed, Whose},
 };
 use crate::{
     error::{Exit, failure, note},
     interface::{Name, Settings, existing::recover_command},
-    system::{Roots, attached::attached_names, guard},
+    system::{Roots, attached::attached_names, disks::Disks, guard},
 };
 use anyhow::Result;
 use std::ffi::OsString;
@@ -42,13 +42,17 @@ pub(crate) struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// The settings as the driver takes them.
-    pub(super) fn checked(&self, roots: &Roots) -> Result<Settings> {
+    /// The settings as the driver takes them, and the disks that are meant.
+    pub(super) fn checked(&self, roots: &Roots) -> Result<(Settings, Disks)> {
         let mut settings = self.settings.clone();
         put_disks_of_sectors(&mut settings);
         let aimed = Aimed::new(roots, &settings, self.whose)?;
         let resolved = resolved(roots, &aimed.settings, self.force);
-        let (settings, mut reasons) = resolved.map_err(|error| aimed.why(error))?;
+        let Resolved {
+            settings,
+            mut reasons,
+            disks,
+        } = resolved.map_err(|error| aimed.why(error))?;
         aimed.check()?;
         let names_device = settings.text(Name::Device).is_some();
         if self.attach && !names_device && attached_names(roots).is_empty() {
@@ -71,7 +75,7 @@ impl Request<'_> {
         for sentence in idle(&settings) {
             note(&sentence);
         }
-        Ok(settings)
+        Ok((settings, disks))
     }
 }
 

@@ -6,31 +6,40 @@ use super::{consent::Reason, devices::put, whose::no_process};
 use crate::{
     error::{Exit, failure},
     interface::{Name, Settings, Value},
-    system::{Roots, cgroups, process::Process},
+    system::{Roots, cgroups, disks::Disks, process::Process},
 };
 use anyhow::Result;
 
-/// The settings with the driver's names for devices and the cgroup; and without `force`, the
-/// reasons for which their devices want it.
+/// The meaning of the names in settings.
+pub(super) struct Resolved {
+    /// The settings with the driver's names for devices and the cgroup.
+    pub(super) settings: Settings,
+    /// The reasons for which the devices want `--force`, which was not given.
+    pub(super) reasons: Vec<Reason>,
+    /// The disks of the devices, as they were when their names were looked up.
+    pub(super) disks: Disks,
+}
+
+/// Looks up the names in settings.
 ///
 /// # Errors
 ///
 /// [`crate::error::Exit::Name`] if there is no such device, cgroup or process.
-pub(super) fn resolved(
-    roots: &Roots,
-    settings: &Settings,
-    force: bool,
-) -> Result<(Settings, Vec<Reason>)> {
+pub(super) fn resolved(roots: &Roots, settings: &Settings, force: bool) -> Result<Resolved> {
     roots.require_sysfs()?;
     let mut resolved = settings.clone();
-    let reasons = put(roots, &mut resolved, force)?;
+    let (reasons, disks) = put(roots, &mut resolved, force)?;
     if let Some(path) = settings.text(Name::Cgroup) {
         resolved.set(Name::Cgroup, Value::Text(cgroups::find(roots, path)?));
     }
     if let Some(process) = settings.text(Name::PidNs) {
         check_process(roots, process)?;
     }
-    Ok((resolved, reasons))
+    Ok(Resolved {
+        settings: resolved,
+        reasons,
+        disks,
+    })
 }
 
 /// Checks that there is this process, if /proc is there.

@@ -2,15 +2,13 @@
 
 //! Gives back the disks that kchaos attached by itself and that no injection needs any more.
 
-use super::{
-    interrupted,
-    needs::{self, Disks},
-};
+use super::{interrupted, needs};
 use crate::{
     error::{is_permission, note, refused},
     system::{
         IOEM, Roots,
         disk::{Disk, active_scheduler},
+        disks::Disks,
         lock::Lock,
         saved::{Saved, saved_names},
         step::{NEW, Step},
@@ -24,7 +22,7 @@ enum Next {
     /// It stays.
     Stay,
     /// The disk gets it back.
-    GiveBack(Box<Disk>, Saved),
+    GiveBack(Box<Disk>, Saved, &'static str),
     /// It is of no use: the disk is gone, or not on ioem any more.
     Forget,
     /// It is of no use: another disk has the name now, which stays as it is.
@@ -40,8 +38,13 @@ pub(crate) fn before(roots: &Roots, lock: Option<&Lock>) {
     }
 }
 
-/// The same for verbs that only look: they do not wait for another kchaos.
+/// The same for verbs that only look: they do not wait for another kchaos. In the middle of a
+/// change that was killed, nobody knows the disks that the injection needs, and looking undoes
+/// nothing.
 pub(crate) fn before_looking(roots: &Roots) {
+    if interrupted::is_pending(roots) {
+        return;
+    }
     before(roots, Lock::try_take(roots).as_ref());
 }
 
@@ -93,13 +96,9 @@ pub(super) fn sweep(roots: &Roots, _lock: &Lock) -> Vec<anyhow::Error> {
     for (name, next) in nexts(roots, &[]) {
         let result = match next {
             Next::Stay => Ok(()),
-            Next::GiveBack(disk, saved) => {
+            Next::GiveBack(disk, saved, why) => {
                 let steps = disk.detach_steps(&saved);
                 let switched = disk.switch(&steps, &saved.scheduler);
-                let why = match saved.back {
-                    true => "which a kchaos had begun that was killed",
-                    false => "as no injection needs it",
-                };
                 switched.inspect(|()| {
                     note(&format!("{name}: {IOEM} -> {}, {why}", saved.shown()));
                 })
@@ -124,7 +123,7 @@ pub(super) fn steps(roots: &Roots, without: &[OsString], keep: &Disks) -> Vec<St
     let nexts = nexts.filter(|(name, _)| !keep.has(name));
     let steps = nexts.flat_map(|(name, next)| match next {
         Next::Stay => Vec::new(),
-        Next::GiveBack(disk, saved) => disk.detach_steps(&saved),
+        Next::GiveBack(disk, saved, _) => disk.detach_steps(&saved),
         Next::Forget | Next::Another => vec![Step::RemoveFile(roots.saved(&name))],
     });
     steps.collect()
@@ -152,11 +151,11 @@ fn nexts(roots: &Roots, without: &[OsString]) -> Vec<(String, Next)> {
     let mut needed = None;
     let nexts = saved.map(|(name, saved)| {
         let next = if saved.is_of_another(roots, &name) {
-            Next::Another
+            next_of_another(roots, &name, saved)
         } else if saved.back {
             next_of_unneeded(roots, &name, saved)
         } else if !saved.auto {
-            Next::Stay
+            next_of_attached(roots, &name)
         } else {
             let needed = needed.get_or_insert_with(|| needs::needed(roots, without));
             let is_on_ioem = || active_scheduler(roots, &name).as_deref() == Some(IOEM);
@@ -172,9 +171,41 @@ fn nexts(roots: &Roots, without: &[OsString]) -> Vec<(String, Next)> {
     nexts.collect()
 }
 
+/// A loop device that gets another file, and a drive that gets another medium, stay on ioem. Nobody
+/// has asked for that.
+fn next_of_another(roots: &Roots, name: &str, saved: Saved) -> Next {
+    match Disk::named(roots, name) {
+        Ok(disk) if saved.auto && disk.active == IOEM => {
+            // The number of requests was the former disk's.
+            let saved = Saved {
+                requests: None,
+                ..saved
+            };
+            let why = "as it is another disk now than the one that kchaos attached";
+            Next::GiveBack(Box::new(disk), saved, why)
+        }
+        _ => Next::Another,
+    }
+}
+
+/// A user gives such a disk back. The record of one that is not on ioem tells nothing any more: a
+/// kchaos was killed before the switch, or somebody else has chosen a scheduler since.
+fn next_of_attached(roots: &Roots, name: &str) -> Next {
+    match Disk::named(roots, name) {
+        Ok(disk) if disk.active != IOEM => Next::Forget,
+        _ => Next::Stay,
+    }
+}
+
 fn next_of_unneeded(roots: &Roots, name: &str, saved: Saved) -> Next {
     match Disk::named(roots, name) {
-        Ok(disk) if disk.lacks(&saved) => Next::GiveBack(Box::new(disk), saved),
+        Ok(disk) if disk.lacks(&saved) => {
+            let why = match saved.back {
+                true => "which a kchaos had begun that was killed",
+                false => "as no injection needs it",
+            };
+            Next::GiveBack(Box::new(disk), saved, why)
+        }
         // A new scheduler that somebody else chose stays.
         Ok(_) => Next::Forget,
         Err(_) if roots.is_gone(name) => Next::Forget,

@@ -3,13 +3,16 @@
 //! The reasons why an injection that is on reaches nothing, or not all that it names, each with the
 //! next step.
 
-use super::{attributes::Name, existing::recover_command, stats::Stats, values::Values};
+use super::{
+    attributes::Name, existing::recover_command, made_for::MadeFor, stats::Stats, values::Values,
+};
 use crate::system::{
     Roots, abilities::impossible_on_all, attached::attached_names, block::Block,
-    disk::active_scheduler, mounts::mounts, saved::Saved,
+    disk::active_scheduler, disks::Disks, mounts::mounts,
 };
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     path::{Path, PathBuf},
 };
 
@@ -41,9 +44,30 @@ fn of_devices(roots: &Roots, name: &str, devices: &str, attached: &[String]) -> 
             )),
         }
     }
-    let away = disks.iter().filter(|disk| !attached.contains(disk));
-    problems.extend(away.map(|disk| not_attached(roots, disk)));
+    let made_for = MadeFor::of(roots, OsStr::new(name));
+    let others = made_for.map_or_else(Disks::default, |made_for| made_for.disks.replaced(roots));
+    for disk in disks {
+        let is_attached = attached.contains(&disk);
+        if others.has(&disk) {
+            problems.push(is_another(name, &disk, is_attached));
+        } else if !is_attached {
+            problems.push(not_attached(roots, &disk));
+        }
+    }
     problems
+}
+
+/// The sentence about a disk that has the name of the one that was meant.
+fn is_another(name: &str, disk: &str, is_attached: bool) -> String {
+    let so = match is_attached {
+        true => "and the injection hits it",
+        false => "and not on ioem",
+    };
+    format!(
+        "{disk} is another disk now than the one that {name} was made for, {so}; take it with \
+         `kchaos change {name} --device {disk}`, or end it: {}",
+        recover_command(&[name])
+    )
 }
 
 /// The sentence about a disk that is not on ioem.
@@ -51,18 +75,7 @@ fn not_attached(roots: &Roots, disk: &str) -> String {
     let scheduler = active_scheduler(roots, disk);
     let on = scheduler.map_or(String::new(), |name| format!(" but on {name}"));
     let attach = format!("kchaos attach {disk}");
-    let Ok(Some(record)) = Saved::read(&roots.saved(disk)) else {
-        return format!("{disk} is not on ioem{on}: {attach}");
-    };
-    // kchaos attached it, and nobody has detached it by kchaos.
-    if record.is_of_another(roots, disk) {
-        format!("{disk} is another disk than the one that was on ioem, which is gone: {attach}")
-    } else {
-        format!(
-            "{disk} was attached, and is not on ioem any more{on}; udev rules may set schedulers, \
-             and a disk that was plugged in again begins anew: {attach}"
-        )
-    }
+    format!("{disk} is not on ioem{on}: {attach}")
 }
 
 /// None of the disks can have the operations.

@@ -5,6 +5,7 @@
 use super::{
     Roots,
     files::{names, try_read},
+    saved::diskseq,
 };
 use rustix::fs::{major, minor};
 use std::{
@@ -20,6 +21,8 @@ pub(crate) struct Block {
     pub(crate) name: String,
     /// The disk: the device itself, or the one that it is a partition of.
     pub(crate) disk: String,
+    /// The disk's number, by which it is told from another one that gets the name later.
+    pub(crate) diskseq: Option<u64>,
 }
 
 /// Sectors in a row.
@@ -79,12 +82,13 @@ impl Block {
         let name = |path: &Path| Some(path.file_name()?.to_str()?.to_owned());
         // A partition is a directory within its disk's.
         let disk = match directory.parent() {
-            Some(disk) if directory.join("partition").exists() => name(disk)?,
-            _ => name(&directory)?,
+            Some(disk) if directory.join("partition").exists() => disk,
+            _ => &directory,
         };
         Some(Self {
             name: name(&directory)?,
-            disk,
+            disk: name(disk)?,
+            diskseq: diskseq(disk),
         })
     }
 
@@ -122,6 +126,7 @@ impl Block {
             .map(|name| Self {
                 name,
                 disk: self.disk.clone(),
+                diskseq: self.diskseq,
             })
             .collect()
     }

@@ -5,10 +5,10 @@
 use super::{
     IOEM, LOAD, Roots,
     files::{read, try_read},
-    saved::{Saved, diskseq},
+    saved::{Saved, diskseq, is_other},
     step::Step,
 };
-use crate::error::{Exit, failure};
+use crate::error::{Exit, failure, joined};
 use anyhow::Result;
 use rustix::io::Errno;
 use std::{io, path::PathBuf, time::Duration};
@@ -54,6 +54,8 @@ pub(crate) struct Disk {
     pub(crate) requests: Option<u64>,
     /// The number that no other disk has.
     pub(crate) diskseq: Option<u64>,
+    /// Its directory, as long as no other disk has the name.
+    directory: PathBuf,
 }
 
 impl Disk {
@@ -82,8 +84,28 @@ impl Disk {
             active,
             can_have_ioem: names_ioem(&text),
             requests: requests(roots, name),
-            diskseq: diskseq(roots, name),
+            diskseq: diskseq(&roots.disk(name)),
+            directory: roots.disk(name),
         })
+    }
+
+    /// The disk that sysfs calls `name`, if it is still the one that had this number.
+    pub(crate) fn still(roots: &Roots, name: &str, before: Option<u64>) -> Result<Self> {
+        let disk = Self::named(roots, name)?;
+        let is_same = before.is_none() || disk.diskseq.is_none() || before == disk.diskseq;
+        if is_same {
+            Ok(disk)
+        } else {
+            Err(another(name))
+        }
+    }
+
+    /// Checks that no other disk has the name by now.
+    fn check(&self) -> io::Result<()> {
+        match is_other(&self.directory, self.diskseq) {
+            true => Err(Errno::NODEV.into()),
+            false => Ok(()),
+        }
     }
 
     fn set(&self, scheduler: &str) -> Step {
@@ -180,10 +202,15 @@ impl Disk {
         let mut steps = Vec::new();
         if saved.requests.is_some() && !saved.back {
             // Without that word, a disk that is not on ioem would have nothing to come back.
-            steps.push(self.save(&Saved {
+            let saved = Saved {
                 back: true,
                 ..saved.clone()
-            }));
+            };
+            // A full file system must not keep the disk on ioem.
+            steps.push(Step::Insure {
+                file: self.saved_file.clone(),
+                value: saved.to_string(),
+            });
         }
         steps.push(self.set(&saved.scheduler));
         // Most schedulers begin with this number. Some kernels refuse it where a disk has fewer
@@ -211,11 +238,22 @@ impl Disk {
         requests.into_iter().chain(save).collect()
     }
 
-    /// Takes steps that end with the disk on `scheduler`, and makes sure that they do.
+    /// Takes steps that end with the disk on `scheduler`, and makes sure that they do. Each of them
+    /// makes sure that it is still this disk: while kchaos looks at the machine or waits, it can be
+    /// pulled out, and another one gets its name.
     pub(crate) fn switch(&self, steps: &[Step], scheduler: &str) -> Result<()> {
         for step in steps {
-            step.run_patiently(PATIENCE)
+            step.run_patiently(PATIENCE, || self.check())
                 .map_err(|error| self.refused(step, scheduler, &error))?;
+        }
+        if self.check().is_err() && scheduler == IOEM {
+            // A loop device has another file by now, and its scheduler stays with it.
+            let back = self.set(&self.active);
+            let undone = back.run().map_err(|error| back.refused(&error));
+            return Err(joined(
+                another(&self.name),
+                undone.err().into_iter().collect(),
+            ));
         }
         let text = read(&self.scheduler)?;
         if active(&text) == Some(scheduler) {
@@ -271,6 +309,7 @@ impl Disk {
                     }
                 ),
             ),
+            Some(Errno::NODEV) => another(&self.name),
             Some(Errno::BUSY) => failure(
                 Exit::Failure,
                 format!(
@@ -282,6 +321,17 @@ impl Disk {
             _ => step.refused(error),
         }
     }
+}
+
+/// The failure for a name that another disk has by now.
+fn another(name: &str) -> anyhow::Error {
+    failure(
+        Exit::Failure,
+        format!(
+            "{name} is gone, or another disk than it was when kchaos looked it up, so it stays as it \
+             is; `lsblk` lists all disks: try again with the one that you mean"
+        ),
+    )
 }
 
 fn scheduler_of(roots: &Roots, disk: &str) -> PathBuf {
@@ -300,6 +350,38 @@ pub(crate) fn requests(roots: &Roots, disk: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// It is pulled out while kchaos waits, and another one gets its name.
+    #[test]
+    fn another_disk_of_the_name_is_not_switched() {
+        let folder = tempfile::tempdir().unwrap();
+        let roots = Roots {
+            sysfs: folder.path().join("sys"),
+            state: folder.path().join("run"),
+            ..Roots::from_environment()
+        };
+        let (directory, scheduler) = (roots.disk("vda"), scheduler_of(&roots, "vda"));
+        std::fs::create_dir_all(directory.join("queue")).unwrap();
+        std::fs::write(&scheduler, "[kyber]\n").unwrap();
+        std::fs::write(directory.join("diskseq"), "9\n").unwrap();
+        let disk = Disk::still(&roots, "vda", Some(9)).unwrap();
+        std::fs::write(directory.join("diskseq"), "77\n").unwrap();
+        let told = |error: anyhow::Error| error.to_string().contains("vda is gone, or another");
+        assert!(told(Disk::still(&roots, "vda", Some(9)).unwrap_err()));
+        for steps in [
+            disk.attach_steps(&roots, Some(5)),
+            disk.auto_attach_steps(&roots),
+            disk.detach_steps(&disk.now()),
+        ] {
+            assert!(told(disk.switch(&steps, IOEM).unwrap_err()));
+        }
+        // It had the name until just before the write.
+        let steps = [disk.set(IOEM)];
+        steps[0].run().unwrap();
+        assert!(told(disk.switch(&[], IOEM).unwrap_err()));
+        assert!(read(&scheduler).unwrap().starts_with("kyber"));
+        assert!(!roots.state.exists());
+    }
 
     #[test]
     fn schedulers_are_read_as_the_kernel_writes_them() {

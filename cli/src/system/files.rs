@@ -8,7 +8,12 @@ use rustix::{
     fs::{FlockOperation, Mode, OFlags, Stat, flock, fstat, lstat, open},
     io::Errno,
 };
-use std::{fs, io, os::fd::AsFd, path::Path};
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Read},
+    os::{fd::AsFd, unix::fs::OpenOptionsExt},
+    path::Path,
+};
 use walkdir::{DirEntry, WalkDir};
 
 /// The text of a file, without its newline.
@@ -35,6 +40,29 @@ pub(crate) fn line(mut text: String) -> String {
         text.pop();
     }
     text
+}
+
+/// The text of a file of our own, without its newline. Nothing else that is there keeps this
+/// program waiting, as a pipe would.
+///
+/// # Errors
+///
+/// If it cannot be read, or is a link or anything else that is no file.
+pub(crate) fn read_own(path: &Path) -> io::Result<String> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .read(true)
+        .custom_flags(flags.bits() as i32)
+        .open(path)?;
+    let found = file.metadata()?;
+    // The kernel says that a directory is one.
+    if !found.is_file() && !found.is_dir() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text.trim_end().to_owned())
 }
 
 /// The entries of a directory, in the order of their names; an error if it cannot be read.

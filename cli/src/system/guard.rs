@@ -147,8 +147,6 @@ impl<'a> Uses<'a> {
             Ok(mounts) => mounts,
             // A user who is not root is refused later, for this reason.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !is_root() => return,
-            // A /proc that hides the processes of others; the mounts of this one tell.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && process == "1" => return,
             Err(error) => {
                 let file = self.roots.proc.join(process).join("mountinfo");
                 self.add_unknown(format!("{} cannot be read ({error})", file.display()));
@@ -215,6 +213,26 @@ impl<'a> Uses<'a> {
             Place::Blocks(devices)
         };
         self.add(place, &what);
+        self.add_covered(swap);
+    }
+
+    /// Adds what a file of swap may be on if another mount covers its own by now: each file system
+    /// that is mounted on the way to it. That of the root is needed anyway.
+    fn add_covered(&mut self, swap: &Path) {
+        let what = format!("perhaps the active swap {}", swap.display());
+        for process in ["1", "self"] {
+            let mounts = mounts_of(self.roots, process).unwrap_or_default();
+            let is_over =
+                |mount: &&Mount| mount.point != Path::new("/") && swap.starts_with(&mount.point);
+            let over: Vec<&Mount> = mounts.iter().filter(is_over).collect();
+            if over.len() > 1 {
+                for mount in over {
+                    for place in self.places(mount, process) {
+                        self.add(place, &what);
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use super::{
     kernel_name::hides_disks,
     place::{Place, meant, of_device, of_path, seen},
     source::of_source,
+    tool::tool,
 };
-use std::{ffi::OsStr, fs::Metadata, io, os::unix::fs::MetadataExt, path::Path, process::Command};
+use std::{ffi::OsStr, fs::Metadata, io, os::unix::fs::MetadataExt, path::Path};
 
 /// The devices below a disk that has no link to them.
 ///
@@ -79,7 +80,7 @@ fn of_file(roots: &Roots, disk: &str, path: &str) -> Result<Vec<Block>, String> 
 /// The device number and the inode number of the file that a loop device has open.
 fn open_file(roots: &Roots, disk: &str) -> Option<(String, u64)> {
     let columns = ["--noheadings", "--output", "BACK-INO,BACK-MAJ:MIN"];
-    let mut losetup = Command::new("losetup");
+    let mut losetup = tool("losetup");
     let asked = losetup.args(columns).arg(roots.dev.join(disk)).output();
     let text = String::from_utf8(asked.ok()?.stdout).ok()?;
     // Such as ` 1234   8:1  `, with spaces that differ between versions.

@@ -58,11 +58,10 @@ pub(crate) fn find(roots: &Roots, device: &Path) -> Result<Found> {
     let Some(text) = device.to_str() else {
         return path(roots, device);
     };
-    // People copy the lines before a name in the tree of `lsblk`.
-    let text = text
-        .trim_start_matches(['├', '└', '─', '│', ' '])
-        .trim_end();
-    let tag = text.split_once('=').and_then(|(tag, value)| {
+    let text = without_branches(text);
+    // A path can begin and end with blanks, and then is another one without them.
+    let name = text.trim();
+    let tag = name.split_once('=').and_then(|(tag, value)| {
         let (tag, folder) = TAGS.iter().find(|(known, _)| *known == tag)?;
         Some((tag, folder, value.trim_matches('"')))
     });
@@ -75,10 +74,19 @@ pub(crate) fn find(roots: &Roots, device: &Path) -> Result<Found> {
             false => vec![block],
         }));
     }
-    if text.contains('/') || [".", ".."].contains(&text) {
+    if text.contains('/') || [".", ".."].contains(&name) {
         return path(roots, Path::new(text));
     }
-    bare(roots, text)
+    bare(roots, name)
+}
+
+/// A text without the lines before a name in the tree of `lsblk`, which people copy.
+fn without_branches(text: &str) -> &str {
+    let rest = text.trim_start_matches(['├', '└', '─', '│', ' ']);
+    match text[..text.len() - rest.len()].ends_with('─') {
+        true => rest,
+        false => text,
+    }
 }
 
 /// The device of a name without a slash.

@@ -9,6 +9,7 @@ use super::{
     further::further,
     mounts::{Mount, mount_id, mounts_of},
     source::of_source,
+    tool::tool,
 };
 use std::{
     ffi::{OsStr, OsString},
@@ -18,7 +19,6 @@ use std::{
         fs::MetadataExt,
     },
     path::{Component, Path, PathBuf},
-    process::Command,
 };
 
 /// File systems in memory or of the kernel itself.
@@ -276,7 +276,7 @@ fn btrfs(roots: &Roots, mount: &Mount) -> Place {
 fn zfs(roots: &Roots, mount: &Mount) -> Place {
     let source = mount.source.to_string_lossy();
     let pool = source.split(['/', '@']).next().unwrap_or_default();
-    let asked = Command::new("zpool").args(["list", "-vHPL", pool]).output();
+    let asked = tool("zpool").args(["list", "-vHPL", pool]).output();
     let text = match &asked {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout),
         _ => "".into(),

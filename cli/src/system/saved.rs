@@ -4,7 +4,7 @@
 
 use super::{
     NONE, Roots,
-    files::{entries, try_read},
+    files::{entries, read_own, try_read},
     step::NEW,
 };
 use std::{fmt, io, path::Path};
@@ -55,7 +55,7 @@ impl Saved {
     pub(crate) fn read(file: &Path) -> Result<Option<Self>, String> {
         /// All texts of this program are shorter.
         const MOST_SHOWN: usize = 60;
-        match try_read(file) {
+        match read_own(file) {
             Ok(text) => Self::parse(&text).map(Some).ok_or_else(|| {
                 let shown: String = text.chars().take(MOST_SHOWN).collect();
                 format!("says {shown:?}")
@@ -107,15 +107,19 @@ impl Saved {
     }
 }
 
-/// The number that the kernel gives to a disk, and to no other one of its name.
-pub(crate) fn diskseq(roots: &Roots, name: &str) -> Option<u64> {
-    let file = roots.disk(name).join("diskseq");
-    try_read(&file).ok()?.parse().ok()
+/// The number that the kernel gives to the disk of this directory, and to no other one of its name.
+pub(crate) fn diskseq(disk: &Path) -> Option<u64> {
+    try_read(&disk.join("diskseq")).ok()?.parse().ok()
 }
 
 /// Whether the disk that has the name now is another than the one that had this number.
 pub(crate) fn is_another(roots: &Roots, name: &str, before: Option<u64>) -> bool {
-    let now = diskseq(roots, name);
+    is_other(&roots.disk(name), before)
+}
+
+/// Whether the disk of this directory is another than the one that had this number.
+pub(crate) fn is_other(disk: &Path, before: Option<u64>) -> bool {
+    let now = diskseq(disk);
     before.is_some() && now.is_some() && before != now
 }
 

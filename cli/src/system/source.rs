@@ -6,11 +6,16 @@ use super::{Roots, block::Block, mapper::mapper_named};
 use std::ffi::OsStr;
 
 /// The devices in the source of a mount, which is one path, or several with colons between them.
+/// None if one of them is not found: the others are not the whole file system.
 pub(crate) fn of_source(roots: &Roots, source: &OsStr) -> Vec<Block> {
-    let paths = source.to_str().unwrap_or_default().split(':');
-    paths
-        .filter_map(|path| of_dev(roots, path.strip_prefix("/dev/")?))
-        .collect()
+    let source = source.to_str().unwrap_or_default();
+    let find = |path: &str| of_dev(roots, path.strip_prefix("/dev/")?);
+    // The names of some links have colons themselves.
+    if let Some(block) = find(source) {
+        return vec![block];
+    }
+    let all: Option<Vec<Block>> = source.split(':').map(find).collect();
+    all.unwrap_or_default()
 }
 
 /// The device with this path below /dev, also if its node is not there.

@@ -26,6 +26,8 @@ pub(crate) struct Part {
     pub(crate) device: String,
     /// The disk.
     pub(crate) disk: String,
+    /// The disk's number, as it was when the name was looked up.
+    pub(crate) diskseq: Option<u64>,
     /// The sectors of the disk, if they are not all of the device: in order, none twice.
     pub(crate) extents: Option<Vec<Extent>>,
 }
@@ -120,6 +122,7 @@ impl<'a> Stack<'a> {
         Part {
             device: block.name.clone(),
             disk: block.disk.clone(),
+            diskseq: block.diskseq,
             extents: extents.filter(|extents| Some(extents) != all.as_ref()),
         }
     }

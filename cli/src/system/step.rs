@@ -56,6 +56,13 @@ pub(crate) enum Step {
         /// The value, which is written with a newline.
         value: String,
     },
+    /// Writes a value into a file of our own, if there is room: nothing but a kill would need it.
+    Insure {
+        /// The file.
+        file: PathBuf,
+        /// The value, which is written with a newline.
+        value: String,
+    },
     /// Makes a folder that only its owner can look into, in one that is there.
     MakePrivate(PathBuf),
     /// Writes the inode number of a directory and more words into a file of our own.
@@ -80,16 +87,29 @@ impl Step {
     ///
     /// The error of the system call; [`Step::refused`] puts it in words.
     pub(crate) fn run(&self) -> io::Result<()> {
+        self.run_if(|| Ok(()))
+    }
+
+    /// Makes the change if `check` succeeds. For a file of the kernel, that is after the file was
+    /// opened: it then is the one of the device that was checked, or refuses.
+    fn run_if(&self, check: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        if !matches!(self, Self::Set { .. } | Self::SetBack { .. }) {
+            check()?;
+        }
         match self {
+            Self::Set { file, value } => set(file, value, check),
+            Self::SetBack { file, value } => match try_read(file)? == *value {
+                true => Ok(()),
+                false => set(file, value, check),
+            },
             Self::MakeDirectory(path) => fs::create_dir(path),
             Self::MakeParents(path) => make_parents(path),
             Self::MakePrivate(path) => make_private(path),
-            Self::Set { file, value } => set(file, value),
-            Self::SetBack { file, value } => match try_read(file)? == *value {
-                true => Ok(()),
-                false => set(file, value),
-            },
             Self::Save { file, value } => save(file, value),
+            Self::Insure { file, value } => {
+                let _ = save(file, value);
+                Ok(())
+            }
             Self::SaveNumber {
                 file,
                 directory,
@@ -104,9 +124,14 @@ impl Step {
     ///
     /// # Errors
     ///
-    /// As [`Step::run`]; EBUSY when `patience` is over.
-    pub(crate) fn run_patiently(&self, patience: Duration) -> io::Result<()> {
-        retry_while_busy(patience, || self.run())
+    /// As [`Step::run`]; EBUSY when `patience` is over; the error of `check`, which each try asks
+    /// just before.
+    pub(crate) fn run_patiently(
+        &self,
+        patience: Duration,
+        check: impl Fn() -> io::Result<()>,
+    ) -> io::Result<()> {
+        retry_while_busy(patience, || self.run_if(&check))
     }
 
     /// The failure for a step that could not be taken.
@@ -118,6 +143,7 @@ impl Step {
             Self::SaveNumber { file, .. } => ("write".to_owned(), file),
             Self::Set { file, value }
             | Self::SetBack { file, value }
+            | Self::Insure { file, value }
             | Self::Save { file, value } => (format!("write {value} to"), file),
             Self::RemoveDirectory(path) | Self::RemoveFile(path) => ("remove".to_owned(), path),
         };
@@ -146,7 +172,9 @@ impl Step {
                 let path = quoted(file)?;
                 (format!("grep -qx {value} {path} || echo {value} > "), file)
             }
-            Self::Set { file, value } | Self::Save { file, value } => {
+            Self::Set { file, value }
+            | Self::Save { file, value }
+            | Self::Insure { file, value } => {
                 let value = shlex::try_quote(value).context("a value contains a NUL byte")?;
                 // The echo of some shells interprets `\\`, which systemd has in names of cgroups.
                 let print = if value.contains('\\') {
@@ -201,6 +229,12 @@ fn save(file: &Path, value: &str) -> io::Result<()> {
         return Err(Errno::LOOP.into());
     }
     let new = file.with_file_name(NEW);
+    if fs::symlink_metadata(&new).is_ok_and(|found| !found.is_file()) {
+        let new = new.display();
+        return Err(io::Error::other(format!(
+            "{new} is in the way, which is no file; remove it: rm -r {new}"
+        )));
+    }
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o644);
     let written = options
@@ -216,9 +250,10 @@ fn save(file: &Path, value: &str) -> io::Result<()> {
 }
 
 /// Writes in one piece: the driver takes each write as a whole value.
-fn set(file: &Path, value: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    write_whole(&mut options.write(true).open(file)?, value)
+fn set(file: &Path, value: &str, check: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    let mut opened = OpenOptions::new().write(true).open(file)?;
+    check()?;
+    write_whole(&mut opened, value)
 }
 
 /// Writes a value and a newline in one piece.

@@ -2,8 +2,14 @@
 
 //! The tables of the device mapper: the sectors of other devices that a device's sectors are.
 
-use super::block::{Extent, is_number};
-use std::{collections::BTreeMap, process::Command};
+use super::{
+    block::{Extent, is_number},
+    tool::{is_there, tool},
+};
+use std::collections::BTreeMap;
+
+/// The program that shows them.
+const DMSETUP: &str = "dmsetup";
 
 /// The tables of all devices of the device mapper, by their names; `None` for one that is not
 /// understood.
@@ -13,7 +19,7 @@ pub(crate) struct Tables(BTreeMap<String, Option<Vec<Line>>>);
 impl Tables {
     /// Asks `dmsetup`; `None` if it is not there, or not permitted to look.
     pub(crate) fn read() -> Option<Self> {
-        let output = Command::new("dmsetup").arg("table").output().ok()?;
+        let output = tool(DMSETUP).arg("table").output().ok()?;
         let is_read = output.status.success();
         is_read.then(|| Self::parse(&String::from_utf8_lossy(&output.stdout)))
     }
@@ -38,6 +44,14 @@ impl Tables {
     /// The lines of a device's table, if there is one, and each line is understood.
     pub(crate) fn of(&self, name: &str) -> Option<&[Line]> {
         self.0.get(name)?.as_deref()
+    }
+}
+
+/// The sentence about devices whose sectors no table tells.
+pub(crate) fn untold(devices: &str) -> String {
+    match is_there(DMSETUP) {
+        true => format!("`dmsetup table` does not tell the sectors of {devices}"),
+        false => format!("dmsetup is not there, and nothing else tells the sectors of {devices}"),
     }
 }
 

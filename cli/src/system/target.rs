@@ -10,6 +10,7 @@ use super::{
     mapper::shown,
     names::{self, Found},
     stack::{Below, Part, Stack},
+    table::untold,
 };
 use crate::error::{Exit, failure};
 use anyhow::Result;
@@ -35,19 +36,18 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The names of the disks, each once.
-    pub(crate) fn disks(&self) -> BTreeSet<&str> {
-        self.parts.iter().map(|part| part.disk.as_str()).collect()
-    }
-
     /// The disks with their schedulers, as they are to be attached or detached.
     ///
     /// # Errors
     ///
-    /// If one of them cannot be read.
+    /// If one of them cannot be read, or another disk has its name by now.
     pub(crate) fn to_attach(&self, roots: &Roots) -> Result<Vec<Disk>> {
-        let disks = self.disks().into_iter();
-        disks.map(|disk| Disk::named(roots, disk)).collect()
+        let disks = self.parts.iter().map(|part| (&*part.disk, part.diskseq));
+        let disks: BTreeSet<(&str, Option<u64>)> = disks.collect();
+        let disks = disks.into_iter();
+        disks
+            .map(|(disk, number)| Disk::still(roots, disk, number))
+            .collect()
     }
 }
 
@@ -180,9 +180,9 @@ fn notes(
     }
     let unread: Vec<String> = below.unread.iter().cloned().collect();
     if !unread.is_empty() {
-        let names = listed(&unread);
         notes.push(format!(
-            "`dmsetup table` does not tell the sectors of {names}, so that all below counts"
+            "{}, so that all below counts",
+            untold(&listed(&unread))
         ));
     }
     notes.extend(beside.sentences());

@@ -277,3 +277,38 @@ fn a_detached_disk_has_its_injections_told() {
 fn said(command: &mut assert_cmd::Command) -> String {
     String::from_utf8(command.assert().success().get_output().stderr.clone()).unwrap()
 }
+
+/// Something that is no file in the folder of kchaos keeps nobody waiting, and is named.
+#[test]
+fn what_is_no_file_is_in_the_way_of_nothing_else() {
+    for name in ["vda", "version", "for/x", "for/enabled"] {
+        let tree = Tree::attached();
+        stdout(&mut tree.kchaos("attach vda"));
+        let pipe = tree.path(&format!("run/kchaos/{name}"));
+        let _ = fs::remove_file(&pipe);
+        assert!(
+            tree.command("mkfifo")
+                .arg(&pipe)
+                .output()
+                .unwrap()
+                .status
+                .success()
+        );
+        for verb in ["list", "status", "change y --delay 2ms", "attach vda"] {
+            let mut kchaos = tree.kchaos(verb);
+            let output = kchaos
+                .timeout(std::time::Duration::from_secs(60))
+                .output()
+                .unwrap();
+            assert!(output.status.code().is_some(), "{name}: {verb}");
+        }
+    }
+    let tree = Tree::new();
+    fs::create_dir_all(tree.path("run/kchaos/version")).unwrap();
+    let said = stderr(&mut tree.kchaos("attach vda"), 1);
+    assert!(said.contains("run/kchaos/version is in the way"), "{said}");
+    assert_eq!(
+        tree.read("sys/block/vda/queue/scheduler"),
+        "none mq-deadline [kyber]\n"
+    );
+}

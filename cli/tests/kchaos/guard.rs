@@ -80,14 +80,44 @@ fn when_nobody_can_tell_every_disk_is_guarded() {
     let nfs = with_root("1", "7 1 0:60 / / rw - nfs4 box:/root rw");
     stdout(&mut nfs.kchaos("attach vda"));
     let gone = Tree::new();
-    std::fs::remove_file(gone.path("proc/1/mountinfo")).unwrap();
-    stdout(&mut gone.kchaos("attach vda"));
-    stdout(&mut gone.kchaos("detach vda"));
+    let first = gone.read("proc/1/mountinfo");
+    // Such as with hidepid=invisible.
+    std::fs::remove_dir_all(gone.path("proc/1")).unwrap();
+    is_guarded(&gone, &["vda"], "/proc/1/mountinfo cannot be read");
+    gone.write("proc/1/mountinfo", &first);
     std::fs::remove_file(gone.path("proc/self/mountinfo")).unwrap();
     is_guarded(&gone, &["vda"], "/proc/self/mountinfo cannot be read");
+    let half = "7 1 0:60 / / rw - bcachefs /dev/gone:/dev/vdb rw";
+    is_guarded(&with_root("1", half), &["vda", "vdb"], "cannot tell");
     let swap = with_root("1", "");
     swap.write("proc/swaps", "Filename Type\n/no/swapfile file 1 0 -2\n");
     is_guarded(&swap, &["vda", "vdb"], "the active swap /no/swapfile");
+}
+
+/// Another file system is mounted over the one with the swap, and has such a file, too.
+#[test]
+fn swap_that_a_mount_covers_is_guarded() {
+    let tree = with_root("1", "");
+    tree.disk("vdc", "[none] kyber");
+    let data = tree.placed("data", &tree.number("vdc"), 41);
+    tree.write("data/swap", "");
+    for disk in ["vda", "vdc"] {
+        let number = tree.number(disk);
+        tree.mount(
+            "1",
+            &format!("40 1 {number} / {data} rw - ext4 /dev/{disk} rw"),
+        );
+    }
+    tree.mount(
+        "self",
+        &format!("41 1 {} / {data} rw - ext4 /dev/vdc rw", tree.number("vdc")),
+    );
+    tree.write(
+        "proc/swaps",
+        &format!("Filename Type\n{data}/swap file 1 0 -2\n"),
+    );
+    is_guarded(&tree, &["vda", "vdc"], "the active swap");
+    stdout(&mut tree.kchaos("attach vdb"));
 }
 
 #[test]
@@ -96,6 +126,35 @@ fn the_pool_of_a_zfs_root_is_needed() {
     tree.program("zpool", "rpool\t1G\n\t/dev/vda1\t1G\n");
     is_guarded(&tree, &["vda"], "mounted at /");
     stdout(&mut tree.kchaos("attach vdb"));
+}
+
+/// The disk is pulled out while the guard looks at the machine, and another one gets its name.
+#[test]
+fn another_disk_that_gets_the_name_is_not_the_one_that_was_meant() {
+    for verb in ["inject ioem delay --delay 1ms --device", "attach"] {
+        let tree = with_root("1", "");
+        tree.disk("loop0", "[none] kyber");
+        let image = tree.placed("images", &tree.number("vdb"), 40);
+        tree.write("images/swap", "");
+        tree.write(
+            "sys/devices/loop0/loop/backing_file",
+            &format!("{image}/swap\n"),
+        );
+        has_open(&tree, "images/swap", &tree.number("vdb"));
+        let told = tree.path("bin/losetup.text").display().to_string();
+        tree.write("proc/swaps", "Filename Type\n/dev/loop0 partition 1 0 -2\n");
+        tree.write("sys/devices/vda/diskseq", "9\n");
+        let number = tree.path("sys/devices/vda/diskseq").display().to_string();
+        tree.script("losetup", &format!("echo 77 > {number}; cat {told}"));
+        let before = tree.content();
+        tree.link("dev/vda", "dev/disk/by-id/ata-A");
+        let by_id = tree.path("dev/disk/by-id/ata-A").display().to_string();
+        let said = stderr(&mut tree.kchaos(&format!("{verb} {by_id}")), 1);
+        assert!(said.contains("vda is gone, or another disk"), "{said}");
+        std::fs::remove_dir_all(tree.path("dev/disk")).unwrap();
+        tree.write("sys/devices/vda/diskseq", "9\n");
+        assert_eq!(tree.content(), before);
+    }
 }
 
 /// A process in another PID namespace sees another process as the first.

@@ -13,12 +13,14 @@ const SAVED: &str = "run/kchaos/vda";
 /// The number of the change before which the kernel kills kchaos, or which it fails.
 const KILL: &str = "TREE_KILL";
 const FAIL: &str = "TREE_FAIL";
+const FULL: &str = "TREE_FULL";
 const DELAY: &str = "inject ioem delay --delay 1ms";
 
 /// A system with two disks that are on no ioem, whose kernel tells one disk from another.
 fn tree() -> Tree {
     let tree = Tree::new();
     tree.disk("vdc", "[kyber]");
+    tree.disk("vdd", "[ioem]");
     tree.write(VDA, "[kyber]\n");
     tree.write(REQUESTS, "64\n");
     tree.write("sys/devices/vda/diskseq", "9\n");
@@ -78,6 +80,18 @@ fn a_disk_gets_all_back_whenever_detach_is_killed() {
     }
 }
 
+/// A kchaos was killed before the switch. Schedulers that users choose later are theirs.
+#[test]
+fn the_record_of_a_disk_that_is_not_on_ioem_is_of_no_use() {
+    let tree = attached();
+    tree.write(VDA, "[mq-deadline]\n");
+    stdout(&mut tree.kchaos("list"));
+    assert!(!tree.path(SAVED).exists());
+    tree.write(VDA, "[ioem]\n");
+    let detached = stdout(&mut tree.kchaos("detach vda"));
+    assert_eq!(detached, "vda: ioem -> none\n");
+}
+
 /// A user who chooses a scheduler or a number in between keeps it.
 #[test]
 fn what_somebody_chose_since_stays() {
@@ -114,6 +128,26 @@ fn a_disk_is_on_ioem_or_not_whenever_attach_is_killed() {
         assert!(!tree.path(SAVED).exists());
     });
     assert!(stops >= 4, "{stops}");
+}
+
+/// A killed change is undone only where nobody has changed the injection since; a look undoes none.
+#[test]
+fn a_change_by_hand_stays() {
+    let change = "change x --delay 5ms --op read";
+    for next in ["list", "status", "attach vdd"] {
+        let stops = at_each_change(change, KILL, injected, |tree, _| {
+            tree.write("config/ioem/x/delay_us", "7\n");
+            let before = files(tree);
+            stdout(&mut tree.kchaos(next));
+            assert_eq!(files(tree), before, "{next}");
+        });
+        assert!(stops >= 3, "{stops}");
+    }
+    at_each_change(change, KILL, injected, |tree, _| {
+        let before = files(tree);
+        stdout(&mut tree.kchaos("list"));
+        assert_eq!(files(tree), before);
+    });
 }
 
 /// The files of the injection x.
@@ -159,7 +193,7 @@ fn the_disks_that_an_injection_names_stay_attached_whenever_a_change_is_killed()
     for devices in ["vdc", "vda,vdc"] {
         let change = format!("change x --device {devices} --delay 5ms");
         let stops = at_each_change(&change, KILL, injected, |tree, _| {
-            stdout(&mut tree.kchaos("list"));
+            stdout(&mut tree.kchaos("attach vdd"));
             let named = tree.read("config/ioem/x/device");
             for (name, file) in [("vda", VDA), ("vdc", VDC)] {
                 let expected = match named.contains(name) {
@@ -195,7 +229,7 @@ fn a_change_is_undone_or_finished_whenever_it_is_killed() {
         };
         let seen = std::cell::Cell::new([false; 2]);
         for next in [
-            "list",
+            "attach vdd",
             "change x --enabled 1",
             "inject ioem delay --delay 1ms --device vdc",
         ] {
@@ -212,7 +246,7 @@ fn a_change_is_undone_or_finished_whenever_it_is_killed() {
                     "{said}"
                 );
                 assert!(!tree.path("run/kchaos/for/enabled").exists());
-                if next == "list" {
+                if next == "attach vdd" {
                     assert!([&before, &all_done].contains(&&state(tree)), "{said}");
                     let [undone, done] = seen.get();
                     seen.set([undone || is_end[0], done || is_end[1]]);
@@ -239,6 +273,26 @@ fn state(tree: &Tree) -> (BTreeMap<PathBuf, Option<String>>, [String; 3]) {
 fn is_half_back(tree: &Tree) -> bool {
     let saved = fs::read_to_string(tree.path(SAVED));
     saved.is_ok_and(|saved| saved.ends_with("back\n"))
+}
+
+/// The folder of kchaos is full from some change on.
+#[test]
+fn a_full_folder_keeps_no_disk_on_ioem() {
+    let inject = format!("{DELAY} --device vda --name x");
+    for (verb, prepare) in [
+        (&*inject, tree as fn() -> Tree),
+        ("detach vda", attached),
+        ("recover x", injected),
+    ] {
+        let stops = at_each_change(verb, FULL, prepare, |tree, output| {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let is_made = verb == inject && output.status.success();
+            assert_eq!(tree.read(VDA) == "[ioem]\n", is_made, "{verb}: {said}");
+            assert_eq!(tree.read(REQUESTS) == "64\n", !is_made, "{verb}: {said}");
+            assert_eq!(tree.path(SAVED).exists(), is_made, "{verb}: {said}");
+        });
+        assert!(stops > 0, "{verb}");
+    }
 }
 
 #[test]
@@ -308,6 +362,36 @@ fn no_record_is_guessed() {
         );
         assert_eq!(tree.content(), before);
     }
+}
+
+/// A loop device that gets another file, and a drive that gets another medium, stay on ioem.
+#[test]
+fn another_medium_is_not_kept_on_ioem() {
+    let tree = injected();
+    tree.write("sys/devices/vda/diskseq", "11\n");
+    let list = stdout(&mut tree.kchaos("list --json"));
+    assert!(list.contains("was made for, and not on ioem"), "{list}");
+    assert_eq!(tree.read(VDA), "[kyber]\n");
+    assert!(!tree.path(SAVED).exists());
+    stdout(&mut tree.kchaos("recover x"));
+    assert!(is_given_back(&tree));
+}
+
+/// A user has attached the disk, and a udev rule does so with the other one that gets the name.
+#[test]
+fn an_injection_that_hits_another_disk_says_so() {
+    let tree = tree();
+    stdout(&mut tree.kchaos("attach vda"));
+    stdout(&mut tree.kchaos(&format!("{DELAY} --device vda --name x")));
+    let problem = "vda is another disk now than the one that x was made for, and the injection";
+    let problems = || stdout(&mut tree.kchaos("list --json")).contains(problem);
+    assert!(!problems());
+    tree.write("sys/devices/vda/diskseq", "11\n");
+    // The sentence stays for as long as it is so.
+    assert!(problems() && problems());
+    stdout(&mut tree.kchaos("change x --device vda"));
+    assert!(!problems());
+    assert_eq!(tree.read(VDA), "[ioem]\n");
 }
 
 /// The disk x was made for is pulled out, and another one gets its name.

@@ -18,6 +18,7 @@
 //  - A file is on a device, and on a mount: the file TREE_STAT says on which.
 //  - SIGKILL ends the program before its change number TREE_KILL in configfs, sysfs and the folder
 //    of kchaos, and change number TREE_FAIL fails, as on a full file system.
+//    From change number TREE_FULL on, the folder of kchaos has no room.
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -168,18 +169,22 @@ static int is_in(const char *path, const char *variable)
 
 // Counts the changes of the program, and ends it or fails one if the test asks for that. A file
 // beside NEW_INJECTION says that this has happened.
-static int is_stopped(const char *path)
+static int is_stopped(const char *path, int frees)
 {
 	static const char *const roots[] = { "KCHAOS_CONFIGFS", "KCHAOS_SYSFS", "KCHAOS_STATE" };
 	static int changes;
 	const char *last = getenv("TREE_KILL"), *failing = getenv("TREE_FAIL");
-	const char *number = last ? last : failing;
+	const char *full = getenv("TREE_FULL");
+	const char *number = last ? last : failing ? failing : full;
 	char said[PATH_MAX];
 	size_t place;
 
 	for (place = 0; place < 3 && !is_in(path, roots[place]); place++)
 		;
-	if (!number || place == 3 || ++changes != atoi(number))
+	if (!number || place == 3)
+		return 0;
+	changes++;
+	if (full ? changes < atoi(number) || place != 2 || frees : changes != atoi(number))
 		return 0;
 	snprintf(said, sizeof(said), "%s.stopped", getenv("NEW_INJECTION"));
 	close(open(said, O_WRONLY | O_CREAT, 0644));
@@ -191,12 +196,12 @@ static int is_stopped(const char *path)
 
 int unlink(const char *path)
 {
-	return is_stopped(path) ? -1 : syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+	return is_stopped(path, 1) ? -1 : syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 }
 
 int rename(const char *from, const char *to)
 {
-	return is_stopped(to) ? -1 : renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
+	return is_stopped(to, 0) ? -1 : renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 int mkdir(const char *path, mode_t mode)
@@ -204,7 +209,7 @@ int mkdir(const char *path, mode_t mode)
 	char made[PATH_MAX], parent[PATH_MAX];
 	int error;
 
-	if (is_stopped(path))
+	if (is_stopped(path, !access(path, F_OK)))
 		return -1;
 	snprintf(parent, sizeof(parent), "%s", path);
 	if (!is_injection(path)) {
@@ -229,7 +234,7 @@ int rmdir(const char *path)
 {
 	char gone[PATH_MAX];
 
-	if (is_stopped(path))
+	if (is_stopped(path, 0))
 		return -1;
 	if (!is_injection(path)) {
 		if (has(path, "cgroup.procs")) {
@@ -328,7 +333,7 @@ ssize_t write(int fd, const void *text, size_t length)
 	if (!name)
 		return syscall(SYS_write, fd, text, length);
 	snprintf(directory, sizeof(directory), "%.*s", (int)(name - path), path);
-	if (is_stopped(path))
+	if (is_stopped(path, 0))
 		return -1;
 	memcpy(written, text, length);
 	written[length] = 0;

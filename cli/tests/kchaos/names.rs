@@ -90,6 +90,20 @@ fn names_as_lsblk_prints_them_are_taken() {
     }
 }
 
+/// A path with a blank at its end is another one than that without.
+#[test]
+fn blanks_of_a_path_are_part_of_it() {
+    let tree = linked();
+    for name in ["vda ", " vda", "vda\n"] {
+        let path = tree.path(&format!("dev/{name}")).display().to_string();
+        let said = stderr(tree.kchaos("attach").arg(&path), 5);
+        assert!(said.contains("there is no "), "{said}");
+    }
+    let node = tree.path("dev/vda1").display().to_string();
+    assert_eq!(device(&tree, &format!("└─{node}")), "vda1");
+    assert_eq!(device(&tree, " vda1 "), "vda1");
+}
+
 #[test]
 fn names_that_can_never_come_true_are_refused() {
     let tree = linked();

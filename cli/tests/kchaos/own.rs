@@ -208,13 +208,13 @@ fn that_of_a_kchaos_that_lives_is_left_alone() {
     };
     let mut child = std::process::Command::new(crate::tree::KCHAOS)
         .args(OWN.split(' '))
-        .args(["sh", "-c", "while test ! -e $0; do sleep 0.01; done"])
-        .arg(tree.path("go"))
+        .args(["sh", "-c", ">$1; while test ! -e $0; do sleep 0.01; done"])
+        .args([tree.path("go"), tree.path("started")])
         .envs(tree.environment())
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    while !tree.path("config/ioem/x/enabled").exists() {
+    while !tree.path("started").exists() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     let name = own(&tree).remove(0);

@@ -47,6 +47,16 @@ pub(crate) fn tables(tree: &Tree) -> String {
     )
 }
 
+/// The PATH of cron has no /usr/sbin, where dmsetup is.
+#[test]
+fn programs_are_looked_for_where_they_are() {
+    let tree = volumes();
+    let seen = tree.path("seen").display().to_string();
+    tree.script("dmsetup", &format!("echo $PATH > {seen}"));
+    injected(&tree, "luks");
+    assert!(tree.read("seen").ends_with(":/usr/sbin:/sbin\n"));
+}
+
 #[test]
 fn a_volume_is_the_sectors_of_its_disk() {
     let tree = volumes();

@@ -205,10 +205,15 @@ impl Tree {
 
     /// Adds a program that prints this text, for kchaos to find before others.
     pub(crate) fn program(&self, name: &str, prints: &str) {
-        self.write(&format!("bin/{name}.text"), prints);
+        let text = format!("bin/{name}.text");
+        self.write(&text, prints);
+        self.script(name, &format!("cat {}", self.path(&text).display()));
+    }
+
+    /// Adds a program that does this in a shell.
+    pub(crate) fn script(&self, name: &str, does: &str) {
         let program = format!("bin/{name}");
-        let text = self.path(&format!("{program}.text"));
-        self.write(&program, &format!("#!/bin/sh\ncat {}\n", text.display()));
+        self.write(&program, &format!("#!/bin/sh\n{does}\n"));
         fs::set_permissions(self.path(&program), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
