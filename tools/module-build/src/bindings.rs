@@ -119,6 +119,9 @@ impl Work<'_> {
         let headers = self.build.headers.display().to_string();
         let mut command = words(&["make", "--no-print-directory", "-C", &headers]);
         command.push(format!("M={}", folder.display()));
+        if self.config.has(&["CC_IS_CLANG"]) {
+            command.push("LLVM=1".to_owned());
+        }
         command.extend(self.build.variables.iter().cloned());
         command.extend(words(goals));
         self.run(&command)
