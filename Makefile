@@ -5,7 +5,8 @@
 # The kernel to build for: a folder of headers.
 KBUILD_PATH ?= /lib/modules/$(shell uname -r)/build
 # That kernel's type information, which has the layout of its structures. The running kernel has
-# only its own.
+# only its own. With 'headers', the types come from the headers, and from those in SOURCE, a folder
+# of the kernel's source: see driver/kernels.md.
 KERNEL_RELEASE := $(shell tools/kernel-release "$(KBUILD_PATH)")
 IS_RUNNING := $(filter $(shell uname -r),$(KERNEL_RELEASE))
 BTF ?= $(firstword $(wildcard $(KBUILD_PATH)/vmlinux \
@@ -34,9 +35,11 @@ all: module kchaos ## build the module and kchaos [KBUILD_PATH=/lib/modules/.../
 # would generate these again for the present kernel, but inside the headers of the previous build,
 # which may be read-only. So `make` drops them first.
 module: ## build driver/chaos_driver.ko [KERNEL_CRATE=kernel|own]
-	@crate=$$(RUSTC="$(RUSTC)" tools/check-kernel "$(KBUILD_PATH)" "$(KERNEL_CRATE)") || exit; \
+	@crate=$$(RUSTC="$(RUSTC)" BTF="$(BTF)" tools/check-kernel "$(KBUILD_PATH)" \
+			"$(KERNEL_CRATE)") || exit; \
 	if [ "$$crate" = own ]; then \
 		exec $(CARGO) run --quiet --release --package module-build -- --btf "$(BTF)" \
+			$(if $(SOURCE),--source "$(SOURCE)") \
 			--headers "$(KBUILD_PATH)" --rustc "$(RUSTC)"; \
 	fi; \
 	$(MAKE) --no-print-directory layouts || exit; \

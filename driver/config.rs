@@ -275,11 +275,17 @@ impl Config {
     }
 
     /// The object that injections already have for the place of this cgroup, else this one. So two
-    /// filters of the same place are equal, whatever cgroup was there when a user wrote them.
+    /// filters of the same place are equal, whatever cgroup was there when a user wrote them. The
+    /// known object learns which cgroup is there now: held completions are compared by ids alone.
     fn known_or(&self, cgroup: Arc<Cgroup>) -> Arc<Cgroup> {
         let mut known = self.injections.iter().filter_map(|one| one.owner.cgroup());
-        let same = known.find(|known| known.is_same_place(&cgroup)).cloned();
-        same.unwrap_or(cgroup)
+        match known.find(|known| known.is_same_place(&cgroup)) {
+            Some(known) => {
+                known.follow(&cgroup);
+                known.clone()
+            }
+            None => cgroup,
+        }
     }
 
     /// Has an injection affect only the I/O of this process's PID namespace.

@@ -69,6 +69,18 @@ impl Default for RequestData {
 /// A request that ioem owns.
 pub(crate) type Request = elevator::Request<RequestData>;
 
+impl Request {
+    /// Whether no rule is about it.
+    ///
+    /// As in blk-throttle, swap I/O is never held: tasks that need memory wait for it. A command of
+    /// the driver's own is not for schedulers, but before Linux 6.5 it comes to them from a plug
+    /// (`blk_mq_dispatch_plug_list`).
+    #[inline]
+    pub(crate) fn is_exempt(&self) -> bool {
+        self.flags().is_passthrough() || self.is_swap()
+    }
+}
+
 /// ioem's data of a held completion. The ids of its cgroups are the words behind it.
 #[derive(Clone, Copy)]
 pub(crate) struct CompletionData {
@@ -275,9 +287,8 @@ const NUMBERS: [u8; OpFlags::OPERATIONS] = {
     let mut numbers = [OTHER as u8; OpFlags::OPERATIONS];
     let mut place = 0;
     while place < OPERATIONS.len() {
-        let (name, number) = OPERATIONS[place];
-        match OpFlags::number_of(name) {
-            Some(here) => numbers[here as usize] = number as u8,
+        match OpFlags::number_of(OPERATIONS[place]) {
+            Some(here) => numbers[here as usize] = place as u8,
             None => panic!("the elevator knows each operation that a filter can choose"),
         }
         place += 1;

@@ -47,8 +47,8 @@ Exit codes:
   4  not permitted, most often because the user is not root
   5  no such injection, cgroup, container or process; no such device, except
      for inject, which says so and waits for one; a device without a blk-mq
-     queue; a name that is taken; or no device at all: none is named, and none
-     is attached
+     queue; a name that is taken; no device at all: none is named, and none
+     is attached; or somebody removed the injection of inject --wait
   124  the --timeout of wait is over
 With `inject ... -- COMMAND`, once the injection is made:
   N  the exit code of COMMAND; 128+N when signal N killed it; if the injection
@@ -148,6 +148,13 @@ pub fn note(message: &str) {
     let _ = writeln!(io::stderr(), "kchaos: {message}");
 }
 
+/// Prints the sentences of a failure, each in a line of its own.
+pub fn note_failure(error: &anyhow::Error) {
+    for line in format!("{error:#}").lines() {
+        note(line);
+    }
+}
+
 /// Standard output.
 #[derive(Debug)]
 pub struct Output<W>(pub W);
@@ -169,31 +176,42 @@ pub fn told(error: io::Error) -> io::Error {
 }
 
 /// Whether the reader of the output has gone.
-pub(crate) fn is_closed(error: &io::Error) -> bool {
+fn is_closed(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// The result of output whose reader may have gone, which is no failure and ends nothing else.
+///
+/// # Errors
+///
+/// Any other failure.
+pub fn unless_closed(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if is_closed(&error) => Ok(()),
+        result => result,
+    }
 }
 
 /// Prints a result, and calls `undo` if that fails.
 ///
 /// # Errors
 ///
-/// If the result is not printed. Nothing is undone if the reader of the output has gone.
+/// If the result is not printed, unless the reader of the output has gone: the verb goes on.
 pub(crate) fn print_or(
     out: &mut dyn Write,
     text: &str,
     undo: impl FnOnce() -> Vec<anyhow::Error>,
 ) -> Result<()> {
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if !is_closed(&error) => {
-            let mut failures = vec![failure(
-                Exit::Failure,
-                format!("{error}; kchaos undoes its changes"),
-            )];
-            failures.extend(undo());
-            all_of(failures)
-        }
-        result => Ok(result?),
-    }
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let Err(error) = unless_closed(printed) else {
+        return Ok(());
+    };
+    let mut failures = vec![failure(
+        Exit::Failure,
+        format!("{error}; kchaos undoes its changes"),
+    )];
+    failures.extend(undo());
+    all_of(failures)
 }
 
 #[cfg(test)]

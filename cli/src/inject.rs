@@ -30,7 +30,7 @@ mod whose;
 mod witness;
 
 use crate::{
-    error::{all_of, joined, note, print_or},
+    error::{all_of, joined, note, note_failure, print_or},
     interface::{Name, Settings, Value},
     system::{Roots, lock::Lock},
 };
@@ -51,19 +51,24 @@ use witness::Witness;
 struct Begun {
     name: String,
     owned: Owned,
+    /// Its settings, without the lease that is renewed for a command.
     settings: Settings,
     /// The cgroup of its command.
     own: Option<OwnCgroup>,
 }
 
+/// The lock for [`begin`]. Signals are caught after it, so that Ctrl-C ends a wait for the lock.
+fn lock(roots: &Roots) -> Result<Option<Lock>> {
+    roots.require_known_version()?;
+    Lock::take(roots)
+}
+
 /// Attaches the disks of an injection, and makes the injection: all of it or, on an error, nothing.
-fn begin(roots: &Roots, request: &Request<'_>) -> Result<Begun> {
-    let lock = Lock::take(roots)?;
-    sweep::before(roots, lock.as_ref());
+/// The caller gives back the disks of an injection that it has replaced, and then the lock.
+fn begin(roots: &Roots, request: &Request<'_>, lock: Option<&Lock>) -> Result<Begun> {
+    sweep::before(roots, lock);
+    let process = resolve::namespace_of(roots, request.settings);
     let mut settings = request.checked(roots)?;
-    if !request.command.is_empty() {
-        settings.set(Name::DurationMs, Value::Number(lease::LENGTH_MS));
-    }
     let own = match request.whose {
         Whose::Command => Some(OwnCgroup::new(roots)?),
         _ => None,
@@ -73,21 +78,25 @@ fn begin(roots: &Roots, request: &Request<'_>) -> Result<Begun> {
     }
     let made = Needed::by(roots, &settings, request.attach, &Disks::default()).and_then(|needed| {
         needed.attach(roots)?;
-        make(roots, request, &settings, &needed.disks)
+        let mut written = settings.clone();
+        if !request.command.is_empty() {
+            written.set(Name::DurationMs, Value::Number(lease::LENGTH_MS));
+        }
+        let (name, owned) = make(roots, request, &written, &needed.disks)?;
+        match resolve::check_namespace_of(process.as_ref()) {
+            Ok(()) => Ok((name, owned)),
+            Err(error) => Err(joined(error, owned.end().err().into_iter().collect())),
+        }
     });
     match made {
-        Ok((name, owned)) => {
-            // The injection may have replaced another one.
-            sweep::before(roots, lock.as_ref());
-            Ok(Begun {
-                name,
-                owned,
-                settings,
-                own,
-            })
-        }
+        Ok((name, owned)) => Ok(Begun {
+            name,
+            owned,
+            settings,
+            own,
+        }),
         Err(error) => {
-            let undone = lock.map(|lock| sweep::sweep(roots, &lock));
+            let undone = lock.map(|lock| sweep::sweep(roots, lock));
             Err(joined(error, undone.unwrap_or_default()))
         }
     }
@@ -106,13 +115,19 @@ fn end(roots: &Roots, owned: &Owned) -> Vec<anyhow::Error> {
 ///
 /// If the kernel refuses a step; then nothing stays of the injection.
 pub(crate) fn inject(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) -> Result<()> {
-    begin_and_tell(roots, request, out).map(drop)
+    begin_and_tell(roots, request, lock(roots)?, out).map(drop)
 }
 
 /// Makes an injection, and prints its name.
-fn begin_and_tell(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) -> Result<Begun> {
-    roots.require_known_version()?;
-    let begun = begin(roots, request)?;
+fn begin_and_tell(
+    roots: &Roots,
+    request: &Request<'_>,
+    lock: Option<Lock>,
+    out: &mut dyn Write,
+) -> Result<Begun> {
+    let begun = begin(roots, request, lock.as_ref())?;
+    sweep::before(roots, lock.as_ref());
+    drop(lock);
     let (name, owned) = (&begun.name, &begun.owned);
     print_or(out, &format!("{name}\n"), || end(roots, owned))?;
     hints(roots, name, &begun.settings);
@@ -124,17 +139,21 @@ fn begin_and_tell(roots: &Roots, request: &Request<'_>, out: &mut dyn Write) -> 
 ///
 /// # Errors
 ///
-/// If the injection cannot be made or ended.
+/// If the injection cannot be made or ended, or somebody removes it before.
 pub(crate) fn inject_and_stay(
     roots: &Roots,
     request: &Request<'_>,
     out: &mut dyn Write,
 ) -> Result<u8> {
+    let lock = lock(roots)?;
     let mut signals = command::Signals::new()?;
-    let Begun { name, owned, .. } = begin_and_tell(roots, request, out)?;
-    let code = stay::until_end(roots, &name, &owned, &mut signals);
-    all_of(end(roots, &owned))?;
-    Ok(code)
+    let Begun { name, owned, .. } = begin_and_tell(roots, request, lock, out)?;
+    let stayed = stay::until_end(roots, &name, &owned, &mut signals);
+    let failures = end(roots, &owned);
+    match stayed {
+        Ok(code) => all_of(failures).map(|()| code),
+        Err(error) => Err(joined(error, failures)),
+    }
 }
 
 /// Makes an injection, runs its command, and ends the injection when the command has ended. Returns
@@ -142,9 +161,10 @@ pub(crate) fn inject_and_stay(
 ///
 /// # Errors
 ///
-/// If the injection cannot be made or ended, or the command cannot be run.
+/// If the injection cannot be made, or the command cannot be run. Trouble to end the injection is
+/// told beside the exit code: its lease ends it all the same.
 pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
-    roots.require_known_version()?;
+    let lock = lock(roots)?;
     // From now on, no signal ends kchaos before it has cleaned up.
     let signals = command::Signals::new()?;
     let Begun {
@@ -152,11 +172,14 @@ pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
         owned,
         settings,
         own,
-    } = begin(roots, request)?;
+    } = begin(roots, request, lock.as_ref())?;
     let owned = Arc::new(owned);
     let witness = Arc::new(Witness::new(roots, &owned, &settings));
     let looking = Arc::clone(&witness);
     let renewal = lease::renew(Arc::clone(&owned), move || looking.look());
+    // This can take longer than a lease.
+    sweep::before(roots, lock.as_ref());
+    drop(lock);
     hints(roots, &name, &settings);
     let program = request.command.first().map(|word| word.to_string_lossy());
     let who = program.unwrap_or_default();
@@ -164,21 +187,24 @@ pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
         (Some(own), words) => own.command(words),
         (None, words) => plain(words)?,
     };
-    let hits = Hits::new(roots, &name, &settings, &who, false);
-    let mut outcome = None;
-    let code = signals.run(&mut command, || {
-        let idle = witness.end(renewal.stop(), &who);
-        if let Some(idle) = &idle {
-            note(&format!("the injection {name} {idle}"));
+    let hits = Hits::new(roots, &name, &settings, &who, own.is_some());
+    let ran = signals.run(&mut command);
+    let idle = witness.end(renewal.stop(), &who);
+    if let Some(idle) = &idle {
+        note(&format!("the injection {name} {idle}"));
+    }
+    let outcome = hits.end(&witness, idle.as_deref());
+    for failure in end(roots, &owned) {
+        note_failure(&failure);
+    }
+    let mut ended = ran;
+    if let Some(own) = &own {
+        if let Ok(ended) = &mut ended {
+            ended.was_started &= own.was_started();
         }
-        outcome = Some(hits.end(&witness, idle.as_deref()));
-        let failures = end(roots, &owned);
-        if let Some(own) = &own {
-            own.end(roots);
-        }
-        all_of(failures)
-    })?;
-    Ok(outcome.map_or(code, |outcome| outcome.tell(request.expect_hits, code)))
+        own.end(roots);
+    }
+    Ok(outcome.tell(request.expect_hits, &ended?))
 }
 
 /// A command with these words.

@@ -4,7 +4,7 @@
 
 use kchaos::{
     Arguments,
-    error::{self, Exit, Output, told},
+    error::{self, Exit, Output, told, unless_closed},
 };
 use rustix::process::{getegid, geteuid, getgid, getuid};
 use std::{
@@ -37,7 +37,10 @@ fn main() -> ExitCode {
         // Help and version.
         Err(text) => text.print().map(|()| 0).map_err(|error| told(error).into()),
     };
-    let result = result.and_then(|code| Ok(out.flush().map(|()| code)?));
+    let result = result.and_then(|code| {
+        unless_closed(out.flush())?;
+        Ok(code)
+    });
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) if error::is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -47,9 +50,7 @@ fn main() -> ExitCode {
 
 /// Reports a failure.
 fn report(error: &anyhow::Error) -> ExitCode {
-    for line in format!("{error:#}").lines() {
-        error::note(line);
-    }
+    error::note_failure(error);
     ExitCode::from(error::exit(error) as u8)
 }
 

@@ -81,6 +81,16 @@ impl OpFlags {
         self.has(bindings::req_flag_bits___REQ_SWAP)
     }
 
+    /// Whether it is a command of the driver's own, and no I/O on the disk's sectors
+    /// (`blk_op_is_passthrough()`).
+    #[inline]
+    pub(crate) fn is_passthrough(self) -> bool {
+        matches!(
+            self.operation(),
+            bindings::req_op_REQ_OP_DRV_IN | bindings::req_op_REQ_OP_DRV_OUT
+        )
+    }
+
     /// Whether its submitter polls for its completion.
     #[inline]
     pub(super) fn is_polled(self) -> bool {

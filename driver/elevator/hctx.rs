@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
 
-use super::{layouts, parked::Batch, Elevator};
+use super::{cpus::CpuSet, layouts, parked::Batch, Elevator};
 use crate::sys::atomic::{AtomicBool, Relaxed};
 use core::ptr::NonNull;
 use kernel::{
@@ -32,6 +32,8 @@ use kernel::{
 #[pin_data]
 pub(crate) struct Hctx<E: Elevator> {
     hctx: NonNull<bindings::blk_mq_hw_ctx>,
+    /// The processors whose I/O comes here.
+    pub(super) cpus: CpuSet,
     #[pin]
     timer: HrTimer<Self>,
     /// Wakes for completions, in a soft interrupt: they may end there, which saves the switch to
@@ -61,10 +63,14 @@ impl<E: Elevator> Hctx<E> {
     /// # Safety
     ///
     /// The type's invariants must hold for `hctx`.
-    pub(super) unsafe fn new(hctx: NonNull<bindings::blk_mq_hw_ctx>) -> impl PinInit<Self, Error> {
+    pub(super) unsafe fn new(
+        hctx: NonNull<bindings::blk_mq_hw_ctx>,
+        cpus: CpuSet,
+    ) -> impl PinInit<Self, Error> {
         // INVARIANT: By this function's requirements.
         try_pin_init!(Self {
             hctx: hctx,
+            cpus: cpus,
             timer <- HrTimer::new(),
             release_timer <- Self::new_release_timer(),
             arrivals: Batch::new(),
@@ -140,44 +146,6 @@ impl<E: Elevator> Hctx<E> {
     pub(super) fn has_latency_control(&self) -> bool {
         // SAFETY: By the invariants `hctx` is valid, and it does not outlive its queue.
         unsafe { layouts::has_latency_control((*self.hctx.as_ptr()).queue) }
-    }
-
-    /// Whether I/O that the processor `cpu` submits comes to this hardware queue.
-    ///
-    /// It looks at the map, as the block layer does to decide for which processors it has to wait
-    /// (`blk_mq_hctx_has_online_cpu`). The hardware queue's own mask lacks isolated processors, but
-    /// tasks on them submit I/O all the same.
-    pub(super) fn serves(&self, cpu: u32) -> bool {
-        // SAFETY: By the invariants `hctx` is valid, and keeps its number. While it has a
-        // scheduler, its type has a map, with an entry for each possible processor, which changes
-        // at most to 0 (`blk_mq_map_swqueue`, for another disk of the set).
-        unsafe {
-            let hctx = self.hctx.as_ptr();
-            let set = (*(*hctx).queue).tag_set;
-            let map = &(*set).map[usize::from((*hctx).type_)];
-            map.mq_map.add(cpu as usize).read_volatile() == (*hctx).queue_num
-        }
-    }
-
-    /// Whether it serves another online processor than `cpu`. The caller excludes processor
-    /// hotplug.
-    pub(super) fn serves_another(&self, cpu: u32) -> bool {
-        let mut online = 0u32;
-        loop {
-            // SAFETY: The mask has at least `nr_cpu_ids` bits, and that number does not change
-            // after boot.
-            let next = unsafe {
-                let all = bindings::nr_cpu_ids;
-                let mask = &raw const bindings::__cpu_online_mask.bits;
-                let next = bindings::_find_next_bit(mask.cast(), all as usize, online as usize);
-                u32::try_from(next).ok().filter(|next| *next < all)
-            };
-            let Some(next) = next else { return false };
-            if next != cpu && self.serves(next) {
-                return true;
-            }
-            online = next.saturating_add(1);
-        }
     }
 
     /// Sets whether its last processor is going offline.

@@ -77,11 +77,12 @@ pub(crate) struct Prepared<D> {
 /// handle. In this time only the scheduler uses its fields `queuelist`, `rb_node`, `hash`, `elv`
 /// and `fifo_time`. The scheduler never touches `state`, `tag`, `ref` and `deadline`.
 ///
-/// `elv.priv[0]` is the address of a record if the completion is to be held, else 0, and its lowest
-/// bit is set once the request was dispatched. `elv.priv[1]`, `fifo_time` and `hash` are the words
-/// of `D`. `hash` is mostly empty in a new request (`blk_mq_rq_late_init`). It is arbitrary in a
-/// request that comes back from the driver, since a completion may use the field (`ipi_list`), even
-/// if the driver did not get the request from the scheduler (as the paths of dm-multipath do not).
+/// `elv.priv[0]` of a prepared request is the address of a record if the completion is to be held,
+/// else 0, and its lowest bit is set once the request was dispatched. `elv.priv[1]`, `fifo_time`
+/// and `hash` are the words of `D`. `hash` is mostly empty in a new request
+/// (`blk_mq_rq_late_init`). It is arbitrary in a request that comes back from the driver, since a
+/// completion may use the field (`ipi_list`), even if the driver did not get the request from the
+/// scheduler (as the paths of dm-multipath do not).
 #[must_use = "a request that is dropped is somebody's lost I/O"]
 pub(crate) struct Request<D: RequestData>(NonNull<bindings::request>, PhantomData<D>);
 
@@ -166,11 +167,31 @@ impl<D: RequestData> Request<D> {
         unsafe { (*request).rq_flags &= !USE_SCHED };
     }
 
+    /// The address of its record, and [`RELEASED`].
+    ///
+    /// A request that nobody has prepared has arbitrary words, which it may share with the state of
+    /// a flush sequence (`flush`). It had gone to the driver around the scheduler, and comes from
+    /// there: before Linux 6.5 those are writes with FUA (`blk_mq_rq_ctx_init`). So it counts as
+    /// released. Where the block layer prepares requests at submission, it prepares all that it
+    /// inserts, and the flag says something else: see [`Request::bypass`].
+    #[inline]
+    fn record_word(&self) -> usize {
+        // SAFETY: By the invariants the request is valid, and the fields are ours.
+        let (flags, word) = unsafe {
+            let request = self.0.as_ptr();
+            ((*request).rq_flags, (*request).elv.priv_[0].addr())
+        };
+        if layouts::PREPARES_AT_SUBMISSION || flags & USE_SCHED != 0 {
+            word
+        } else {
+            RELEASED
+        }
+    }
+
     /// Whether its completion has a record.
     #[inline]
     pub(super) fn has_record(&self) -> bool {
-        // SAFETY: By the invariants the field is ours, and `prepare` has initialized it.
-        unsafe { (*self.0.as_ptr()).elv.priv_[0].addr() & !RELEASED != 0 }
+        self.record_word() & !RELEASED != 0
     }
 
     /// Remembers the record of its completion, and has the block layer call the scheduler when it
@@ -244,11 +265,10 @@ impl<D: RequestData> Request<D> {
     }
 
     /// Whether the scheduler has dispatched the request before, so that the driver gave it back.
-    /// Not of a request that went to the driver around the scheduler before.
+    /// Not of a prepared request that went to the driver around the scheduler before.
     #[inline]
     pub(crate) fn was_released(&self) -> bool {
-        // SAFETY: By the invariants the field is ours, and `prepare` has initialized it.
-        unsafe { (*self.0.as_ptr()).elv.priv_[0].addr() & RELEASED != 0 }
+        self.record_word() & RELEASED != 0
     }
 
     /// Whether the request swaps memory pages out or in.

@@ -10,13 +10,23 @@
 //! The `# Safety` sections use these words. A queue has *our data* from a successful
 //! `alloc_sched_data` to `free_sched_data`. It is *started* from `init_sched` to `exit_sched`, and
 //! a hardware queue from `init_hctx` to `exit_hctx`, within that time. The block layer calls these
-//! four with the queue frozen, and with `q->elevator_lock` held. The queue is quiesced, too
-//! (`elevator_switch`), except where the scheduler leaves since its files in sysfs could not be
-//! made (`elevator_change_done`): a dispatch that began before may then still run, whatever the
-//! scheduler is. A disk leaves the scheduler before it changes its hardware queues, and comes back
-//! afterwards (`blk_mq_update_nr_hw_queues`).
+//! four with the queue frozen, and with `q->elevator_lock` held (`q->sysfs_lock` in older kernels).
+//! The queue is quiesced, too (`elevator_switch`). A disk leaves the scheduler before it changes
+//! its hardware queues, and comes back afterwards (`blk_mq_update_nr_hw_queues`).
+//!
+//! There are exceptions:
+//!
+//! - Where the scheduler leaves since its files in sysfs could not be made
+//!   (`elevator_change_done`), nothing quiesces the queue: a dispatch that began before may still
+//!   run, whatever the scheduler is.
+//! - The same goes for a disk that changes its hardware queues on a kernel that lacks a repair (see
+//!   `driver/kernels.md`).
+//! - On Linux 5.10 a removed disk leaves the scheduler when the last reference of its queue goes
+//!   (`blk_release_queue`). The block layer holds no lock then, but nobody else has the queue: it
+//!   stays frozen, and its work was cancelled. The disk and its set of tags may be gone before.
 
 use super::{
+    cpus::CpuSet,
     files::Files,
     flags::OpFlags,
     layouts::{self, ElevatorMqOps, ElevatorQueue, ElevatorType},
@@ -70,8 +80,8 @@ impl<E: Elevator> VTable<E> {
     ///
     /// * `queue` must be valid until `free_sched_data` is called for the result, if the result is
     ///   not null.
-    /// * The queue must have a disk with a name from `init_sched` to `exit_sched` (only a disk's
-    ///   attribute leads to `elevator_change`, and `del_gendisk` takes the scheduler away).
+    /// * The queue must have a disk with a name at `init_sched` (only a disk's attribute leads to
+    ///   `elevator_change`).
     unsafe extern "C" fn alloc_sched_data(queue: *mut bindings::request_queue) -> *mut ffi::c_void {
         // SAFETY: By this function's requirements.
         let queue = unsafe { Queue::<E>::new(NonNull::new_unchecked(queue)) };
@@ -154,9 +164,11 @@ impl<E: Elevator> VTable<E> {
     ///
     /// As for `init_hctx`.
     unsafe fn start_hctx(hctx: NonNull<bindings::blk_mq_hw_ctx>, queue: &Queue<E>) -> Result {
+        // SAFETY: `hctx` is valid, and its queue gets a scheduler.
+        let cpus = unsafe { CpuSet::of(hctx) }?;
         // SAFETY: `hctx` is valid until `exit_hctx`, which removes this object from the queue's
         // list and from `sched_data` before it returns. In between, `hctx` is started.
-        let hw_queue = Arc::pin_init(unsafe { Hctx::<E>::new(hctx) }, GFP_KERNEL)?;
+        let hw_queue = Arc::pin_init(unsafe { Hctx::<E>::new(hctx, cpus) }, GFP_KERNEL)?;
         queue.add(hw_queue.as_arc_borrow())?;
         E::start_hctx(queue, &hw_queue);
         // SAFETY: The queue is frozen and quiesced, so no other CPU looks at the field. `exit_hctx`
@@ -247,8 +259,9 @@ impl<E: Elevator> VTable<E> {
     /// # Safety
     ///
     /// * `hctx` must be valid and started, and stay so during the call.
-    /// * `list` must be a valid list of requests of this hardware queue, for which
-    ///   `prepare_request` was called and which the caller gives away.
+    /// * `list` must be a valid list of requests of this hardware queue, which the caller gives
+    ///   away. `prepare_request` must have been called for each, or else, before Linux 6.5, the
+    ///   driver must have given it back.
     unsafe extern "C" fn insert_requests(
         hctx: *mut bindings::blk_mq_hw_ctx,
         list: *mut bindings::list_head,

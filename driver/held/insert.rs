@@ -107,7 +107,7 @@ impl Held<Request> {
     fn ask_in_turn(&mut self, mut requests: Fifo<Request>) {
         requests.update_all(
             |request| {
-                if request.is_swap() {
+                if request.is_exempt() {
                     return RuleSet::EMPTY;
                 }
                 self.asking = self.asking.wrapping_add(1);

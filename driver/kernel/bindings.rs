@@ -40,7 +40,6 @@ extern "C" {
     pub static mut nr_cpu_ids: c_uint;
     pub static mut __cpu_online_mask: cpumask;
     pub static mut __per_cpu_offset: [c_ulong; 0];
-    pub static mut tracepoint_srcu: srcu_struct;
     pub static mut cgrp_dfl_root: cgroup_root;
 
     #[link_name = "chaos_get_current"]
@@ -54,10 +53,10 @@ extern "C" {
         data: *const c_void,
         matches: device_match_t,
     ) -> *mut device;
-    #[link_name = "chaos_find_next_bit"]
-    pub fn _find_next_bit(bits: *const c_ulong, size: c_ulong, start: c_ulong) -> c_ulong;
     #[link_name = "chaos_cgroup_ancestor"]
     pub fn cgroup_ancestor(cgroup: *mut cgroup, level: c_int) -> *mut cgroup;
+    #[link_name = "chaos_tracepoint_synchronize_unregister"]
+    pub fn tracepoint_synchronize_unregister();
     #[cfg(not(newest = "bio_blkcg_css"))]
     #[link_name = "chaos_bio_blkcg_css"]
     pub fn bio_blkcg_css(bio: *mut bio) -> *mut cgroup_subsys_state;
@@ -72,6 +71,8 @@ extern "C" {
     pub fn chaos_disk_number(device: *mut device) -> c_uint;
     #[cfg(not(newest = "request_queue.disk"))]
     pub fn chaos_disk_of(queue: *mut request_queue) -> *mut gendisk;
+    #[cfg(not(newest = "gendisk.bio_split"))]
+    pub fn chaos_split_pool(bio: *const bio) -> *mut bio_set;
     #[link_name = "chaos_rb_link_node"]
     pub fn rb_link_node(node: *mut rb_node, parent: *mut rb_node, link: *mut *mut rb_node);
     #[cfg(not(newest = "rb_insert_color"))]
@@ -114,7 +115,7 @@ extern "C" {
     pub fn chaos_spinlock_lock(lock: *mut spinlock);
     pub fn chaos_spinlock_trylock(lock: *mut spinlock) -> bool;
     pub fn chaos_spinlock_unlock(lock: *mut spinlock);
-    pub fn chaos_system_unbound_wq() -> *mut workqueue_struct;
+    pub fn chaos_system_unbound_wq() -> *mut c_void;
     pub fn chaos_init_work(
         work: *mut work_struct,
         function: unsafe extern "C" fn(*mut work_struct),

@@ -138,8 +138,9 @@ unsafe impl<D> Container for Subsystem<D> {
     const OFFSET: usize = offset_of!(Self, data);
 }
 
-// SAFETY: Any task may unregister the subsystem, and several tasks use the data at once.
-unsafe impl<D: Sync> Send for Subsystem<D> {}
+// SAFETY: Any task may unregister the subsystem and drop the data, and several tasks use these at
+// once.
+unsafe impl<D: Send + Sync> Send for Subsystem<D> {}
 // SAFETY: A shared reference allows nothing.
 unsafe impl<D: Sync> Sync for Subsystem<D> {}
 

@@ -105,6 +105,8 @@ void chaos_constants(void)
 	IN(req_op, REQ_OP_ZONE_FINISH);
 	IN(req_op, REQ_OP_ZONE_RESET);
 	IN(req_op, REQ_OP_ZONE_RESET_ALL);
+	IN(req_op, REQ_OP_DRV_IN);
+	IN(req_op, REQ_OP_DRV_OUT);
 	IN(req_flag_bits, __REQ_SYNC);
 	IN(req_flag_bits, __REQ_META);
 	IN(req_flag_bits, __REQ_FUA);

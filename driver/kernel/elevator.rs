@@ -26,6 +26,10 @@ pub use devices::*;
 pub use crate::bindings::{elv_register, elv_unregister, ElevatorMqOps, ElevatorType};
 
 #[cfg(not(newest = "elevator_mq_ops.alloc_sched_data"))]
+#[allow(dead_code)]
+#[path = "../sys/no_io.rs"]
+mod no_io;
+#[cfg(not(newest = "elevator_mq_ops.alloc_sched_data"))]
 mod older;
 #[cfg(not(newest = "elevator_mq_ops.alloc_sched_data"))]
 pub use older::{elv_register, elv_unregister, ElevatorMqOps, ElevatorType};
@@ -186,6 +190,25 @@ pub unsafe fn has_latency_control(_queue: *const bindings::request_queue) -> boo
     // Older kernels have no flag for it. Where blk-iolatency exists, it may be at work.
     #[cfg(not(newest = "QUEUE_FLAG_BIO_ISSUE_TIME"))]
     cfg!(CONFIG_BLK_CGROUP_IOLATENCY)
+}
+
+/// The pool from which the block layer takes the first part of a bio that it splits.
+///
+/// # Safety
+///
+/// `bio` must be valid and submitted to a disk.
+pub unsafe fn split_pool(bio: *const bindings::bio) -> *mut bindings::bio_set {
+    #[cfg(newest = "gendisk.bio_split")]
+    // SAFETY: By this function's requirements; a bio that has not ended keeps its disk valid.
+    unsafe {
+        &raw mut (*(*(*bio).bi_bdev).bd_disk).bio_split
+    }
+    // Before Linux 6.0 it is the queue's.
+    #[cfg(not(newest = "gendisk.bio_split"))]
+    // SAFETY: As above.
+    unsafe {
+        bindings::chaos_split_pool(bio)
+    }
 }
 
 /// How many requests each hardware queue may have.

@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/suspend.h>
+#include <linux/tracepoint.h>
 #include <linux/workqueue.h>
 #include "helpers.h"
 #ifndef NEWEST_bio_blkcg_css
@@ -129,10 +130,10 @@ struct device *chaos_class_find_device(struct class *class, struct device *start
 	return class_find_device(class, start, data, match);
 }
 
-unsigned long chaos_find_next_bit(const unsigned long *bits, unsigned long size,
-				  unsigned long start)
+/* Kernels protect the lists of probes in different ways. */
+void chaos_tracepoint_synchronize_unregister(void)
 {
-	return find_next_bit(bits, size, start);
+	tracepoint_synchronize_unregister();
 }
 
 struct cgroup *chaos_cgroup_ancestor(struct cgroup *cgroup, int level)
@@ -204,10 +205,18 @@ unsigned char chaos_partition_number(const struct request *request)
 {
 	return request->part ? request->part->partno : 0;
 }
+#endif
 
+#ifndef NEWEST_gendisk_bio_split
 struct bio_set *chaos_split_pool(const struct bio *bio)
 {
-	return &bio->bi_disk->queue->bio_split;
+#ifdef NEWEST_bio_bi_bdev
+	struct gendisk *disk = bio->bi_bdev->bd_disk;
+#else
+	struct gendisk *disk = bio->bi_disk;
+#endif
+
+	return &disk->queue->bio_split;
 }
 #endif
 

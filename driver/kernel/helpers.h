@@ -26,8 +26,7 @@ struct task_struct *chaos_get_current(void);
 unsigned int chaos_raw_smp_processor_id(void);
 struct device *chaos_class_find_device(struct class *class, struct device *start, const void *data,
 				       int (*match)(struct device *, const void *));
-unsigned long chaos_find_next_bit(const unsigned long *bits, unsigned long size,
-				  unsigned long start);
+void chaos_tracepoint_synchronize_unregister(void);
 struct cgroup *chaos_cgroup_ancestor(struct cgroup *cgroup, int level);
 struct cgroup_subsys_state *chaos_bio_blkcg_css(struct bio *bio);
 unsigned int chaos_lock_system_sleep(void);

@@ -13,9 +13,9 @@ use crate::{
 };
 use core::{ffi::CStr, marker::PhantomData};
 
-/// A queue of work.
+/// A queue of work. C's headers only declare its structure.
 #[repr(transparent)]
-pub struct Queue(Opaque<bindings::workqueue_struct>);
+pub struct Queue(Opaque<crate::ffi::c_void>);
 
 // SAFETY: Any task may queue work, and several may at once.
 unsafe impl Send for Queue {}
@@ -28,12 +28,9 @@ impl Queue {
     /// # Errors
     ///
     /// The work is queued already; the reference comes back.
-    pub fn enqueue<T: HasWork<T> + WorkItem<Pointer = Arc<T>>>(
-        &self,
-        work: Arc<T>,
-    ) -> Result<(), Arc<T>> {
-        // SAFETY: The work gets initialized with its object, and the function queues it as it has
-        // to.
+    pub fn enqueue<W: RawWorkItem + Send + 'static>(&self, work: W) -> W::EnqueueOutput {
+        // SAFETY: The function queues the work as it has to. A worker may have the reference, as
+        // its type says.
         unsafe {
             work.__enqueue(|work| {
                 bindings::queue_work_on(
@@ -48,7 +45,7 @@ impl Queue {
 
 /// The kernel's own queue of work that may run on any processor.
 pub fn system_unbound() -> &'static Queue {
-    // SAFETY: The queue is there as long as the kernel. The layouts are the same.
+    // SAFETY: The queue is there as long as the kernel, and has at least one byte.
     unsafe { &*bindings::chaos_system_unbound_wq().cast::<Queue>() }
 }
 
@@ -110,7 +107,12 @@ pub unsafe trait HasWork<T> {
 }
 
 /// A reference of an object with work.
-pub trait RawWorkItem {
+///
+/// # Safety
+///
+/// `__enqueue` must give the function work that is initialized, and that stays valid until it has
+/// run.
+pub unsafe trait RawWorkItem {
     /// The result: success, or the reference.
     type EnqueueOutput;
 
@@ -126,7 +128,8 @@ pub trait RawWorkItem {
     ) -> Self::EnqueueOutput;
 }
 
-impl<T: HasWork<T> + WorkItem<Pointer = Self>> RawWorkItem for Arc<T> {
+// SAFETY: The work is a field of an object, and keeps a reference of it.
+unsafe impl<T: HasWork<T> + WorkItem<Pointer = Self>> RawWorkItem for Arc<T> {
     type EnqueueOutput = Result<(), Self>;
 
     unsafe fn __enqueue(

@@ -64,8 +64,7 @@ impl Plan {
         limit_all: RuleSet,
     ) -> Verdict {
         let mut verdict = Verdict::NONE;
-        // As in blk-throttle, swap I/O is never held: tasks that need memory wait for it.
-        if request.is_swap() {
+        if request.is_exempt() {
             return verdict;
         }
         verdict.held_by = limit_all;

@@ -256,7 +256,7 @@ mod tests {
             Attribute::Distribution => Shape::NAMES.map(|(word, _)| quoted(word)).into(),
             Attribute::Hold => Way::NAMES.map(|(word, _)| quoted(word)).into(),
             Attribute::Op => {
-                let operations = OPERATIONS.iter().map(|(word, _)| quoted(word));
+                let operations = OPERATIONS.iter().map(|word| quoted(word));
                 let conditions = CONDITIONS.iter().map(|(word, _)| quoted(word));
                 operations.chain(conditions).collect()
             }

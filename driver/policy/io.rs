@@ -6,7 +6,7 @@ use super::operations::Conditions;
 
 /// One I/O, to a filter.
 pub trait Io {
-    /// The number of the operation in [`OPERATIONS`](super::operations::OPERATIONS), or
+    /// The place of the operation in [`OPERATIONS`](super::operations::OPERATIONS), or
     /// [`OTHER`](super::operations::OTHER).
     fn operation(&self) -> u32;
     /// The conditions that hold.

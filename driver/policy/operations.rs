@@ -38,34 +38,33 @@ impl Conditions {
 /// shown in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operations {
-    /// A bit for each number in [`OPERATIONS`]; no bit means any operation.
+    /// A bit for each place in [`OPERATIONS`]; no bit means any operation.
     numbers: u32,
     conditions: Conditions,
 }
 
-/// The words for operations, and the numbers that filters know them by. The kernel has numbers of
-/// its own, which differ from one version to the next.
-pub const OPERATIONS: [(&str, u32); 11] = [
-    ("read", 0),
-    ("write", 1),
-    ("discard", 2),
-    ("secure_erase", 3),
-    ("write_zeroes", 4),
-    ("zone_append", 5),
-    ("zone_open", 6),
-    ("zone_close", 7),
-    ("zone_finish", 8),
-    ("zone_reset", 9),
-    ("zone_reset_all", 10),
+/// The words for operations. Filters know each by its place here: the kernel has numbers of its
+/// own, which differ from one version to the next.
+pub const OPERATIONS: [&str; 11] = [
+    "read",
+    "write",
+    "discard",
+    "secure_erase",
+    "write_zeroes",
+    "zone_append",
+    "zone_open",
+    "zone_close",
+    "zone_finish",
+    "zone_reset",
+    "zone_reset_all",
 ];
 
 /// The number of any operation that has no word.
-pub const OTHER: u32 = 11;
+pub const OTHER: u32 = OPERATIONS.len() as u32;
 
 /// The word for the operation of this number, if it has one.
 pub fn name_of(number: u32) -> Option<&'static str> {
-    let known = OPERATIONS.iter().find(|(_, known)| *known == number);
-    known.map(|(name, _)| *name)
+    OPERATIONS.get(number as usize).copied()
 }
 
 /// The words for conditions.
@@ -91,7 +90,7 @@ impl Operations {
         let mut new = Self::ANY;
         for word in words(text) {
             let is = |name: &str| name.as_bytes().eq_ignore_ascii_case(word);
-            if let Some((_, number)) = OPERATIONS.iter().find(|(name, _)| is(name)) {
+            if let Some(number) = OPERATIONS.iter().position(|name| is(name)) {
                 new.numbers |= 1 << number;
             } else if let Some((_, condition)) = CONDITIONS.iter().find(|(name, _)| is(name)) {
                 new.conditions = new.conditions.and(*condition);
@@ -123,11 +122,11 @@ impl Operations {
 
 impl fmt::Display for Operations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let operations = OPERATIONS.iter();
-        let operations = operations.filter(|(_, number)| self.numbers & (1 << number) != 0);
+        let operations = OPERATIONS.iter().enumerate();
+        let operations = operations.filter(|(number, _)| self.numbers & (1 << number) != 0);
         let conditions = CONDITIONS.iter();
         let conditions = conditions.filter(|(_, condition)| self.conditions.include(*condition));
-        let names = operations.map(|(name, _)| *name);
+        let names = operations.map(|(_, name)| *name);
         for (number, name) in names.chain(conditions.map(|(name, _)| *name)).enumerate() {
             let space = if number > 0 { " " } else { "" };
             write!(f, "{space}{name}")?;

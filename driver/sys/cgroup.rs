@@ -200,6 +200,11 @@ impl Cgroup {
         self.path == other.path
     }
 
+    /// Learns the id of the cgroup that is there now from a newer object of the same place.
+    pub(crate) fn follow(&self, newer: &Self) {
+        self.id.store(newer.id(), Relaxed);
+    }
+
     /// The id of the last cgroup that was seen there.
     #[inline]
     pub(crate) fn id(&self) -> u64 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Structures of cgroups and namespaces, as the target kernel lays them out.
+//! Structures of cgroups and namespaces, as the target kernel lays them out, and functions that are
+//! inline in C.
 //!
 //! `make` generates them from the kernel's own type information (BTF). It first compares every
 //! field that `layouts.contract` names with the kernel's; a difference stops the build.
@@ -31,7 +32,22 @@ pub(super) unsafe fn cgroup_ancestor(
     }
 }
 
+/// Waits for probes of tracepoints that are running, of which some may not be registered any more.
+///
+/// # Safety
+///
+/// The caller may sleep.
+#[cfg(all(CONFIG_PM_SLEEP, not(own_kernel_crate)))]
+pub(super) unsafe fn tracepoint_synchronize_unregister() {
+    // SAFETY: By this function's requirements. As the inline function of C.
+    unsafe {
+        bindings::synchronize_srcu(&raw mut bindings::tracepoint_srcu);
+        bindings::synchronize_rcu();
+    }
+}
+
 #[cfg(own_kernel_crate)]
-pub(super) use kernel::bindings::cgroup_ancestor;
-#[cfg(own_kernel_crate)]
-pub(super) use kernel::bindings::{bio_blkcg_css, CgroupNamespace, NsCommon, PidNamespace};
+pub(super) use kernel::bindings::{
+    bio_blkcg_css, cgroup_ancestor, tracepoint_synchronize_unregister, CgroupNamespace, NsCommon,
+    PidNamespace,
+};

@@ -13,6 +13,7 @@
 //!
 //! C header: [`include/linux/suspend.h`](srctree/include/linux/suspend.h)
 
+use super::layouts::tracepoint_synchronize_unregister;
 use core::marker::PhantomData;
 use kernel::{
     bindings,
@@ -220,9 +221,8 @@ impl<T: Sleeper> PowerWatch<T> {
 
 impl<T: Sleeper> Drop for PowerWatch<T> {
     fn drop(&mut self) {
-        // SAFETY: By the invariants both are registered. The two grace periods wait for probes that
-        // are running, as `tracepoint_synchronize_unregister()` does. After them no probe queues
-        // the work. All of these functions may sleep, and so may this one.
+        // SAFETY: By the invariants both are registered. After the probes that are running have
+        // ended, no probe queues the work. All of these functions may sleep, and so may this one.
         unsafe {
             bindings::unregister_pm_notifier(self.0.notifier.get());
             bindings::tracepoint_probe_unregister(
@@ -230,8 +230,7 @@ impl<T: Sleeper> Drop for PowerWatch<T> {
                 Self::traced as *mut ffi::c_void,
                 Arc::as_ptr(&self.0).cast_mut().cast(),
             );
-            bindings::synchronize_srcu(&raw mut bindings::tracepoint_srcu);
-            bindings::synchronize_rcu();
+            tracepoint_synchronize_unregister();
             if bindings::cancel_work_sync(Work::raw_get(&raw const self.0.work)) {
                 // The cancelled work had a reference, and one of the module.
                 drop(Arc::from_raw(Arc::as_ptr(&self.0)));

@@ -5,7 +5,7 @@
 use super::{
     auto::{self, Needed},
     consent::{self, Reason},
-    devices::{check_former_sectors, put_former_sectors},
+    devices::{check_former_sectors, put_disks_of_sectors, put_former_sectors},
     hints::idle,
     interrupted::Marks,
     make::why,
@@ -18,12 +18,11 @@ use crate::{
     error::{Exit, failure, joined, note},
     interface::{
         ATTRIBUTES, Attribute, Name, Settings, Value, attribute,
-        attributes::{RENEWED_MS, is_end},
-        existing::unknown,
+        existing::{recover_command, unknown},
         snapshot::Snapshot,
         values::Values,
     },
-    system::{Roots, files::try_read, lock::Lock, step::Step},
+    system::{Roots, files::try_read, lock::Lock, process::Process, step::Step},
 };
 use anyhow::Result;
 use std::{
@@ -105,6 +104,8 @@ struct Plan {
     /// they follow all else that can fail.
     last: Vec<Step>,
     needed: Needed,
+    /// The process whose PID namespace the change chooses.
+    process: Option<Process>,
 }
 
 impl Plan {
@@ -129,6 +130,7 @@ impl Plan {
         let former = write(name, &self.steps)?;
         let mut begun = Vec::new();
         take(&self.needed.changed_steps(roots, name))
+            .and_then(|()| resolve::check_namespace_of(self.process.as_ref()))
             .and_then(|()| {
                 begun = write(name, &self.last)?;
                 take(ends)
@@ -155,10 +157,17 @@ impl Change<'_> {
         let seen = Snapshot::read(roots, name, all_enabled)?;
         let seen = seen.filter(|_| roots.is_injection(name));
         let seen = seen.ok_or_else(|| unknown(name))?;
+        if seen.is_renewed && self.has(Name::DurationMs) {
+            return Err(renewed(&seen.name));
+        }
         let asked = Settings::new(self.values.iter().cloned());
         let mut asked = asked.map_err(|message| failure(Exit::Usage, message))?;
         put_former_sectors(&mut asked, &seen.values)?;
+        if seen.values.text(Name::Device).is_none() {
+            put_disks_of_sectors(&mut asked);
+        }
         self.check_delay(&seen.values, &asked)?;
+        let process = resolve::namespace_of(roots, &asked);
         let (asked, mut reasons) = resolve::resolved(roots, &asked, self.force)?;
         if !self.has(Name::Sectors) {
             check_former_sectors(&asked, &seen.values)?;
@@ -167,9 +176,14 @@ impl Change<'_> {
         after
             .check_bytes()
             .map_err(|message| failure(Exit::Usage, message))?;
-        let changes_reach = [Name::Device, Name::DurationMs, Name::Times, Name::Enabled]
-            .iter()
-            .any(|name| self.has(*name));
+        let reach = [
+            Name::Device,
+            Name::Sectors,
+            Name::DurationMs,
+            Name::Times,
+            Name::Enabled,
+        ];
+        let changes_reach = reach.iter().any(|name| self.has(*name));
         if changes_reach && !self.force {
             reasons.extend(risks(roots, &seen, &after));
         }
@@ -210,6 +224,7 @@ impl Change<'_> {
             steps: steps_in(&directory, first),
             last: steps_in(&directory, last),
             needed,
+            process,
         })
     }
 
@@ -280,17 +295,27 @@ impl Change<'_> {
 /// The reasons to refuse settings by which an injection slows the system's own disks without an end
 /// in sight.
 fn risks(roots: &Roots, before: &Snapshot, after: &Settings) -> Vec<Reason> {
-    let is_renewed =
-        before.values.number(Name::DurationMs) == Some(RENEWED_MS) && !before.has_ended();
-    if is_renewed {
+    if before.is_renewed {
         let instead = "it lasts as long as its command, whose kchaos renews its lease; choose \
                        others with --device";
         endless_risks(roots, after, &[instead])
-    } else if is_end(after.number(Name::DurationMs).unwrap_or(0)) {
+    } else if after.number(Name::DurationMs).unwrap_or(0) > 0 {
         Vec::new()
     } else {
         endless_risks(roots, after, &[WITH_END, OTHER_DISKS])
     }
+}
+
+/// The failure for another end of an injection that lasts as long as its command.
+fn renewed(name: &str) -> anyhow::Error {
+    failure(
+        Exit::Usage,
+        format!(
+            "{name} lasts as long as its command, whose kchaos renews its lease and would undo --for; \
+             leave --for out, or end it with `{}`",
+            recover_command(&[name])
+        ),
+    )
 }
 
 /// The steps that write values to the files of an injection.

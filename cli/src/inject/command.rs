@@ -2,23 +2,38 @@
 
 //! Runs the command of an injection: signals reach it, and the injection ends with it.
 
-use crate::error::{Exit, all_of, failure};
+use crate::{
+    error::{Exit, failure},
+    system::files::try_read,
+};
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
-    iterator::Signals as Caught,
+    iterator::{SignalsInfo, exfiltrator::origin::WithOrigin},
+    low_level::siginfo::{Cause, Origin},
 };
 use std::{
     ffi::OsStr,
-    io::{self, stdin},
+    io,
     os::unix::process::ExitStatusExt,
+    path::Path,
     process::{Child, Command, ExitStatus},
     thread,
 };
 
-/// The signals that would end this program, caught from now on.
-pub(crate) struct Signals(Caught);
+/// The signals that would end this program, caught from now on. A signal that was ignored when the
+/// program began, as after `nohup`, stays so, for the command as well.
+pub(crate) struct Signals(SignalsInfo<WithOrigin>);
+
+/// The end of a command.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Whether it began at all: no signal ended this program before.
+    pub(crate) was_started: bool,
+    /// The exit code that a shell would have.
+    pub(crate) code: u8,
+}
 
 impl Signals {
     /// Catches the signals.
@@ -27,39 +42,40 @@ impl Signals {
     ///
     /// If the kernel refuses.
     pub(crate) fn new() -> Result<Self> {
-        let caught = Caught::new([SIGHUP, SIGINT, SIGTERM]);
+        let ignored = ignored();
+        let signals = [SIGHUP, SIGINT, SIGTERM].into_iter();
+        let caught = SignalsInfo::new(signals.filter(|signal| ignored >> (signal - 1) & 1 == 0));
         Ok(Self(caught.context("cannot catch signals")?))
     }
 
     /// The first signal that has come since the last call, if any has.
     pub(crate) fn come(&mut self) -> Option<i32> {
-        self.0.pending().next()
+        self.0.pending().next().map(|origin| origin.signal)
     }
 
-    /// Runs a command to its end, and then calls `end`. Returns the exit code that says how the
-    /// command ended.
+    /// Runs a command to its end, unless a signal has come already.
     ///
     /// # Errors
     ///
-    /// If the command cannot be run, or `end` fails.
-    pub(crate) fn run(
-        mut self,
-        command: &mut Command,
-        end: impl FnOnce() -> Result<()>,
-    ) -> Result<u8> {
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) => {
-                let mut failures = vec![not_run(command.get_program(), &error)];
-                failures.extend(end().err());
-                return all_of(failures).map(|()| 0);
-            }
-        };
+    /// If the command cannot be run.
+    pub(crate) fn run(mut self, command: &mut Command) -> Result<Ended> {
+        if let Some(signal) = self.come() {
+            return Ok(Ended {
+                was_started: false,
+                code: killed_by(signal),
+            });
+        }
+        let spawned = command.spawn();
+        let mut child = spawned.map_err(|error| not_run(command.get_program(), &error))?;
         let handle = self.0.handle();
         let pid = Pid::from_child(&child);
+        // The terminal may have sent it just before the command was there.
+        for early in self.0.pending() {
+            send(early.signal, pid);
+        }
         let forwarding = thread::spawn(move || {
-            for signal in self.0.forever() {
-                forward(signal, pid);
+            for origin in self.0.forever().filter(|origin| !is_by_terminal(origin)) {
+                send(origin.signal, pid);
             }
         });
         // The child keeps its number until it is waited for: no signal can reach another process.
@@ -67,10 +83,20 @@ impl Signals {
         handle.close();
         // The thread has no result.
         let _ = forwarding.join();
-        let status = ended.and_then(|()| take(&mut child));
-        end()?;
-        Ok(exit_code(status?))
+        let status = ended.and_then(|()| take(&mut child))?;
+        Ok(Ended {
+            was_started: true,
+            code: exit_code(status),
+        })
     }
+}
+
+/// The signals that this program ignores, from bit 0 for signal 1 on; none if nobody can tell.
+fn ignored() -> u64 {
+    let text = try_read(Path::new("/proc/self/status")).unwrap_or_default();
+    let mask = text.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }
 
 /// The failure to run a program.
@@ -85,19 +111,19 @@ pub(super) fn not_run(program: &OsStr, error: &io::Error) -> anyhow::Error {
     )
 }
 
-/// Passes a signal on, unless the terminal has sent it to the command as well.
-fn forward(signal: i32, pid: Pid) {
-    let by_terminal = signal == SIGINT
-        && rustix::termios::tcgetpgrp(stdin()).is_ok_and(|group| group == getpgrp());
+/// Whether a terminal has sent a signal, on Ctrl-C: it has sent it to the command as well.
+fn is_by_terminal(origin: &Origin) -> bool {
+    origin.signal == SIGINT && matches!(origin.cause, Cause::Kernel)
+}
+
+fn send(signal: i32, pid: Pid) {
     let signal = match signal {
         SIGHUP => Signal::HUP,
         SIGINT => Signal::INT,
         _ => Signal::TERM,
     };
-    if !by_terminal {
-        // A command that has just ended needs no signal.
-        let _ = kill_process(pid, signal);
-    }
+    // A command that has just ended needs no signal.
+    let _ = kill_process(pid, signal);
 }
 
 fn wait_without_taking(pid: Pid) -> Result<()> {
@@ -116,45 +142,42 @@ fn take(child: &mut Child) -> Result<ExitStatus> {
 
 /// The exit code that a shell would have.
 fn exit_code(status: ExitStatus) -> u8 {
-    let code = match (status.code(), status.signal()) {
-        (Some(code), _) => code,
-        (None, Some(signal)) => 128 + signal,
+    match (status.code(), status.signal()) {
+        (Some(code), _) => u8::try_from(code).unwrap_or(1),
+        (None, Some(signal)) => killed_by(signal),
         (None, None) => 1,
-    };
-    u8::try_from(code).unwrap_or(1)
+    }
+}
+
+/// The exit code of a program that a signal has ended.
+pub(super) fn killed_by(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
 
-    fn run(words: &[&str]) -> (Result<u8>, u32) {
-        let ended = Cell::new(0);
+    fn run(words: &[&str]) -> Result<Ended> {
         let mut command = Command::new(words[0]);
-        let result = Signals::new().unwrap().run(command.args(&words[1..]), || {
-            ended.set(ended.get() + 1);
-            Ok(())
-        });
-        (result, ended.get())
+        Signals::new().unwrap().run(command.args(&words[1..]))
     }
 
     #[test]
-    fn the_exit_code_is_the_commands_and_the_end_comes_once() {
+    fn the_exit_code_is_the_commands() {
         for (script, code) in [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143)] {
-            let (result, ended) = run(&["sh", "-c", script]);
-            assert_eq!((result.unwrap(), ended), (code, 1), "{script}");
+            let ended = run(&["sh", "-c", script]).unwrap();
+            assert_eq!((ended.was_started, ended.code), (true, code), "{script}");
         }
     }
 
     #[test]
-    fn what_cannot_be_run_is_told_and_the_end_comes_all_the_same() {
+    fn what_cannot_be_run_is_told() {
         for (program, exit) in [
             ("/no/such/program", Exit::NoCommand),
             ("/", Exit::CannotRun),
         ] {
-            let (result, ended) = run(&[program]);
-            assert_eq!((crate::error::exit(&result.unwrap_err()), ended), (exit, 1));
+            assert_eq!(crate::error::exit(&run(&[program]).unwrap_err()), exit);
         }
     }
 }

@@ -5,7 +5,10 @@
 use super::consent::Reason;
 use crate::{
     error::{Exit, failure, note},
-    interface::{Form, Name, Settings, Value, values::Values},
+    interface::{
+        Form, Name, Settings, Value,
+        values::{Values, disks_of},
+    },
     system::{
         Roots,
         beside::{Beside, Other, listed, named},
@@ -69,6 +72,19 @@ pub(super) fn put(roots: &Roots, settings: &mut Settings, force: bool) -> Result
     }
     settings.set(Name::Device, Value::Text(names.join(" ")));
     Ok(reasons)
+}
+
+/// Puts the disks before the ranges of sectors into settings that name no device: they are named,
+/// and the injection affects no other.
+pub(super) fn put_disks_of_sectors(settings: &mut Settings) {
+    let sectors = settings.text(Name::Sectors).filter(|text| !text.is_empty());
+    let Some(disks) = sectors.and_then(disks_of) else {
+        return;
+    };
+    if settings.text(Name::Device).is_none() {
+        let disks = disks.into_iter().collect::<Vec<_>>().join(",");
+        settings.set(Name::Device, Value::Text(disks));
+    }
 }
 
 /// Puts the sectors that an injection has into a change of its devices: the user's own sectors

@@ -7,7 +7,7 @@ use crate::{
     error::note,
     interface::{
         Name, Settings,
-        attributes::{ENABLED, is_end},
+        attributes::ENABLED,
         ceiling::{self, Ceiling},
         units::{at_most, show_microseconds},
     },
@@ -60,11 +60,11 @@ pub(super) fn hints(roots: &Roots, name: &str, settings: &Settings) {
     }
 }
 
-/// The time in microseconds after which the injection ends by itself. A lease that kchaos renews
-/// for a command is no end.
+/// The time in microseconds after which the injection ends by itself.
 fn lease_us(settings: &Settings) -> Option<u64> {
-    let lease_ms = settings.number(Name::DurationMs)?;
-    is_end(lease_ms).then(|| lease_ms.saturating_mul(1_000))
+    let lease_ms = settings.number(Name::DurationMs);
+    let lease_ms = lease_ms.filter(|lease_ms| *lease_ms > 0)?;
+    Some(lease_ms.saturating_mul(1_000))
 }
 
 /// A sentence if no disk that the injection reaches can have its operations.
@@ -314,14 +314,11 @@ mod tests {
                      other I/O waits as well";
         assert_eq!(told("8000"), until);
         assert_eq!(told("3600000"), until);
-        // Without an end, and with the lease that kchaos renews for a command.
-        for endless in ["0", "1500"] {
-            let rate = told(endless);
-            assert!(
-                rate.contains("at most one I/O per 14.1s (nr_requests 256); "),
-                "{rate}"
-            );
-        }
+        let rate = told("0");
+        assert!(
+            rate.contains("at most one I/O per 14.1s (nr_requests 256); "),
+            "{rate}"
+        );
     }
 
     #[test]
@@ -352,7 +349,6 @@ mod tests {
             (&[delay][..], Some("1h")),
             (&[delay, (Name::DurationMs, "8000")], None),
             (&[delay, (Name::DurationMs, "130000")], Some("130s")),
-            (&[delay, (Name::DurationMs, "1500")], Some("1h")),
             (&[(Name::DelayUs, "120000000")], None),
             (
                 &[(Name::DelayUs, "119000000"), (Name::JitterUs, "2000000")],

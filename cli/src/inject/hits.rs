@@ -3,6 +3,7 @@
 //! The I/O that an injection hit while a command ran, in one line; a line about none says why.
 
 use super::{
+    command::Ended,
     missed,
     reach::named,
     run::{Run, in_words},
@@ -41,16 +42,15 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Tells the user, and returns the exit code: that of the command, unless `expected` hits are
     /// missing.
-    pub(crate) fn tell(&self, expected: bool, code: u8) -> u8 {
-        // A command that could not be started had no I/O.
-        let is_started = ![Exit::CannotRun as u8, Exit::NoCommand as u8].contains(&code);
-        if is_started || self.hits > 0 {
+    pub(crate) fn tell(&self, expected: bool, ended: &Ended) -> u8 {
+        // A command that never began had no I/O.
+        if ended.was_started || self.hits > 0 {
             note(&self.line);
         }
-        if expected && code == 0 && self.hits == 0 {
+        if expected && ended.code == 0 && self.hits == 0 {
             return Exit::NoHits as u8;
         }
-        code
+        ended.code
     }
 }
 

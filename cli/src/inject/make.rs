@@ -121,10 +121,7 @@ impl Former {
             let seen = Snapshot::read(roots, name, roots.enabled().unwrap_or(true));
             matches!(seen, Ok(Some(seen)) if seen.has_ended())
         };
-        if request.name.is_none() {
-            // The user who was told a made-up name may still ask about it.
-            Self::Stays
-        } else if has_ended() {
+        if has_ended() {
             Self::Over
         } else if request.replace {
             Self::Replaced

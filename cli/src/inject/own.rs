@@ -41,6 +41,10 @@ const NAME: &str = "kchaos-own-";
 /// The name of the inner cgroup.
 const INNER: &str = "command";
 
+/// The name of a cgroup beside the inner one which says that the command could not be started: no
+/// exit code does, as a command can have them all.
+const NOT_RUN: &str = "not-run";
+
 /// The first word of the command line by which this program starts itself again, to become the
 /// command.
 const ENTER: &str = "kchaos: enter";
@@ -148,6 +152,11 @@ impl OwnCgroup {
         command.arg(self.directory.join(INNER).join(PROCESSES));
         command.args(words);
         command
+    }
+
+    /// Whether the command of [`OwnCgroup::command`], which has ended, ever began.
+    pub(super) fn was_started(&self) -> bool {
+        !self.directory.join(NOT_RUN).exists()
     }
 
     /// Removes the cgroup. Processes that the command has left running go on in the cgroup of this
@@ -309,8 +318,13 @@ pub(crate) fn enter(words: &[OsString]) -> Option<anyhow::Error> {
         file: file.into(),
         value: "0".to_owned(),
     };
-    Some(match enter.run() {
+    let failed = match enter.run() {
         Err(error) => failure(Exit::CannotRun, format!("{:#}", enter.refused(&error))),
         Ok(()) => super::command::not_run(program, &Command::new(program).args(arguments).exec()),
-    })
+    };
+    if let Some(own) = Path::new(file).ancestors().nth(2) {
+        // Without it, the user is told of hits that were not to be expected, and of this failure.
+        let _ = fs::create_dir(own.join(NOT_RUN));
+    }
+    Some(failed)
 }

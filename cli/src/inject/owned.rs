@@ -3,11 +3,11 @@
 //! An injection that this program made and owns: no other of the same name is written or ended.
 
 use crate::system::{
-    files::is_at,
+    files::{is_at, line},
     step::{Step, write_whole},
 };
 use anyhow::Result;
-use rustix::fs::{Mode, OFlags, open, openat};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open, openat};
 use std::{
     fs::{self, File},
     io,
@@ -75,9 +75,20 @@ impl Owned {
     pub(crate) fn read(&self, file: &str) -> io::Result<String> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let opened = openat(&self.handle, file, flags, Mode::empty())?;
-        Ok(io::read_to_string(File::from(opened))?
-            .trim_end()
-            .to_owned())
+        Ok(line(io::read_to_string(File::from(opened))?))
+    }
+
+    /// The lock on the directory, for as long as the result lives: it says that this program renews
+    /// the injection's lease.
+    ///
+    /// # Errors
+    ///
+    /// If the injection has ended, or somebody else has the lock, as for a look.
+    pub(crate) fn lock(&self) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = openat(&self.handle, ".", flags, Mode::empty())?;
+        flock(&opened, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(opened)
     }
 
     /// Whether the injection has not ended.

@@ -5,7 +5,6 @@
 use crate::{
     interface::{
         Name, Settings,
-        attributes::is_end,
         existing::all,
         snapshot::{Snapshot, State},
     },
@@ -32,9 +31,7 @@ pub(super) fn named(roots: &Roots, devices: &str) -> BTreeSet<String> {
 
 /// The injections that act on a disk if it is on ioem, and that do not end by themselves.
 pub(crate) fn endless(roots: &Roots, disk: &str) -> Vec<String> {
-    acting(roots, disk, |seen| {
-        !is_end(seen.values.number(Name::DurationMs).unwrap_or(0))
-    })
+    acting(roots, disk, |seen| !seen.has_end())
 }
 
 /// The injections of this kind that act on a disk if it is on ioem.

@@ -73,12 +73,17 @@ pub(crate) fn recover_all(roots: &Roots, options: Options, out: &mut dyn Write) 
 
 /// The lock, unless another kchaos keeps it: the injections must end all the same.
 fn take_or_go_on(roots: &Roots) -> Option<Lock> {
-    Lock::take(roots).unwrap_or_else(|error| {
+    let lock = Lock::take(roots).inspect_err(|error| {
         note(&format!(
             "{error:#}; this one ends injections all the same, and the next gives disks back"
         ));
-        None
-    })
+    });
+    if let Ok(None) = &lock {
+        let folder = roots.needs();
+        let why = format!("this user may not write {}", folder.display());
+        sweep::tell_left(roots, &why);
+    }
+    lock.ok().flatten()
 }
 
 /// Ends injections. Returns the text to print, and the failures.
@@ -122,6 +127,9 @@ fn finish(
 ) -> Result<()> {
     if let Some(lock) = &lock {
         failures.extend(sweep::sweep(roots, lock));
+        if let Err(error) = sweep::view(roots) {
+            sweep::tell_left(roots, &format!("{error:#}"));
+        }
     }
     // A reader that takes its time keeps no other kchaos waiting.
     drop(lock);

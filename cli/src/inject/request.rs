@@ -4,6 +4,7 @@
 
 use super::{
     consent::{self, Reason},
+    devices::put_disks_of_sectors,
     hints::idle,
     reach::{endless, named, reached},
     resolve::resolved,
@@ -43,7 +44,9 @@ pub(crate) struct Request<'a> {
 impl Request<'_> {
     /// The settings as the driver takes them.
     pub(super) fn checked(&self, roots: &Roots) -> Result<Settings> {
-        let aimed = Aimed::new(roots, self.settings, self.whose)?;
+        let mut settings = self.settings.clone();
+        put_disks_of_sectors(&mut settings);
+        let aimed = Aimed::new(roots, &settings, self.whose)?;
         let resolved = resolved(roots, &aimed.settings, self.force);
         let (settings, mut reasons) = resolved.map_err(|error| aimed.why(error))?;
         aimed.check()?;

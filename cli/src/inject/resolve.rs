@@ -4,8 +4,9 @@
 
 use super::{consent::Reason, devices::put, whose::no_process};
 use crate::{
+    error::{Exit, failure},
     interface::{Name, Settings, Value},
-    system::{Roots, cgroups},
+    system::{Roots, cgroups, process::Process},
 };
 use anyhow::Result;
 
@@ -38,4 +39,30 @@ fn check_process(roots: &Roots, process: &str) -> Result<()> {
         return Err(no_process(process));
     }
     Ok(())
+}
+
+/// The process whose PID namespace the settings choose, if /proc has it.
+pub(super) fn namespace_of(roots: &Roots, settings: &Settings) -> Option<Process> {
+    let pid = settings.text(Name::PidNs)?.parse().ok()?;
+    Process::find(roots, pid)
+}
+
+/// Checks, after the driver has looked the process up by its number, that it was the one that was
+/// meant.
+///
+/// # Errors
+///
+/// [`Exit::Name`] if it has ended, as another one may have the number by now.
+pub(super) fn check_namespace_of(process: Option<&Process>) -> Result<()> {
+    match process {
+        Some(process) if !process.is_still_there() => {
+            let message = format!(
+                "process {} ended while kchaos chose its PID namespace, and its number may be \
+                 another one's now; kchaos has undone its changes",
+                process.pid
+            );
+            Err(failure(Exit::Name, message))
+        }
+        _ => Ok(()),
+    }
 }

@@ -59,10 +59,31 @@ pub(super) fn after_end(roots: &Roots) -> Vec<anyhow::Error> {
     }
 }
 
+/// Checks that the injections and the disks can be seen.
+pub(super) fn view(roots: &Roots) -> Result<()> {
+    roots.require_known_version()?;
+    roots.require_sysfs()
+}
+
+/// Says which disks nobody gives back now, if kchaos attached any by itself, and why.
+pub(super) fn tell_left(roots: &Roots, why: &str) {
+    let auto = |name: &String| {
+        let saved = Saved::read(&roots.saved(name));
+        matches!(saved, Ok(Some(saved)) if saved.auto)
+    };
+    let left: Vec<String> = saved_names(roots).into_iter().filter(auto).collect();
+    if !left.is_empty() {
+        note(&format!(
+            "{why}; so {} may stay on {IOEM}, and the next kchaos that can gives it back",
+            left.join(" ")
+        ));
+    }
+}
+
 /// Gives disks back, and forgets the disks and injections that are gone. Without a view of the
 /// injections and the disks, does nothing: all of them would seem to be gone.
 pub(super) fn sweep(roots: &Roots, _lock: &Lock) -> Vec<anyhow::Error> {
-    if roots.require_known_version().is_err() || roots.require_sysfs().is_err() {
+    if view(roots).is_err() {
         return Vec::new();
     }
     let _ = fs::remove_file(roots.state.join(NEW));

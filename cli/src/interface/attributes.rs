@@ -19,14 +19,6 @@ pub(crate) const ENABLED: &str = Name::Enabled.file();
 /// The file that says for how long an injection lasts.
 pub(crate) const DURATION: &str = Name::DurationMs.file();
 
-/// The lease of an injection for a command, which kchaos renews for as long as the command runs.
-pub(crate) const RENEWED_MS: u64 = 1_500;
-
-/// Whether a lease ends an injection by itself: 0 is no lease, and kchaos renews that of a command.
-pub(crate) const fn is_end(lease_ms: u64) -> bool {
-    lease_ms != 0 && lease_ms != RENEWED_MS
-}
-
 const DELAY: Unit = Unit::microseconds("delay");
 const JITTER: Unit = Unit::microseconds("jitter");
 const PERIOD: Unit = Unit::microseconds("period");

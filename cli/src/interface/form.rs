@@ -16,10 +16,10 @@ use chaos_policy::policy::{
 };
 
 /// The distributions of delays.
-const DISTRIBUTIONS: [&str; Shape::NAMES.len()] = words_of(&Shape::NAMES, &[]);
+const DISTRIBUTIONS: [&str; Shape::NAMES.len()] = words_of(&[], &Shape::NAMES);
 
 /// The ways to hold I/O.
-const WAYS: [&str; Way::NAMES.len()] = words_of(&Way::NAMES, &[]);
+const WAYS: [&str; Way::NAMES.len()] = words_of(&[], &Way::NAMES);
 
 /// The largest number that a process can have.
 const MOST_PROCESS: u128 = 4_194_304;

@@ -12,11 +12,11 @@ use chaos_policy::policy::operations;
 const WORDS: usize = operations::OPERATIONS.len() + operations::CONDITIONS.len();
 
 /// The operations and conditions that the driver knows, in the order in which it shows them.
-pub(super) const ALL: [&str; WORDS] = words_of(&operations::OPERATIONS, &CONDITIONS);
+pub(super) const ALL: [&str; WORDS] = words_of(&operations::OPERATIONS, &operations::CONDITIONS);
 
 /// The conditions among them.
 pub(crate) const CONDITIONS: [&str; operations::CONDITIONS.len()] =
-    words_of(&operations::CONDITIONS, &[]);
+    words_of(&[], &operations::CONDITIONS);
 
 /// Other words for operations.
 const SAME: [(&str, &[&str]); 4] = [

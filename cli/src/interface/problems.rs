@@ -16,8 +16,8 @@ use std::{
 /// The problems of the injection `name`, which is on.
 pub(crate) fn problems(roots: &Roots, name: &str, values: &Values, stats: &Stats) -> Vec<String> {
     let attached = attached_names(roots);
-    let mut problems = match values.text(Name::Device) {
-        Some(devices) => of_devices(roots, name, devices, &attached),
+    let mut problems = match values.devices() {
+        Some(devices) => of_devices(roots, name, &devices, &attached),
         None if attached.is_empty() => vec!["no disk is on ioem: kchaos attach DEVICE".to_owned()],
         None => Vec::new(),
     };
@@ -68,7 +68,7 @@ fn not_attached(roots: &Roots, disk: &str) -> String {
 /// None of the disks can have the operations.
 fn of_operations(roots: &Roots, values: &Values, attached: &[String]) -> Option<String> {
     let operations = values.text(Name::Op)?;
-    let disks: BTreeSet<String> = match values.text(Name::Device) {
+    let disks: BTreeSet<String> = match values.devices() {
         Some(devices) => devices
             .split(' ')
             .filter_map(|text| Some(Block::find_exact(roots, text)?.disk))

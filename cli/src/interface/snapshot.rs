@@ -3,7 +3,7 @@
 //! An injection as its files show it: its settings, its state and its numbers.
 
 use super::{
-    attributes::{ATTRIBUTES, Name, Value, is_end},
+    attributes::{ATTRIBUTES, Name, Value},
     ceiling::{self, Ceiling},
     listed::Listed,
     problems::problems,
@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     error::{Exit, failure, refused},
-    system::{Roots, files::try_read},
+    system::{
+        Roots,
+        files::{is_locked, try_read},
+    },
 };
 use anyhow::Result;
 use std::{collections::BTreeSet, ffi::OsStr, io};
@@ -68,6 +71,8 @@ pub(crate) struct Snapshot {
     /// On each disk that it delays now, the most I/Os a second.
     pub(crate) ceilings: Listed<Ceiling>,
     pub(crate) state: State,
+    /// Whether a kchaos renews its lease for a command: that one has a lock on the directory.
+    pub(crate) is_renewed: bool,
     /// Why it reaches nothing, or not all that it names, although it is on.
     pub(crate) problems: Vec<String>,
     /// The ways in which it holds I/O.
@@ -96,6 +101,7 @@ impl Snapshot {
             stats,
             ceilings,
             state,
+            is_renewed: false,
             problems: Vec::new(),
             ways: BTreeSet::new(),
         }
@@ -115,11 +121,14 @@ impl Snapshot {
         (is_over || self.state == State::UsedUp) && self.stats.get("held") == 0
     }
 
-    /// The time in milliseconds after which the injection ends by itself, if it is on and nobody
-    /// renews its lease. The lease of a command's injection has no such end.
+    /// Whether its lease ends it by itself: it has one, and nobody renews it.
+    pub(crate) fn has_end(&self) -> bool {
+        self.values.number(Name::DurationMs).is_some() && !self.is_renewed
+    }
+
+    /// The time in milliseconds after which the injection ends by itself, if it is on.
     pub(crate) fn ends_in_ms(&self) -> Option<u64> {
-        let lease_ms = self.values.number(Name::DurationMs)?;
-        let is_sure = self.state == State::On && is_end(lease_ms);
+        let is_sure = self.state == State::On && self.has_end();
         is_sure.then(|| self.stats.get("remaining_ms"))
     }
 
@@ -146,6 +155,7 @@ impl Snapshot {
         let ceilings = ceiling::read(roots, name);
         let name = name.to_string_lossy().into_owned();
         let mut seen = Self::new(name, values, stats, ceilings, all_enabled);
+        seen.is_renewed = is_locked(&directory);
         if seen.values.has_effect() {
             seen.ways = ways(roots, &seen.values);
             if seen.state == State::On {

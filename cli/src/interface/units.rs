@@ -17,7 +17,9 @@ const UNSURE: [&str; 8] = ["M", "month", "months", "y", "yr", "yrs", "year", "ye
 ///
 /// A sentence that says what is wrong with `text`.
 pub fn microseconds(text: &str) -> Result<u64, String> {
-    let time = humantime::parse_duration(text).map_err(|error| match error {
+    // The Greek letter looks as the micro sign does.
+    let parsed = humantime::parse_duration(&text.replace('\u{3bc}', "\u{b5}"));
+    let time = parsed.map_err(|error| match error {
         DurationError::UnknownUnit { unit, .. } if unit.is_empty() => {
             format!("a time needs a unit: {text}us, {text}ms or {text}s")
         }
@@ -328,6 +330,8 @@ mod tests {
             ("10ms", 10_000),
             ("1.5ms", 1_500),
             ("1000ns", 1),
+            ("5\u{b5}s", 5),
+            ("5\u{3bc}s", 5),
             ("2s", 2_000_000),
             ("1m 30s", 90_000_000),
             ("1h", 3_600_000_000),

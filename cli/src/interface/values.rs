@@ -3,6 +3,7 @@
 //! The values of an injection that exists.
 
 use super::attributes::{Attribute, Name, Value, attribute};
+use std::collections::BTreeSet;
 
 /// The values of an injection's attributes, as far as the loaded module has them.
 #[derive(Debug, Default)]
@@ -37,6 +38,15 @@ impl Values {
         }
     }
 
+    /// The devices that the injection names: those of `device`, or else the disks of `sectors`.
+    pub(crate) fn devices(&self) -> Option<String> {
+        let disks = || {
+            let disks = disks_of(self.text(Name::Sectors)?)?;
+            Some(disks.into_iter().collect::<Vec<_>>().join(" "))
+        };
+        self.text(Name::Device).map(str::to_owned).or_else(disks)
+    }
+
     /// The number as people read it, unless a new injection has it too.
     pub(crate) fn shown(&self, name: Name) -> Option<String> {
         let value = Value::Number(self.number(name)?);
@@ -50,4 +60,11 @@ impl Values {
             || effects.iter().any(|name| self.number(*name).is_some());
         has_effect && self.number(Name::Probability) != Some(0)
     }
+}
+
+/// The disks before the ranges of a text of sectors, unless a range is of every disk.
+pub(crate) fn disks_of(sectors: &str) -> Option<BTreeSet<&str>> {
+    let ranges = sectors.split(' ');
+    let disks = ranges.map(|range| range.rsplit_once(':').map(|(disk, _)| disk));
+    disks.collect()
 }

@@ -2,18 +2,18 @@
 
 //! Lists of words, as the driver has them and as people write them.
 
-/// The words of one of the driver's lists, and more.
+/// Words, and those of one of the driver's lists.
 pub(super) const fn words_of<T, const N: usize>(
+    first: &[&'static str],
     list: &[(&'static str, T)],
-    more: &[&'static str],
 ) -> [&'static str; N] {
     let mut words = [""; N];
     let mut place = 0;
     while place < N {
-        words[place] = if place < list.len() {
-            list[place].0
+        words[place] = if place < first.len() {
+            first[place]
         } else {
-            more[place - list.len()]
+            list[place - first.len()].0
         };
         place += 1;
     }

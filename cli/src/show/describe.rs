@@ -4,7 +4,6 @@
 
 use crate::interface::{
     Name, attribute,
-    attributes::RENEWED_MS,
     operation::CONDITIONS,
     snapshot::Snapshot,
     units,
@@ -160,7 +159,7 @@ impl<'a> Described<'a> {
     }
 
     fn time(&self) -> Option<String> {
-        if self.values.number(Name::DurationMs) == Some(RENEWED_MS) {
+        if self.seen.is_some_and(|seen| seen.is_renewed) {
             return Some("as long as kchaos renews it".to_owned());
         }
         let time = self.values.shown(Name::DurationMs)?;

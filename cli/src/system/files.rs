@@ -4,7 +4,10 @@
 
 use crate::error::refused;
 use anyhow::Result;
-use rustix::fs::{Stat, fstat, lstat};
+use rustix::{
+    fs::{FlockOperation, Mode, OFlags, Stat, flock, fstat, lstat, open},
+    io::Errno,
+};
 use std::{fs, io, os::fd::AsFd, path::Path};
 use walkdir::{DirEntry, WalkDir};
 
@@ -23,7 +26,15 @@ pub(crate) fn read(path: &Path) -> Result<String> {
 ///
 /// If it cannot be read.
 pub(crate) fn try_read(path: &Path) -> io::Result<String> {
-    Ok(fs::read_to_string(path)?.trim_end().to_owned())
+    Ok(line(fs::read_to_string(path)?))
+}
+
+/// A text without the newline at its end. Blanks before it are part of names.
+pub(crate) fn line(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    text
 }
 
 /// The entries of a directory, in the order of their names; an error if it cannot be read.
@@ -49,4 +60,14 @@ pub(crate) fn is_at(opened: impl AsFd, path: &Path) -> bool {
         (Ok(own), Ok(named)) => identity(own) == identity(named),
         _ => false,
     }
+}
+
+/// Whether somebody has the lock on a directory.
+pub(crate) fn is_locked(directory: &Path) -> bool {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = open(directory, flags, Mode::empty());
+    // The shared lock, which goes at once, is in no other reader's way.
+    opened.is_ok_and(|opened| {
+        flock(&opened, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+    })
 }

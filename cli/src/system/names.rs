@@ -89,11 +89,11 @@ fn bare(roots: &Roots, name: &str) -> Result<Found> {
     if is_number(name) {
         return absent_number(name);
     }
-    if name.is_empty() || name.contains(|c: char| c.is_control() || ":=*?[]{}".contains(c)) {
-        return Err(no_name(roots, name));
-    }
     if let Some(block) = linked(roots, name)? {
         return Ok(Found::Blocks(vec![block]));
+    }
+    if name.is_empty() || name.contains(|c: char| c.is_control() || ":=*?[]{}".contains(c)) {
+        return Err(no_name(roots, name));
     }
     if let Some(kind) = kernel_name::without_scheduler(name) {
         return Err(failure(

@@ -202,13 +202,16 @@ fn the_lease_of_a_command_does_not_pass_the_guard() {
     stdout(&mut tree.kchaos(&format!("{DELAY} --device vdb --name x")));
     tree.write("config/ioem/x/duration_ms", "1500\n");
     tree.write("config/ioem/x/stats", "active 1\nremaining_ms 900\n");
+    let renewed = tree.renewed("x");
     let before = tree.content();
-    for words in ["", " --for 5s"] {
-        let said = stderr(
-            &mut tree.kchaos(&format!("change x --device vda{words}")),
-            2,
-        );
-        assert!(said.contains("as long as its command"), "{said}");
+    for (words, expected) in [
+        ("--device vda", "as long as its command"),
+        ("--device vda --for 5s", "would undo --for"),
+        ("--for 60s --force", "would undo --for"),
+        ("--for 0", "end it with `kchaos recover x`"),
+    ] {
+        let said = stderr(&mut tree.kchaos(&format!("change x {words}")), 2);
+        assert!(said.contains(expected), "{said}");
         assert_eq!(tree.content(), before);
     }
     stdout(&mut tree.kchaos("change x --device vda --no-attach --force"));
@@ -217,7 +220,8 @@ fn the_lease_of_a_command_does_not_pass_the_guard() {
         .assert()
         .success()
         .stderr(predicates::str::contains("without an end: x"));
-    // Its command is gone.
+    // Its command is gone, and its kchaos.
+    drop(renewed);
     tree.write("config/ioem/x/stats", "active 0\nremaining_ms 0\n");
     stdout(&mut tree.kchaos("change x --device vda --for 5s"));
 }
@@ -306,10 +310,14 @@ fn a_name_whose_injection_has_ended_is_free() {
     let tree = Tree::attached();
     tree.injection("x", &[("times", "5"), ("stats", "active 0\nheld 3")]);
     stderr(&mut tree.kchaos(&format!("{DELAY} --name x")), 5);
-    // Somebody was told this name, and may ask about it.
+    // Made-up names are used again as well, or the ended ones would fill the disk's plan.
     let over = [("duration_ms", "5"), ("stats", "active 0\nremaining_ms 0")];
-    tree.injection("delay-1", &over);
+    tree.injection("delay-1", &[("stats", "active 1")]);
+    tree.injection("delay-2", &over);
+    let commands = stdout(&mut tree.kchaos(&format!("{DELAY} --dry-run")));
+    assert!(commands.starts_with("rmdir "), "{commands}");
     assert_eq!(stdout(&mut tree.kchaos(DELAY)), "delay-2\n");
+    assert_eq!(tree.read("config/ioem/delay-2/duration_ms"), "0\n");
 }
 
 #[test]

@@ -29,6 +29,17 @@ fn an_injection_lasts_as_long_as_its_command() {
     assert!(message.contains("leave one out"), "{message}");
 }
 
+/// The lease that kchaos renews is no time after which the disk lets I/O go.
+#[test]
+fn the_ceiling_of_a_disk_is_told_as_without_an_end() {
+    let tree = Tree::attached();
+    tree.write("new/ceiling", "vdb 0\n");
+    tree.write("sys/devices/vdb/queue/nr_requests", "256\n");
+    let inject = "inject ioem delay --delay 1h --device vdb --name x -- true";
+    let said = stderr(&mut tree.kchaos(inject), 0);
+    assert!(said.contains("at most one I/O per 14.1s"), "{said}");
+}
+
 #[test]
 fn a_command_that_is_missing_is_no_injection_without_an_end() {
     let tree = Tree::new();
@@ -62,6 +73,31 @@ fn a_signal_reaches_the_command_and_ends_the_injection() {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(143));
     assert!(!tree.path("config/ioem/x").exists());
+}
+
+/// Each change of the program fails in turn, which includes giving the disk back.
+#[test]
+fn trouble_after_the_command_hides_neither_its_exit_code_nor_its_hits() {
+    let mut met = 0;
+    for number in 1.. {
+        let tree = Tree::new();
+        let mut command = tree.kchaos("inject ioem delay --delay 1ms --device vda --name x --");
+        command.env("TREE_FAIL", number.to_string());
+        // The shell's own changes do not count.
+        let script = format!("touch {}; exit 7", tree.path("begun").display());
+        let output = command.args(["env", "-u", "TREE_FAIL", "sh", "-c", &script]);
+        let output = output.output().unwrap();
+        if !tree.path("new.stopped").exists() {
+            break;
+        }
+        if tree.path("begun").exists() {
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(7), "{said}");
+            assert!(said.contains("kchaos: x: no I/O was hit"), "{said}");
+            met += 1;
+        }
+    }
+    assert!(met > 0);
 }
 
 #[test]

@@ -321,9 +321,15 @@ fn a_disk_that_was_never_there_is_a_reason() {
 #[test]
 fn a_command_that_cannot_be_started_has_no_line() {
     let tree = system();
-    for (code, has_line) in [(126, false), (127, false), (125, true)] {
-        let inject = "inject ioem delay --delay 1ms --device vdb --name x -- sh -c";
-        let said = stderr(tree.kchaos(inject).arg(format!("exit {code}")), code);
-        assert_eq!(said.contains("no I/O was hit"), has_line, "{said}");
+    let inject = "inject ioem delay --delay 1ms --device vdb --name x --";
+    for (program, code) in [("/no/such/program", 127), ("/", 126)] {
+        let said = stderr(tree.kchaos(inject).arg(program), code);
+        assert!(!said.contains("no I/O was hit"), "{said}");
+    }
+    // A command that was started can end so, too.
+    for code in [125, 126, 127] {
+        let command = ["sh", "-c", &format!("exit {code}")];
+        let said = stderr(tree.kchaos(inject).args(command), code);
+        assert!(said.contains("no I/O was hit"), "{said}");
     }
 }

@@ -239,6 +239,7 @@ fn operations_cgroups_and_namespaces_that_are_not_there_are_told() {
     let mount = format!("3 1 0:30 / {} rw - cgroup2 none rw\n", point.display());
     tree.write("proc/self/mountinfo", &format!("{mounts}{mount}"));
     tree.write("sys/cgroups/tenant/cgroup.procs", "");
+    tree.write("sys/cgroups/tail /cgroup.procs", "");
     let files = [("delay_us", "10000"), ("stats", "active 1")];
     tree.injection("x", &files);
     for (file, text, expected) in [
@@ -247,6 +248,7 @@ fn operations_cgroups_and_namespaces_that_are_not_there_are_told() {
         ("cgroup", "/tenant", None),
         ("cgroup", "/sys/fs/cgroup/tenant", None),
         ("cgroup", "/tenants", Some("the cgroup /tenants is gone; ")),
+        ("cgroup", "/tail ", None),
         ("cgroup", "", None),
         ("pid_ns", "211", None),
         (
@@ -327,6 +329,10 @@ fn the_rest_of_a_lease_is_told_unless_kchaos_renews_it() {
     assert!(list(&tree).contains(" over   delay 10ms, for 30s, holds requests\n"));
     tree.write("config/ioem/x/duration_ms", "1500\n");
     tree.write("config/ioem/x/stats", "active 1\nremaining_ms 1400\n");
+    // A user can choose this time, too.
+    let told = " delay 10ms, for 1.5s, 1.4s left, holds requests\n";
+    assert!(list(&tree).contains(told), "{}", list(&tree));
+    let _renewed = tree.renewed("x");
     let told = " delay 10ms, as long as kchaos renews it, holds requests\n";
     assert!(list(&tree).contains(told), "{}", list(&tree));
 }

@@ -52,6 +52,7 @@ fn persistent_names_are_taken() {
     for (name, expected) in [
         ("nvme-Samsung_SSD_990_S1", "vda"),
         ("wwn-0x5000-part1", "vda1"),
+        ("pci-0000:00:1f.2-ata-1", "vda"),
         ("disk/by-id/nvme-Samsung_SSD_990_S1", "vda"),
         ("0a1b-22", "vda1"),
         ("UUID=0A1B-22", "vda1"),

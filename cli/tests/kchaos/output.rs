@@ -6,6 +6,8 @@ use crate::tree::{KCHAOS, Tree};
 use std::{
     fs::File,
     process::{Command, Stdio},
+    thread::sleep,
+    time::Duration,
 };
 
 /// A system with two injections, a disk to attach and two to detach.
@@ -122,4 +124,34 @@ fn what_frees_disks_is_done_to_the_end() {
             }
         }
     }
+}
+
+#[test]
+fn one_that_waits_stays_without_a_reader() {
+    let tree = Tree::new();
+    let before = tree.content();
+    let mut child = Command::new(KCHAOS)
+        .envs(tree.environment())
+        .args("inject ioem delay --delay 1ms --device vda --for 1h --wait --name x".split(' '))
+        .stdout(std::io::pipe().unwrap().1)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let record = tree.path("run/kchaos/for/x");
+    let is_made = || std::fs::read_to_string(&record).is_ok_and(|text| !text.starts_with("0 "));
+    while !is_made() {
+        assert!(child.try_wait().unwrap().is_none());
+        sleep(Duration::from_millis(10));
+    }
+    sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none());
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    // The words of the schedulers are in another order.
+    tree.write(
+        "sys/devices/vda/queue/scheduler",
+        "none mq-deadline [kyber]\n",
+    );
+    assert_eq!(tree.content(), before);
 }

@@ -61,8 +61,33 @@ fn a_command_that_cannot_be_run_leaves_nothing() {
     for (program, exit) in [("/no/such/program", 127), ("/", 126)] {
         let said = stderr(&mut tree.kchaos(&format!("{OWN} {program}")), exit);
         assert!(said.contains(&format!("cannot run {program}: ")), "{said}");
+        assert!(!said.contains("no I/O was hit"), "{said}");
         assert_eq!(tree.content(), before);
     }
+    // A command that was started can end so, too.
+    let mut command = tree.kchaos(&format!("{OWN} sh -c"));
+    let said = stderr(command.arg("exit 127"), 127);
+    assert!(said.contains("no I/O was hit"), "{said}");
+}
+
+/// Its cgroup is not that of kchaos, which starts it.
+#[test]
+fn io_of_others_is_not_said_to_be_the_commands() {
+    let tree = with_cgroups();
+    tree.write("proc/self/cgroup", "0::/user.slice\n");
+    tree.write(
+        "sys/devices/vdb/stat",
+        "0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+    );
+    let text = said(
+        &tree,
+        "echo 9 0 72 0 0 0 0 0 0 0 0 0 0 0 0 0 0 > sys/devices/vdb/stat",
+    );
+    assert!(text.contains("vdb had 9 I/Os"), "{text}");
+    assert!(
+        text.contains("none of it was by cgroup /kchaos-own-"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! `kchaos recover`
 
 use crate::tree::{Tree, stderr, stdout};
+use std::{fs, os::unix::fs::PermissionsExt};
 
 #[test]
 fn injections_end_by_name() {
@@ -115,4 +116,35 @@ fn a_name_that_is_none_has_the_next_step() {
         assert!(said.contains("has a variable no value?"), "{said}");
     }
     assert!(tree.path("config/ioem/a").exists());
+}
+
+/// A user who may end an injection can lack the right to its disk's record, or a view of the disk.
+#[test]
+fn a_disk_that_nobody_gives_back_is_told() {
+    let system = || {
+        let tree = Tree::new();
+        tree.disk("vdb", "none [ioem]");
+        tree.write("run/kchaos/vdb", "kyber auto\n");
+        tree.write("run/kchaos/for/x", "0 vdb\n");
+        // Without files, an ordinary folder can be removed as one of configfs.
+        tree.injection("x", &[]);
+        tree
+    };
+    let told = "vdb may stay on ioem";
+    let tree = system();
+    let mut command = tree.kchaos_as_nobody("recover x");
+    let set = |path: &str, mode| {
+        fs::set_permissions(tree.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set("config/ioem", 0o777);
+    set("run/kchaos/for", 0);
+    let ended = command.assert().success().stdout("x\n");
+    ended.stderr(predicates::str::contains(told));
+    let tree = system();
+    fs::rename(tree.path("sys/block"), tree.path("away")).unwrap();
+    let ended = tree.kchaos("recover x").assert().success().stdout("x\n");
+    ended.stderr(predicates::str::contains(told));
+    let tree = system();
+    let ended = tree.kchaos("recover x").assert().success();
+    ended.stderr("kchaos: vdb: ioem -> kyber, as no injection needs it\n");
 }

@@ -231,3 +231,44 @@ fn stripes_and_too_many_ranges() {
     // Both together are all that there is.
     stdout(&mut tree.kchaos("inject ioem delay --delay 1ms --device many,striped"));
 }
+
+/// The disks before ranges are named as those of `--device` are.
+#[test]
+fn the_disks_of_sectors_are_attached_and_told() {
+    let tree = Tree::new();
+    let vda = "sys/devices/vda/queue/scheduler";
+    let inject = "inject ioem delay --delay 1ms --name x";
+    stdout(&mut tree.kchaos(&format!("{inject} --sectors vda:0+8")));
+    let file = |name: &str| tree.read(&format!("config/ioem/x/{name}"));
+    assert_eq!(
+        (&*file("device"), &*file("sectors")),
+        ("vda\n", "vda:0+8\n")
+    );
+    assert_eq!(tree.read(vda), "[ioem]\n");
+    stdout(&mut tree.kchaos("recover x"));
+    assert_eq!(tree.read(vda), "[kyber]\n");
+    // Ranges of every disk name none.
+    let said = stderr(&mut tree.kchaos(&format!("{inject} --sectors 0+8")), 5);
+    assert!(said.contains("no disk is attached"), "{said}");
+    // Some of a disk that comes later.
+    stdout(&mut tree.kchaos(&format!("{inject} --sectors sdz:0+8")));
+    let listed = stdout(&mut tree.kchaos("list"));
+    assert!(listed.contains("x: sdz is not there"), "{listed}");
+    // Made by a shell, and changed.
+    let tree = Tree::attached();
+    let stats = ("stats", "active 1");
+    tree.injection(
+        "x",
+        &[
+            ("delay_us", "1000"),
+            ("device", ""),
+            ("sectors", "vda:0+8"),
+            stats,
+        ],
+    );
+    let listed = stdout(&mut tree.kchaos("list"));
+    assert!(listed.contains("x: vda is not on ioem"), "{listed}");
+    stdout(&mut tree.kchaos("change x --sectors vda:8+8"));
+    assert_eq!(tree.read("config/ioem/x/device"), "vda\n");
+    assert_eq!(tree.read(vda), "[ioem]\n");
+}

@@ -284,6 +284,7 @@ fn held_io_goes_when_the_leases_that_hold_it_are_over() {
     assert!(stdout(&mut tree.kchaos("status")).contains("may go in 4.97s"));
     for endless in ["0", "1500"] {
         tree.write("config/ioem/hour/duration_ms", &format!("{endless}\n"));
+        let _renewed = (endless != "0").then(|| tree.renewed("hour"));
         let text = stdout(&mut tree.kchaos("status"));
         assert!(
             text.contains("the first may go in 3596.97s, the last in 1h\n"),

@@ -5,10 +5,14 @@
 
 use assert_cmd::Command;
 use kchaos::interface::ATTRIBUTES;
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{PermissionsExt, symlink},
+    },
     path::{Path, PathBuf},
     sync::OnceLock,
 };
@@ -225,6 +229,15 @@ impl Tree {
         for (file, value) in files {
             self.write(&format!("config/ioem/{name}/{file}"), &format!("{value}\n"));
         }
+    }
+
+    /// Makes a lease of an injection one that a kchaos renews for its command, until the result is
+    /// dropped.
+    pub(crate) fn renewed(&self, name: &str) -> OwnedFd {
+        let directory = self.path("config/ioem").join(name);
+        let opened = open(directory, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        flock(&opened, FlockOperation::NonBlockingLockExclusive).unwrap();
+        opened
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {

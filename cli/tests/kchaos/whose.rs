@@ -2,7 +2,10 @@
 
 //! `kchaos inject --pid` and `--container`: the cgroup and the disk that they stand for.
 
-use crate::tree::{Tree, stderr, stdout};
+use crate::{
+    stack::{tables, volumes},
+    tree::{Tree, stderr, stdout},
+};
 use std::fs;
 
 const INJECT: &str = "inject ioem delay --delay 1ms --name x";
@@ -297,4 +300,41 @@ fn a_container_that_is_not_there_is_told_which_are() {
     tree.write("cgroup/cgroup.type", "domain\n");
     let said = refused(&tree, "--container fedcba9876543211", 5);
     assert!(said.contains("run it on the host"), "{said}");
+}
+
+/// The driver looks the process up by its number, which can be another one's by then.
+#[test]
+fn a_number_that_another_process_gets_meanwhile_is_undone() {
+    let stat = |start: u32| format!("12 (sh) S {}{start} 0\n", "0 ".repeat(18));
+    for verb in [
+        "inject ioem delay --delay 1ms --name x --device luks --pid-ns 12",
+        "change y --device luks --pid-ns 12 --no-attach",
+    ] {
+        let tree = volumes();
+        tree.write("proc/12/stat", &stat(100));
+        tree.program("dmsetup", &tables(&tree));
+        let files = [("device", "vdb"), ("pid_ns", ""), ("sectors", "")];
+        tree.injection("y", &files);
+        let before = tree.content();
+        // kchaos asks for the tables after it has looked at the process.
+        let script = tree.read("bin/dmsetup");
+        let reused = format!(
+            "{script}cd {}; cp proc/new proc/12/stat\n",
+            tree.path("").display()
+        );
+        tree.write("proc/new", &stat(200));
+        tree.write("bin/dmsetup", &reused);
+        let said = stderr(&mut tree.kchaos(verb), 5);
+        assert!(said.contains("process 12 ended while kchaos"), "{said}");
+        tree.write("bin/dmsetup", &script);
+        tree.write("proc/12/stat", &stat(100));
+        fs::remove_file(tree.path("proc/new")).unwrap();
+        // The words of the schedulers are in another order.
+        tree.write(
+            "sys/devices/vda/queue/scheduler",
+            "none mq-deadline [kyber]\n",
+        );
+        assert_eq!(tree.content(), before);
+        stdout(&mut tree.kchaos(verb));
+    }
 }

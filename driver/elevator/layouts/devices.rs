@@ -83,13 +83,3 @@ pub unsafe fn partition_number(request: *const bindings::request) -> u8 {
         })
     }
 }
-
-/// The pool from which `bio_submit_split_bioset` takes the first part of a bio that it splits.
-///
-/// # Safety
-///
-/// `bio` must be valid and submitted to a disk.
-pub unsafe fn split_pool(bio: *const bindings::bio) -> *mut bindings::bio_set {
-    // SAFETY: By this function's requirements; a bio that has not ended keeps its disk valid.
-    unsafe { &raw mut (*(*(*bio).bi_bdev).bd_disk).bio_split }
-}

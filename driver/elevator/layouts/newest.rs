@@ -126,6 +126,16 @@ pub(crate) unsafe fn has_latency_control(queue: *const bindings::request_queue) 
     unsafe { (&raw const (*queue).queue_flags).read_volatile() & (1 << FLAG) != 0 }
 }
 
+/// The pool from which `bio_submit_split_bioset` takes the first part of a bio that it splits.
+///
+/// # Safety
+///
+/// `bio` must be valid and submitted to a disk.
+pub(crate) unsafe fn split_pool(bio: *const bindings::bio) -> *mut bindings::bio_set {
+    // SAFETY: By this function's requirements; a bio that has not ended keeps its disk valid.
+    unsafe { &raw mut (*(*(*bio).bi_bdev).bd_disk).bio_split }
+}
+
 /// How many requests each hardware queue may have.
 ///
 /// # Safety

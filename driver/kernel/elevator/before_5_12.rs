@@ -17,7 +17,6 @@ extern "C" {
     fn chaos_disk_stats(disk: *mut bindings::gendisk) -> *mut DiskStats;
     fn chaos_device_number(request: *const bindings::request) -> u32;
     fn chaos_partition_number(request: *const bindings::request) -> u8;
-    fn chaos_split_pool(bio: *const bindings::bio) -> *mut bindings::bio_set;
 }
 
 /// The disk whose statistics count a request, if any do.
@@ -60,14 +59,4 @@ pub unsafe fn device_number(request: *const bindings::request) -> u32 {
 pub unsafe fn partition_number(request: *const bindings::request) -> u8 {
     // SAFETY: By this function's requirements.
     unsafe { chaos_partition_number(request) }
-}
-
-/// The pool from which the block layer takes the first part of a bio that it splits.
-///
-/// # Safety
-///
-/// `bio` must be valid and submitted to a disk.
-pub unsafe fn split_pool(bio: *const bindings::bio) -> *mut bindings::bio_set {
-    // SAFETY: By this function's requirements; a bio that has not ended keeps its disk valid.
-    unsafe { chaos_split_pool(bio) }
 }

@@ -4,8 +4,10 @@
 //! 6.16, its own queue.
 //!
 //! The functions that the kernel calls take the older arguments, do what newer kernels do
-//! themselves, and call the scheduler's.
+//! themselves, and call the scheduler's: the newest call these where allocations wait for no I/O
+//! (`blk_mq_freeze_queue`).
 
+use super::no_io::NoIo;
 use crate::{
     bindings::{self, bio, blk_mq_hw_ctx, list_head, module, request, request_queue},
     error::code::ENOMEM,
@@ -42,32 +44,6 @@ pub struct ElevatorType {
     pub queue_debugfs_attrs: *const BlkMqDebugfsAttr,
     pub hctx_debugfs_attrs: *const BlkMqDebugfsAttr,
     native: bindings::ElevatorType,
-}
-
-/// While it lives, allocations of the current task wait for no I/O. The newest kernels call a
-/// scheduler within such a scope (`blk_mq_freeze_queue`).
-struct NoIo(u32);
-
-impl NoIo {
-    fn new() -> Self {
-        // SAFETY: The running task is valid, and no other task writes its flags.
-        unsafe {
-            let flags = &raw mut (*bindings::get_current()).flags;
-            let before = flags.read();
-            flags.write(before | bindings::PF_MEMALLOC_NOIO);
-            Self(before & bindings::PF_MEMALLOC_NOIO)
-        }
-    }
-}
-
-impl Drop for NoIo {
-    fn drop(&mut self) {
-        // SAFETY: As in `new`; no object of this type leaves its function.
-        unsafe {
-            let flags = &raw mut (*bindings::get_current()).flags;
-            flags.write(flags.read() & !bindings::PF_MEMALLOC_NOIO | self.0);
-        }
-    }
 }
 
 /// The scheduler's functions.

@@ -134,7 +134,7 @@ pub trait HrTimerPointer: Sized {
 /// The timer is initialized.
 pub struct ArcHrTimerHandle<T: HasHrTimer<T>>(Arc<T>);
 
-impl<T: HasHrTimer<T>> HrTimerPointer for Arc<T> {
+impl<T: HasHrTimer<T> + Send + Sync + 'static> HrTimerPointer for Arc<T> {
     type TimerHandle = ArcHrTimerHandle<T>;
 
     fn start(self, time: Instant<Monotonic>) -> ArcHrTimerHandle<T> {

@@ -13,7 +13,7 @@ use chaos_policy::policy::{
     attributes::Attribute,
     device::Disk,
     io::Io,
-    operations::Conditions,
+    operations::{Conditions, OPERATIONS},
     settings::{Owner, Settings},
 };
 use libfuzzer_sys::fuzz_target;
@@ -32,20 +32,6 @@ const CONDITIONS: [(&str, Conditions); 3] = [
     ("sync", Conditions::SYNC),
     ("fua", Conditions::FUA),
     ("meta", Conditions::META),
-];
-
-const OPERATIONS: [(&str, u32); 11] = [
-    ("read", 0),
-    ("write", 1),
-    ("discard", 2),
-    ("secure_erase", 3),
-    ("zone_append", 5),
-    ("write_zeroes", 4),
-    ("zone_open", 6),
-    ("zone_close", 7),
-    ("zone_finish", 8),
-    ("zone_reset", 9),
-    ("zone_reset_all", 10),
 ];
 
 impl Any {
@@ -103,8 +89,10 @@ fn is_of_device(word: &str, disk: &Disk<'_>, io: &Any) -> bool {
 
 fn is_of_operation(text: &str, io: &Any) -> bool {
     let has = |name: &str| text.split(' ').any(|word| word == name);
-    let mut named = OPERATIONS.iter().filter(|(name, _)| has(name)).peekable();
-    let operation = named.peek().is_none() || named.any(|(_, number)| *number == io.operation);
+    let operations = OPERATIONS.iter().enumerate();
+    let mut named = operations.filter(|(_, name)| has(name)).peekable();
+    let operation =
+        named.peek().is_none() || named.any(|(place, _)| place == io.operation as usize);
     let mut conditions = CONDITIONS.iter().enumerate();
     operation && conditions.all(|(place, (name, _))| !has(name) || io.has(place))
 }

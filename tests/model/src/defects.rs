@@ -37,6 +37,26 @@ fn a_limit_of_all_completions_holds_no_request() {
     pair.finish(true).unwrap();
 }
 
+/// Before Linux 6.5 such requests come to schedulers from plugs.
+#[test]
+fn a_command_of_the_driver_is_not_held() {
+    let all = Rule {
+        way: Way::Request,
+        delay_ns: 50_000,
+        ..LIMIT
+    };
+    let limit = Rule {
+        way: Way::Request,
+        ..LIMIT
+    };
+    for rule in [all, limit] {
+        let steps = [one(Kind::Command), one(Kind::Command)];
+        let mut pair = play(&[rule], &steps);
+        assert_eq!(pair.reference.held(Side::Requests), 0);
+        pair.finish(true).unwrap();
+    }
+}
+
 /// The completion is taken late, because the worker comes after the injection's end, and the end of
 /// another injection has changed in between.
 #[test]

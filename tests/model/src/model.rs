@@ -6,12 +6,13 @@
 //! The checks, and the command for each:
 //!
 //! * [`order`]: lists, the queue by time and the limit queues release the same requests as a stably
-//!   sorted vector. [`history`]: under random arrivals, waits, dispatches, services, releases,
-//!   drains, lacks of memory, changes and ends of rules, a hardware queue ([`pair`]) does the same
-//!   as [`reference`], which looks at everything each time. No entry goes early or out of order, no
-//!   window exceeds its quota, each request and each completion goes once, each bio ends once and
-//!   as its submitter has made it, no sleep is too long, no wake-up useless, and all counts are
-//!   right. By `cargo test --package chaos-model`.
+//!   sorted vector. [`operations`]: filters know the kernel's operations by their names.
+//!   [`history`]: under random arrivals, waits, dispatches, services, releases, drains, lacks of
+//!   memory, changes and ends of rules, a hardware queue ([`pair`]) does the same as [`reference`],
+//!   which looks at everything each time. No entry goes early or out of order, no window exceeds
+//!   its quota, each request and each completion goes once, each bio ends once and as its submitter
+//!   has made it, no sleep is too long, no wake-up useless, and all counts are right. By `cargo
+//!   test --package chaos-model`.
 //! * The same under the address sanitizer, which sees each access to a request or a bio that has
 //!   ended, and each one that was lost. By `tests/model/run address`. A few of the histories under
 //!   Miri, which also checks the rules of references and the provenance of pointers. By
@@ -38,6 +39,8 @@ mod defects;
 mod elevator;
 #[cfg(not(loom))]
 mod history;
+#[cfg(not(loom))]
+mod operations;
 #[cfg(not(loom))]
 mod order;
 #[cfg(not(loom))]

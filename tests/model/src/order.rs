@@ -27,6 +27,17 @@ fn number(request: Request) -> u64 {
     Owned::dispatched(request).number()
 }
 
+/// It went to the driver around the scheduler: a write with FUA, before Linux 6.5.
+#[test]
+fn a_request_that_was_not_prepared_counts_as_released() {
+    let prepared = hand_over(Owned::new(1, 1));
+    assert!(!prepared.was_released());
+    number(prepared);
+    let unprepared = hand_over(Owned::unprepared(1, 1));
+    assert!(unprepared.was_released());
+    number(unprepared);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Push(u64),

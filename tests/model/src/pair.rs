@@ -384,5 +384,6 @@ fn flags(kind: Kind) -> u32 {
         Kind::Read => bindings::req_op_REQ_OP_READ,
         Kind::Write => bindings::req_op_REQ_OP_WRITE,
         Kind::Swap => bindings::req_op_REQ_OP_WRITE | 1 << bindings::req_flag_bits___REQ_SWAP,
+        Kind::Command => bindings::req_op_REQ_OP_DRV_OUT,
     }
 }

@@ -5,7 +5,7 @@
 use super::filter::{DELAY_US, all_delayed, none_delayed};
 use crate::{
     disk::{Disk, Kind},
-    fio::Fio,
+    fio::{Fio, RANDOM_READ},
     injection::Injection,
     process::{self, Cgroup, PidNamespace},
     report::Report,
@@ -68,6 +68,38 @@ fn cgroup_again(report: &mut Report) -> Result<()> {
     enable_io(&third)?;
     all_delayed(report, "one below that", &reads_of(&disk, &below?)?, 100);
     Ok(())
+}
+
+scenario!("filter_cgroup_held", cgroup_held);
+/// Completions of a cgroup that was made again are held when an injection chooses it, which another
+/// injection has chosen before.
+fn cgroup_held(report: &mut Report) -> Result<()> {
+    const HELD: u64 = 8;
+    const HOUR_US: &str = "3600000000";
+    let disk = Disk::on_ioem(&Kind {
+        memory: true,
+        ..Kind::default()
+    })?;
+    let first = Cgroup::new("again")?;
+    let knows = Injection::with_texts("knows", &[("cgroup", first.path())])?;
+    drop(first);
+    let second = Cgroup::new("again")?;
+    let all = [("hold", "completion"), ("delay_us", HOUR_US)];
+    let all = Injection::with_texts("all", &all)?;
+    let words = second.enter();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let options = ["--iodepth=8", "--number_ios=8", "--size=8m"];
+    let options = [RANDOM_READ, &options].concat();
+    let load = Fio::start_by(&words, &disk.path(), &options)?;
+    all.wait_until_held(HELD)?;
+    let settings = [("cgroup", second.path()), ("delay_us", HOUR_US)];
+    let chooses = Injection::with_texts("chooses", &settings)?;
+    let held = chooses.stat("held")?;
+    report.figure("held at once", HELD, held, held == HELD);
+    for injection in [knows, all, chooses] {
+        injection.remove()?;
+    }
+    load.wait()
 }
 
 /// Enables the `io` controller for the cgroups below one.

@@ -11,6 +11,7 @@ use crate::{
     trace::{Step, Trace},
 };
 use anyhow::Result;
+use std::fs::File;
 
 /// The number of held I/Os.
 const HELD: u64 = 256;
@@ -19,6 +20,9 @@ const HELD: u64 = 256;
 const LIMIT_MS: u64 = 10;
 
 const HOUR_US: u64 = 3_600_000_000;
+
+/// Whether the second processor is online.
+const ONLINE: &str = "/sys/devices/system/cpu/cpu1/online";
 
 scenario!("recovery_rmdir", rmdir);
 fn rmdir(report: &mut Report) -> Result<()> {
@@ -108,7 +112,6 @@ fn set(injection: &Option<Injection>, attribute: &str, value: &str) -> Result<()
 scenario!("recovery_processor_offline", processor_offline);
 /// The last processor of a hardware queue goes offline.
 fn processor_offline(report: &mut Report) -> Result<()> {
-    const ONLINE: &str = "/sys/devices/system/cpu/cpu1/online";
     const ISOLATED: &str = "/sys/devices/system/cpu/isolated";
     // Linux 6.12 takes an isolated processor for the only one that can serve deadlines. This guest
     // has no other test, so the driver has no part in the refusal.
@@ -129,6 +132,28 @@ fn processor_offline(report: &mut Report) -> Result<()> {
     });
     sys::write(ONLINE, "1")?;
     result
+}
+
+scenario!("recovery_open_disk_removed", open_disk_removed);
+/// A processor goes offline after a disk was removed that a process has open: on Linux 5.10 such a
+/// disk keeps its scheduler, and no longer has the set that says which processors it serves.
+fn open_disk_removed(report: &mut Report) -> Result<()> {
+    const ALL: &str = "/sys/devices/system/cpu/online";
+    let before = sys::read(ALL)?;
+    let disk = Disk::on_ioem(&Kind {
+        hw_queues: 2,
+        ..Kind::default()
+    })?;
+    let open = File::open(disk.path())?;
+    disk.remove()?;
+    sys::write(ONLINE, "0")?;
+    let without = sys::read(ALL)?;
+    sys::write(ONLINE, "1")?;
+    drop(open);
+    let after = sys::read(ALL)?;
+    report.figure("went offline", "yes", &without, without != before);
+    report.figure("online afterwards", &before, &after, after == before);
+    Ok(())
 }
 
 fn measure(

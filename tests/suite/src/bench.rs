@@ -168,19 +168,10 @@ fn clear() -> Result<()> {
     Ok(())
 }
 
-/// The target of the module with this crate; both are of one kernel.
-fn target_of(kernel_crate: Option<&str>) -> Result<&'static str> {
-    match kernel_crate {
-        None | Some("kernel") => Ok("forky-cloud"),
-        Some("own") => Ok("forky-cloud-own"),
-        Some(other) => bail!("KERNEL_CRATE is 'kernel' or 'own', and not '{other}'."),
-    }
-}
-
 /// The folder of the programs for guests, once all is built.
 fn build() -> Result<PathBuf> {
-    let kernel_crate = variable("KERNEL_CRATE");
-    run(&mut lab(&["build", target_of(kernel_crate.as_deref())?]))?;
+    // Also for `fifo_rust`, which takes what this build generates.
+    run(&mut lab(&["build"]))?;
     let release = kernel_release()?;
     let series = series(&release).context("the kernel's release has no series")?;
     run(&mut lab(&[
@@ -190,6 +181,12 @@ fn build() -> Result<PathBuf> {
         &release,
         &series,
     ]))?;
+    match variable("KERNEL_CRATE").as_deref() {
+        None | Some("kernel") => {}
+        // The same kernel.
+        Some("own") => run(&mut lab(&["build", "forky-cloud-own"]))?,
+        Some(other) => bail!("KERNEL_CRATE is 'kernel' or 'own', and not '{other}'."),
+    }
     eprintln!("bench: building the programs ...");
     let mut transcript = Transcript::default();
     let built = programs::build(&mut transcript);

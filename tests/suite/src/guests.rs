@@ -96,8 +96,8 @@ pub fn all() -> Vec<Guest> {
     ]
 }
 
-/// The guest of a kernel without Rust, whose module has the crate of `driver/kernel`, and whose
-/// block layer has an older interface: what passes through these in other ways than elsewhere.
+/// The guest of a kernel without Rust: its module has the crate of `driver/kernel`, and its block
+/// layer an older interface. The tests are those for which these make a difference.
 pub fn without_rust() -> Guest {
     Guest::new(
         "without_rust",

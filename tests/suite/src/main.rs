@@ -13,6 +13,7 @@ mod command;
 mod debug;
 mod demo;
 mod fuzz;
+mod headers;
 mod ktap;
 mod matrix;
 mod model;

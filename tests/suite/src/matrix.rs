@@ -6,6 +6,7 @@
 use crate::{
     checks::{Checks, Transcript},
     command::{lab, text_of, variable},
+    headers,
     ktap::Count,
     programs,
     refusals::real,
@@ -35,10 +36,11 @@ const LOAD: &str = r#"
 struct Target {
     name: String,
     architecture: String,
-    /// The crate that the module is built with: `kernel` or `own`.
+    /// The crate that the module is built with: `kernel`, `own` or `headers`.
     kernel_crate: String,
-    /// Whether the lab builds the kernel itself.
-    is_own: bool,
+    /// Whether it is tested only when it is named: the lab builds the kernel itself, or another
+    /// target has nearly the same module.
+    is_apart: bool,
 }
 
 fn targets(text: &str) -> Result<Vec<Target>> {
@@ -52,17 +54,16 @@ fn targets(text: &str) -> Result<Vec<Target>> {
             name: name.to_owned(),
             architecture: architecture.to_owned(),
             kernel_crate: kernel_crate.to_owned(),
-            is_own: own != "-",
+            is_apart: own != "-" || kernel_crate == "headers",
         })
     };
     text.lines().map(target).collect()
 }
 
-/// The targets that `MATRIX` names, in its order. If it names none, all targets whose kernels the
-/// lab does not build itself.
+/// The targets that `MATRIX` names, in its order. If it names none, all but those apart.
 fn chosen(all: Vec<Target>, names: Option<&str>) -> Result<Vec<Target>> {
     let Some(names) = names else {
-        return Ok(all.into_iter().filter(|target| !target.is_own).collect());
+        return Ok(all.into_iter().filter(|target| !target.is_apart).collect());
     };
     let named = |name| {
         let target = all.iter().find(|target| target.name == name).cloned();
@@ -139,6 +140,17 @@ pub(crate) fn matrix() -> bool {
         let row = row.unwrap_or_else(|| Row::NotReady(checks.transcript.reason()));
         rows += &row.markdown(target);
         rows.push('\n');
+    }
+    if targets
+        .iter()
+        .any(|target| headers::PAIR.contains(&&*target.name))
+    {
+        if let Some(module) = headers::compare(&mut checks) {
+            let target = headers::PAIR[1];
+            checks.check("the module by the headers loads", |transcript| {
+                load(transcript, target, &module)
+            });
+        }
     }
     let refused = real::refusals(&mut checks);
     checks.part("kernels that cannot work can be had", refused);
@@ -241,6 +253,7 @@ mod tests {
 
     const TEXT: &str = "forky-cloud forky linux-image-cloud-amd64 amd64 kernel -\n\
                         forky-kasan forky linux-image-cloud-amd64 amd64 kernel kasan\n\
+                        forky-headers forky linux-image-amd64 amd64 headers -\n\
                         forky-arm64 forky linux-image-arm64 arm64 own -\n";
 
     fn names(names: Option<&str>) -> Vec<String> {
@@ -249,9 +262,9 @@ mod tests {
     }
 
     #[test]
-    fn kernels_of_the_lab_itself_are_only_tested_when_named() {
+    fn kernels_of_the_lab_itself_and_other_builds_are_only_tested_when_named() {
         assert_eq!(names(None), ["forky-cloud", "forky-arm64"]);
-        let named = ["forky-arm64", "forky-kasan"];
+        let named = ["forky-arm64", "forky-kasan", "forky-headers"];
         assert_eq!(names(Some(&named.join(" "))), named);
     }
 

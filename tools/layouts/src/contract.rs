@@ -5,6 +5,7 @@
 
 use crate::declaration::{Declaration, Token, tokens};
 use anyhow::{Result, bail, ensure};
+use std::collections::BTreeSet;
 
 /// The kernel that the driver was written for.
 #[derive(Debug, Default)]
@@ -13,6 +14,8 @@ pub struct Contract {
     pub(crate) functions: Vec<Function>,
     /// Enumerators that older kernels lack.
     pub(crate) enumerators: Vec<String>,
+    /// Variables that the kernel has to let modules use.
+    pub(crate) exported: Vec<String>,
 }
 
 /// A function that the driver calls.
@@ -87,10 +90,20 @@ impl Contract {
                     rest.next()?;
                 }
                 if let [word, name, end, ..] = rest.0
-                    && (&*word.text, &*end.text) == ("enumerator", ";")
+                    && matches!(&*word.text, "enumerator" | "exported")
+                    && end.text == ";"
                 {
-                    ensure!(is_optional, "line {}: an enumerator is optional", word.line);
-                    contract.enumerators.push(name.text.clone());
+                    let is_variable = word.text == "exported";
+                    ensure!(
+                        is_optional != is_variable && !is_older,
+                        "line {}: an enumerator is optional, and a variable is not",
+                        word.line
+                    );
+                    let names = match is_variable {
+                        true => &mut contract.exported,
+                        false => &mut contract.enumerators,
+                    };
+                    names.push(name.text.clone());
                     rest.0 = &rest.0[3..];
                     continue;
                 }
@@ -134,6 +147,14 @@ impl Contract {
         }
         self.functions.extend(other.functions);
         self.enumerators.extend(other.enumerators);
+        self.exported.extend(other.exported);
+    }
+
+    /// The names of the functions, each once.
+    #[must_use]
+    pub fn functions(&self) -> BTreeSet<&str> {
+        let names = self.functions.iter();
+        names.map(|found| &*found.declaration.name).collect()
     }
 
     /// The structure of this name; rather that of the crate `bindings`.
@@ -264,7 +285,7 @@ mod tests {
         let contract = Contract::parse(
             "# A comment.\nstruct a { # another\n int b;\n void (*c)(struct d *,\n  int);\n}\n\
              bindings e { void *f.g[2]; }\nbindings h;\nstruct i *j(void);\noptional int k(int);\n\
-             optional enumerator L;",
+             optional enumerator L;\nexported m;",
         )
         .unwrap();
         let structs: Vec<_> = contract
@@ -284,6 +305,7 @@ mod tests {
             expected.map(|(text, is_optional)| (text.to_owned(), is_optional))
         );
         assert_eq!(contract.enumerators, ["L"]);
+        assert_eq!(contract.exported, ["m"]);
     }
 
     #[test]
@@ -329,7 +351,14 @@ mod tests {
                 "struct a {\n or int b; }",
                 "line 2: \"or\" stands behind a member of newer kernels",
             ),
-            ("enumerator a;", "line 1: an enumerator is optional"),
+            (
+                "enumerator a;",
+                "line 1: an enumerator is optional, and a variable is not",
+            ),
+            (
+                "\noptional exported a;",
+                "line 2: an enumerator is optional, and a variable is not",
+            ),
             (
                 "optional struct a {}",
                 "line 1: \";\" is expected before \"{\"",

@@ -79,6 +79,16 @@ pub fn generate_own(
         }
     }
     let text = OWN_HEAD.to_owned() + &generator.all()?;
+    let hidden = contract
+        .exported
+        .iter()
+        .filter(|name| !exports.contains(*name));
+    let hidden: Vec<_> = hidden
+        .map(|name| anyhow!("this kernel does not let modules use {name}"))
+        .collect();
+    if !hidden.is_empty() {
+        return Err(hidden);
+    }
     let newest = generator.newest.into_inner().into_iter().collect();
     Ok(OwnBindings { text, newest })
 }
@@ -99,6 +109,8 @@ pub(crate) struct Placed {
     /// The way to it in Rust.
     pub(crate) rust_path: String,
     pub(crate) member: Member,
+    /// Whether there are several eras of it, and the newest here.
+    is_newest: bool,
 }
 
 impl<'a> Generator<'a> {
@@ -141,6 +153,9 @@ impl<'a> Generator<'a> {
         for (index, &id) in candidates.iter().enumerate() {
             match self.members(wanted, id) {
                 Ok(members) => {
+                    let newest = members.iter().filter(|placed| placed.is_newest);
+                    let newest = newest.map(|placed| format!("{name}.{}", placed.name));
+                    self.newest.borrow_mut().extend(newest);
                     let rust = if wanted.in_bindings && self.bindings == Bindings::Kernel {
                         self.check(name, id, &members)
                     } else {
@@ -194,10 +209,6 @@ impl<'a> Generator<'a> {
                 }
             }
         };
-        if has_newest && wanted.has_eras() {
-            let mut newest = self.newest.borrow_mut();
-            newest.insert(format!("{structure}.{name}"));
-        }
         let rust_path = match (&wanted.rust_path, self.bindings) {
             (Some(path), _) => path.clone(),
             (None, Bindings::Kernel) if of.in_bindings => member.rust_path.clone(),
@@ -211,6 +222,7 @@ impl<'a> Generator<'a> {
             name,
             rust_path,
             member,
+            is_newest: has_newest && wanted.has_eras(),
         }))
     }
 

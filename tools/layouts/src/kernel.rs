@@ -16,6 +16,10 @@ pub(crate) type Id = u32;
 /// of pointers.
 const POINTER_SIZE: u64 = 8;
 
+/// A structure with a pointer to each function, by the function's name. It stands for the functions
+/// in type information of a file that only declares them: compilers describe no declarations.
+pub const FUNCTIONS: &str = "chaos_functions";
+
 /// The types of a kernel.
 pub struct Kernel(Btf);
 
@@ -84,12 +88,19 @@ impl Kernel {
     /// The prototypes of all functions of this name.
     pub(crate) fn functions(&self, name: &str) -> Result<Vec<Id>> {
         let ids = self.0.resolve_ids_by_name(name)?.into_iter();
-        Ok(ids
-            .filter_map(|id| match self.get(id) {
-                Ok(Type::Func(function)) => function.get_type_id(),
-                _ => None,
-            })
-            .collect())
+        let defined = ids.filter_map(|id| match self.get(id) {
+            Ok(Type::Func(function)) => function.get_type_id(),
+            _ => None,
+        });
+        let mut prototypes: Vec<Id> = defined.collect();
+        for structure in self.structs(FUNCTIONS)? {
+            if let Some(pointer) = self.member(structure, name)?
+                && let Type::Ptr(to) = self.get(pointer.type_id)?
+            {
+                prototypes.push(next(&to)?);
+            }
+        }
+        Ok(prototypes)
     }
 
     fn types(&self) -> impl Iterator<Item = Type> {

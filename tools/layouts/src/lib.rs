@@ -13,5 +13,5 @@ mod update;
 
 pub use contract::Contract;
 pub use generate::{OwnBindings, generate, generate_own};
-pub use kernel::Kernel;
+pub use kernel::{FUNCTIONS, Kernel};
 pub use update::update;

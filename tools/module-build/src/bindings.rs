@@ -2,7 +2,7 @@
 
 //! C's structures and constants in Rust, for the crate of `driver/kernel`.
 
-use crate::{Work, words};
+use crate::{Types, Work, words};
 use anyhow::{Context, Result, ensure};
 use layouts::{Contract, Kernel, OwnBindings, generate_own};
 use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
@@ -20,16 +20,19 @@ impl Work<'_> {
     pub(crate) fn write_bindings(&self) -> Result<Vec<String>, Vec<anyhow::Error>> {
         let one = |error| vec![error];
         let contract = self.contract().map_err(one)?;
-        let btf = self.type_information().map_err(one)?;
+        let exports = self.exports().map_err(one)?;
+        let btf = match &self.build.types {
+            Types::Btf(path) => self.type_information(path),
+            Types::Headers { source } => {
+                self.types_of_headers(source.as_deref(), &contract, &exports)
+            }
+        };
+        let btf = btf.map_err(one)?;
         let kernel = Kernel::open(&btf)
             .with_context(|| format!("there is no type information in {}", btf.display()));
-        let exports = self.exports().map_err(one)?;
         let OwnBindings { text, newest } = generate_own(&contract, &kernel.map_err(one)?, &exports)
             .map_err(|mut differences| {
-                differences.push(anyhow::anyhow!(
-                    "this version of the driver does not support the kernel {}",
-                    self.config.release
-                ));
+                differences.push(self.unsupported());
                 differences
             })?;
         self.write("bindings.rs", text.as_bytes()).map_err(one)?;
@@ -37,6 +40,23 @@ impl Work<'_> {
         self.write("constants.rs", constants.as_bytes())
             .map_err(one)?;
         Ok(newest)
+    }
+
+    /// The sentence after the differences of a kernel.
+    fn unsupported(&self) -> anyhow::Error {
+        let more = match &self.build.types {
+            Types::Headers { source: None } => {
+                format!(
+                    "; if it lacks a structure{}",
+                    self.where_more_headers_are(None)
+                )
+            }
+            _ => String::new(),
+        };
+        anyhow::anyhow!(
+            "this version of the driver does not support the kernel {}{more}",
+            self.config.release
+        )
     }
 
     /// Writes a file of the folder, unless it has this content.

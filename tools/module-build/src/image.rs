@@ -25,27 +25,28 @@ const BTF: [&[u8]; 2] = [b"\x9f\xeb", b"\xeb\x9f"];
 
 impl Work<'_> {
     /// A file with type information that needs no unpacking, in this process's paths.
-    pub(crate) fn type_information(&self) -> Result<PathBuf> {
-        let given = self.machine.outside(&self.build.btf);
+    pub(crate) fn type_information(&self, btf: &Path) -> Result<PathBuf> {
+        let given = self.machine.outside(btf);
         let mut begin = [0; 4];
         let read = File::open(&given).and_then(|mut file| file.read_exact(&mut begin));
         read.with_context(|| {
             format!(
                 "there is no type information of a kernel in {}: set BTF to a file that has it, \
-                 such as /sys/kernel/btf/vmlinux, or the kernel's vmlinux or vmlinuz",
+                 such as /sys/kernel/btf/vmlinux, or the kernel's vmlinux or vmlinuz, or to \
+                 'headers' (driver/kernels.md)",
                 given.display()
             )
         })?;
         if begin == ELF || BTF.iter().any(|btf| begin.starts_with(btf)) {
             return Ok(given);
         }
-        self.unpack(&given)
+        self.unpack(btf)
     }
 
     fn unpack(&self, image: &Path) -> Result<PathBuf> {
         // As the kernel's `scripts/extract-vmlinux`: any place may be the beginning.
         let script = "tail -c \"+$1\" \"$2\" | \"$3\" -dc >\"$4\" 2>\"$4.error\" || :";
-        let content = fs::read(image)?;
+        let content = fs::read(self.machine.outside(image))?;
         let vmlinux = self.folder.join("vmlinux");
         let outside = self.machine.outside(&vmlinux);
         let mut programs = Vec::new();
@@ -53,10 +54,7 @@ impl Work<'_> {
             for place in places(&content, magic) {
                 programs.push(program);
                 let number = (place + 1).to_string();
-                let (image, vmlinux) = (
-                    self.build.btf.display().to_string(),
-                    vmlinux.display().to_string(),
-                );
+                let (image, vmlinux) = (image.display().to_string(), vmlinux.display().to_string());
                 let command = [
                     "sh", "-c", script, "unpack", &number, &image, program, &vmlinux,
                 ];

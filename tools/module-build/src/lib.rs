@@ -5,13 +5,15 @@
 //! The kernel's crates are not used: `core` from rustc's own sources, the crate of `driver/kernel`
 //! and the driver become one object, which the kernel's build links with `driver/kernel/helpers.c`
 //! into the module. [`config`] reads the kernel's configuration, [`target`] says how rustc compiles
-//! for it, [`bindings`] writes C's structures and constants in Rust, [`rust`] runs rustc, and
-//! [`link`] the kernel's build. All commands run on a [`machine`], which may be a chroot; rustc may
-//! be on another one, if both have the checkout at the same place.
+//! for it, [`bindings`] writes C's structures and constants in Rust, with types from the kernel's
+//! [`image`] or its [`headers`], [`rust`] runs rustc, and [`link`] the kernel's build. All commands
+//! run on a [`machine`], which may be a chroot; rustc may be on another one, if both have the
+//! checkout at the same place.
 
 mod bindings;
 mod config;
 mod endbr;
+mod headers;
 mod image;
 mod link;
 pub mod machine;
@@ -30,12 +32,24 @@ pub struct Build {
     pub top: PathBuf,
     /// The kernel's headers.
     pub headers: PathBuf,
-    /// A file with the kernel's type information: BTF, a vmlinux, or a vmlinuz.
-    pub btf: PathBuf,
+    /// Where the kernel's types come from.
+    pub types: Types,
     /// The compiler.
     pub rustc: String,
     /// Variables for the kernel's make, such as `CROSS_COMPILE`.
     pub variables: Vec<String>,
+}
+
+/// Where the kernel's types come from.
+#[derive(Debug)]
+pub enum Types {
+    /// A file with type information: BTF, a vmlinux, or a vmlinuz.
+    Btf(PathBuf),
+    /// The headers, and the folder of the kernel's source if more headers are needed.
+    Headers {
+        /// The folder.
+        source: Option<PathBuf>,
+    },
 }
 
 impl Build {
@@ -52,6 +66,9 @@ impl Build {
     ) -> Result<(), Vec<anyhow::Error>> {
         let one = |error| vec![error];
         let config = Config::read(&machine.outside(&self.headers)).map_err(one)?;
+        if matches!(self.types, Types::Btf(_)) {
+            config.check_version().map_err(one)?;
+        }
         config.check().map_err(one)?;
         let rustc = rust::Rustc::find(rust_machine, &self.rustc).map_err(one)?;
         let work = self.top.join("target/module").join(&config.release);

@@ -83,12 +83,48 @@ impl Made {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
+    /// Makes a program for the first folder of `PATH`.
+    fn add_program(&self, name: &str, script: &str) {
+        let path = self.path("bin").join(name);
+        fs::create_dir_all(self.path("bin")).unwrap();
+        fs::write(&path, format!("#!/bin/sh\n{script}")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Makes a build of the headers that finds these declarations in them, and a pahole that finds
+    /// no types. They are of Linux 7.9.1, and the source is of another version.
+    fn declare(&self, declarations: &str) {
+        let build = "kernelversion:\n\t@echo 7.9.1\ntypes.i types.o:\n\tcp declared $(M)/$@\n";
+        fs::write(self.path("headers/Makefile"), build).unwrap();
+        fs::write(self.path("headers/declared"), declarations).unwrap();
+        let types = self.path("btf");
+        let pahole = format!("test \"$1\" != -J || cat {} >\"$2\"\n", types.display());
+        self.add_program("pahole", &pahole);
+        fs::create_dir(self.path("source")).unwrap();
+        let other = "kernelversion:\n\t@echo make: no gcc; echo 7.9.0\n";
+        fs::write(self.path("source/Makefile"), other).unwrap();
+    }
+
     /// The lines by which the program refuses to build.
     fn refused(&self) -> Vec<String> {
+        self.refused_with(&["--btf", "btf"])
+    }
+
+    /// The same, with these words about the types.
+    fn refused_with(&self, words: &[&str]) -> Vec<String> {
+        let path = self.path("bin").display().to_string();
+        // Without programs of its own, there is nothing else to be found.
+        let more = if self.path("bin").exists() {
+            ":/usr/bin:/bin"
+        } else {
+            ""
+        };
         let output = Command::new(env!("CARGO_BIN_EXE_module-build"))
             .current_dir(self.0.path())
-            .args(["--headers", "headers", "--btf", "btf", "--rustc"])
+            .env("PATH", path + more)
+            .args(["--headers", "headers", "--rustc"])
             .arg(self.path("rustc"))
+            .args(words)
             .output()
             .unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
@@ -99,7 +135,12 @@ impl Made {
 
     /// Asserts that one line is all that the program says, and has these parts.
     fn assert_refused(&self, parts: [&str; 2]) {
-        let told = self.refused();
+        self.assert_refused_with(&["--btf", "btf"], parts);
+    }
+
+    /// The same, with these words about the types.
+    fn assert_refused_with(&self, words: &[&str], parts: [&str; 2]) {
+        let told = self.refused_with(words);
         let [line] = &told[..] else {
             panic!("{told:#?}");
         };
@@ -183,4 +224,60 @@ fn a_kernel_of_no_era_is_refused_with_each_difference_by_its_name() {
     let last =
         format!("module-build: this version of the driver does not support the kernel {RELEASE}");
     assert_eq!(told.last(), Some(&last));
+}
+
+const BY_HEADERS: &[&str] = &["--btf", "headers"];
+
+#[test]
+fn headers_without_pahole_are_refused() {
+    let parts = ["there is no pahole", "apt-get install dwarves"];
+    Made::new().assert_refused_with(BY_HEADERS, parts);
+}
+
+#[test]
+fn a_function_that_no_header_declares_is_refused_by_its_name() {
+    let made = Made::new();
+    made.declare("void put_pid(struct pid *pid);\n");
+    let exports =
+        "0x0\tput_pid\tvmlinux\tEXPORT_SYMBOL\n0x0\telv_register\tvmlinux\tEXPORT_SYMBOL\n";
+    fs::write(made.path("headers/Module.symvers"), exports).unwrap();
+    made.assert_refused_with(
+        BY_HEADERS,
+        [
+            "modules may call elv_register, but no header ",
+            "apt-get install linux-source-7.9",
+        ],
+    );
+}
+
+#[test]
+fn a_source_of_another_kernel_and_one_that_nothing_uses_are_refused() {
+    let made = Made::new();
+    made.declare("");
+    made.assert_refused_with(
+        &[BY_HEADERS, &["--source", "source"]].concat(),
+        ["/source is Linux 7.9.0, and", "headers are Linux 7.9.1"],
+    );
+    made.assert_refused_with(
+        &["--btf", "btf", "--source", "source"],
+        ["SOURCE is for BTF=headers, and BTF is btf", ""],
+    );
+}
+
+#[test]
+fn headers_of_an_older_kernel_are_refused_with_each_difference_by_its_name() {
+    let made = Made::new();
+    made.set_release("4.19.0-made");
+    made.declare("");
+    let told = made.refused_with(BY_HEADERS);
+    let missing = "module-build: this kernel has no struct blk_mq_debugfs_attr";
+    assert!(told.iter().any(|line| line == missing), "{told:#?}");
+    let last = told.last().unwrap();
+    for part in [
+        "does not support the kernel 4.19.0-made; ",
+        "set SOURCE",
+        "linux-source-4.19",
+    ] {
+        assert!(last.contains(part), "{last}");
+    }
 }

@@ -32,6 +32,7 @@ mod packages;
 mod prepare;
 mod process;
 mod races;
+mod source;
 mod step;
 mod systemd;
 mod target;

@@ -13,7 +13,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use module_build::{
-    Build,
+    Build, Types,
     machine::{self, Machine},
 };
 use std::{
@@ -51,23 +51,31 @@ impl Lab {
         let ready = self.prepare()?;
         match self.target.kernel_crate {
             KernelCrate::Kernel => self.build_with_kernels_crate(&ready),
-            KernelCrate::Own => self.build_with_own_crate(&ready.kernel),
+            KernelCrate::Own => {
+                let types = Types::Btf(self.type_information(&ready.kernel).into());
+                self.build_with_own_crate(&ready.kernel, types)
+            }
+            KernelCrate::OwnByHeaders => {
+                let source = Some(ready.kernel.source().into());
+                self.build_with_own_crate(&ready.kernel, Types::Headers { source })
+            }
         }
     }
 
-    fn build_with_own_crate(&self, kernel: &Kernel) -> Result<()> {
-        let headers = kernel.headers();
-        let in_headers = format!("{headers}/vmlinux");
-        let has_btf = self.chroot.outside(&in_headers).exists();
-        let btf = if has_btf {
-            in_headers
-        } else {
-            self.image(kernel)
-        };
+    /// The file in the chroot that has the kernel's type information.
+    fn type_information(&self, kernel: &Kernel) -> String {
+        let in_headers = format!("{}/vmlinux", kernel.headers());
+        if self.chroot.outside(&in_headers).exists() {
+            return in_headers;
+        }
+        self.image(kernel)
+    }
+
+    fn build_with_own_crate(&self, kernel: &Kernel, types: Types) -> Result<()> {
         let build = Build {
             top: "/src".into(),
-            headers: headers.into(),
-            btf: btf.into(),
+            headers: kernel.headers().into(),
+            types,
             rustc: "rustc".to_owned(),
             variables: self.target.cross(),
         };

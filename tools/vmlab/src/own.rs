@@ -16,18 +16,25 @@ use std::{
     path::Path,
 };
 
-/// The configuration of such a kernel: the options of all of them, those that the crate takes, then
-/// its own.
+/// The configuration of such a kernel: the options of all of them, those for the crate, then the
+/// kernel's own.
 pub(crate) fn configuration(top: &Path, own: &str, kernel_crate: KernelCrate) -> Result<String> {
     let files: &[&str] = match kernel_crate {
         KernelCrate::Kernel => &["debug", "rust", own],
-        KernelCrate::Own => &["debug", own],
+        KernelCrate::Own | KernelCrate::OwnByHeaders => &["debug", own],
     };
-    let read = |name: &&str| {
+    let mut options = String::new();
+    for name in files {
         let path = top.join(format!("tools/kernels/{name}.config"));
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-    };
-    files.iter().map(read).collect()
+        let text = fs::read_to_string(&path);
+        let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+        // Nobody builds a kernel again for another comment.
+        for line in text.lines().filter(|line| line.starts_with("CONFIG_")) {
+            options += line;
+            options.push('\n');
+        }
+    }
+    Ok(options)
 }
 
 /// The folder of a kernel's source in the chroot. Each version has one: after an update, another
@@ -140,7 +147,9 @@ fn check_options(wanted: &str, have: &str, known: &HashSet<String>, config: &str
             rest.strip_prefix('=').map(str::to_owned)
         };
         let real = have.lines().find_map(is).unwrap_or("n".to_owned());
-        if real != value {
+        // Another option may want a module to be in the kernel itself.
+        let suffices = real == value || (value, &*real) == ("m", "y");
+        if !suffices {
             bail!("{config} has CONFIG_{name}={value}, and the kernel {real}.");
         }
     }
@@ -168,10 +177,43 @@ mod tests {
     }
 
     #[test]
+    fn a_configuration_has_the_options_of_its_crate_and_no_comments() {
+        let top = tempfile::tempdir().unwrap();
+        let folder = top.path().join("tools/kernels");
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["debug", "rust", "kasan"] {
+            let text = format!(
+                "# {name}
+
+CONFIG_{name}=y
+"
+            );
+            fs::write(folder.join(format!("{name}.config")), text).unwrap();
+        }
+        let of = |kernel_crate| configuration(top.path(), "kasan", kernel_crate).unwrap();
+        let with = "CONFIG_debug=y
+CONFIG_rust=y
+CONFIG_kasan=y
+";
+        assert_eq!(of(KernelCrate::Kernel), with);
+        assert_eq!(
+            of(KernelCrate::Own),
+            with.replace(
+                "CONFIG_rust=y
+",
+                ""
+            )
+        );
+    }
+
+    #[test]
     fn an_option_that_kconfig_drops_is_told() {
-        let wanted = "# why\nCONFIG_KASAN=y\nCONFIG_MODULE_SIG=n\nCONFIG_NR_CPUS=8\n";
-        let known = ["KASAN", "MODULE_SIG", "NR_CPUS"].map(str::to_owned).into();
-        let have = "CONFIG_KASAN=y\n# CONFIG_MODULE_SIG is not set\nCONFIG_NR_CPUS=8\n";
+        let wanted = "# why\nCONFIG_KASAN=y\nCONFIG_MODULE_SIG=n\nCONFIG_NR_CPUS=8\nCONFIG_MD=m\n";
+        let known = ["KASAN", "MODULE_SIG", "NR_CPUS", "MD"]
+            .map(str::to_owned)
+            .into();
+        let have =
+            "CONFIG_KASAN=y\n# CONFIG_MODULE_SIG is not set\nCONFIG_NR_CPUS=8\nCONFIG_MD=y\n";
         check_options(wanted, have, &known, "kasan").unwrap();
         let have = "CONFIG_KASAN_GENERIC=y\nCONFIG_NR_CPUS=8\n";
         let check = |known| check_options(wanted, have, known, "kasan");

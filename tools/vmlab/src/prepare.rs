@@ -136,6 +136,12 @@ impl Lab {
                 let text = "regenerating its Rust metadata from its source (about 2 minutes)";
                 self.step(text, |output| self.regenerate_metadata(output, &kernel))?;
             }
+            if self.target.kernel_crate == KernelCrate::OwnByHeaders {
+                self.step("unpacking its source", |output| {
+                    self.check_source(output, &kernel)?;
+                    self.unpack_source(output, &kernel, &kernel.source())
+                })?;
+            }
             let text = "fetching its image and modules";
             self.step(text, |output| self.fetch_kernel(output, &kernel))?;
             self.remove_stamps("ready-")?;

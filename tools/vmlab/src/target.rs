@@ -58,22 +58,18 @@ pub(crate) enum KernelCrate {
     Kernel,
     /// The one of `driver/kernel`.
     Own,
+    /// The same, with types from the kernel's headers.
+    OwnByHeaders,
 }
 
 impl KernelCrate {
-    /// The value of `KERNEL_CRATE` for make.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Kernel => "kernel",
-            Self::Own => "own",
-        }
-    }
-
     fn parse(word: &str) -> Result<Self> {
-        [Self::Kernel, Self::Own]
-            .into_iter()
-            .find(|known| known.word() == word)
-            .with_context(|| format!("a kernel's crate is 'kernel' or 'own', and not '{word}'."))
+        match word {
+            "kernel" => Ok(Self::Kernel),
+            "own" => Ok(Self::Own),
+            "headers" => Ok(Self::OwnByHeaders),
+            _ => bail!("a kernel's crate is 'kernel', 'own' or 'headers', and not '{word}'."),
+        }
     }
 }
 

@@ -15,6 +15,9 @@ use std::{
 /// The only queue; nothing follows the pointer.
 const QUEUE: *mut bindings::request_queue = dangling_mut();
 
+/// An address that another user has left in a field of a request.
+const STALE: *mut c_void = std::ptr::without_provenance_mut(0xffff_8880_1234_5690);
+
 /// A request that the scheduler does not have, or not any more.
 ///
 /// It has memory of its own, so that the address sanitizer notices a use of a request that was
@@ -25,7 +28,19 @@ impl Owned {
     /// A request of this number and operation, with stale values of an earlier request in its
     /// fields.
     pub(crate) fn new(number: u64, flags: u32) -> Self {
-        let stale: *mut c_void = dangling_mut();
+        let request = Self::unprepared(number, flags);
+        // SAFETY: The request is valid, cleared as it has to be, and ours alone.
+        unsafe {
+            let request = request.0.as_ptr();
+            Request::prepare(request, RequestData::of_submitter(1));
+            (*request).rq_flags |= 1 << bindings::rqf_flags___RQF_USE_SCHED;
+        }
+        request
+    }
+
+    /// A request that no scheduler has prepared, with such values.
+    pub(crate) fn unprepared(number: u64, flags: u32) -> Self {
+        let stale: *mut c_void = STALE;
         let memory = Box::new(bindings::request {
             q: QUEUE,
             mq_hctx: null_mut(),
@@ -61,7 +76,6 @@ impl Owned {
         unsafe {
             let node = &raw mut (*request.as_ptr()).__bindgen_anon_3.rb_node;
             (*node).__rb_parent_color = node.addr();
-            Request::prepare(request.as_ptr(), RequestData::of_submitter(1));
         }
         Self(request)
     }
@@ -91,9 +105,8 @@ impl Owned {
     /// Writes the value that a completion on another processor leaves in a request that the driver
     /// then requeues (`blk_mq_raise_softirq`).
     pub(crate) fn complete_elsewhere(&mut self) {
-        let next = std::ptr::without_provenance_mut(0xffff_8880_1234_5690);
         // SAFETY: The request is valid, and ours.
-        unsafe { (*self.0.as_ptr()).__bindgen_anon_2.hash.next = next };
+        unsafe { (*self.0.as_ptr()).__bindgen_anon_2.hash.next = STALE.cast() };
     }
 
     pub(super) fn as_raw(&self) -> NonNull<bindings::request> {

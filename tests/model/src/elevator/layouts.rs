@@ -10,8 +10,21 @@ use std::{mem::ManuallyDrop, ptr::NonNull};
 mod devices;
 pub(crate) use devices::*;
 
+/// As in older kernels, which mark each request that they have a scheduler prepare.
+pub(crate) const PREPARES_AT_SUBMISSION: bool = false;
+
 pub(crate) struct DiskStats {
     pub(crate) nsecs: [u64; 4],
+}
+
+/// As the driver's for the newest kernels.
+///
+/// # Safety
+///
+/// As for the driver's.
+pub(crate) unsafe fn split_pool(bio: *const bindings::bio) -> *mut bindings::bio_set {
+    // SAFETY: By this function's requirements.
+    unsafe { &raw mut (*(*(*bio).bi_bdev).bd_disk).bio_split }
 }
 
 /// As the block layer's function: looks at the last eight requests of a list, backwards. Here only

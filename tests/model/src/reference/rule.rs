@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     Write,
     /// A write of memory pages, which no rule may hold.
     Swap,
+    /// A command of the driver's own, which no rule is about.
+    Command,
 }
 
 /// The two kinds of entries that are held.
@@ -53,7 +55,8 @@ impl Rule {
 
     /// Whether I/O of this kind matches.
     pub(super) fn matches(&self, kind: Kind) -> bool {
-        kind != Kind::Swap && self.kind.is_none_or(|wanted| wanted == kind)
+        let is_exempt = matches!(kind, Kind::Swap | Kind::Command);
+        !is_exempt && self.kind.is_none_or(|wanted| wanted == kind)
     }
 }
 

@@ -119,6 +119,14 @@ pub(crate) fn refusals(checks: &mut Checks) {
         let words = ["KERNEL_CRATE=other"];
         refuses(transcript, sentence, Headers::new()?.path(), &words)
     });
+    checks.check("types from the headers are for one crate", |transcript| {
+        let sentence = "check-kernel: BTF=headers is only for KERNEL_CRATE=own.";
+        let words = [KERNELS, "BTF=headers"];
+        refuses(transcript, sentence, Headers::new()?.path(), &words)?;
+        let headers = Headers::without_option("CONFIG_DEBUG_INFO_BTF")?;
+        let mut check = command(&["tools/check-kernel"]);
+        transcript.run(check.arg(headers.path()).env("BTF", "headers"))
+    });
     checks.check("another rustc than the kernel's is told", other_rustc);
     checks.check("no rustc is told", |transcript| {
         let sentence = "check-kernel: there is no /none: install '*', *.";

@@ -30,6 +30,8 @@ struct Different {
     start_takes_int: bool,
     depth_is_long: bool,
     no_attach: bool,
+    /// The only function is declared, and not defined.
+    is_declared: bool,
 }
 
 fn kernel(different: &Different) -> Vec<u8> {
@@ -66,7 +68,10 @@ fn kernel(different: &Different) -> Vec<u8> {
     let kind = btf.structure("type", 48, &[("ops", ops, 0), ("name", name, 256)]);
     let kind = btf.pointer(kind);
     let attach = btf.prototype(int, &[kind]);
-    if !different.no_attach {
+    if different.is_declared {
+        let pointer = btf.pointer(attach);
+        btf.structure(layouts::FUNCTIONS, 8, &[("attach", pointer, 0)]);
+    } else if !different.no_attach {
         btf.add(12, 1, "attach", attach, &[]);
     }
     btf.bytes()
@@ -318,6 +323,38 @@ fn a_function_that_modules_may_not_call_is_told_or_left_out() {
 }
 
 #[test]
+fn a_variable_that_modules_may_not_use_is_told() {
+    let kernel = Kernel::from_bytes(&kernel(&Different::default())).unwrap();
+    let own = |name| {
+        let contract = Contract::parse(&format!("exported {name};")).unwrap();
+        layouts::generate_own(&contract, &kernel, &exports())
+    };
+    let errors = own("lost").unwrap_err();
+    assert_eq!(
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["this kernel does not let modules use lost"]
+    );
+    assert!(own("attach").is_ok());
+}
+
+#[test]
+fn a_function_that_is_only_declared_is_as_one_that_is_defined() {
+    let declared = Different {
+        is_declared: true,
+        ..Different::default()
+    };
+    assert_eq!(own(&declared), own(&Different::default()));
+    let kernel = Kernel::from_bytes(&kernel(&declared)).unwrap();
+    let other = CONTRACT.replace("int attach", "void attach");
+    let errors = generate(&Contract::parse(&other).unwrap(), &kernel).unwrap_err();
+    assert_eq!(
+        errors[0].to_string(),
+        "this kernel's attach is \"int attach(struct type *)\", and the driver was written for \
+         \"void attach(struct type *)\""
+    );
+}
+
+#[test]
 fn the_own_crate_gets_what_the_kernel_has() {
     let newest = own(&Different::default());
     assert_eq!(newest.newest, ["ops.start", "ops.stop", "queue.depth"]);
@@ -333,6 +370,21 @@ fn the_own_crate_gets_what_the_kernel_has() {
     assert_eq!(older.newest, [""; 0]);
     assert!(!older.text.contains("pub stop"), "{}", older.text);
     assert!(older.text.contains("pub depth: i64"), "{}", older.text);
+}
+
+#[test]
+fn a_structure_that_does_not_fit_says_nothing_about_eras() {
+    let mut btf = Btf::new();
+    let int = btf.int("int", 4, 1);
+    let long = btf.int("long int", 8, 1);
+    let data = btf.pointer(0);
+    btf.structure("queue", 8, &[("depth", int, 0)]);
+    btf.structure("queue", 16, &[("depth", long, 0), ("data", data, 64)]);
+    let kernel = Kernel::from_bytes(&btf.bytes()).unwrap();
+    let contract = "bindings queue { int depth; or long int depth; void *data; }";
+    let contract = Contract::parse(contract).unwrap();
+    let found = layouts::generate_own(&contract, &kernel, &exports()).unwrap();
+    assert_eq!(found.newest, [""; 0]);
 }
 
 #[test]
