@@ -18,11 +18,12 @@ use tempfile::{NamedTempFile, TempDir};
 /// The version of this recipe. Count it up when a change of this file changes the archive.
 const RECIPE: u32 = 1;
 
-/// Modules that a command needs before it can use disks, and modules that tests load.
+/// Modules that a command needs before it can use disks, modules that tests load, and the ciphers
+/// that dm-crypt asks for by name.
 const MODULES: &str = "virtio_blk null_blk scsi_debug loop dm-mod dm-delay dm-crypt mq-deadline \
     kyber-iosched bfq configfs ext4 xfs btrfs scsi_mod sd_mod f2fs dm-mirror dm-multipath \
     dm-round-robin dm-thin-pool raid0 raid1 nvme-loop algif_skcipher overlay virtio_pci \
-    virtio_console";
+    virtio_console xts ecb aes_generic";
 
 /// Programs in the guest, beside busybox.
 const PROGRAMS: &str = "fio mkfs.ext4 fsck.ext4 mkfs.xfs mkfs.btrfs btrfs mkfs.f2fs chrt dmsetup \
