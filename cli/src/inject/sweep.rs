@@ -50,7 +50,7 @@ pub(crate) fn before_looking(roots: &Roots) {
 
 /// Gives disks back after an injection has ended.
 pub(super) fn after_end(roots: &Roots) -> Vec<anyhow::Error> {
-    match Lock::take(roots) {
+    match Lock::take_soon(roots) {
         Ok(Some(lock)) => sweep(roots, &lock),
         Ok(None) => Vec::new(),
         Err(error) => {

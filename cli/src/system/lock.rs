@@ -3,7 +3,7 @@
 //! The lock that makes changes of two kchaos come one after the other.
 
 use super::{Roots, files::is_at, step::Step};
-use crate::error::{Exit, failure, is_permission, refused};
+use crate::error::{Exit, failure, is_permission, note, refused};
 use anyhow::Result;
 use rustix::{
     fs::{FlockOperation, Mode, OFlags, flock, open},
@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The time to wait for another kchaos.
+/// The time to wait for another kchaos without a word.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The pause before another try.
@@ -31,32 +31,47 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock; `None` if this user may not make its folder or open it. The verb then
-    /// fails at its first step that needs the right, in words about that step, or has no record to
-    /// keep.
+    /// Waits for the lock, however long another kchaos keeps it, and says so now and then; `None` if
+    /// this user may not make its folder or open it. The verb then fails at its first step that
+    /// needs the right, in words about that step, or has no record to keep.
     ///
     /// # Errors
     ///
-    /// If another kchaos keeps the lock for too long, or the kernel refuses it for a reason other
-    /// than this user's rights.
+    /// If the kernel refuses the lock for a reason other than this user's rights.
     pub(crate) fn take(roots: &Roots) -> Result<Option<Self>> {
+        Self::wait(roots, None)
+    }
+
+    /// The same for a kchaos that catches signals, so that nobody could end its wait.
+    ///
+    /// # Errors
+    ///
+    /// If another kchaos keeps the lock for too long, too.
+    pub(crate) fn take_soon(roots: &Roots) -> Result<Option<Self>> {
+        Self::wait(roots, Some(PATIENCE))
+    }
+
+    fn wait(roots: &Roots, longest: Option<Duration>) -> Result<Option<Self>> {
         let begun = Instant::now();
+        let mut tell_after = PATIENCE;
         loop {
             let error = match Self::make_and_open(roots) {
                 Ok(lock) => return Ok(Some(lock)),
-                Err(Refusal::Lock(errno)) if is_passing(errno) && begun.elapsed() < PATIENCE => {
+                Err(Refusal::Lock(Errno::WOULDBLOCK)) => {
+                    let waited = begun.elapsed();
+                    if longest.is_some_and(|longest| waited >= longest) {
+                        return Err(failure(Exit::Failure, held_for(waited)));
+                    }
+                    if waited >= tell_after {
+                        note(&format!("{}: waiting for it", held_for(waited)));
+                        tell_after = waited + PATIENCE;
+                    }
                     sleep(PAUSE);
                     continue;
                 }
-                Err(Refusal::Lock(Errno::WOULDBLOCK)) => {
-                    return Err(failure(
-                        Exit::Failure,
-                        format!(
-                            "another kchaos has been changing something for {} s, and may wait for a \
-                             disk; try again when it has ended",
-                            PATIENCE.as_secs()
-                        ),
-                    ));
+                Err(Refusal::Lock(errno)) if is_passing(errno) && begun.elapsed() < PATIENCE => {
+                    sleep(PAUSE);
+                    continue;
                 }
                 Err(Refusal::Lock(errno)) => {
                     refused("lock", &roots.needs(), &io::Error::from(errno))
@@ -120,13 +135,17 @@ enum Refusal {
     Lock(Errno),
 }
 
-/// Whether another try may succeed: another kchaos has the lock, or the folder was removed just
-/// then.
-fn is_passing(errno: Errno) -> bool {
-    matches!(
-        errno,
-        Errno::WOULDBLOCK | Errno::STALE | Errno::NOENT | Errno::INTR
+/// The reason for a wait.
+fn held_for(waited: Duration) -> String {
+    format!(
+        "another kchaos has been changing something for {} s, and may wait for a disk",
+        waited.as_secs()
     )
+}
+
+/// Whether another try may succeed, as the folder was removed just then.
+fn is_passing(errno: Errno) -> bool {
+    matches!(errno, Errno::STALE | Errno::NOENT | Errno::INTR)
 }
 
 /// The steps that make the folders of our own.
