@@ -17,6 +17,7 @@ mod hits;
 mod inject;
 mod interface;
 mod list;
+mod lock;
 mod names;
 mod output;
 mod own;
