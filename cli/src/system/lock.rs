@@ -31,9 +31,10 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock, however long another kchaos keeps it, and says so now and then; `None` if
-    /// this user may not make its folder or open it. The verb then fails at its first step that
-    /// needs the right, in words about that step, or has no record to keep.
+    /// Waits for the lock, however long another kchaos keeps it, and says so now and then.
+    ///
+    /// `None` if this user may not make its folder or open it. The verb then fails at its first
+    /// step that needs the right, in words about that step, or has no record to keep.
     ///
     /// # Errors
     ///
