@@ -5,6 +5,7 @@
 use crate::tree::{KCHAOS, Tree};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
+    fs,
     io::Write,
     process::{Child, Command, Stdio},
     thread::sleep,
@@ -13,9 +14,11 @@ use std::{
 
 const INJECT: &str = "inject ioem delay --delay 1ms --name x";
 
+/// Starts a command for which no signal is ignored, as they may be for these tests themselves.
 fn start(tree: &Tree, words: &[&str]) -> Child {
-    let mut command = Command::new(words[0]);
-    let command = command.args(&words[1..]).envs(tree.environment());
+    let mut command = Command::new("env");
+    let command = command.arg("--default-signal").args(words);
+    let command = command.envs(tree.environment());
     let command = command.stdin(Stdio::piped()).stdout(Stdio::null());
     command.stderr(Stdio::null()).spawn().unwrap()
 }
@@ -34,6 +37,11 @@ fn start_on_terminal(tree: &Tree, line: &str) -> Child {
 
 fn type_ctrl_c(child: &mut Child) {
     child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+}
+
+fn count_lines(tree: &Tree, path: &str) -> usize {
+    let text = fs::read_to_string(tree.path(path)).unwrap_or_default();
+    text.lines().count()
 }
 
 fn wait_for(tree: &Tree, path: &str) {
@@ -73,14 +81,17 @@ fn one_ctrl_c_reaches_the_command_once() {
         "trap \"echo >> signals\" INT; touch begun; while test ! -e go; do sleep 0.05; done";
     let mut child = start_on_terminal(&tree, &format!("-- sh -c '{script}' < /dev/null"));
     wait_for(&tree, "begun");
-    for _ in 0..TIMES {
-        sleep(Duration::from_millis(300));
+    for count in 1..=TIMES {
         type_ctrl_c(&mut child);
+        while count_lines(&tree, "signals") < count {
+            sleep(Duration::from_millis(10));
+        }
+        // A second signal would come about now.
+        sleep(Duration::from_millis(300));
     }
-    sleep(Duration::from_millis(300));
     tree.write("go", "");
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert_eq!(tree.read("signals").lines().count(), TIMES);
+    assert_eq!(count_lines(&tree, "signals"), TIMES);
 }
 
 #[test]
