@@ -4,10 +4,12 @@
 
 mod advice;
 mod borrowed;
+mod dm_table;
 mod flags;
 mod help;
 mod line;
 mod netem;
+mod whole;
 mod whom;
 
 use crate::{
@@ -39,8 +41,12 @@ impl Arguments {
     ///
     /// The error of clap, which is also how it returns the texts of help and version.
     pub fn read(words: &[OsString]) -> Result<Self, Error> {
-        let arguments =
-            Self::try_parse_from(words).map_err(|error| advise(error, words, Self::command()))?;
+        Self::parse_words(words).map_err(|error| advise(error, words, Self::command()))
+    }
+
+    /// The same, with an error that has no advice.
+    fn parse_words(words: &[OsString]) -> Result<Self, Error> {
+        let arguments = Self::try_parse_from(words)?;
         if arguments.verb.lacks_command(words) {
             let message = "no command after --; name one, or leave -- out";
             return Err(Error::raw(ErrorKind::ValueValidation, message));

@@ -3,9 +3,10 @@
 //! Guesses the meaning of a command line that makes no sense as it is.
 
 use super::{
-    borrowed,
+    borrowed, dm_table,
     line::{Line, flags},
     netem,
+    whole::{fits, line_of, with_effect},
 };
 use crate::{
     interface::{
@@ -22,7 +23,7 @@ use clap::{
 use std::ffi::OsString;
 
 /// Other programs' words for the verbs.
-const OTHER_WORDS: [(&str, &[&str]); 7] = [
+pub(super) const OTHER_WORDS: [(&str, &[&str]); 7] = [
     (
         "inject",
         &[
@@ -72,7 +73,18 @@ pub(crate) fn advise(mut error: Error, words: &[OsString], root: Command) -> Err
         _ => return error,
     };
     let line = Line::new(words, root);
-    let advice = of_kind(kind).and_then(|word| advise(&line, &word));
+    let word = of_kind(kind);
+    let mut advice: Vec<String> = word
+        .and_then(|word| advise(&line, &word))
+        .into_iter()
+        .collect();
+    if error.kind() == ErrorKind::UnknownArgument {
+        for tip in others(&line) {
+            if !advice.contains(&tip) {
+                advice.push(tip);
+            }
+        }
+    }
     // The words of clap that sound alike, and its tip to put a word after `--`, which begins a
     // command here.
     for guess in [
@@ -82,11 +94,24 @@ pub(crate) fn advise(mut error: Error, words: &[OsString], root: Command) -> Err
     ] {
         error.remove(guess);
     }
-    if let Some(advice) = advice {
-        let advice = ContextValue::StyledStrs(vec![advice.into()]);
-        error.insert(ContextKind::Suggested, advice);
+    if !advice.is_empty() {
+        let advice = advice.into_iter().map(Into::into).collect();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(advice));
     }
     error
+}
+
+/// Advice on each unknown flag of the line, of which the error names only the first.
+fn others(line: &Line) -> Vec<String> {
+    let known = flags(line.verb());
+    let words = line.words.iter().take_while(|word| *word != "--");
+    let unknown = words.filter(|word| {
+        let name = word.strip_prefix("--").map(|word| split(word).0);
+        name.is_some_and(|name| !known.iter().any(|(known, _)| *known == name))
+    });
+    unknown
+        .filter_map(|word| argument(line, split(word).0))
+        .collect()
 }
 
 /// Advice on a unit that a space parts from its number.
@@ -114,11 +139,15 @@ fn verb(line: &Line, word: &str) -> Option<String> {
     };
     let lower = word.to_ascii_lowercase();
     let reached = line.path.iter().filter(|verb| *verb != "help").count();
-    if ["delay", "limit"].contains(&word) {
-        return typed("inject ioem", place);
-    }
-    if word == "ioem" {
-        return typed("inject", place);
+    let inside = match word {
+        "delay" | "limit" => Some("inject ioem"),
+        "ioem" => Some("inject"),
+        _ => None,
+    };
+    match inside {
+        Some(inside) if !help.is_empty() => return typed(inside, place),
+        Some(_) => return Some(format!("it is '{}'", line_of(line, place, None))),
+        None => {}
     }
     let known: Vec<&str> = line
         .verb()
@@ -133,16 +162,15 @@ fn verb(line: &Line, word: &str) -> Option<String> {
         .iter()
         .find(|(_, others)| reached == 0 && others.contains(&&*lower));
     match other {
+        Some(("inject", _)) if help.is_empty() => Some(format!(
+            "the verb for this is 'inject': '{}'",
+            line_of(line, place + 1, None)
+        )),
         Some((verb, _)) => Some(format!("the verb for this is '{verb}'")),
         None if !near.is_empty() => Some(format!("it is {}", or(&near))),
         None if (reached == 0 || line.path == ["inject"]) && borrowed::is_means(&lower) => {
-            let effects = line.faults();
-            let effect = line.words[place + 1..].iter();
-            let effect = effect
-                .map(String::as_str)
-                .find(|word| effects.iter().any(|one| one == word));
-            let effect = effect.unwrap_or("delay");
-            Some(format!("the means is ioem: 'kchaos inject ioem {effect}'"))
+            let whole = line_of(line, place + 1, None);
+            Some(format!("the means is ioem: '{whole}'"))
         }
         None => device(line, word, place)
             .or_else(|| borrowed::fault(&lower, &line.faults(), reached > 0 && place > 0)),
@@ -153,12 +181,10 @@ fn verb(line: &Line, word: &str) -> Option<String> {
 fn device(line: &Line, word: &str, place: usize) -> Option<String> {
     let effect = line.words.get(place + 1)?;
     let is_effect = line.path == ["inject"] && line.faults().contains(effect);
-    let rest = line.words[place + 2..].iter().map(String::as_str);
-    let words = ["--device", word].into_iter().chain(rest);
-    let words = shlex::try_join(words).ok().filter(|_| is_effect)?;
-    Some(format!(
-        "the means is ioem, and a device has a flag: 'kchaos inject ioem {effect} {words}'"
-    ))
+    is_effect.then(|| {
+        let whole = line_of(line, place + 1, Some(word));
+        format!("the means is ioem, and a device has a flag: '{whole}'")
+    })
 }
 
 /// Advice on an unknown flag, or a word where none is accepted.
@@ -186,6 +212,11 @@ fn argument(line: &Line, word: &str) -> Option<String> {
     operand(line, word)
 }
 
+/// The verbs that the words reach.
+fn path_of(line: &Line) -> Vec<&str> {
+    line.path.iter().map(String::as_str).collect()
+}
+
 /// A name and its value, if there is a `=`.
 fn split(word: &str) -> (&str, Option<&str>) {
     match word.split_once('=') {
@@ -199,12 +230,13 @@ fn normal(name: &str) -> String {
     name.to_ascii_lowercase().replace(['_', '.'], "-")
 }
 
-/// A flag as people type it.
-fn with(flag: &str, value: Option<&str>) -> String {
-    match value {
-        Some(value) => format!("--{flag} {value}"),
-        None => format!("--{flag}"),
-    }
+/// A flag as people type it, with its value if kchaos accepts that.
+fn with(line: &Line, flag: &str, value: Option<&str>) -> String {
+    let bare = format!("--{flag}");
+    let full = value.map(|value| format!("{bare} {value}"));
+    let path = line.path.join(" ");
+    full.filter(|full| fits(&format!("{path} {full}")))
+        .unwrap_or(bare)
 }
 
 /// Advice on a word that is a flag, or another program's flag.
@@ -212,8 +244,8 @@ fn exact(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
     let verb = line.verb();
     let known = flags(verb);
     match known.iter().find(|(known, _)| *known == name) {
-        Some((_, own)) => Some(format!("it is '{}'", with(own, value))),
-        None => borrowed::flag(verb, &line.path.join(" "), name, value),
+        Some((_, own)) => Some(format!("it is '{}'", with(line, own, value))),
+        None => borrowed::flag(line, &path_of(line), name, value),
     }
 }
 
@@ -234,7 +266,7 @@ fn flag(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
     if !near.is_empty() {
         // Of several, the value fits one or none.
         let value = value.filter(|_| near.len() == 1);
-        let near: Vec<String> = near.into_iter().map(|own| with(own, value)).collect();
+        let near: Vec<String> = near.into_iter().map(|own| with(line, own, value)).collect();
         return Some(format!("it is {}", or(&near)));
     }
     if line.is_in("inject") {
@@ -259,10 +291,10 @@ fn outside(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
             .words
             .iter()
             .position(|word| line.path.last() == Some(word))?;
-        let rest = shlex::try_join(line.words[place + 1..].iter().map(String::as_str)).ok()?;
-        return Some(format!("it is '{inside} {rest}'"));
+        let whole = with_effect(effect, None, &line.words[place + 1..]);
+        return Some(format!("it is '{whole}'"));
     }
-    let tip = borrowed::flag(line.delay(), "inject ioem delay", name, value)?;
+    let tip = borrowed::flag(line, &["inject", "ioem", "delay"], name, value)?;
     Some(format!("after 'kchaos inject ioem delay': {tip}"))
 }
 
@@ -286,6 +318,12 @@ fn operand(line: &Line, word: &str) -> Option<String> {
     if !line.is_in("inject") && !line.is_in("change") {
         return None;
     }
+    let place = line.place(word)?;
+    if let Some(tables) = dm_table::flags(&line.words[place..]) {
+        let tables: Vec<String> = tables.iter().map(|flags| format!("'{flags}'")).collect();
+        let tables = tables.join(", and another injection with ");
+        return Some(format!("a table of dm-delay has flags: {tables}"));
+    }
     if let Some(flags) = netem::flags(line, word) {
         return Some(format!("values have flags: '{flags}'"));
     }
@@ -293,7 +331,6 @@ fn operand(line: &Line, word: &str) -> Option<String> {
         return Some(advice);
     }
     let (name, value) = split(word);
-    let place = line.place(word)?;
     let next = line.words.get(place + 1).map(String::as_str);
     let next = next.filter(|next| !next.starts_with('-'));
     let advice = if value.is_some() || next.is_some() {
@@ -304,11 +341,20 @@ fn operand(line: &Line, word: &str) -> Option<String> {
     if let Some(advice) = advice {
         Some(advice)
     } else if line.is_in("delay") && units::microseconds(word).is_ok() {
-        Some(format!("a delay has a flag: '--delay {word}'"))
+        Some(format!(
+            "a delay has a flag: '{}'",
+            with(line, "delay", Some(word))
+        ))
     } else if line.is_in("limit") && units::number(word).is_ok() {
-        Some(format!("a limit has a flag: '--quota {word}'"))
+        Some(format!(
+            "a limit has a flag: '{}'",
+            with(line, "quota", Some(word))
+        ))
     } else if line.is_in("limit") && Rate::parse(word).is_ok() {
-        Some(format!("a limit has a flag: '--iops {word}'"))
+        Some(format!(
+            "a limit has a flag: '{}'",
+            with(line, "iops", Some(word))
+        ))
     } else if let Some(devices) = devices(line, word) {
         Some(format!("devices have a flag: '--device {devices}'"))
     } else {

@@ -4,13 +4,16 @@
 //! what to type instead. A word that means exactly the same as a flag is an alias of it; all others
 //! are here.
 
+#[cfg(test)]
+mod accepted;
+mod fill;
 mod limits;
 mod table;
 mod without;
 
-use super::line::flags;
+use super::line::{Line, flags};
 use crate::{interface::near::or, system::block::is_number};
-use clap::Command;
+use fill::{Values, is_plain};
 use limits::{LIMITS, NO_BYTES, NO_LIMIT};
 use table::FLAGS;
 use without::WITHOUT;
@@ -69,11 +72,13 @@ const OPERANDS: [(&str, &str, &[&str]); 2] = [
     ),
 ];
 
-/// Advice on a flag that another program has.
-pub(super) fn flag(verb: &Command, path: &str, word: &str, value: Option<&str>) -> Option<String> {
+/// Advice on a flag that another program has, for the verb at this path.
+pub(super) fn flag(line: &Line, path: &[&str], word: &str, value: Option<&str>) -> Option<String> {
     if let Some((_, variable)) = ROOTS.iter().find(|(root, _)| *root == word) {
         return Some(format!("the variable {variable} moves this root"));
     }
+    let verb = line.at(path);
+    let path = path.join(" ");
     let takes = |operand: &str| {
         let mut positionals = verb.get_positionals();
         positionals.any(|arg| {
@@ -83,7 +88,7 @@ pub(super) fn flag(verb: &Command, path: &str, word: &str, value: Option<&str>) 
     };
     for (operand, they_come, words) in OPERANDS {
         if words.contains(&word) && takes(operand) {
-            let value = value.unwrap_or(operand);
+            let value = value.filter(|value| is_plain(value)).unwrap_or(operand);
             return Some(format!(
                 "{they_come} without a flag: 'kchaos {path} {value}'"
             ));
@@ -92,7 +97,9 @@ pub(super) fn flag(verb: &Command, path: &str, word: &str, value: Option<&str>) 
     let known: Vec<&str> = flags(verb).into_iter().map(|(name, _)| name).collect();
     let nothing = std::iter::once((NOTHING, SLOW_ONLY)).chain(WITHOUT);
     let instead = nothing.into_iter().find(|(words, _)| words.contains(&word));
-    if let Some((_, instead)) = instead.filter(|_| known.contains(&"delay")) {
+    let has_all = |tip: &str| typed_flags(tip).all(|flag| known.contains(&flag));
+    if let Some((_, instead)) = instead.filter(|(_, tip)| known.contains(&"delay") && has_all(tip))
+    {
         return Some(instead.to_owned());
     }
     let mut rows = FLAGS
@@ -104,36 +111,53 @@ pub(super) fn flag(verb: &Command, path: &str, word: &str, value: Option<&str>) 
     if is_max && LIMITS.iter().any(|limit| limit.words.contains(&word)) {
         return Some(NO_LIMIT.to_owned());
     }
-    let (device, value) = match value {
-        Some(value) if row.tip.contains("{device}") => limited(value, row.example),
-        value => (DISK, value.unwrap_or(row.example)),
+    let device = device(line).unwrap_or(DISK);
+    let example = Values {
+        value: row.example,
+        device,
     };
-    let is_bare = value.bytes().all(|byte| byte.is_ascii_digit());
-    let unit = |unit: &str| format!("{value}{}", if is_bare { unit } else { "" });
-    let tip = row.tip.replace("{device}", device).replace("{}", value);
-    let units = ["s", "ms", "us", "ns"];
-    let fill = |tip: String, name: &str| tip.replace(&format!("{{{name}}}"), &unit(name));
-    Some(units.into_iter().fold(tip, fill))
+    let typed = value.map(|value| match row.tip.contains("{device}") {
+        true => limited(value, &example),
+        false => Values { value, device },
+    });
+    let fitting = typed.and_then(|typed| typed.fitting(&path, row.tip));
+    Some(fitting.unwrap_or_else(|| example.fill(row.tip)))
 }
 
 /// A device for tips.
 const DISK: &str = "/dev/sdb";
 
-/// The device and the number in a value such as `/dev/sda:100`; `example` stands for a number that
-/// is not there.
-fn limited<'a>(value: &'a str, example: &'a str) -> (&'a str, &'a str) {
+/// The device that the line names.
+fn device(line: &Line) -> Option<&str> {
+    let [_, (_, _, words)] = OPERANDS;
+    words
+        .iter()
+        .find_map(|word| line.value(&format!("--{word}")))
+}
+
+/// The device and the number in a value such as `/dev/sda:100`; the example stands for what is not
+/// there.
+fn limited<'a>(value: &'a str, example: &Values<'a>) -> Values<'a> {
     let is_device = |text: &str| text.starts_with('/') || is_number(text);
-    match value.rsplit_once([':', ' ']) {
+    let (device, value) = match value.rsplit_once([':', ' ']) {
         Some((device, number)) if !is_number(value) => (device, number),
-        _ if is_device(value) => (value, example),
-        _ => (DISK, value),
-    }
+        _ if is_device(value) => (value, example.value),
+        _ => (example.device, value),
+    };
+    Values { value, device }
 }
 
 /// The flags that a tip names.
 fn named(tip: &str) -> impl Iterator<Item = &str> {
     tip.split([' ', '\''])
         .filter_map(|word| word.strip_prefix("--"))
+}
+
+/// The flags with which a tip begins what it says to type for the verb at hand.
+fn typed_flags(tip: &str) -> impl Iterator<Item = &str> {
+    let quoted = tip.split('\'').skip(1).step_by(2);
+    let flags = quoted.filter_map(|part| part.split(' ').next()?.strip_prefix("--"));
+    flags.filter(|flag| !flag.is_empty())
 }
 
 /// Words for faults, and the nearest that there is.
@@ -241,22 +265,24 @@ pub(super) fn fault(word: &str, faults: &[String], any: bool) -> Option<String> 
 
 /// Whether other programs call their means so, for which this one has `ioem`.
 pub(super) fn is_means(word: &str) -> bool {
-    [
-        "netem",
-        "tc",
-        "disk",
-        "io",
-        "block",
-        "blockchaos",
-        "iochaos",
-        "dm-delay",
-        "scheduler",
-        "blk",
-        "blkio",
-        "dm",
-        "dm-flakey",
-        "pumba",
-        "qdisc",
-    ]
-    .contains(&word)
+    MEANS.contains(&word)
 }
+
+/// Other programs' words for their means.
+const MEANS: &[&str] = &[
+    "netem",
+    "tc",
+    "disk",
+    "io",
+    "block",
+    "blockchaos",
+    "iochaos",
+    "dm-delay",
+    "scheduler",
+    "blk",
+    "blkio",
+    "dm",
+    "dm-flakey",
+    "pumba",
+    "qdisc",
+];

@@ -46,15 +46,10 @@ impl Line {
     }
 
     /// The verb at this place, or the last one on the way that there is.
-    fn at(&self, path: &[impl AsRef<str>]) -> &Command {
+    pub(super) fn at(&self, path: &[impl AsRef<str>]) -> &Command {
         path.iter().fold(&self.root, |verb, name| {
             verb.find_subcommand(name.as_ref()).unwrap_or(verb)
         })
-    }
-
-    /// The verb that makes a delay.
-    pub(super) fn delay(&self) -> &Command {
-        self.at(&["inject", "ioem", "delay"])
     }
 
     /// The faults that there are.

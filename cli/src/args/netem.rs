@@ -13,7 +13,15 @@ pub(super) fn flags(line: &Line, word: &str) -> Option<String> {
     let place = line.place(word)?;
     // Words that follow a flag for the delay are those behind the delay.
     let is_delayed = line.value("--delay").is_some();
-    let mut words = line.words[place..].iter().map(String::as_str).peekable();
+    let flags = flags_of(&line.words[place..], is_delayed);
+    // One time alone may be the first word of anything.
+    let least = if is_delayed { 1 } else { 2 };
+    (flags.len() >= least).then(|| flags.join(" "))
+}
+
+/// The flags for the first of these words, as far as they are those of `tc netem`.
+pub(super) fn flags_of(words: &[String], is_delayed: bool) -> Vec<String> {
+    let mut words = words.iter().map(String::as_str).peekable();
     let is_time = |word: &str| units::microseconds(word).is_ok();
     let mut flags = Vec::new();
     for flag in ["delay", "jitter"].into_iter().skip(is_delayed.into()) {
@@ -31,7 +39,5 @@ pub(super) fn flags(line: &Line, word: &str) -> Option<String> {
             words.next().unwrap_or("normal")
         ));
     }
-    // One time alone may be the first word of anything.
-    let least = if is_delayed { 1 } else { 2 };
-    (flags.len() >= least).then(|| flags.join(" "))
+    flags
 }

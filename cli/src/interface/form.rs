@@ -6,7 +6,7 @@ mod percentiles;
 
 use super::{
     operation, units,
-    words::{check_count, words, words_of},
+    words::{check_count, one_of, words, words_of},
 };
 use chaos_policy::policy::{
     device::MOST_DEVICES,
@@ -174,15 +174,6 @@ fn process(text: &str) -> Result<String, String> {
     Err(format!(
         "it has to be the number of one process, from 1 to {MOST_PROCESS}{next}"
     ))
-}
-
-fn one_of(names: &[&str], text: &str) -> Result<String, String> {
-    let name = text.to_ascii_lowercase();
-    if names.contains(&name.as_str()) {
-        Ok(name)
-    } else {
-        Err(format!("it has to be one of {}", names.join(", ")))
-    }
 }
 
 /// A range of sectors.

@@ -33,3 +33,22 @@ pub(super) fn check_count(count: usize, most: usize, what: &str) -> Result<(), S
         _ => Ok(()),
     }
 }
+
+/// Other words for names of the lists.
+const SAME: [(&str, &[&str]); 2] = [
+    ("normal", &["bell", "gauss", "gaussian"]),
+    ("uniform", &["even", "flat", "rectangular"]),
+];
+
+/// Reads one of these names.
+pub(super) fn one_of(names: &[&str], text: &str) -> Result<String, String> {
+    let name = text.to_ascii_lowercase();
+    if names.contains(&&*name) {
+        return Ok(name);
+    }
+    let same = SAME
+        .iter()
+        .find(|(known, others)| names.contains(known) && others.contains(&&*name));
+    let same = same.map_or(String::new(), |(known, _)| format!("; {name} is {known}"));
+    Err(format!("it has to be one of {}{same}", names.join(", ")))
+}

@@ -111,7 +111,7 @@ pub(super) const LIMITS: &[Borrowed] = &[
     row(
         &["interval", "window", "slice-time", "cycle"],
         "100ms",
-        "'--period {}'",
+        "'--period {ms}'",
     ),
     row(
         &[

@@ -8,8 +8,10 @@ pub(super) struct Borrowed {
     pub(super) words: &'static [&'static str],
     /// A value, for a flag that was typed without one.
     pub(super) example: &'static str,
-    /// The flags to type, with `{}` for the value, `{s}`, `{ms}`, `{us}` and `{ns}` for one without
-    /// a unit, and `{device}` for the part of it before a colon or a space.
+    /// The flags to type, with `{}` for the value, `{s}`, `{ms}`, `{us}`, `{ns}` and `{percent}` for
+    /// one without a unit, `{share}` for one from 0 to 1, `{op}` for operations with an order,
+    /// `{pid}` for the name of a process, and `{device}` for the part of it before a colon or a
+    /// space. The example takes the place of a value that kchaos would refuse there.
     pub(super) tip: &'static str,
 }
 
@@ -28,18 +30,12 @@ pub(super) const fn row(
 /// The flags. A row is about a verb that has all flags which its tip names.
 pub(super) const FLAGS: &[Borrowed] = &[
     row(
-        &[
-            "percent",
-            "percentage",
-            "pct",
-            "toxicity",
-            "probability-percent",
-            "chance",
-        ],
+        &["percent", "percentage", "pct", "probability-percent"],
         "10%",
-        "'--probability {}' affects a share of the I/O, and '--percentiles \
+        "'--probability {percent}' affects a share of the I/O, and '--percentiles \
          50:1ms,99:5ms' takes delays as measured",
     ),
+    row(&["toxicity", "chance"], "10%", "'--probability {share}'"),
     row(
         &[
             "latency",
@@ -48,13 +44,12 @@ pub(super) const FLAGS: &[Borrowed] = &[
             "delay-time",
             "time-delay",
             "latency-time",
-            "thinktime",
             "wait-time",
             "add-latency",
             "response-time",
         ],
         "10ms",
-        "'--delay {}'",
+        "'--delay {ms}'",
     ),
     row(
         &[
@@ -93,7 +88,7 @@ pub(super) const FLAGS: &[Borrowed] = &[
             "time", "runtime", "ttl", "lease", "expire", "expires", "run-for",
         ],
         "30s",
-        "'--for {}' says for how long, and '--times N' how often",
+        "'--for {s}' says for how long, and '--times N' how often",
     ),
     row(
         &[
@@ -110,7 +105,7 @@ pub(super) const FLAGS: &[Borrowed] = &[
             "mount-point",
         ],
         "/mnt",
-        "'--device {}' is about the whole disk that has the path",
+        "'--device {}' is about the disk, partition or volume that has the path",
     ),
     row(
         &[
@@ -138,7 +133,7 @@ pub(super) const FLAGS: &[Borrowed] = &[
             "iotype",
         ],
         "read,write",
-        "'--op {}'",
+        "'--op {op}'",
     ),
     row(
         &["read", "reads", "read-only", "reads-only"],
@@ -171,27 +166,27 @@ pub(super) const FLAGS: &[Borrowed] = &[
     row(
         &["read-delay", "delay-read", "rdelay", "read-latency"],
         "10ms",
-        "'--delay {} --op read'",
+        "'--delay {ms} --op read'",
     ),
     row(
         &["write-delay", "delay-write", "wdelay", "write-latency"],
         "10ms",
-        "'--delay {} --op write'",
+        "'--delay {ms} --op write'",
     ),
     row(
         &["trim-delay", "delay-trim", "discard-delay"],
         "10ms",
-        "'--delay {} --op discard'",
+        "'--delay {ms} --op discard'",
     ),
     row(
         &["delay-zero", "zero-delay"],
         "10ms",
-        "'--delay {} --op write_zeroes'",
+        "'--delay {ms} --op write_zeroes'",
     ),
     row(
         &["flush-delay", "delay-flush", "fdelay", "fsync-delay"],
         "10ms",
-        "no flush passes through an I/O scheduler; '--delay {} --op write' slows down \
+        "no flush passes through an I/O scheduler; '--delay {ms} --op write' slows down \
          the writes that an fsync waits for",
     ),
     row(
@@ -220,15 +215,15 @@ pub(super) const FLAGS: &[Borrowed] = &[
     row(
         &["stddev", "sigma", "deviation", "normal"],
         "2ms",
-        "'--jitter {} --distribution normal'",
+        "'--jitter {ms} --distribution normal'",
     ),
     row(
         &["pareto", "paretonormal"],
         "2ms",
-        "'--jitter {} --distribution pareto' or 'paretonormal'",
+        "'--jitter {ms} --distribution pareto' or 'paretonormal'",
     ),
-    row(&["p50", "median"], "1ms", "'--percentiles 50:{}'"),
-    row(&["p99"], "5ms", "'--percentiles 99:{}'"),
+    row(&["p50", "median"], "1ms", "'--percentiles 50:{ms}'"),
+    row(&["p99"], "5ms", "'--percentiles 99:{ms}'"),
     row(
         &["histogram", "quantiles"],
         "",
@@ -245,11 +240,11 @@ pub(super) const FLAGS: &[Borrowed] = &[
         "/sys/fs/cgroup/tenant",
         "'--cgroup {}'",
     ),
-    row(&["proc", "process", "task"], "PID", "'--pid {}'"),
+    row(&["proc", "process", "task"], "PID", "'--pid {pid}'"),
     row(
         &["proc", "process", "task", "pid", "namespace"],
         "PID",
-        "'--pid-ns {}' is about the PID namespace of the process",
+        "'--pid-ns {pid}' is about the PID namespace of the process",
     ),
     row(
         &[
@@ -274,6 +269,7 @@ pub(super) const FLAGS: &[Borrowed] = &[
             "usecs",
             "us",
             "microseconds",
+            "thinktime",
             "delay-usec",
             "latency-us",
         ],
@@ -341,4 +337,10 @@ pub(super) const FLAGS: &[Borrowed] = &[
         "'--device' takes a partition by its name, such as /dev/sdb1",
     ),
     row(&["follow", "live", "loop"], "", "'--watch'"),
+    row(&["format", "output", "o", "output-format"], "", "'--json'"),
+    row(
+        &["table"],
+        "",
+        "'--device DEVICE --delay TIME', with one injection for each delay of the table",
+    ),
 ];
