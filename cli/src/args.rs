@@ -16,14 +16,13 @@ use crate::{
     error::EXIT_CODES,
     interface::{Settings, attributes::LIMIT, check_name, units},
 };
-use advice::advise;
-use clap::{Arg, ArgGroup, Args, CommandFactory, Error, Parser, Subcommand, error::ErrorKind};
+use clap::{Arg, ArgGroup, Args, Error, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
 pub use flags::Changes;
 use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
 pub use whom::Whom;
 
-/// Slows disks down on purpose, to see what is on them cope with a bad day.
+/// Slows disks down on purpose, so that you see what your system does on a bad day.
 #[derive(Debug, Parser)]
 #[command(name = "kchaos", version, max_term_width = 100)]
 #[command(after_help = format!("{}\n\n{EXIT_CODES}", help::START))]
@@ -35,16 +34,8 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the words of a command line, of which the first is the program's name.
-    ///
-    /// # Errors
-    ///
-    /// The error of clap, which is also how it returns the texts of help and version.
-    pub fn read(words: &[OsString]) -> Result<Self, Error> {
-        Self::parse_words(words).map_err(|error| advise(error, words, Self::command()))
-    }
-
-    /// The same, with an error that has no advice.
+    /// Reads the words of a command line, of which the first is the program's name. The error has
+    /// no advice.
     fn parse_words(words: &[OsString]) -> Result<Self, Error> {
         let arguments = Self::try_parse_from(words)?;
         if arguments.verb.lacks_command(words) {

@@ -3,7 +3,7 @@
 //! Guesses the meaning of a command line that makes no sense as it is.
 
 use super::{
-    borrowed, dm_table,
+    Arguments, borrowed, dm_table,
     line::{Line, flags},
     netem,
     whole::{fits, line_of, with_effect},
@@ -17,10 +17,21 @@ use crate::{
     system::{block::is_number, kernel_name},
 };
 use clap::{
-    Command, Error,
+    Command, CommandFactory, Error,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use std::ffi::OsString;
+
+impl Arguments {
+    /// Reads the words of a command line, of which the first is the program's name.
+    ///
+    /// # Errors
+    ///
+    /// The error of clap, which is also how it returns the texts of help and version.
+    pub fn read(words: &[OsString]) -> Result<Self, Error> {
+        Self::parse_words(words).map_err(|error| advise(error, words, Self::command()))
+    }
+}
 
 /// Other programs' words for the verbs.
 pub(super) const OTHER_WORDS: [(&str, &[&str]); 7] = [

@@ -135,8 +135,8 @@ fn device(line: &Line) -> Option<&str> {
         .find_map(|word| line.value(&format!("--{word}")))
 }
 
-/// The device and the number in a value such as `/dev/sda:100`; the example stands for what is not
-/// there.
+/// The device and the number in a value such as `/dev/sda:100`; the example stands for a part that
+/// the value lacks.
 fn limited<'a>(value: &'a str, example: &Values<'a>) -> Values<'a> {
     let is_device = |text: &str| text.starts_with('/') || is_number(text);
     let (device, value) = match value.rsplit_once([':', ' ']) {

@@ -28,8 +28,8 @@ pub(super) fn is_unknown(words: &str) -> bool {
     parsed(words).is_none_or(|parsed| parsed == Err(ErrorKind::UnknownArgument))
 }
 
-/// What kchaos makes of the words, of which a shell replaces `$(...)` by a number; none if a shell
-/// does not accept them.
+/// The outcome of parsing the words, of which a shell replaces `$(...)` by a number; none if a
+/// shell does not accept them.
 fn parsed(words: &str) -> Option<Result<(), ErrorKind>> {
     let number = |word: String| match word.starts_with("$(") {
         true => "1".to_owned(),

@@ -14,7 +14,8 @@ pub struct Whom {
     ///
     /// kchaos runs COMMAND in a cgroup (v2) of its own, and removes that in the end. Processes
     /// that COMMAND leaves running go on without the injection. Pages that it has not written back
-    /// by then (see sync) are not affected, nor is the I/O of a daemon for COMMAND.
+    /// by then (see sync) are not affected, nor is the I/O of a daemon for COMMAND. The kernel
+    /// writes the pages of a file back for the cgroup that wrote to the file first.
     #[arg(long, help_heading = HEADING, conflicts_with_all = ["cgroup", "pid", "container"])]
     pub own: bool,
     /// Only I/O of the cgroup of this process, on the disk of its working directory unless --device

@@ -189,6 +189,7 @@ fn no_match(run: &Run<'_>, values: &Values) -> Option<String> {
     impossible_everywhere(run, values)
         .or_else(|| other_kinds(run, values))
         .or_else(|| other_cgroup(run, values))
+        .or_else(|| pages_of_others(run, values))
         .or_else(|| other_namespace(run, values))
 }
 
@@ -228,6 +229,19 @@ fn other_cgroup(run: &Run<'_>, values: &Values) -> Option<String> {
             run.who
         )
     })
+}
+
+/// The kernel writes all pages of a file back for one cgroup, also those that others change.
+fn pages_of_others(run: &Run<'_>, values: &Values) -> Option<String> {
+    let wanted = values
+        .text(Name::Cgroup)
+        .filter(|_| run.traffic.writes > 0)?;
+    Some(format!(
+        "{} while {} ran, none of it by the cgroup {wanted}; a write through the page cache counts \
+         for the cgroup that first wrote to the file: use direct I/O, or choose by --device alone",
+        had(run),
+        run.who
+    ))
 }
 
 /// The cgroup v2 of this program.

@@ -156,7 +156,10 @@ fn what_was_meant_is_guessed() {
             "tip: it is 'kchaos inject ioem delay --delay 1ms'",
         ),
         ("help delay", "tip: it is 'kchaos help inject ioem delay'"),
-        ("inject limit", "tip: it is 'kchaos inject ioem limit'"),
+        (
+            "inject limit",
+            "tip: it is 'kchaos inject ioem limit --iops 100'",
+        ),
         (
             "ioem limit --quota 1",
             "tip: it is 'kchaos inject ioem limit --quota 1'",

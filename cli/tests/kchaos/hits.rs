@@ -206,6 +206,13 @@ fn a_cgroup_without_the_command_is_a_reason() {
         inside.ends_with("and none of it was by cgroup /tenant"),
         "{inside}"
     );
+    let script = numbers("matched 0\n", &[("vdb", [110, 60, 7, 3])]);
+    let options = "delay --delay 1ms --device vdb --cgroup /tenant";
+    let buffered = said(&tree, options, &script);
+    assert!(
+        buffered.contains("counts for the cgroup that first wrote to the file: use direct I/O"),
+        "{buffered}"
+    );
 }
 
 #[test]

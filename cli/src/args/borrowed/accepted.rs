@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 
-//! Each word of the tables is typed with many values: what its tip says to type is accepted.
+//! Types each word of the tables with many values: kchaos accepts the flags that its tip names.
 
 use super::{
     super::{
@@ -72,8 +72,8 @@ fn tips(line: &str) -> Vec<String> {
     tips.map(str::to_owned).collect()
 }
 
-/// What a tip says to type for this verb and is not accepted, with none of the flags either that
-/// make the verb whole.
+/// The parts of a tip to type for this verb that kchaos refuses, even with the flags that make the
+/// verb whole.
 fn refused(tip: &str, verb: &str, wholes: &[&str]) -> Vec<String> {
     let parts: Vec<&str> = tip.split('\'').collect();
     assert!(parts.len() % 2 == 1, "{tip}");

@@ -8,8 +8,8 @@ pub(super) struct Borrowed {
     pub(super) words: &'static [&'static str],
     /// A value, for a flag that was typed without one.
     pub(super) example: &'static str,
-    /// The flags to type, with `{}` for the value, `{s}`, `{ms}`, `{us}`, `{ns}` and `{percent}` for
-    /// one without a unit, `{share}` for one from 0 to 1, `{op}` for operations with an order,
+    /// The flags to type, with `{}` for the value, `{s}`, `{ms}`, `{us}`, `{ns}` and `{percent}`
+    /// for one without a unit, `{share}` for one from 0 to 1, `{op}` for operations with an order,
     /// `{pid}` for the name of a process, and `{device}` for the part of it before a colon or a
     /// space. The example takes the place of a value that kchaos would refuse there.
     pub(super) tip: &'static str,
