@@ -231,7 +231,7 @@ fn other_cgroup(run: &Run<'_>, values: &Values) -> Option<String> {
     })
 }
 
-/// The kernel writes all pages of a file back for one cgroup, also those that others change.
+/// The kernel writes all pages of a file back for one cgroup, whichever cgroup has changed them.
 fn pages_of_others(run: &Run<'_>, values: &Values) -> Option<String> {
     let wanted = values
         .text(Name::Cgroup)
