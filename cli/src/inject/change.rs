@@ -128,13 +128,13 @@ impl Plan {
     }
 
     fn write(&self, roots: &Roots, name: &OsStr, disks: &Disks, ends: &[Step]) -> Result<()> {
-        let former = write(name, &self.steps)?;
+        let former = write(roots, name, &self.steps)?;
         let mut begun = Vec::new();
         self.needed
             .remember(&self.needed.changed_steps(roots, name))
             .and_then(|()| resolve::check_namespace_of(self.process.as_ref()))
             .and_then(|()| {
-                begun = write(name, &self.last)?;
+                begun = write(roots, name, &self.last)?;
                 take(ends)
             })
             .map_err(|error| {
@@ -158,7 +158,7 @@ impl Change<'_> {
         let all_enabled = roots.enabled().unwrap_or(true);
         let seen = Snapshot::read(roots, name, all_enabled)?;
         let seen = seen.filter(|_| roots.is_injection(name));
-        let seen = seen.ok_or_else(|| unknown(name))?;
+        let seen = seen.ok_or_else(|| unknown(roots, name))?;
         if seen.is_renewed && self.has(Name::DurationMs) {
             return Err(renewed(&seen.name));
         }
@@ -341,7 +341,7 @@ fn steps_in(directory: &Path, values: Vec<(&'static Attribute, Value)>) -> Vec<S
 
 /// Takes all steps or, if the driver refuses one, none. Returns the steps that undo them, of which
 /// the last is the first to take.
-fn write(name: &OsStr, steps: &[Step]) -> Result<Vec<Step>> {
+fn write(roots: &Roots, name: &OsStr, steps: &[Step]) -> Result<Vec<Step>> {
     let mut former = Vec::new();
     for step in steps {
         let Step::Set { file, .. } = step else {
@@ -354,7 +354,7 @@ fn write(name: &OsStr, steps: &[Step]) -> Result<Vec<Step>> {
                 value,
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !is_there(file) => {
-                return Err(unknown(name));
+                return Err(unknown(roots, name));
             }
             Err(error) => return Err(joined(why(step, &error), undo(&former))),
         }

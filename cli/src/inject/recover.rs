@@ -6,7 +6,7 @@ use super::{needs, sweep};
 use crate::{
     error::{all_of, note},
     interface::existing::{all, unknown},
-    system::{Roots, disks::Disks, lock::Lock, step::Step},
+    system::{Roots, attached::attached_names, disks::Disks, lock::Lock, saved::Saved, step::Step},
 };
 use anyhow::Result;
 use std::{
@@ -60,6 +60,7 @@ pub(crate) fn recover_all(roots: &Roots, options: Options, out: &mut dyn Write) 
     }
     if names.is_empty() && !options.ignore_missing {
         note("there is no injection to recover from");
+        tell_others_disks(roots);
     }
     // Another kchaos may end some of them first.
     let options = Options {
@@ -71,6 +72,17 @@ pub(crate) fn recover_all(roots: &Roots, options: Options, out: &mut dyn Write) 
     }
     let (text, failures) = end(roots, &names, &ended, options);
     finish(roots, lock, &text, failures, out)
+}
+
+/// Says which disks are on ioem though no kchaos has put them there.
+fn tell_others_disks(roots: &Roots) {
+    for disk in attached_names(roots) {
+        if matches!(Saved::read(&roots.saved(&disk)), Ok(None)) {
+            note(&format!(
+                "{disk} is on ioem all the same, and not by kchaos: kchaos detach {disk}"
+            ));
+        }
+    }
 }
 
 /// The lock, and the injections that have ended before it was there: they do not wait for another
@@ -110,7 +122,7 @@ fn end(
             }
             // A variable without a value leaves the meant injection at work.
             Ok(false) if options.ignore_missing && !name.is_empty() => {}
-            Ok(false) => failures.push(unknown(name)),
+            Ok(false) => failures.push(unknown(roots, name)),
             Err(error) => failures.push(error),
         }
     }
@@ -163,7 +175,7 @@ fn print(roots: &Roots, names: &[OsString], options: Options, out: &mut dyn Writ
             steps.extend(file.exists().then_some(Step::RemoveFile(file)));
             ended.push(name.clone());
         } else if !options.ignore_missing || name.is_empty() {
-            failures.push(unknown(name));
+            failures.push(unknown(roots, name));
         }
     }
     steps.extend(sweep::steps(roots, &ended, &Disks::default()));

@@ -80,7 +80,7 @@ pub(crate) fn wait(
                     note(&unknown_beside(roots, name));
                     Ok(())
                 }
-                _ => Err(unknown(name)),
+                _ => Err(unknown(roots, name)),
             };
         }
         was_there = true;

@@ -37,9 +37,8 @@ pub(crate) fn is_there(roots: &Roots, name: &OsStr) -> bool {
 }
 
 /// The failure for a name that no injection has.
-pub(crate) fn unknown(name: &OsStr) -> anyhow::Error {
-    let name = name.to_string_lossy();
-    let next = match &*name {
+pub(crate) fn unknown(roots: &Roots, name: &OsStr) -> anyhow::Error {
+    let next = match &*name.to_string_lossy() {
         "" => "the name is empty: has a variable no value?",
         "all" | "*" => "recover takes --all, and status shows all without a name",
         names if names.contains([',', ' ']) => "several names are several words",
@@ -47,7 +46,7 @@ pub(crate) fn unknown(name: &OsStr) -> anyhow::Error {
     };
     failure(
         Exit::Name,
-        format!("there is no injection named {name}; {next}"),
+        format!("{}; {next}", unknown_beside(roots, name)),
     )
 }
 
@@ -59,7 +58,8 @@ pub(crate) fn unknown_beside(roots: &Roots, name: &OsStr) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     let near = near(&shown, &names).into_iter().map(str::to_owned);
     let near: Vec<String> = near.collect();
-    let more = match near.is_empty() {
+    // Each name begins with an empty one.
+    let more = match near.is_empty() || shown.is_empty() {
         true => String::new(),
         false => format!(", but {}", or(&near)),
     };

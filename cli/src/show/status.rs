@@ -55,7 +55,7 @@ pub(crate) struct Sample {
 impl Sample {
     fn take(roots: &Roots, names: &[OsString]) -> Result<Self> {
         if let Some(name) = names.iter().find(|name| !is_there(roots, name)) {
-            return Err(unknown(name));
+            return Err(unknown(roots, name));
         }
         let enabled = roots.enabled()?;
         let mut injections = Vec::new();

@@ -36,6 +36,31 @@ fn all_injections_end_and_none_is_fine() {
 }
 
 #[test]
+fn a_disk_that_a_shell_has_put_on_ioem_is_told() {
+    let tree = Tree::attached();
+    stdout(&mut tree.kchaos("attach vda"));
+    let none = tree.kchaos("recover --all").assert().success();
+    // Somebody wanted vda to be there.
+    none.stdout("").stderr(
+        "kchaos: there is no injection to recover from\n\
+         kchaos: vdb is on ioem all the same, and not by kchaos: kchaos detach vdb\n",
+    );
+}
+
+#[test]
+fn a_name_that_is_nearly_one_is_told() {
+    let tree = Tree::new();
+    tree.injection("five", &[]);
+    for verb in ["recover fiv", "change fiv --delay 1ms", "status fiv"] {
+        let message = stderr(&mut tree.kchaos(verb), 5);
+        assert!(
+            message.contains("no injection named fiv, but 'five';"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn an_unknown_name_does_not_keep_the_others() {
     let tree = Tree::new();
     let before = tree.content();
