@@ -39,7 +39,12 @@ const STEPS: [(&str, Step); 5] = [
 ];
 
 /// Kernels on which volumes are known to be reached, and how many I/Os are to be verified there.
-const VERIFIED: [(&str, u64); 2] = [("forky-kasan", 10_000_000), ("forky-kcsan", 2_000_000)];
+const VERIFIED: [(&str, u64); 4] = [
+    ("forky-kasan", 10_000_000),
+    ("forky-kcsan", 2_000_000),
+    ("trixie-kasan", 1_000_000),
+    ("bookworm-kasan", 1_000_000),
+];
 
 /// The choices of the environment.
 pub(crate) struct Settings {
@@ -144,7 +149,7 @@ fn of_step(step: Step, kernel: &str, fsx: &Path, settings: &Settings) -> Result<
 fn verified(kernel: &str) -> Result<u64> {
     let known = VERIFIED.iter().find(|(name, _)| *name == kernel);
     let Some((_, verified)) = known else {
-        let names = VERIFIED.map(|(name, _)| name).join(" and ");
+        let names = VERIFIED.map(|(name, _)| name).join(", ");
         bail!("volumes are reached on {names}, and KERNELS has '{kernel}'");
     };
     Ok(*verified)

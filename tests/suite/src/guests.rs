@@ -96,17 +96,30 @@ pub fn all() -> Vec<Guest> {
     ]
 }
 
-/// The guest of a kernel without Rust: its module has the crate of `driver/kernel`, and its block
-/// layer an older interface. The tests are those for which these make a difference.
-pub fn without_rust() -> Guest {
+/// The tests for which a kernel makes a difference, on the clock of instructions: other crates,
+/// other interfaces of the block layer, and other options.
+pub fn main_timed() -> Guest {
     Guest::new(
-        "without_rust",
+        "main",
         Clock::Icount,
         2,
         "delay_10ms limit_10ms filter_operation filter_place filter_cgroup filter_pid flush merge
          data_verified recovery module_in_use input_bad counters_list kchaos_whole kchaos_hits
          lease sleep -inserted_once",
     )
+}
+
+/// The main tests on both clocks, for a kernel that differs little from one that has all.
+pub fn main_tests() -> Vec<Guest> {
+    vec![
+        main_timed(),
+        Guest::new(
+            "threads",
+            Clock::Threads,
+            2,
+            "data_verified flush_inserted_once module_in_use raw",
+        ),
+    ]
 }
 
 /// The guests of another architecture. One virtual processor where figures are times: of two,
@@ -127,6 +140,12 @@ pub fn of_other_architecture() -> Vec<Guest> {
             Clock::Icount,
             2,
             "recovery module input kchaos_ data seed -kchaos_pairs -kchaos_killed",
+        ),
+        Guest::new(
+            "threads",
+            Clock::Threads,
+            2,
+            "data_verified flush_inserted_once module_in_use",
         ),
     ]
 }
@@ -170,7 +189,7 @@ mod tests {
 
     #[test]
     fn guests_of_a_kernel_have_names_of_their_own() {
-        for guests in [all(), of_other_architecture()] {
+        for guests in [all(), main_tests(), of_other_architecture()] {
             let names: BTreeSet<&str> = guests.iter().map(|guest| guest.name).collect();
             assert_eq!(names.len(), guests.len());
         }
@@ -186,7 +205,7 @@ mod tests {
     #[test]
     fn no_guest_has_a_word_twice() {
         let guests = all().into_iter().chain(of_other_architecture());
-        for guest in guests.chain([without_rust()]) {
+        for guest in guests.chain(main_tests()) {
             let words: BTreeSet<&String> = guest.words.iter().collect();
             assert_eq!(words.len(), guest.words.len(), "{}", guest.name);
         }

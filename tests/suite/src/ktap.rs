@@ -62,22 +62,34 @@ impl fmt::Display for Count {
 pub(crate) struct Ktap {
     planned: Option<u32>,
     count: Count,
+    /// The test that was told of last.
+    test: String,
+    /// The parts of tests that the guest left out, each with its test and its reason.
+    pub(crate) skipped: Vec<String>,
 }
 
 impl Ktap {
     pub(crate) fn line(&mut self, line: &str) {
-        if line.starts_with("ok ") {
-            self.count.add(true);
-        } else if line.starts_with("not ok ") {
-            self.count.add(false);
+        if let Some(test) = line.strip_prefix("ok ") {
+            self.add(test, true);
+        } else if let Some(test) = line.strip_prefix("not ok ") {
+            self.add(test, false);
+        } else if let Some(reason) = line.strip_prefix("# skipped: ") {
+            self.skipped.push(format!("{}: {reason}", self.test));
         } else if let Some(planned) = line.strip_prefix("1..") {
             self.planned = planned.parse().ok().or(self.planned);
         }
     }
 
+    /// `test` is its number, its name and its figures.
+    fn add(&mut self, test: &str, passed: bool) {
+        self.count.add(passed);
+        self.test = test.split(' ').nth(1).unwrap_or_default().to_owned();
+    }
+
     /// The count, and whether the run itself failed although none of its tests did: it broke off,
     /// or the kernel complained, which is its status alone. That counts as a failure, too.
-    pub(crate) fn end(mut self, succeeded: bool) -> (Count, bool) {
+    pub(crate) fn end(&mut self, succeeded: bool) -> (Count, bool) {
         let total = self.count.total();
         let is_whole = succeeded && total > 0 && self.planned == Some(total);
         let broke_off = self.count.failed == 0 && !is_whole;
@@ -141,6 +153,15 @@ mod tests {
     fn a_whole_run_is_counted() {
         let text = "KTAP version 1\n1..2\nok 1 delay_1ms - 2 ok\nok 2 limit - asked 1\n";
         assert_eq!(ktap(text, true), (count(2, 0), false));
+    }
+
+    #[test]
+    fn a_skipped_part_is_told_with_its_test() {
+        let mut ktap = Ktap::default();
+        let text = "1..2\nok 1 a - 1 ok\nok 2 sleep - \n# skipped: no hibernation\n";
+        text.lines().for_each(|line| ktap.line(line));
+        assert_eq!(ktap.skipped, ["sleep: no hibernation"]);
+        assert_eq!(ktap.end(true), (count(2, 0), false));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
-use suite::guests::{self, Guest};
+use suite::guests::{self, Clock, Guest};
 
 /// A kernel of all kinds of hardware takes more time to boot, and other machines are slower.
 const OPTIONS: &[&str] = &["--seconds", "9000"];
@@ -31,6 +31,27 @@ const LOAD: &str = r#"
     rmmod chaos_driver
 "#;
 
+/// The tests that run on a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tests {
+    All,
+    Main,
+    /// All, if the target is named: the lab builds the kernel itself, or another target has nearly
+    /// the same module.
+    IfNamed,
+}
+
+impl Tests {
+    fn parse(word: &str) -> Result<Self> {
+        match word {
+            "all" => Ok(Self::All),
+            "main" => Ok(Self::Main),
+            "-" => Ok(Self::IfNamed),
+            _ => bail!("the tests of a target are 'all', 'main' or '-', and not '{word}'"),
+        }
+    }
+}
+
 /// A line of `tools/targets`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Target {
@@ -38,32 +59,33 @@ struct Target {
     architecture: String,
     /// The crate that the module is built with: `kernel`, `own` or `headers`.
     kernel_crate: String,
-    /// Whether it is tested only when it is named: the lab builds the kernel itself, or another
-    /// target has nearly the same module.
-    is_apart: bool,
+    tests: Tests,
 }
 
 fn targets(text: &str) -> Result<Vec<Target>> {
     let target = |line: &str| {
-        let [name, _, _, architecture, kernel_crate, own] =
+        let [name, _, _, architecture, kernel_crate, _own, tests] =
             line.split_whitespace().collect::<Vec<_>>()[..]
         else {
-            bail!("tools/targets has a line of other than six words: {line}");
+            bail!("tools/targets has a line of other than seven words: {line}");
         };
         Ok(Target {
             name: name.to_owned(),
             architecture: architecture.to_owned(),
             kernel_crate: kernel_crate.to_owned(),
-            is_apart: own != "-" || kernel_crate == "headers",
+            tests: Tests::parse(tests)?,
         })
     };
     text.lines().map(target).collect()
 }
 
-/// The targets that `MATRIX` names, in its order. If it names none, all but those apart.
+/// The targets that `MATRIX` names, in its order. If it names none, all that run without a name.
 fn chosen(all: Vec<Target>, names: Option<&str>) -> Result<Vec<Target>> {
     let Some(names) = names else {
-        return Ok(all.into_iter().filter(|target| !target.is_apart).collect());
+        return Ok(all
+            .into_iter()
+            .filter(|target| target.tests != Tests::IfNamed)
+            .collect());
     };
     let named = |name| {
         let target = all.iter().find(|target| target.name == name).cloned();
@@ -74,6 +96,17 @@ fn chosen(all: Vec<Target>, names: Option<&str>) -> Result<Vec<Target>> {
     names.split_whitespace().map(named).collect()
 }
 
+/// The outcome of tests in guests, as cells of the table tell it.
+#[derive(Default)]
+struct Outcomes {
+    /// On the clock of instructions; or the reason why no test ran.
+    icount: String,
+    /// On this machine's own clock.
+    threads: String,
+    /// The parts of tests that the target leaves out, each with its test and its reason.
+    skipped: Vec<String>,
+}
+
 /// The row of a target in the table.
 enum Row {
     NotReady(String),
@@ -82,8 +115,7 @@ enum Row {
         kernel: Vec<String>,
         builds: String,
         loads: String,
-        /// The outcome of tests in guests, or why there are none.
-        tests: String,
+        tests: Outcomes,
     },
 }
 
@@ -92,7 +124,7 @@ impl Row {
         let (name, kernel_crate) = (&target.name, &target.kernel_crate);
         match self {
             Self::NotReady(reason) => {
-                format!("| {name} | not ready: {reason} | | | {kernel_crate} | | | |")
+                format!("| {name} | not ready: {reason} | | | {kernel_crate} | | | | |")
             }
             Self::Ready {
                 kernel,
@@ -100,12 +132,15 @@ impl Row {
                 loads,
                 tests,
             } => {
+                let Outcomes {
+                    icount, threads, ..
+                } = tests;
                 let line = |place: usize| kernel.get(place).map_or("", String::as_str);
                 let rustc = line(2).split(' ').nth(1).unwrap_or("none");
                 let (release, package) = (line(0), line(1));
                 format!(
                     "| {name} | {release} | {package} | {rustc} | {kernel_crate} | {builds} \
-                     | {loads} | {tests} |"
+                     | {loads} | {icount} | {threads} |"
                 )
             }
         }
@@ -130,7 +165,7 @@ pub(crate) fn matrix() -> bool {
     let Some(targets) = checks.part("there are targets to test", targets_to_test()) else {
         return checks.summary();
     };
-    let mut rows = String::new();
+    let (mut rows, mut skipped) = (String::new(), String::new());
     for target in &targets {
         let row = test_target(&mut checks, target);
         let row = checks.part(
@@ -140,6 +175,11 @@ pub(crate) fn matrix() -> bool {
         let row = row.unwrap_or_else(|| Row::NotReady(checks.transcript.reason()));
         rows += &row.markdown(target);
         rows.push('\n');
+        if let Row::Ready { tests, .. } = row {
+            for part in tests.skipped {
+                skipped += &format!("- {}: {part}\n", target.name);
+            }
+        }
     }
     if targets
         .iter()
@@ -155,9 +195,9 @@ pub(crate) fn matrix() -> bool {
     let refused = real::refusals(&mut checks);
     checks.part("kernels that cannot work can be had", refused);
     println!(
-        "\n| target | kernel | package | its rustc | crate | builds | loads | tests in guests |"
+        "\n| target | kernel | package | its rustc | crate | builds | loads | icount | threads |"
     );
-    println!("|---|---|---|---|---|---|---|---|\n{rows}");
+    println!("|---|---|---|---|---|---|---|---|---|\n{rows}\nLeft out:\n\n{skipped}");
     checks.summary()
 }
 
@@ -185,11 +225,14 @@ fn test_target(checks: &mut Checks, target: &Target) -> Result<Row> {
     });
     let builds = outcome(module.is_some());
     let Some(module) = module else {
-        let (loads, tests) = (String::new(), checks.transcript.reason());
+        let tests = Outcomes {
+            icount: checks.transcript.reason(),
+            ..Outcomes::default()
+        };
         return Ok(Row::Ready {
             kernel,
             builds,
-            loads,
+            loads: String::new(),
             tests,
         });
     };
@@ -202,7 +245,7 @@ fn test_target(checks: &mut Checks, target: &Target) -> Result<Row> {
     let tests = if loads {
         test_in_guests(checks, target, module, programs)
     } else {
-        String::new()
+        Outcomes::default()
     };
     let loads = outcome(loads);
     Ok(Row::Ready {
@@ -218,11 +261,11 @@ fn load(transcript: &mut Transcript, target: &str, module: &Path) -> Result<()> 
     transcript.run(guest.args(["--", "sh", "-ec", LOAD]))
 }
 
-fn guests_of(architecture: &str) -> Vec<Guest> {
-    if architecture == "amd64" {
-        guests::all()
-    } else {
-        guests::of_other_architecture()
+fn guests_of(target: &Target) -> Vec<Guest> {
+    match (&*target.architecture, target.tests) {
+        ("amd64", Tests::Main) => guests::main_tests(),
+        ("amd64", _) => guests::all(),
+        _ => guests::of_other_architecture(),
     }
 }
 
@@ -231,30 +274,43 @@ fn test_in_guests(
     target: &Target,
     module: PathBuf,
     programs: PathBuf,
-) -> String {
+) -> Outcomes {
     let kernel = Kernel {
         target: target.name.clone(),
         module,
         programs,
         options: OPTIONS,
     };
-    let before = checks.count;
     let mut guests = Guests::default();
-    for guest in guests_of(&target.architecture) {
+    for guest in guests_of(target) {
         guests.start(&kernel, &guest, Turn::Last);
     }
-    guests.finish(checks);
-    (checks.count - before).of_all()
+    let outcomes = guests.finish(checks);
+    let of_all = |clock| {
+        let mut count = Count::default();
+        for outcome in outcomes.iter().filter(|outcome| outcome.clock == clock) {
+            count += outcome.count;
+        }
+        count.of_all()
+    };
+    Outcomes {
+        icount: of_all(Clock::Icount),
+        threads: of_all(Clock::Threads),
+        skipped: outcomes
+            .into_iter()
+            .flat_map(|outcome| outcome.skipped)
+            .collect(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TEXT: &str = "forky-cloud forky linux-image-cloud-amd64 amd64 kernel -\n\
-                        forky-kasan forky linux-image-cloud-amd64 amd64 kernel kasan\n\
-                        forky-headers forky linux-image-amd64 amd64 headers -\n\
-                        forky-arm64 forky linux-image-arm64 arm64 own -\n";
+    const TEXT: &str = "forky-cloud forky linux-image-cloud-amd64 amd64 kernel - all\n\
+                        forky-kasan forky linux-image-cloud-amd64 amd64 kernel kasan -\n\
+                        forky-headers forky linux-image-amd64 amd64 headers - -\n\
+                        forky-arm64 forky linux-image-arm64 arm64 own - main\n";
 
     fn names(names: Option<&str>) -> Vec<String> {
         let targets = chosen(targets(TEXT).unwrap(), names).unwrap();
@@ -284,12 +340,16 @@ mod tests {
 
     #[test]
     fn another_architecture_has_fewer_guests() {
-        assert_eq!(guests_of("amd64"), guests::all());
-        assert_eq!(guests_of("arm64"), guests::of_other_architecture());
+        let [cloud, kasan, _, arm64] = &targets(TEXT).unwrap()[..] else {
+            panic!("there are four targets");
+        };
+        assert_eq!(guests_of(cloud), guests::all());
+        assert_eq!(guests_of(kasan), guests::all());
+        assert_eq!(guests_of(arm64), guests::of_other_architecture());
     }
 
     #[test]
-    fn rows_have_eight_cells() {
+    fn rows_have_nine_cells() {
         let [cloud, .., arm64] = &targets(TEXT).unwrap()[..] else {
             panic!("there are targets");
         };
@@ -302,13 +362,13 @@ mod tests {
             kernel: kernel.map(str::to_owned).to_vec(),
             builds: outcome(true),
             loads: outcome(false),
-            tests: String::new(),
+            tests: Outcomes::default(),
         };
         let line =
-            "| forky-cloud | 7.2.12-amd64 | 7.2.12-1 | 1.95.0 | kernel | 1 of 1 | 0 of 1 |  |";
+            "| forky-cloud | 7.2.12-amd64 | 7.2.12-1 | 1.95.0 | kernel | 1 of 1 | 0 of 1 |  |  |";
         assert_eq!(row.markdown(cloud), line);
         let row = Row::NotReady("there is no network.".to_owned()).markdown(arm64);
-        let line = "| forky-arm64 | not ready: there is no network. | | | own | | | |";
+        let line = "| forky-arm64 | not ready: there is no network. | | | own | | | | |";
         assert_eq!(row, line);
     }
 }

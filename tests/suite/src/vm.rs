@@ -20,7 +20,7 @@ use std::{
     thread::{self, JoinHandle},
     time::Instant,
 };
-use suite::guests::Guest;
+use suite::guests::{Clock, Guest};
 
 /// A kernel whose guests run the tests, and the files that go into them.
 pub(crate) struct Kernel {
@@ -68,9 +68,18 @@ impl Kernel {
 
 struct Started {
     about: String,
+    clock: Clock,
     lines: Receiver<String>,
     /// Whether it succeeded, and its status in words.
     end: JoinHandle<Result<(bool, String)>>,
+}
+
+/// How the tests in a guest ended.
+pub(crate) struct Outcome {
+    pub(crate) clock: Clock,
+    pub(crate) count: Count,
+    /// The parts of tests that the guest left out, each with its test and its reason.
+    pub(crate) skipped: Vec<String>,
 }
 
 /// The guests of a run, in the order in which they are told of.
@@ -84,13 +93,19 @@ impl Guests {
     /// Starts a guest as soon as there is a place for it.
     pub(crate) fn start(&mut self, kernel: &Kernel, guest: &Guest, turn: Turn) {
         let slot = self.slots.ask(guest.name, turn);
-        self.spawn(kernel.about(guest), kernel.command(guest), slot);
+        self.spawn(
+            kernel.about(guest),
+            guest.clock,
+            kernel.command(guest),
+            slot,
+        );
     }
 
-    fn spawn(&mut self, about: String, command: Command, slot: Slot) {
+    fn spawn(&mut self, about: String, clock: Clock, command: Command, slot: Slot) {
         let (sender, lines) = channel();
         self.started.push(Started {
             about,
+            clock,
             lines,
             end: thread::spawn(move || run(command, &slot, &sender)),
         });
@@ -104,10 +119,13 @@ impl Guests {
     }
 
     /// Prints what the guests have printed and print until they end, and counts their tests.
-    pub(crate) fn finish(&mut self, checks: &mut Checks) {
-        for started in self.started.drain(..) {
-            checks.count += started.finish();
+    pub(crate) fn finish(&mut self, checks: &mut Checks) -> Vec<Outcome> {
+        let started = self.started.drain(..);
+        let outcomes: Vec<Outcome> = started.map(Started::finish).collect();
+        for outcome in &outcomes {
+            checks.count += outcome.count;
         }
+        outcomes
     }
 }
 
@@ -128,7 +146,7 @@ fn run(mut command: Command, slot: &Slot, lines: &Sender<String>) -> Result<(boo
 }
 
 impl Started {
-    fn finish(self) -> Count {
+    fn finish(self) -> Outcome {
         let start = Instant::now();
         println!("# {}", self.about);
         let mut ktap = Ktap::default();
@@ -143,7 +161,11 @@ impl Started {
             println!("not ok the run on the {}: status {status}", self.about);
         }
         println!("# waited {} s", start.elapsed().as_secs());
-        count
+        Outcome {
+            clock: self.clock,
+            count,
+            skipped: ktap.skipped,
+        }
     }
 }
 
@@ -158,7 +180,7 @@ mod tests {
         for script in scripts {
             let slot = guests.slots.ask("same", Turn::Last);
             let command = command(&["sh", "-c", script]);
-            guests.spawn("a script".to_owned(), command, slot);
+            guests.spawn("a script".to_owned(), Clock::Icount, command, slot);
         }
         guests.finish(&mut checks);
         checks.count.to_string()

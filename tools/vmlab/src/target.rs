@@ -93,9 +93,9 @@ pub(crate) struct Target {
 impl Target {
     fn parse(line: &str) -> Result<Self> {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let [name, suite, package, arch, kernel_crate, own] = fields[..] else {
+        let [name, suite, package, arch, kernel_crate, own, _tests] = fields[..] else {
             bail!(
-                "tools/targets has a line of {} fields, and not 6: {line}",
+                "tools/targets has a line of {} fields, and not 7: {line}",
                 fields.len()
             );
         };
@@ -207,10 +207,10 @@ impl Targets {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "# name suite\ncloud forky linux-image-cloud-amd64 amd64 kernel -\n\
-                        kasan forky linux-image-cloud-amd64 amd64 kernel kasan\n\
-                        old trixie-backports linux-image-arm64 arm64 own -\n\
-                        new experimental linux-image-riscv64 riscv64 own -\n";
+    const TEXT: &str = "# name suite\ncloud forky linux-image-cloud-amd64 amd64 kernel - all\n\
+                        kasan forky linux-image-cloud-amd64 amd64 kernel kasan -\n\
+                        old trixie-backports linux-image-arm64 arm64 own - main\n\
+                        new experimental linux-image-riscv64 riscv64 own - main\n";
 
     #[test]
     fn the_first_target_is_the_default() {
