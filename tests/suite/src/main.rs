@@ -61,6 +61,7 @@ fn run(arguments: Arguments) -> Result<u8> {
         Arguments::Fuzz(fuzz) => Arguments::Fuzz(fuzz.with_whole_paths()?),
         other => other,
     };
+    slots::most()?;
     env::set_current_dir(command::top()).context("entering the checkout")?;
     let passed = match arguments {
         Arguments::Test => test::test(),

@@ -2,14 +2,23 @@
 
 //! Which virtual machines run now, and which wait for one of them to end.
 
+use crate::command::number_of;
+use anyhow::{Result, ensure};
 use std::{
     collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard},
 };
 
-/// So many run at once. Each takes a processor of this machine or two, and some have 4 GB of
-/// memory.
+/// So many run at once, unless `VMS` says another number. Each takes a processor of this machine or
+/// two, and some have 4 GB of memory.
 const MOST: usize = 2;
+
+/// How many run at once; an error if `VMS` is no number above 0.
+pub(crate) fn most() -> Result<usize> {
+    let most = number_of("VMS", MOST)?;
+    ensure!(most > 0, "VMS is 0, and no test in a VM would ever run");
+    Ok(most)
+}
 
 /// The place of a guest in the queue.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,11 +35,23 @@ struct Entry {
     name: &'static str,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Places {
+    most: usize,
     given: usize,
     waiting: VecDeque<Entry>,
     running: Vec<Entry>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            most: most().unwrap_or(MOST),
+            given: 0,
+            waiting: VecDeque::new(),
+            running: Vec::new(),
+        }
+    }
 }
 
 impl Places {
@@ -59,7 +80,7 @@ impl Places {
 
     /// The first that waits may run, unless one of its name does.
     fn fill(&mut self) {
-        while self.running.len() < MOST {
+        while self.running.len() < self.most {
             let is_alone =
                 |entry: &Entry| !self.running.iter().any(|other| other.name == entry.name);
             if !self.waiting.front().is_some_and(is_alone) {
