@@ -107,6 +107,8 @@ fn main() -> ExitCode {
     let mut failed = 0;
     for (number, scenario) in selected.iter().enumerate() {
         let mut report = Report::new(judge);
+        // So that a message of the kernel shows which test it is from.
+        let _ = sys::write("/dev/kmsg", format!("chaos-tests: {}\n", scenario.name));
         let result = (scenario.run)(&mut report);
         sys::clean_up();
         if !report.print(number + 1, scenario.name, result) {

@@ -324,7 +324,13 @@ fn judge(log: &str, status: &str, races: &str) -> Result<u8> {
     let Some((_, first)) = complaints.first() else {
         return Ok(status);
     };
+    let mut last = None;
     for (line, _) in &complaints {
+        let test = test_before(log, line);
+        if test.is_some() && test != last {
+            tell(&format!("{}\n", test.unwrap_or_default()));
+        }
+        last = test;
         tell(&format!("{line}\n"));
     }
     bail!(
@@ -333,10 +339,27 @@ fn judge(log: &str, status: &str, races: &str) -> Result<u8> {
     )
 }
 
+/// The line by which a program of tests has told its present test before this line of the log.
+fn test_before<'a>(log: &'a str, line: &str) -> Option<&'a str> {
+    let (before, _) = log.split_once(line)?;
+    before
+        .lines()
+        .rev()
+        .find(|line| line.contains("] chaos-tests: "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::process::Command;
+
+    #[test]
+    fn a_complaint_is_told_with_its_test() {
+        let log = "[ 1.0] chaos-tests: one\n[ 1.1] chaos-tests: two\n[ 1.2] Oops: 0\n";
+        let test = Some("[ 1.1] chaos-tests: two");
+        assert_eq!(test_before(log, "[ 1.2] Oops: 0"), test);
+        assert_eq!(test_before(log, "[ 1.0] chaos-tests: one"), None);
+    }
 
     #[test]
     fn words_reach_the_guest_as_they_are() {
