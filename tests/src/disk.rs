@@ -193,6 +193,49 @@ impl Drop for Disk {
     }
 }
 
+/// A file system of a disk that is mounted until this is dropped: before the disk, on which its end
+/// writes.
+pub(crate) struct Mounted {
+    device: String,
+    folder: String,
+}
+
+impl Mounted {
+    /// Mounts the ext4 of a device.
+    pub(crate) fn new(device: &str, folder: &str) -> Result<Self> {
+        sys::run(&["mount", "-t", "ext4", device, folder])?;
+        Ok(Self {
+            device: device.to_owned(),
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// The folder.
+    pub(crate) fn folder(&self) -> &str {
+        &self.folder
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = sys::run(&["umount", &self.folder]);
+        wait_until_unused(&self.device);
+    }
+}
+
+/// Waits until no process uses the ext4 of a device: the kernel unmounts it a little after the last
+/// process of a namespace has ended.
+pub(crate) fn wait_until_unused(device: &str) {
+    let name = device.rsplit('/').next().unwrap_or_default();
+    let used = Path::new("/proc/fs/ext4").join(name);
+    for _ in 0..200 {
+        if !used.exists() {
+            return;
+        }
+        sleep(Duration::from_millis(20));
+    }
+}
+
 /// Divides a disk of so many sectors into two partitions, by an MBR.
 pub(crate) fn make_partitions(path: &str, sectors: &str) -> Result<()> {
     /// Sectors before the first partition, and before each half.

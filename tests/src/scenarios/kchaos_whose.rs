@@ -5,7 +5,7 @@
 
 use super::filter::{DELAY_US, all_delayed, none_delayed};
 use crate::{
-    disk::{Disk, Kind},
+    disk::{Disk, Kind, Mounted, wait_until_unused},
     fio::{Fio, RANDOM_READ},
     process::Cgroup,
     report::Report,
@@ -246,7 +246,7 @@ fn pid(report: &mut Report) -> Result<()> {
     let other_disk = Disk::on_ioem(&with_memory())?;
     let cgroup = Cgroup::new("tenant")?;
     sys::run(&["mkfs.ext4", "-q", &disk.path()])?;
-    sys::run(&["mount", "-t", "ext4", &disk.path(), "/mnt"])?;
+    let _mounted = Mounted::new(&disk.path(), "/mnt")?;
     for file in ["/mnt/one", "/mnt/two"] {
         let of = format!("of={file}");
         sys::run(&["dd", "if=/dev/zero", &of, "bs=1M", "count=16", "conv=fsync"])?;
@@ -276,6 +276,8 @@ fn pid(report: &mut Report) -> Result<()> {
 struct Container {
     keeper: Child,
     cgroups: Vec<String>,
+    /// The disk that it has mounted.
+    disk: String,
 }
 
 impl Container {
@@ -302,7 +304,11 @@ impl Container {
         let keeper = Command::new("unshare")
             .args(["-m", "-p", "-f", "sh", "-e", "-c", &script])
             .spawn()?;
-        Ok(Self { keeper, cgroups })
+        Ok(Self {
+            keeper,
+            cgroups,
+            disk: disk.to_owned(),
+        })
     }
 
     /// Its cgroup.
@@ -315,6 +321,7 @@ impl Drop for Container {
     fn drop(&mut self) {
         let _ = sys::write(format!("{}/cgroup.kill", self.path()), "1");
         let _ = self.keeper.wait();
+        wait_until_unused(&self.disk);
         for path in self.cgroups.iter().rev() {
             let _ = wait_until("it can be removed", || Ok(fs::remove_dir(path).is_ok()));
         }
@@ -331,7 +338,7 @@ fn container(report: &mut Report) -> Result<()> {
     }
     // The host has another disk where the container has its root.
     let folder = "/mnt";
-    sys::run(&["mount", "-t", "ext4", &other_disk.path(), folder])?;
+    let _mounted = Mounted::new(&other_disk.path(), folder)?;
     let container = Container::new(ID, &disk.path(), folder)?;
     let root = || -> Result<String> {
         let pid = sys::read(format!("{}/cgroup.procs", container.path()))?;

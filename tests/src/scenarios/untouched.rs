@@ -5,7 +5,7 @@
 
 use super::{flush::skip_flushes, traps_zoned::skip_zones};
 use crate::{
-    disk::{Disk, Kind},
+    disk::{Disk, Kind, Mounted},
     fio::{Fio, RANDOM_READ},
     injection::Injection,
     mapped::Mapped,
@@ -90,8 +90,8 @@ fn run_in(cgroup: &Cgroup, script: &str) -> Result<()> {
     Ok(())
 }
 
-/// A file system that is mounted until this is dropped.
-struct Mount(String);
+/// A new file system, in a folder of its own.
+struct Mount(Mounted);
 
 impl Mount {
     fn new(device: &str) -> Result<Self> {
@@ -99,21 +99,14 @@ impl Mount {
         sys::run(&["mkfs.ext4", "-q", "-E", options, device])?;
         let path = format!("/run/{}", device.rsplit('/').next().unwrap_or_default());
         fs::create_dir_all(&path)?;
-        sys::run(&["mount", "-t", "ext4", device, &path])?;
-        Ok(Self(path))
+        Mounted::new(device, &path).map(Self)
     }
 
     /// Writes a new file, and waits until it is on the disk.
     fn write(&self, name: &str) -> Result<()> {
-        let mut file = File::create(Path::new(&self.0).join(name))?;
+        let mut file = File::create(Path::new(self.0.folder()).join(name))?;
         file.write_all(&[1; 4096])?;
         Ok(file.sync_all()?)
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = sys::run(&["umount", &self.0]);
     }
 }
 
@@ -248,7 +241,7 @@ fn kworker(report: &mut Report) -> Result<()> {
         ..Kind::default()
     })?;
     let mount = Mount::new(&format!("{}p2", disk.path()))?;
-    let path = &mount.0;
+    let path = mount.0.folder();
     let write = |number: u32| {
         let script = format!(
             "dd if=/dev/zero of={path}/$$.{number} bs=64k count=16 2>/dev/null; sync -f {path}"
