@@ -30,9 +30,17 @@ enum Distribution {
         jitter_ns: u64,
     },
     Percentiles(Percentiles),
+    /// No time is long enough.
+    Endless,
 }
 
 impl Delay {
+    /// A delay until the injection changes or ends.
+    pub const ENDLESS: Self = Self {
+        distribution: Distribution::Endless,
+        correlation: 0,
+    };
+
     /// A delay of `delay_us` ± `jitter_us`, correlated by `correlation` hundredths of a per cent.
     pub const fn new(shape: Shape, delay_us: u32, jitter_us: u32, correlation: u32) -> Self {
         Self {
@@ -62,6 +70,7 @@ impl Delay {
                 jitter_ns: 0,
                 ..
             } => Some(delay_ns),
+            Distribution::Endless => Some(u64::MAX),
             _ => None,
         }
     }
@@ -77,6 +86,7 @@ impl Delay {
         const LINES: u32 = 10;
         let (shape, delay_ns, jitter_ns) = match &self.distribution {
             Distribution::Percentiles(percentiles) => return percentiles.mean_ns(most_ns),
+            Distribution::Endless => return most_ns,
             Distribution::Shaped {
                 shape,
                 delay_ns,
@@ -122,6 +132,7 @@ impl Delay {
     pub fn at(&self, uniform: u64) -> u64 {
         match &self.distribution {
             Distribution::Percentiles(percentiles) => percentiles.at(uniform),
+            Distribution::Endless => u64::MAX,
             Distribution::Shaped {
                 shape: Shape::Uniform,
                 delay_ns,

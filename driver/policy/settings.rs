@@ -166,6 +166,8 @@ impl Settings {
         let correlation = self.short(Attribute::Correlation);
         if !self.enabled() {
             None
+        } else if self.number(Attribute::Freeze) != 0 {
+            Some(Delay::ENDLESS)
         } else if !self.percentiles.is_none() {
             Some(Delay::from_percentiles(self.percentiles, correlation))
         } else if delay_us == 0 && jitter_us == 0 {
