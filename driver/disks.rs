@@ -247,7 +247,7 @@ impl Disk {
     /// Whether an injection has an effect and may act on this disk.
     fn is_reached_by(&self, draft: &Draft<'_>, now_ns: u64) -> bool {
         let settings = draft.settings;
-        (settings.delay().is_some() || settings.limit().is_some())
+        (settings.delay().is_some() || !settings.limits().is_none())
             && now_ns < draft.end_ns
             && self.in_policy(|disk| settings.reaches(disk))
     }
@@ -261,7 +261,7 @@ impl Disk {
             sampler: settings.sampler(),
             way: settings.way(),
             delay: settings.delay(),
-            limit: settings.limit(),
+            limits: settings.limits(),
             seed: settings.seed(),
             sequence: draft.sequence,
             lease: draft.lease,

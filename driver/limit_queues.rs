@@ -11,6 +11,7 @@ use crate::{
     admission::Closed,
     elevator::{Fifo, SortedQueue},
     held_entry::HeldEntry,
+    policy::operations::transferred,
     rule_set::RuleSet,
     sys::clock::Clock,
 };
@@ -197,11 +198,11 @@ impl<E: HeldEntry> LimitQueues<E> {
             .max()
     }
 
-    /// The rules and the ticket of the first entry that has queued up in a queue.
-    pub(crate) fn first_queued(&self, place: usize) -> Option<(RuleSet, u32)> {
+    /// The rules, the bytes and the ticket of the first entry that has queued up in a queue.
+    pub(crate) fn first_queued(&self, place: usize) -> Option<(RuleSet, u32, u32)> {
         self.queues[place]
             .queued
-            .first(|entry| (entry.rules(), entry.ticket()))
+            .first(|entry| (entry.rules(), transferred(entry), entry.ticket()))
     }
 
     /// Until when a queue is known to be closed, and by which rule.

@@ -5,6 +5,7 @@
 use crate::{
     held_entry::{Parking, Request},
     plan::Plan,
+    policy::operations::transferred,
     rule_set::RuleSet,
     stats::{Count, Lane},
     sys::clock::now_ns,
@@ -52,7 +53,13 @@ pub(crate) fn park_or_hold(
         NotParked::Full
     } else if verdict.parked_ns == 0
         && !plan.turns().any_waits_for(rules)
-        && plan.admit_at_once(rules, RuleSet::EMPTY, lane, now_ns())
+        && plan.admit_at_once(
+            rules,
+            transferred(&*request),
+            RuleSet::EMPTY,
+            lane,
+            now_ns(),
+        )
     {
         // The rules only limit, and their windows have room: the completion need not be held.
         return;

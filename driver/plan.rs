@@ -127,7 +127,7 @@ impl Plan {
             self.places[rule.number()] = place as u8;
             self.all |= rule.bit;
             self.delaying |= rule.bit.when(rule.delay.is_some());
-            self.limiting |= rule.bit.when(rule.limit.is_some());
+            self.limiting |= rule.bit.when(!rule.limits.is_none());
             for (number, set) in (0..).zip(&mut self.by_operation) {
                 // INVARIANT: The rule is left out only where it cannot match.
                 *set |= rule.bit.when(rule.may_match(number));

@@ -2,7 +2,11 @@
 
 //! Operations on a disk, and conditions on them.
 
-use super::parse::{words, ParseError};
+use super::{
+    io::Io,
+    limits::SECTOR_BYTES,
+    parse::{words, ParseError},
+};
 use core::fmt;
 
 /// Conditions of an operation, as bits.
@@ -65,6 +69,37 @@ pub const OTHER: u32 = OPERATIONS.len() as u32;
 /// The word for the operation of this number, if it has one.
 pub fn name_of(number: u32) -> Option<&'static str> {
     OPERATIONS.get(number as usize).copied()
+}
+
+/// How many bytes an I/O moves. As in blk-throttle (`throtl_bio_data_size`), an operation that only
+/// names a range moves one sector.
+#[inline]
+pub fn transferred(io: &impl Io) -> u32 {
+    const MOVING: u32 = 1 << place("read") | 1 << place("write") | 1 << place("zone_append");
+    if MOVING & 1 << io.operation() != 0 {
+        io.bytes()
+    } else {
+        SECTOR_BYTES
+    }
+}
+
+/// The place of an operation's word.
+const fn place(word: &str) -> usize {
+    let mut place = 0;
+    while !same(OPERATIONS[place], word) {
+        place += 1;
+    }
+    place
+}
+
+/// Whether two words are the same, which constants cannot ask `==`.
+const fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut place = 0;
+    while place < one.len() && place < other.len() && one[place] == other[place] {
+        place += 1;
+    }
+    place == one.len() && place == other.len()
 }
 
 /// The words for conditions.

@@ -10,6 +10,7 @@ use super::{
     extents::Extents,
     filter::Filter,
     limit::Limit,
+    limits::{Limits, SECTOR_BYTES},
     operations::Operations,
     parse::{line, show_scaled, ParseError},
     sampler::Sampler,
@@ -177,13 +178,26 @@ impl Settings {
         }
     }
 
-    /// The limit that these settings ask for, if any.
-    pub fn limit(&self) -> Option<Limit> {
-        let quota = self.short(Attribute::Quota);
-        if !self.enabled() || quota == 0 {
-            return None;
+    /// The limits that these settings ask for.
+    pub fn limits(&self) -> Limits {
+        if !self.enabled() {
+            return Limits::NONE;
         }
-        Limit::new(self.short(Attribute::PeriodUs), quota)
+        let limit = |quota, burst| Limit::new(self.short(Attribute::PeriodUs), quota, burst);
+        Limits::new(
+            limit(self.short(Attribute::Quota), self.short(Attribute::Burst)),
+            limit(
+                self.sectors(Attribute::BytesQuota),
+                self.sectors(Attribute::BytesBurst),
+            ),
+            self.short(Attribute::IosOfBytes),
+        )
+    }
+
+    /// The value of an attribute of bytes in sectors, of which the last may be begun.
+    fn sectors(&self, attribute: Attribute) -> u32 {
+        let sectors = self.number(attribute).div_ceil(SECTOR_BYTES.into());
+        u32::try_from(sectors).unwrap_or(u32::MAX)
     }
 
     /// The sampler of these settings.
@@ -268,7 +282,7 @@ mod tests {
             assert_eq!(with(attribute, shown.as_bytes()), Ok(Settings::new()));
         }
         assert_eq!(Settings::new().delay(), None);
-        assert_eq!(Settings::new().limit(), None);
+        assert!(Settings::new().limits().is_none());
         assert_eq!(Settings::new().way(), Way::Auto);
     }
 
@@ -304,9 +318,10 @@ mod tests {
     #[test]
     fn a_quota_alone_limits_and_zero_enabled_does_nothing() {
         let mut settings = with(Attribute::Quota, b"15\n").unwrap();
-        assert_eq!(settings.limit(), Limit::new(1_000_000, 15));
+        let limit = Limit::new(1_000_000, 15, 0);
+        assert_eq!(settings.limits(), Limits::new(limit, None, 0));
         settings.set(Attribute::Enabled, b"0").unwrap();
-        assert_eq!(settings.limit(), None);
+        assert!(settings.limits().is_none());
         assert_eq!(settings.show(Attribute::Quota).to_string(), "15");
     }
 

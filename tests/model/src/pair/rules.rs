@@ -7,7 +7,7 @@ use crate::{
     plan::Plan,
     policy::{
         delay::Delay, distribution::Shape as Distribution, filter::Filter, limit::Limit,
-        operations::Operations, units::NS_PER_US,
+        limits::Limits, operations::Operations, units::NS_PER_US,
     },
     reference::{Kind, Rule},
     rule::RuleSpec,
@@ -50,7 +50,9 @@ impl Pair {
             },
             way: rule.way,
             delay: (rule.delay_ns > 0).then(|| delay(rule.delay_ns)),
-            limit: limit.and_then(|(period_us, quota)| Limit::new(period_us, quota)),
+            limits: limit.map_or(Limits::NONE, |(period_us, quota)| {
+                Limits::new(Limit::new(period_us, quota, 0), None, 0)
+            }),
             sequence: rule.sequence,
             ..spec
         }
