@@ -262,11 +262,13 @@ pub enum Fault {
 /// own.
 #[derive(Debug, Subcommand)]
 pub enum Effect {
-    /// Let only so many I/Os through in each period
-    #[command(mut_group("quota", |group| group.required(true)))]
+    /// Let only so many I/Os or bytes through in each period
+    #[command(mut_group("limit", |group| group.required(true)))]
     #[command(
         mut_arg("--quota", quota_of_limit),
         mut_arg("--iops", first),
+        mut_arg("--bandwidth", first),
+        mut_arg("--bytes-quota", first),
         mut_arg("--period", first),
         mut_arg("--period-us", first)
     )]

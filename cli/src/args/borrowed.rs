@@ -14,7 +14,7 @@ mod without;
 use super::line::{Line, flags};
 use crate::{interface::near::or, system::block::is_number};
 use fill::{Values, is_plain};
-use limits::{LIMITS, NO_BYTES, NO_LIMIT};
+use limits::{LIMITS, NO_LIMIT};
 use table::FLAGS;
 use without::WITHOUT;
 
@@ -213,7 +213,7 @@ const FAULTS: [(&[&str], &str); 8] = [
             "limit-data",
             "slicer",
         ],
-        NO_BYTES,
+        "a limit of bytes is 'kchaos inject ioem limit --bandwidth 10MB/s'",
     ),
     (
         &["reorder"],

@@ -102,6 +102,7 @@ kchaos inject ioem delay --delay <TIME> [OPTIONS] [-- <COMMAND>...]
 
 pub(crate) const LIMIT_USAGE: &str = "\
 kchaos inject ioem limit --iops <RATE> [OPTIONS] [-- <COMMAND>...]
+       kchaos inject ioem limit --bandwidth <RATE> [OPTIONS] [-- <COMMAND>...]
        kchaos inject ioem limit --quota <NUMBER> [OPTIONS] [-- <COMMAND>...]";
 
 pub(crate) const DELAY_EXAMPLES: &str = "\
@@ -131,6 +132,7 @@ into 8 of 128 KiB, and each of them counts.
 Examples:
   100 I/Os a second and device, on all disks that are attached:
     kchaos inject ioem limit --iops 100
+    kchaos inject ioem limit --bandwidth 10MB/s --device sdb
   Writes of at least 64 KiB to one disk, while a program runs:
     kchaos inject ioem limit --quota 15 --period 100ms --op write \\
       --min-bytes 64k --device sdb -- fio job.fio";

@@ -89,7 +89,7 @@ fn longest_us(settings: &Settings) -> u64 {
     });
     let delay = number(Name::DelayUs).saturating_add(jitter);
     let delay = delay.max(points.max().unwrap_or(0));
-    let window = match number(Name::Quota) {
+    let window = match number(Name::Quota).max(number(Name::BytesQuota)) {
         0 => 0,
         _ => settings.number(Name::PeriodUs).unwrap_or(1_000_000),
     };
@@ -153,8 +153,22 @@ pub(super) fn idle(settings: &Settings) -> Vec<String> {
             "--seed 0 draws other numbers each time; for the same ones, choose 1 or more",
         ),
         (
-            settings.number(Name::PeriodUs).is_some() && !is_set(Name::Quota),
-            "--period does nothing without --quota",
+            settings.number(Name::PeriodUs).is_some()
+                && !is_set(Name::Quota)
+                && !is_set(Name::BytesQuota),
+            "--period does nothing without --quota or --bytes-quota",
+        ),
+        (
+            is_set(Name::Burst) && !is_set(Name::Quota),
+            "--burst does nothing without --quota or --iops",
+        ),
+        (
+            is_set(Name::BytesBurst) && !is_set(Name::BytesQuota),
+            "--bytes-burst does nothing without --bytes-quota or --bandwidth",
+        ),
+        (
+            is_set(Name::IosOfBytes) && !is_set(Name::Quota),
+            "--ios-of-bytes does nothing without --quota or --iops",
         ),
     ];
     let sentences = sentences.into_iter().filter(|(is_so, _)| *is_so);

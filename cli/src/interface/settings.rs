@@ -97,7 +97,13 @@ impl Settings {
     /// Why a new injection with these settings would do nothing even when it is switched on.
     pub(crate) fn do_nothing(&self) -> Option<&'static str> {
         let is_zero = |name| self.number(name).unwrap_or(0) == 0;
-        let effects = [Name::DelayUs, Name::JitterUs, Name::Quota];
+        let effects = [
+            Name::DelayUs,
+            Name::JitterUs,
+            Name::Quota,
+            Name::BytesQuota,
+            Name::Freeze,
+        ];
         let percentiles = self.text(Name::Percentiles);
         let no_percentiles =
             percentiles.is_none_or(|points| points.split(' ').all(|point| point.ends_with(":0")));

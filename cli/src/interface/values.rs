@@ -55,7 +55,13 @@ impl Values {
 
     /// Whether the injection affects some I/O while it is on.
     pub(crate) fn has_effect(&self) -> bool {
-        let effects = [Name::DelayUs, Name::JitterUs, Name::Quota];
+        let effects = [
+            Name::DelayUs,
+            Name::JitterUs,
+            Name::Quota,
+            Name::BytesQuota,
+            Name::Freeze,
+        ];
         let has_effect = self.text(Name::Percentiles).is_some()
             || effects.iter().any(|name| self.number(*name).is_some());
         has_effect && self.number(Name::Probability) != Some(0)

@@ -99,11 +99,30 @@ impl<'a> Described<'a> {
     }
 
     fn limit(&self) -> Option<String> {
-        let quota = self.values.number(Name::Quota)?;
+        let ios = self.values.number(Name::Quota).map(|quota| {
+            let size = self.values.shown(Name::IosOfBytes);
+            let size = size.map_or(String::new(), |size| format!(" of {size}"));
+            format!("{quota}{size}{}", self.saved(Name::Burst))
+        });
+        let bytes = self.values.shown(Name::BytesQuota);
+        let bytes = bytes.map(|quota| format!("{quota}{}", self.saved(Name::BytesBurst)));
+        let quotas: Vec<String> = ios.into_iter().chain(bytes).collect();
+        if quotas.is_empty() {
+            return None;
+        }
         let period = attribute(Name::PeriodUs);
         let value = self.values.get(Name::PeriodUs).cloned();
         let period = period.show(&value.unwrap_or_else(|| period.default()));
-        Some(format!("limit to {quota} in each {period}"))
+        Some(format!(
+            "limit to {} in each {period}",
+            quotas.join(" and ")
+        ))
+    }
+
+    /// The room that can be saved.
+    fn saved(&self, name: Name) -> String {
+        let saved = self.values.shown(name);
+        saved.map_or(String::new(), |saved| format!(" (and {saved} saved)"))
     }
 
     /// The I/O that the filter chooses: `of reads of 4KiB or more on sda1`; `None` if it is all.

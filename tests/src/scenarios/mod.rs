@@ -53,6 +53,7 @@ mod kchaos_pairs;
 mod kchaos_whose;
 mod lease;
 mod limit;
+mod limit_bytes;
 mod merge;
 mod module;
 mod others;

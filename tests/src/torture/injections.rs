@@ -101,6 +101,21 @@ fn value(random: &mut Random, disks: &[String], file: &str) -> String {
             _ => random.below(300),
         }
         .to_string(),
+        Attribute::BytesQuota => match random.below(4) {
+            0 => 1 << random.below(30),
+            _ => 0,
+        }
+        .to_string(),
+        Attribute::Burst | Attribute::BytesBurst => match random.below(2) {
+            0 => 1 << random.below(20),
+            _ => 0,
+        }
+        .to_string(),
+        Attribute::IosOfBytes => match random.below(4) {
+            0 => 1 << random.below(20),
+            _ => 0,
+        }
+        .to_string(),
         Attribute::Device => match random.below(3) {
             0 => String::new(),
             1 => random.choose(disks).clone(),

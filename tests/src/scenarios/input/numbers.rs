@@ -77,7 +77,7 @@ pub(super) struct Case {
     pub(super) out_of_range: &'static [&'static str],
 }
 
-pub(super) const CASES: [Case; 13] = [
+pub(super) const CASES: [Case; 17] = [
     Case {
         attribute: "enabled",
         value: "1",
@@ -112,6 +112,30 @@ pub(super) const CASES: [Case; 13] = [
         attribute: "quota",
         value: "5",
         not_numbers: &["1.5"],
+        out_of_range: &["4294967296", "4294967297"],
+    },
+    Case {
+        attribute: "bytes_quota",
+        value: "1048576",
+        not_numbers: &["1.5", "1m", "10MB/s"],
+        out_of_range: &["2199023255041", "4398046511104"],
+    },
+    Case {
+        attribute: "burst",
+        value: "1000",
+        not_numbers: &["1.5"],
+        out_of_range: &["4294967296", "4294967297"],
+    },
+    Case {
+        attribute: "bytes_burst",
+        value: "512",
+        not_numbers: &["1.5", "1m"],
+        out_of_range: &["2199023255041", "4398046511104"],
+    },
+    Case {
+        attribute: "ios_of_bytes",
+        value: "262144",
+        not_numbers: &["1.5", "256k"],
         out_of_range: &["4294967296", "4294967297"],
     },
     Case {
