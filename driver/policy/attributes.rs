@@ -44,6 +44,7 @@ macro_rules! attributes {
             18 Hold hold: text("auto"), Effect, "Hold the request, so that the disk is slow, or the completion, so that only this I/O is; auto: the request if all I/O of a disk is affected, else the completion";
             19 Cgroup cgroup: text(""), Filter, "Only I/O of this cgroup (v2) and those below it, buffered writes included";
             20 PidNs pid_ns: text(""), Filter, "Only I/O that processes of this process's PID namespace submit";
+            21 Freeze freeze: number(0..=1, 0), Effect, "1 holds each I/O until this is 0, or the injection ends";
         }
     };
 }

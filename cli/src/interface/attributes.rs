@@ -50,6 +50,7 @@ pub const ATTRIBUTES: [Attribute; Name::COUNT] = [
     Attribute::text(Name::Distribution, Form::Distribution),
     Attribute::text(Name::Percentiles, Form::Percentiles).and("; a number without unit is microseconds"),
     Attribute::number(Name::Seed, Unit::Number),
+    Attribute::number(Name::Freeze, Unit::Number).and("; needs an end, such as --for 10s, or --force"),
     Attribute::number(Name::PeriodUs, PERIOD),
     Attribute::number(Name::Quota, Unit::Number).and("; 0 is no limit"),
     Attribute::text(Name::Hold, Form::Way),
