@@ -166,14 +166,21 @@ impl Disks {
 
     /// For each disk whose requests an injection delays, how many matching I/Os a second the disk's
     /// tags and all delays there allow at most: by Little's law, its tags by the mean time for
-    /// which an I/O has one.
+    /// which an I/O has one. It is 0 if some requests wait without an end, as these soon have all
+    /// tags.
     pub(crate) fn ceilings(&self, id: InjectionId) -> impl Iterator<Item = (&[u8], u64)> {
         let mut means = Means::at(now_ns());
         self.0.iter().filter_map(move |disk| {
             let plan = disk.plan.as_deref()?;
             let hold_ns = plan.mean_hold_ns(id, &mut means)?;
-            let iops = disk.queue.tags().saturating_mul(1_000_000_000);
-            Some((disk.info.name(), iops.div_ceil(hold_ns.max(1))))
+            let iops = match hold_ns {
+                u64::MAX => 0,
+                _ => {
+                    let tags = disk.queue.tags().saturating_mul(1_000_000_000);
+                    tags.div_ceil(hold_ns.max(1))
+                }
+            };
+            Some((disk.info.name(), iops))
         })
     }
 

@@ -11,7 +11,6 @@ use crate::{
     admission::Closed,
     elevator::{Fifo, SortedQueue},
     held_entry::HeldEntry,
-    policy::operations::transferred,
     rule_set::RuleSet,
     sys::clock::Clock,
 };
@@ -198,11 +197,9 @@ impl<E: HeldEntry> LimitQueues<E> {
             .max()
     }
 
-    /// The rules, the bytes and the ticket of the first entry that has queued up in a queue.
-    pub(crate) fn first_queued(&self, place: usize) -> Option<(RuleSet, u32, u32)> {
-        self.queues[place]
-            .queued
-            .first(|entry| (entry.rules(), transferred(entry), entry.ticket()))
+    /// The result of `look` for the first entry that has queued up in a queue.
+    pub(crate) fn first_queued<T>(&self, place: usize, look: impl FnOnce(&E) -> T) -> Option<T> {
+        self.queues[place].queued.first(look)
     }
 
     /// Until when a queue is known to be closed, and by which rule.

@@ -5,7 +5,6 @@
 use crate::{
     held_entry::{Parking, Request},
     plan::Plan,
-    policy::operations::transferred,
     rule_set::RuleSet,
     stats::{Count, Lane},
     sys::clock::now_ns,
@@ -55,7 +54,7 @@ pub(crate) fn park_or_hold(
         && !plan.turns().any_waits_for(rules)
         && plan.admit_at_once(
             rules,
-            transferred(&*request),
+            plan.bytes_of(&*request),
             RuleSet::EMPTY,
             lane,
             now_ns(),

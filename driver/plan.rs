@@ -10,7 +10,10 @@ pub(crate) mod mean;
 use crate::{
     held_entry::HeldEntry,
     injection::InjectionId,
-    policy::{bounds::Bounds, operations::OTHER},
+    policy::{
+        bounds::Bounds,
+        operations::{transferred, OTHER},
+    },
     rule::{Rule, RuleSpec},
     rule_set::RuleSet,
     stats::{Count, Lane},
@@ -49,6 +52,8 @@ pub(crate) struct Plan {
     limiting: RuleSet,
     /// The turns of entries that wait for limits.
     turns: Turns,
+    /// Whether some limit asks for the size of an I/O.
+    asks_for_bytes: bool,
     /// Whether some rule asks for the submitter's PID namespace.
     pub(crate) asks_for_pid_namespace: bool,
 }
@@ -87,6 +92,7 @@ impl Plan {
     #[inline(never)]
     fn of(rules: KVec<Rule>, old: Option<&Self>, epoch: u64) -> Result<Arc<Self>> {
         let mut plan = Self {
+            asks_for_bytes: rules.iter().any(|rule| rule.limits.ask_for_bytes()),
             asks_for_pid_namespace: rules.iter().any(Rule::asks_for_pid_namespace),
             screens: KVec::new(),
             rules,
@@ -195,6 +201,16 @@ impl Plan {
     /// Whether the plan has a rule of this injection.
     pub(crate) fn has(&self, injection: InjectionId) -> bool {
         self.rule_of(injection).is_some()
+    }
+
+    /// How many bytes of an entry its limits count; 0 if none asks.
+    #[inline]
+    pub(crate) fn bytes_of(&self, entry: &impl HeldEntry) -> u32 {
+        if self.asks_for_bytes {
+            transferred(entry)
+        } else {
+            0
+        }
     }
 
     /// The rules of a set that limit.

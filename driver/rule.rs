@@ -288,16 +288,17 @@ impl Rule {
         (delay_ns > 0 || !self.limits.is_none()).then_some(delay_ns)
     }
 
-    /// The mean delay of I/Os that match. A delay counts for no longer than the lease lasts. All
-    /// rules of an injection have the same.
+    /// The mean delay of I/Os that match; `u64::MAX` if some of them wait without an end. Another
+    /// delay counts for no longer than the lease lasts. All rules of an injection have the same.
     pub(crate) fn mean_delay_ns(&self, now_ns: u64) -> u64 {
-        let most_ns = self.lease.remaining_ns(now_ns).unwrap_or(u64::MAX);
-        match &self.delay {
-            Some(delay) if !self.lease.is_used_up() => {
-                self.sampler.share_of(delay.mean_ns(most_ns))
-            }
-            _ => 0,
+        let Some(delay) = self.delay.as_ref().filter(|_| !self.lease.is_used_up()) else {
+            return 0;
+        };
+        if delay.is_endless() && self.lease.is_open(now_ns) && self.sampler.may_pass() {
+            return u64::MAX;
         }
+        let most_ns = self.lease.remaining_ns(now_ns).unwrap_or(u64::MAX);
+        self.sampler.share_of(delay.mean_ns(most_ns))
     }
 
     /// Whether it matches each I/O that another rule of its disk matches.

@@ -189,8 +189,8 @@ impl Limit {
         let number = self.number(now_ns);
         loop {
             let window = Window::from_word(shared.load());
-            let used = window.used().saturating_add(cost.into());
-            if window.windows_until(number) != 0 || used >= self.quota.get().into() {
+            let least_room = u64::from(self.quota.get()).wrapping_sub(cost.into());
+            if !window.has_less(number, least_room) {
                 return false;
             }
             // The use is below the quota, so it fits.

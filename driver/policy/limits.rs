@@ -54,6 +54,11 @@ impl Limits {
         }
     }
 
+    /// Whether the size of an I/O matters to them.
+    pub const fn ask_for_bytes(&self) -> bool {
+        self.parts[1].is_some() || (self.parts[0].is_some() && self.ios_of_bytes > 0)
+    }
+
     /// Whether there is no limit.
     #[inline]
     pub const fn is_none(&self) -> bool {
@@ -167,9 +172,25 @@ impl Limits {
         bytes: u32,
         now_ns: u64,
     ) -> bool {
-        if self.is_none() {
-            return false;
+        match &self.parts {
+            // Most often there is one limit, and this path is the cost of one that is not reached.
+            [Some(ios), None] if self.ios_of_bytes == 0 => {
+                ios.charge_quickly(&windows[0], 1, now_ns)
+            }
+            [None, None] => false,
+            _ => self.charge_each_quickly(windows, bytes, now_ns),
         }
+    }
+
+    /// [`Limits::charge_quickly`] of any limits; not inlined, so that it costs nothing where there
+    /// is the usual one.
+    #[inline(never)]
+    fn charge_each_quickly(
+        &self,
+        windows: &[impl Shared; MOST_LIMITS],
+        bytes: u32,
+        now_ns: u64,
+    ) -> bool {
         let mut all = self.each(windows, bytes);
         let refusing =
             all.position(|(limit, window, cost)| !limit.charge_quickly(window, cost, now_ns));

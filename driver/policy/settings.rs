@@ -261,7 +261,10 @@ mod tests {
     extern crate std;
     use super::*;
     use proptest::prelude::*;
-    use std::string::{String, ToString};
+    use std::{
+        string::{String, ToString},
+        vec::Vec,
+    };
 
     /// The default settings with one of them replaced.
     fn with(attribute: Attribute, text: &[u8]) -> Result<Settings, ParseError> {
@@ -338,6 +341,32 @@ mod tests {
         );
         settings.set(Attribute::Percentiles, b"\n").unwrap();
         assert_eq!(settings.delay(), Some(jitter));
+    }
+
+    #[test]
+    fn a_freeze_takes_the_place_of_each_delay_and_leaves_it_as_it_is() {
+        let mut settings = Settings::new();
+        let mut befores = Vec::from([settings.delay()]);
+        for (attribute, text) in [
+            (Attribute::DelayUs, &b"10"[..]),
+            (Attribute::JitterUs, b"5"),
+            (Attribute::Correlation, b"50"),
+            (Attribute::Percentiles, b"50:7"),
+        ] {
+            settings.set(attribute, text).unwrap();
+            let before = settings;
+            settings.set(Attribute::Freeze, b"1\n").unwrap();
+            assert_eq!(settings.delay(), Some(Delay::ENDLESS), "{attribute:?}");
+            settings.set(Attribute::Freeze, b"0").unwrap();
+            assert_eq!(settings, before, "{attribute:?}");
+            befores.push(settings.delay());
+        }
+        befores.dedup();
+        assert_eq!(befores.len(), 5);
+        settings.set(Attribute::Freeze, b"1").unwrap();
+        assert_eq!(settings.limit(), None);
+        settings.set(Attribute::Enabled, b"0").unwrap();
+        assert_eq!(settings.delay(), None);
     }
 
     #[test]

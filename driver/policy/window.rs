@@ -72,6 +72,13 @@ impl Window {
         (bits as i64).wrapping_sub(NO_USE as i64)
     }
 
+    /// Whether this is the window of this number, and has less use than that, which must fit.
+    #[inline]
+    pub(super) const fn has_less(self, number: u64, use_: u64) -> bool {
+        // With another number, the difference is far greater, or below zero.
+        self.0.wrapping_sub(number << USE_BITS) < NO_USE.wrapping_add(use_)
+    }
+
     /// This window with more use, which must fit.
     #[inline]
     pub(super) const fn with(self, cost: u32) -> Self {

@@ -164,7 +164,6 @@ fn typed_flags(tip: &str) -> impl Iterator<Item = &str> {
 const FAULTS: [(&[&str], &str); 8] = [
     (
         &[
-            "hang",
             "freeze",
             "stall",
             "stuck",
@@ -175,8 +174,10 @@ const FAULTS: [(&[&str], &str); 8] = [
             "timeout",
             "down",
             "slow-close",
+            "fsfreeze",
+            "quiesce",
         ],
-        "a disk that hangs for 20 s is 'kchaos inject ioem delay --delay 1h --for 20s'",
+        "a disk that hangs for 20 s is 'kchaos inject ioem hang --for 20s'",
     ),
     (
         &[

@@ -50,7 +50,7 @@ pub const ATTRIBUTES: [Attribute; Name::COUNT] = [
     Attribute::text(Name::Distribution, Form::Distribution),
     Attribute::text(Name::Percentiles, Form::Percentiles).and("; a number without unit is microseconds"),
     Attribute::number(Name::Seed, Unit::Number),
-    Attribute::number(Name::Freeze, Unit::Number),
+    Attribute::number(Name::Freeze, Unit::Number).and("; needs an end, such as --for 10s, or --force"),
     Attribute::number(Name::PeriodUs, PERIOD),
     Attribute::number(Name::Quota, Unit::Number).and("; 0 is no limit"),
     Attribute::number(Name::BytesQuota, Unit::Bytes).and(", 4k is 4096, 1m is 1048576; 0 is no limit"),

@@ -53,6 +53,11 @@ impl Values {
         Some(attribute(name).show(&value))
     }
 
+    /// Whether the injection holds I/O without an end.
+    pub(crate) fn freezes(&self) -> bool {
+        self.number(Name::Freeze).is_some()
+    }
+
     /// Whether the injection affects some I/O while it is on.
     pub(crate) fn has_effect(&self) -> bool {
         let effects = [

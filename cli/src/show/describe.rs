@@ -67,6 +67,9 @@ impl<'a> Described<'a> {
     }
 
     fn delay(&self) -> Option<String> {
+        if self.values.freezes() {
+            return Some("hang".to_owned());
+        }
         let mut words = if let Some(percentiles) = self.values.text(Name::Percentiles) {
             format!("delay with percentiles {}", with_units(percentiles))
         } else {
@@ -282,6 +285,17 @@ mod tests {
             "limit to 5 in each 1s, holds completions"
         );
         assert_eq!(words(&[(Name::Hold, "request")]), "nothing yet");
+    }
+
+    #[test]
+    fn a_freeze_is_a_hang_whatever_the_delay() {
+        let freeze = (Name::Freeze, "1");
+        assert_eq!(words(&[freeze]), "hang");
+        let more = [(Name::DelayUs, "10000"), (Name::Op, "read"), freeze];
+        assert_eq!(words(&more), "hang, of reads");
+        let limited = [(Name::Quota, "5"), (Name::DurationMs, "10000"), freeze];
+        assert_eq!(words(&limited), "hang and limit to 5 in each 1s, for 10s");
+        assert_eq!(words(&[(Name::Freeze, "0")]), "nothing yet");
     }
 
     #[test]

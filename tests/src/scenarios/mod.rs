@@ -44,6 +44,8 @@ mod filter;
 mod filter_kernel;
 mod filter_owner;
 mod flush;
+mod freeze;
+mod freeze_release;
 mod hits;
 mod input;
 mod iostat;

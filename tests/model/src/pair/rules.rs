@@ -83,5 +83,8 @@ fn operations(kind: Option<Kind>) -> Operations {
 }
 
 fn delay(delay_ns: u64) -> Delay {
-    Delay::new(Distribution::Uniform, (delay_ns / NS_PER_US) as u32, 0, 0)
+    match delay_ns {
+        u64::MAX => Delay::ENDLESS,
+        _ => Delay::new(Distribution::Uniform, (delay_ns / NS_PER_US) as u32, 0, 0),
+    }
 }

@@ -77,7 +77,7 @@ pub(super) struct Case {
     pub(super) out_of_range: &'static [&'static str],
 }
 
-pub(super) const CASES: [Case; 17] = [
+pub(super) const CASES: [Case; 18] = [
     Case {
         attribute: "enabled",
         value: "1",
@@ -173,6 +173,12 @@ pub(super) const CASES: [Case; 17] = [
         value: "18446744073709551615",
         not_numbers: &["1.5"],
         out_of_range: &["-9", "36893488147419103232"],
+    },
+    Case {
+        attribute: "freeze",
+        value: "1",
+        not_numbers: &["1.0", "y", "on"],
+        out_of_range: &["2", "10", "4294967295", "4294967296"],
     },
     Case {
         attribute: "duration_ms",
