@@ -111,10 +111,11 @@ impl Frozen<'_> {
         let (what, other) = &self.other;
         reads(&[], other)?;
         let without = reads(&[], other)?;
+        // The trace takes some time of each I/O, others' included.
+        let trace = Trace::start_steps(self.disk.device()?, &[Step::Issue, Step::Complete])?;
         injection.set("freeze", "1")?;
         let alone = reads(&[], other)?;
         injection.set("freeze", "0")?;
-        let trace = Trace::start_steps(self.disk.device()?, &[Step::Issue, Step::Complete])?;
         sys::run(&["mount", "-t", "ext4", &self.path, "/mnt"])?;
         let writers = Writers::start("/mnt", WRITERS);
         sleep(Duration::from_millis(500));
@@ -183,10 +184,15 @@ impl Frozen<'_> {
     }
 }
 
-/// How many places the disk got in another number of writes than it ended. Flushes have no place.
+/// How many places the disk got in another number of writes than it ended. A flush has no place, and
+/// a write with a flush ends twice in the trace: when the disk has written, and when the last flush
+/// is over (`blk_flush_complete_seq`), then at the place behind it.
 fn unequal(events: &[Event]) -> usize {
     let mut open: BTreeMap<u64, i64> = BTreeMap::new();
-    for event in events.iter().filter(|event| event.is(b'W')) {
+    for event in events
+        .iter()
+        .filter(|event| event.is(b'W') && !event.is(b'F'))
+    {
         *open.entry(event.sector).or_default() += match event.step {
             Step::Issue => 1,
             _ => -1,
