@@ -10,10 +10,7 @@ pub(crate) mod mean;
 use crate::{
     held_entry::HeldEntry,
     injection::InjectionId,
-    policy::{
-        bounds::Bounds,
-        operations::{transferred, OTHER},
-    },
+    policy::{bounds::Bounds, limits::transferred, operations::OTHER},
     rule::{Rule, RuleSpec},
     rule_set::RuleSet,
     stats::{Count, Lane},
@@ -92,8 +89,8 @@ impl Plan {
     #[inline(never)]
     fn of(rules: KVec<Rule>, old: Option<&Self>, epoch: u64) -> Result<Arc<Self>> {
         let mut plan = Self {
-            asks_for_bytes: rules.iter().any(|rule| rule.limits.ask_for_bytes()),
-            asks_for_pid_namespace: rules.iter().any(Rule::asks_for_pid_namespace),
+            asks_for_bytes: false,
+            asks_for_pid_namespace: false,
             screens: KVec::new(),
             rules,
             places: [0; RuleSet::CAPACITY],
@@ -114,7 +111,7 @@ impl Plan {
     }
 
     /// Gives each rule a bit: the bit of its injection's old rule, so that held requests can keep
-    /// their sets, or a free bit. Not inlined, as `of` takes much of the stack.
+    /// their sets, or a free bit; and notes what the rules do. Not inlined, as `of` takes much of the stack.
     #[inline(never)]
     fn give_bits(&mut self, old: Option<&Self>) {
         let mut used = RuleSet::EMPTY;
@@ -133,6 +130,8 @@ impl Plan {
             self.places[rule.number()] = place as u8;
             self.all |= rule.bit;
             self.delaying |= rule.bit.when(rule.delay.is_some());
+            self.asks_for_bytes |= rule.limits.ask_for_bytes();
+            self.asks_for_pid_namespace |= rule.asks_for_pid_namespace();
             self.limiting |= rule.bit.when(!rule.limits.is_none());
             for (number, set) in (0..).zip(&mut self.by_operation) {
                 // INVARIANT: The rule is left out only where it cannot match.

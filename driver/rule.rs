@@ -16,7 +16,7 @@ use crate::{
         random::{Draw, STEP},
         sampler::Sampler,
         way::Way,
-        window::{Shared, Window},
+        window::Shared,
     },
     rule_set::RuleSet,
     stats::{Count, Lane, Stats},
@@ -86,7 +86,7 @@ struct State {
     sampler_draws: AtomicU64,
     /// How many I/Os have matched, if the sampler counts.
     matched: AtomicU64,
-    /// The limits' [`Window`]s.
+    /// The limits' [windows](crate::policy::window::Window).
     windows: [SharedWindow; MOST_LIMITS],
 }
 
@@ -389,7 +389,7 @@ impl Rule {
     }
 
     /// Takes back an I/O that [`Rule::charge`] has counted in these windows.
-    pub(crate) fn give_back(&self, bytes: u32, charged: &[Window; MOST_LIMITS]) {
+    pub(crate) fn give_back(&self, bytes: u32, charged: &[u32; MOST_LIMITS]) {
         self.limits.give_back(&self.state.windows, bytes, charged);
     }
 }

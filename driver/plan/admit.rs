@@ -5,7 +5,7 @@
 use super::Plan;
 use crate::{
     admission::{Admission, Closed},
-    policy::{limits::MOST_LIMITS, window::Window},
+    policy::limits::MOST_LIMITS,
     rule::Rule,
     rule_set::RuleSet,
     stats::Lane,
@@ -122,7 +122,7 @@ impl Plan {
     #[inline(never)]
     fn charge_all(&self, set: RuleSet, bytes: u32, now_ns: &mut u64) -> Admission {
         let mut closed = Closed::NOT;
-        let mut windows = [[Window::NONE; MOST_LIMITS]; RuleSet::CAPACITY];
+        let mut windows = [[0; MOST_LIMITS]; RuleSet::CAPACITY];
         for (place, rule) in self.rules.iter().enumerate() {
             if !set.contains(rule.bit) {
                 continue;
@@ -132,7 +132,7 @@ impl Plan {
                     if charge.until_ns > closed.until_ns {
                         closed = rule.closed(charge.until_ns);
                     }
-                    windows[place % RuleSet::CAPACITY] = charge.windows;
+                    windows[place % RuleSet::CAPACITY] = charge.numbers;
                 }
                 Err(refused) => {
                     for (before, window) in self.rules.iter().zip(&windows).take(place) {

@@ -17,6 +17,9 @@ use super::{
 };
 use core::num::NonZero;
 
+/// For how long I/O may still go by the limit before, after a change.
+const CHANGE_NS: u64 = 1_000_000_000;
+
 /// A limit: each window of a period has room for a quota. Room, use and costs are numbers of one
 /// unit, such as I/Os or sectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +27,8 @@ pub struct Limit {
     period_ns: NonZero<u64>,
     quota: NonZero<u32>,
     burst: u32,
-    /// The number of the first window that is wholly by this quota. No later window makes up for
-    /// the use of an earlier one.
+    /// The number of the first window that is surely by this quota alone. No later window makes up
+    /// for the use of an earlier one.
     since: u64,
 }
 
@@ -79,7 +82,8 @@ impl Limit {
         self.since = if self.same(before) {
             before.since
         } else {
-            self.number(now_ns).saturating_add(1)
+            self.number(now_ns.saturating_add(CHANGE_NS))
+                .saturating_add(1)
         };
         self
     }
@@ -163,8 +167,29 @@ impl Limit {
             .saturating_mul(self.period_ns.get())
     }
 
-    const fn number(&self, now_ns: u64) -> u64 {
+    /// The number of the window of this time.
+    pub const fn number(&self, now_ns: u64) -> u64 {
         now_ns / self.period_ns.get()
+    }
+
+    /// The time until which a limit is to be taken for closed, if it is so until `until_ns`.
+    ///
+    /// Another limit may refuse an I/O that this one has counted, and the count goes back. So after
+    /// a while it is to be asked again, however large that I/O was.
+    pub fn soon(&self, until_ns: u64, now_ns: u64) -> u64 {
+        const AGAIN_NS: u64 = 10_000_000;
+        let next_ns = self
+            .number(now_ns)
+            .saturating_add(1)
+            .saturating_mul(self.period_ns.get());
+        until_ns.min(next_ns.max(now_ns.saturating_add(AGAIN_NS)))
+    }
+
+    /// A refusal until then.
+    pub(super) fn refused_soon(&self, refused: Refused, now_ns: u64) -> Refused {
+        Refused {
+            until_ns: self.soon(refused.until_ns, now_ns),
+        }
     }
 
     /// Whether the limit would admit one I/O now.
@@ -201,9 +226,22 @@ impl Limit {
         }
     }
 
-    /// Takes the I/O back that [`Limit::charge_quickly`] has counted at this time.
-    pub fn give_back_quickly(&self, shared: &impl Shared, cost: u32, now_ns: u64) {
-        self.fresh(now_ns).give_back_to(shared, cost);
+    /// Takes an I/O back that was counted in the window of this number.
+    ///
+    /// A later window may have begun since. It has the I/O's use as well, unless there was room for
+    /// all of it before; only an I/O of cost 1 always had that room.
+    pub fn give_back(&self, shared: &impl Shared, cost: u32, number: u64) {
+        loop {
+            let window = Window::from_word(shared.load());
+            if window.windows_until(number) != 0 && cost == 1 {
+                return;
+            }
+            let used = window.used().saturating_sub(cost.into());
+            let less = window.with_use(used.max(-i64::from(self.burst)));
+            if shared.exchange(window.to_word(), less.to_word()) {
+                return;
+            }
+        }
     }
 
     /// Counts one I/O, if the limit admits it now. The clock is as for [`Limit::ask`].

@@ -3,7 +3,9 @@
 //! The limits of one injection: one counts I/Os, the other one bytes. Both must admit an I/O.
 
 use super::{
+    io::Io,
     limit::{Limit, Refused},
+    operations::place,
     window::{Shared, Window},
 };
 
@@ -27,15 +29,15 @@ pub struct Limits {
 pub struct Charge {
     /// Before this time the limits admit no other I/O; 0 if they may admit one at once.
     pub until_ns: u64,
-    /// The windows in which it was counted.
-    pub windows: [Window; MOST_LIMITS],
+    /// The numbers of the windows in which it was counted, as [`Window::number`].
+    pub numbers: [u32; MOST_LIMITS],
 }
 
 impl Charge {
     /// A placeholder for a charge where there is no limit.
     pub const NONE: Self = Self {
         until_ns: 0,
-        windows: [Window::NONE; MOST_LIMITS],
+        numbers: [0; MOST_LIMITS],
     };
 }
 
@@ -161,7 +163,10 @@ impl Limits {
         read_clock: impl Fn() -> u64,
     ) -> Result<(), Refused> {
         let mut all = self.each(windows, 0);
-        all.try_for_each(|(limit, window, _)| limit.ask(window, now_ns, &read_clock))
+        all.try_for_each(|(limit, window, _)| {
+            let asked = limit.ask(window, now_ns, &read_clock);
+            asked.map_err(|refused| limit.refused_soon(refused, *now_ns))
+        })
     }
 
     /// Counts one I/O as [`Limit::charge_quickly`], if all limits do; false if there is none.
@@ -198,7 +203,7 @@ impl Limits {
             return true;
         };
         for (limit, window, cost) in self.each(windows, bytes).take(refusing) {
-            limit.give_back_quickly(window, cost, now_ns);
+            limit.give_back(window, cost, limit.number(now_ns));
         }
         false
     }
@@ -206,7 +211,7 @@ impl Limits {
     /// Takes the I/O back that [`Limits::charge_quickly`] has counted at this time.
     pub fn give_back_quickly(&self, windows: &[impl Shared; MOST_LIMITS], bytes: u32, now_ns: u64) {
         for (limit, window, cost) in self.each(windows, bytes) {
-            limit.give_back_quickly(window, cost, now_ns);
+            limit.give_back(window, cost, limit.number(now_ns));
         }
     }
 
@@ -219,18 +224,24 @@ impl Limits {
         now_ns: &mut u64,
         read_clock: impl Fn() -> u64,
     ) -> Result<Charge, Refused> {
+        if self.parts[0].is_some() && self.parts[1].is_some() {
+            // Most refusals then need no taking back, which others might see before.
+            self.ask(windows, now_ns, &read_clock)?;
+        }
         let costs = self.costs(bytes);
         let mut charge = Charge::NONE;
         for (place, part) in self.parts.iter().enumerate() {
             let Some(limit) = part else { continue };
             match limit.charge(&windows[place], costs[place], now_ns, &read_clock) {
                 Ok(one) => {
-                    charge.until_ns = charge.until_ns.max(one.until_ns);
-                    charge.windows[place] = one.window;
+                    let until_ns = limit.soon(one.until_ns, *now_ns);
+                    charge.until_ns = charge.until_ns.max(until_ns);
+                    // 28 bits.
+                    charge.numbers[place] = one.window.number() as u32;
                 }
                 Err(refused) => {
-                    self.give_back_first(place, windows, bytes, &charge.windows);
-                    return Err(refused);
+                    self.give_back_first(place, windows, bytes, &charge.numbers);
+                    return Err(limit.refused_soon(refused, *now_ns));
                 }
             }
         }
@@ -242,7 +253,7 @@ impl Limits {
         &self,
         windows: &[impl Shared; MOST_LIMITS],
         bytes: u32,
-        charged: &[Window; MOST_LIMITS],
+        charged: &[u32; MOST_LIMITS],
     ) {
         self.give_back_first(MOST_LIMITS, windows, bytes, charged);
     }
@@ -253,14 +264,26 @@ impl Limits {
         places: usize,
         windows: &[impl Shared; MOST_LIMITS],
         bytes: u32,
-        charged: &[Window; MOST_LIMITS],
+        charged: &[u32; MOST_LIMITS],
     ) {
         let costs = self.costs(bytes);
         for (place, part) in self.parts.iter().enumerate().take(places) {
-            if part.is_some() {
-                charged[place].give_back_to(&windows[place], costs[place]);
+            if let Some(limit) = part {
+                limit.give_back(&windows[place], costs[place], charged[place].into());
             }
         }
+    }
+}
+
+/// How many bytes an I/O moves. As in blk-throttle (`throtl_bio_data_size`), an operation that only
+/// names a range moves one sector.
+#[inline]
+pub fn transferred(io: &impl Io) -> u32 {
+    const MOVING: u32 = 1 << place("read") | 1 << place("write") | 1 << place("zone_append");
+    if MOVING & 1 << io.operation() != 0 {
+        io.bytes()
+    } else {
+        SECTOR_BYTES
     }
 }
 

@@ -2,11 +2,7 @@
 
 //! Operations on a disk, and conditions on them.
 
-use super::{
-    io::Io,
-    limits::SECTOR_BYTES,
-    parse::{words, ParseError},
-};
+use super::parse::{words, ParseError};
 use core::fmt;
 
 /// Conditions of an operation, as bits.
@@ -71,20 +67,8 @@ pub fn name_of(number: u32) -> Option<&'static str> {
     OPERATIONS.get(number as usize).copied()
 }
 
-/// How many bytes an I/O moves. As in blk-throttle (`throtl_bio_data_size`), an operation that only
-/// names a range moves one sector.
-#[inline]
-pub fn transferred(io: &impl Io) -> u32 {
-    const MOVING: u32 = 1 << place("read") | 1 << place("write") | 1 << place("zone_append");
-    if MOVING & 1 << io.operation() != 0 {
-        io.bytes()
-    } else {
-        SECTOR_BYTES
-    }
-}
-
 /// The place of an operation's word.
-const fn place(word: &str) -> usize {
+pub(super) const fn place(word: &str) -> usize {
     let mut place = 0;
     while !same(OPERATIONS[place], word) {
         place += 1;

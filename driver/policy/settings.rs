@@ -364,7 +364,7 @@ mod tests {
         befores.dedup();
         assert_eq!(befores.len(), 5);
         settings.set(Attribute::Freeze, b"1").unwrap();
-        assert_eq!(settings.limit(), None);
+        assert!(settings.limits().is_none());
         settings.set(Attribute::Enabled, b"0").unwrap();
         assert_eq!(settings.delay(), None);
     }

@@ -17,8 +17,8 @@ const NUMBERS: u64 = u64::MAX >> USE_BITS;
 /// windows have to make up for it.
 ///
 /// A number repeats after 2^28 windows, over four minutes at the shortest period. A word that no
-/// queue has touched for longer passes for one that was touched as many windows later, which costs
-/// room of one window, or saved room.
+/// queue has touched for longer passes for one that was touched as many windows later, so that room
+/// is not saved, or later windows make up for a use once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window(u64);
 
@@ -85,27 +85,14 @@ impl Window {
         Self(self.0.wrapping_add(cost as u64))
     }
 
-    /// This window without the use of an I/O that it has counted. `None` if it is another window by
-    /// now than the one that has `charged` the I/O.
-    pub const fn give_back(self, charged: Self, cost: u32) -> Option<Self> {
-        if self.0 >> USE_BITS != charged.0 >> USE_BITS {
-            None
-        } else {
-            let used = self.used().saturating_sub(cost as i64);
-            Some(Self::new(self.0 >> USE_BITS, used))
-        }
+    /// This window with another use.
+    pub(super) const fn with_use(self, used: i64) -> Self {
+        Self::new(self.number(), used)
     }
 
-    /// Takes one I/O back that this window has counted. If another window has begun since, there is
-    /// nothing to take back.
-    pub fn give_back_to(self, shared: &impl Shared, cost: u32) {
-        loop {
-            let window = Self::from_word(shared.load());
-            match window.give_back(self, cost) {
-                Some(less) if !shared.exchange(window.to_word(), less.to_word()) => {}
-                _ => return,
-            }
-        }
+    /// Its number, modulo 2^28.
+    pub const fn number(self) -> u64 {
+        self.0 >> USE_BITS
     }
 }
 
@@ -127,16 +114,15 @@ mod tests {
         }
 
         #[test]
-        fn use_is_added_and_given_back(
+        fn use_is_added_and_replaced(
             number in any::<u64>(), used in -1_000_000_000i64..1_000_000_000, cost in any::<u32>(),
         ) {
             let window = Window::new(number, used);
             let more = window.with(cost);
             prop_assert_eq!(more.used(), used + i64::from(cost));
             prop_assert_eq!(more.windows_until(number), 0);
-            prop_assert_eq!(more.give_back(window, cost), Some(window));
-            let next = Window::new(number.wrapping_add(1), used);
-            prop_assert_eq!(next.give_back(window, cost), None);
+            prop_assert_eq!(more.with_use(used), window);
+            prop_assert_eq!(window.number(), number & NUMBERS);
         }
     }
 

@@ -140,6 +140,7 @@ pub(super) fn idle(settings: &Settings) -> Vec<String> {
     let is_set = |name| settings.number(name).is_some_and(|number| number > 0);
     let percentiles = settings.text(Name::Percentiles).is_some();
     let varies = is_set(Name::JitterUs) || percentiles;
+    let is_limited = is_set(Name::Quota) || is_set(Name::BytesQuota);
     let probability = settings.number(Name::Probability).unwrap_or(ALWAYS);
     let draws = varies || (1..ALWAYS).contains(&probability);
     let sentences = [
@@ -164,22 +165,16 @@ pub(super) fn idle(settings: &Settings) -> Vec<String> {
             "--seed 0 draws other numbers each time; for the same ones, choose 1 or more",
         ),
         (
-            settings.number(Name::PeriodUs).is_some()
-                && !is_set(Name::Quota)
-                && !is_set(Name::BytesQuota),
+            settings.number(Name::PeriodUs).is_some() && !is_limited,
             "--period does nothing without --quota or --bytes-quota",
         ),
         (
-            is_set(Name::Burst) && !is_set(Name::Quota),
-            "--burst does nothing without --quota or --iops",
+            (is_set(Name::Burst) || is_set(Name::IosOfBytes)) && !is_set(Name::Quota),
+            "--burst and --ios-of-bytes do nothing without --quota or --iops",
         ),
         (
             is_set(Name::BytesBurst) && !is_set(Name::BytesQuota),
             "--bytes-burst does nothing without --bytes-quota or --bandwidth",
-        ),
-        (
-            is_set(Name::IosOfBytes) && !is_set(Name::Quota),
-            "--ios-of-bytes does nothing without --quota or --iops",
         ),
     ];
     let sentences = sentences.into_iter().filter(|(is_so, _)| *is_so);

@@ -140,7 +140,8 @@ fn kind_of_number(name: Name, before: u64, after: u64) -> Move {
     let is_less = match name {
         Name::MinBytes | Name::Every => after >= before,
         Name::MaxBytes => endless(after) <= endless(before),
-        Name::Quota | Name::BytesQuota => endless(after) >= endless(before),
+        Name::Quota | Name::BytesQuota | Name::IosOfBytes => endless(after) >= endless(before),
+        Name::Burst | Name::BytesBurst => after >= before,
         _ => after <= before,
     };
     if is_less { Move::Narrows } else { Move::Widens }

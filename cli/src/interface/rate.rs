@@ -64,6 +64,9 @@ impl Rate {
             Some(Value::Number(time_us)) => u128::from(time_us),
             _ => return Err(format!("\"{time}\" is no time from 1us to 1h; {like}")),
         };
+        if bytes > u128::from(u64::MAX) {
+            return Err(format!("\"{number}\" is out of range; {like}"));
+        }
         let sectors = (bytes * EVEN_US / time_us / SECTOR).max(1);
         let period_us = (sectors * SECTOR * time_us + bytes / 2) / bytes;
         let quota = u64::try_from(sectors * SECTOR).unwrap_or(u64::MAX);

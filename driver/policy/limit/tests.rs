@@ -80,16 +80,36 @@ fn giving_back_makes_room_for_one() {
         limit.answer(full, limit.number(0), 1),
         Answer::Wait(_)
     ));
-    let with_room = full.give_back(full, 1).unwrap();
-    assert!(matches!(
-        limit.answer(with_room, limit.number(0), 1),
-        Answer::Admit(_)
-    ));
+    let word = Word(Cell::new(full.to_word()));
+    limit.give_back(&word, 1, 0);
+    assert_eq!(word.load(), limit.fresh(0).to_word());
     // Another window has not counted this I/O, so it gives nothing back.
     let Answer::Admit(next) = limit.answer(full, limit.number(10_000), 1) else {
         panic!()
     };
-    assert_eq!(next.give_back(full, 1), None);
+    word.0.set(next.to_word());
+    limit.give_back(&word, 1, 0);
+    assert_eq!(word.load(), next.to_word());
+}
+
+#[test]
+fn a_later_window_gives_a_debt_back() {
+    let limit = Limit::new(1, 10, 5).unwrap();
+    // An I/O of cost 35 was charged in window 6, of which window 7 has 25 left.
+    let word = Word(Cell::new(Window::new(7, 25).to_word()));
+    limit.give_back(&word, 35, 6);
+    // No more than the burst is saved.
+    assert_eq!(word.load(), Window::new(7, -5).to_word());
+}
+
+#[test]
+fn a_long_debt_is_asked_again_before_its_end() {
+    let limit = Limit::new(1_000, 10, 0).unwrap();
+    assert_eq!(limit.soon(0, 5_500_000), 0);
+    assert_eq!(limit.soon(6_000_000, 5_500_000), 6_000_000);
+    assert_eq!(limit.soon(60_000_000, 5_500_000), 15_500_000);
+    let long = Limit::new(1_000_000, 10, 0).unwrap();
+    assert_eq!(long.soon(9_000_000_000, 5_500_000_000), 6_000_000_000);
 }
 
 proptest! {
@@ -138,7 +158,7 @@ proptest! {
             let before = quick.load();
             let is_quick = limit.charge_quickly(&quick, 1, now_ns);
             if is_quick && takes_back {
-                limit.give_back_quickly(&quick, 1, now_ns);
+                limit.give_back(&quick, 1, limit.number(now_ns));
                 prop_assert_eq!(quick.load(), before);
                 continue;
             }
@@ -197,7 +217,7 @@ proptest! {
                     if let Some(charged) = quick[queue].take() {
                         let word = Word(Cell::new(shared.to_word()));
                         let is_same = Window::from_word(word.load()).windows_until(charged / 1_000) == 0;
-                        limit.give_back_quickly(&word, 1, charged);
+                        limit.give_back(&word, 1, limit.number(charged));
                         prop_assert_eq!(is_same, word.load() != shared.to_word());
                         shared = Window::from_word(word.load());
                         if is_same {
@@ -263,21 +283,17 @@ proptest! {
 #[test]
 fn no_window_makes_up_for_a_greater_quota_before() {
     let before = Limit::new(1_000, 100, 0).unwrap();
-    let limit = Limit::new(1_000, 10, 0)
-        .unwrap()
-        .in_place_of(&before, 5_500_000);
-    let used = Window::new(5, 100);
-    assert_eq!(limit.answer(used, 5, 1), Answer::Wait(6_000_000));
-    assert_eq!(limit.answer(used, 6, 1), Answer::Admit(Window::new(6, 1)));
+    let limit = Limit::new(1_000, 10, 0).unwrap();
+    let limit = limit.in_place_of(&before, 5_500_000);
+    let admit = |number, used| Answer::Admit(Window::new(number, used));
+    // The change takes a while, of a thousand windows here.
+    let used = Window::new(1_005, 100);
+    assert_eq!(limit.answer(used, 1_005, 1), Answer::Wait(1_006_000_000));
+    assert_eq!(limit.answer(used, 1_006, 1), admit(1_006, 1));
     // A later window makes up for an I/O that needed more than its quota.
-    assert_eq!(
-        limit.answer(Window::new(6, 35), 7, 1),
-        Answer::Wait(9_000_000)
-    );
-    assert_eq!(
-        limit.answer(Window::new(6, 35), 9, 1),
-        Answer::Admit(Window::new(9, 6))
-    );
+    let used = Window::new(1_006, 35);
+    assert_eq!(limit.answer(used, 1_007, 1), Answer::Wait(1_009_000_000));
+    assert_eq!(limit.answer(used, 1_009, 1), admit(1_009, 6));
     // The same limit again changes nothing.
     assert_eq!(limit.in_place_of(&limit, 9_000_000), limit);
 }
