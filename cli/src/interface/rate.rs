@@ -57,7 +57,7 @@ impl Rate {
         let like = "a bandwidth is such as 10MB/s, 512KiB/s or 1GB/min";
         let whole = text.strip_suffix("ps").unwrap_or(text);
         let (number, time) = whole.split_once('/').unwrap_or((whole, "s"));
-        let bytes = units::decimal_bytes(number)
+        let bytes = decimal_bytes(number)
             .filter(|bytes| *bytes > 0)
             .ok_or_else(|| format!("\"{number}\" is no number of bytes above 0; {like}"))?;
         let time_us = match period(time) {
@@ -98,6 +98,38 @@ fn period(time: &str) -> Option<Value> {
     let is_unit = !time.starts_with(|letter: char| letter.is_ascii_digit());
     let time = if is_unit { &format!("1{time}") } else { time };
     attribute(Name::PeriodUs).parse_with_unit(time).ok()
+}
+
+/// Reads a number of bytes as bandwidths have it, where `MB` are millions: `512`, `10MB`, `1.5MiB`.
+fn decimal_bytes(text: &str) -> Option<u128> {
+    const KIB: u128 = 1_024;
+    const UNITS: [(&str, u128); 11] = [
+        ("", 1),
+        ("b", 1),
+        ("k", KIB),
+        ("kib", KIB),
+        ("kb", 1_000),
+        ("m", KIB * KIB),
+        ("mib", KIB * KIB),
+        ("mb", 1_000_000),
+        ("g", KIB * KIB * KIB),
+        ("gib", KIB * KIB * KIB),
+        ("gb", 1_000_000_000),
+    ];
+    let is_figure = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let figures = text.bytes().take_while(is_figure).count();
+    let (figures, unit) = text.split_at(figures);
+    let unit = unit.to_ascii_lowercase();
+    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    let (whole, decimals) = figures.split_once('.').unwrap_or((figures, ""));
+    let whole = units::number(whole).ok()?;
+    if decimals.is_empty() {
+        let is_whole = !figures.contains('.');
+        return is_whole.then(|| whole.saturating_mul(*factor));
+    }
+    let places = u32::try_from(decimals.len()).ok()?;
+    let part = units::number(decimals).ok()?.checked_mul(*factor)? / 10_u128.checked_pow(places)?;
+    whole.checked_mul(*factor)?.checked_add(part)
 }
 
 #[cfg(test)]

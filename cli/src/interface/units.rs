@@ -129,37 +129,6 @@ pub fn bytes(text: &str) -> Result<u128, String> {
     }
 }
 
-/// Reads a number of bytes as bandwidths have it, where `MB` are millions: `512`, `10MB`, `1.5MiB`.
-pub(crate) fn decimal_bytes(text: &str) -> Option<u128> {
-    const UNITS: [(&str, u128); 11] = [
-        ("", 1),
-        ("b", 1),
-        ("k", KIB),
-        ("kib", KIB),
-        ("kb", 1_000),
-        ("m", KIB * KIB),
-        ("mib", KIB * KIB),
-        ("mb", 1_000_000),
-        ("g", KIB * KIB * KIB),
-        ("gib", KIB * KIB * KIB),
-        ("gb", 1_000_000_000),
-    ];
-    let is_figure = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
-    let figures = text.bytes().take_while(is_figure).count();
-    let (figures, unit) = text.split_at(figures);
-    let unit = unit.to_ascii_lowercase();
-    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
-    let (whole, decimals) = figures.split_once('.').unwrap_or((figures, ""));
-    let whole = number(whole).ok()?;
-    if decimals.is_empty() {
-        let is_whole = !figures.contains('.');
-        return is_whole.then(|| whole.saturating_mul(*factor));
-    }
-    let places = u32::try_from(decimals.len()).ok()?;
-    let part = number(decimals).ok()?.checked_mul(*factor)? / 10_u128.checked_pow(places)?;
-    whole.checked_mul(*factor)?.checked_add(part)
-}
-
 /// A number of bytes in the largest unit that leaves a whole number: `512B`, `4KiB`, `1MiB`.
 pub fn show_bytes(bytes: u64) -> String {
     for (unit, length) in [("GiB", KIB * KIB * KIB), ("MiB", KIB * KIB), ("KiB", KIB)] {
