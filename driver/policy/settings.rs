@@ -183,15 +183,13 @@ impl Settings {
         if !self.enabled() {
             return Limits::NONE;
         }
-        let limit = |quota, burst| Limit::new(self.short(Attribute::PeriodUs), quota, burst);
-        Limits::new(
-            limit(self.short(Attribute::Quota), self.short(Attribute::Burst)),
-            limit(
-                self.sectors(Attribute::BytesQuota),
-                self.sectors(Attribute::BytesBurst),
-            ),
-            self.short(Attribute::IosOfBytes),
-        )
+        let period_us = self.short(Attribute::PeriodUs);
+        let limit = |[quota, burst]: [u32; 2]| Limit::new(period_us, quota, burst);
+        let ios = [Attribute::Quota, Attribute::Burst].map(|name| self.short(name));
+        let bytes = [Attribute::BytesQuota, Attribute::BytesBurst];
+        let sectors = bytes.map(|name| self.sectors(name));
+        let ios_of_bytes = self.short(Attribute::IosOfBytes);
+        Limits::new(limit(ios), limit(sectors), ios_of_bytes)
     }
 
     /// The value of an attribute of bytes in sectors, of which the last may be begun.
