@@ -166,14 +166,21 @@ impl Disks {
 
     /// For each disk whose requests an injection delays, how many matching I/Os a second the disk's
     /// tags and all delays there allow at most: by Little's law, its tags by the mean time for
-    /// which an I/O has one.
+    /// which an I/O has one. It is 0 if some requests wait without an end, as these soon have all
+    /// tags.
     pub(crate) fn ceilings(&self, id: InjectionId) -> impl Iterator<Item = (&[u8], u64)> {
         let mut means = Means::at(now_ns());
         self.0.iter().filter_map(move |disk| {
             let plan = disk.plan.as_deref()?;
             let hold_ns = plan.mean_hold_ns(id, &mut means)?;
-            let iops = disk.queue.tags().saturating_mul(1_000_000_000);
-            Some((disk.info.name(), iops.div_ceil(hold_ns.max(1))))
+            let iops = match hold_ns {
+                u64::MAX => 0,
+                _ => {
+                    let tags = disk.queue.tags().saturating_mul(1_000_000_000);
+                    tags.div_ceil(hold_ns.max(1))
+                }
+            };
+            Some((disk.info.name(), iops))
         })
     }
 
@@ -247,7 +254,7 @@ impl Disk {
     /// Whether an injection has an effect and may act on this disk.
     fn is_reached_by(&self, draft: &Draft<'_>, now_ns: u64) -> bool {
         let settings = draft.settings;
-        (settings.delay().is_some() || settings.limit().is_some())
+        (settings.delay().is_some() || !settings.limits().is_none())
             && now_ns < draft.end_ns
             && self.in_policy(|disk| settings.reaches(disk))
     }
@@ -261,7 +268,7 @@ impl Disk {
             sampler: settings.sampler(),
             way: settings.way(),
             delay: settings.delay(),
-            limit: settings.limit(),
+            limits: settings.limits(),
             seed: settings.seed(),
             sequence: draft.sequence,
             lease: draft.lease,

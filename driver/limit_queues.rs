@@ -197,11 +197,9 @@ impl<E: HeldEntry> LimitQueues<E> {
             .max()
     }
 
-    /// The rules and the ticket of the first entry that has queued up in a queue.
-    pub(crate) fn first_queued(&self, place: usize) -> Option<(RuleSet, u32)> {
-        self.queues[place]
-            .queued
-            .first(|entry| (entry.rules(), entry.ticket()))
+    /// The result of `look` for the first entry that has queued up in a queue.
+    pub(crate) fn first_queued<T>(&self, place: usize, look: impl FnOnce(&E) -> T) -> Option<T> {
+        self.queues[place].queued.first(look)
     }
 
     /// Until when a queue is known to be closed, and by which rule.

@@ -11,6 +11,7 @@ use crate::{
     policy::{operations::name_of, text::Lines},
     scheduler::HctxData,
     sys::clock::now_ns,
+    waiting::LAST,
 };
 use kernel::{
     page::PAGE_SIZE,
@@ -20,6 +21,15 @@ use kernel::{
 
 /// How many held I/Os of a hardware queue the list has at most, since it is made under the lock.
 const MOST_LISTED: u32 = 256;
+
+/// The time from one moment to another in microseconds; that of an entry without an end is always
+/// the same, and longer than any other.
+fn us_until(time_ns: u64, now_ns: u64) -> u64 {
+    match time_ns {
+        LAST.. => LAST / 1_000,
+        _ => time_ns.saturating_sub(now_ns) / 1_000,
+    }
+}
 
 /// A list of held I/Os.
 struct Listed<'a> {
@@ -37,7 +47,7 @@ impl Listed<'_> {
         }
         self.shown = self.shown.saturating_add(1);
         let (sector, bytes) = (held.first_sector(), held.bytes());
-        let due_us = held.due_ns().saturating_sub(self.now_ns) / 1_000;
+        let due_us = us_until(held.due_ns(), self.now_ns);
         let operation = name_of(held.operation()).unwrap_or("other");
         seq_print!(self.out, "{kind} {operation} {sector} {bytes} {due_us}");
         for id in plan
@@ -126,7 +136,7 @@ fn summarize(queue: &Queue<Ioem>, page: &mut [u8; PAGE_SIZE]) -> usize {
         let first_ns = times.clone().map(|(first_ns, _)| *first_ns).min();
         let last_ns = times.map(|(_, last_ns)| *last_ns).max();
         let now_ns = now_ns();
-        let in_us = |time_ns: Option<u64>| time_ns.unwrap_or(0).saturating_sub(now_ns) / 1_000;
+        let in_us = |time_ns: Option<u64>| us_until(time_ns.unwrap_or(0), now_ns);
         let (first, last) = (in_us(first_ns), in_us(last_ns));
         let number = hctx.number();
         lines.add(core::format_args!("{number} {held} {first} {last}"));

@@ -52,7 +52,13 @@ pub(crate) fn park_or_hold(
         NotParked::Full
     } else if verdict.parked_ns == 0
         && !plan.turns().any_waits_for(rules)
-        && plan.admit_at_once(rules, RuleSet::EMPTY, lane, now_ns())
+        && plan.admit_at_once(
+            rules,
+            plan.bytes_of(&*request),
+            RuleSet::EMPTY,
+            lane,
+            now_ns(),
+        )
     {
         // The rules only limit, and their windows have room: the completion need not be held.
         return;

@@ -10,7 +10,7 @@ pub(crate) mod mean;
 use crate::{
     held_entry::HeldEntry,
     injection::InjectionId,
-    policy::{bounds::Bounds, operations::OTHER},
+    policy::{bounds::Bounds, limits::transferred, operations::OTHER},
     rule::{Rule, RuleSpec},
     rule_set::RuleSet,
     stats::{Count, Lane},
@@ -49,6 +49,8 @@ pub(crate) struct Plan {
     limiting: RuleSet,
     /// The turns of entries that wait for limits.
     turns: Turns,
+    /// Whether some limit asks for the size of an I/O.
+    asks_for_bytes: bool,
     /// Whether some rule asks for the submitter's PID namespace.
     pub(crate) asks_for_pid_namespace: bool,
 }
@@ -87,7 +89,8 @@ impl Plan {
     #[inline(never)]
     fn of(rules: KVec<Rule>, old: Option<&Self>, epoch: u64) -> Result<Arc<Self>> {
         let mut plan = Self {
-            asks_for_pid_namespace: rules.iter().any(Rule::asks_for_pid_namespace),
+            asks_for_bytes: false,
+            asks_for_pid_namespace: false,
             screens: KVec::new(),
             rules,
             places: [0; RuleSet::CAPACITY],
@@ -108,7 +111,7 @@ impl Plan {
     }
 
     /// Gives each rule a bit: the bit of its injection's old rule, so that held requests can keep
-    /// their sets, or a free bit. Not inlined, as `of` takes much of the stack.
+    /// their sets, or a free bit; and notes what the rules do. Not inlined, as `of` takes much of the stack.
     #[inline(never)]
     fn give_bits(&mut self, old: Option<&Self>) {
         let mut used = RuleSet::EMPTY;
@@ -127,7 +130,9 @@ impl Plan {
             self.places[rule.number()] = place as u8;
             self.all |= rule.bit;
             self.delaying |= rule.bit.when(rule.delay.is_some());
-            self.limiting |= rule.bit.when(rule.limit.is_some());
+            self.asks_for_bytes |= rule.limits.ask_for_bytes();
+            self.asks_for_pid_namespace |= rule.asks_for_pid_namespace();
+            self.limiting |= rule.bit.when(!rule.limits.is_none());
             for (number, set) in (0..).zip(&mut self.by_operation) {
                 // INVARIANT: The rule is left out only where it cannot match.
                 *set |= rule.bit.when(rule.may_match(number));
@@ -195,6 +200,16 @@ impl Plan {
     /// Whether the plan has a rule of this injection.
     pub(crate) fn has(&self, injection: InjectionId) -> bool {
         self.rule_of(injection).is_some()
+    }
+
+    /// How many bytes of an entry its limits count; 0 if none asks.
+    #[inline]
+    pub(crate) fn bytes_of(&self, entry: &impl HeldEntry) -> u32 {
+        if self.asks_for_bytes {
+            transferred(entry)
+        } else {
+            0
+        }
     }
 
     /// The rules of a set that limit.

@@ -17,6 +17,7 @@ pub mod filter;
 pub mod histogram;
 pub mod io;
 pub mod limit;
+pub mod limits;
 pub mod operations;
 pub mod parse;
 pub mod random;

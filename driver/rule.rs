@@ -11,11 +11,12 @@ use crate::{
         bounds::Bounds,
         delay::Delay,
         filter::Filter,
-        limit::{Charge, Limit, Refused},
+        limit::Refused,
+        limits::{Charge, Limits, MOST_LIMITS},
         random::{Draw, STEP},
         sampler::Sampler,
         way::Way,
-        window::{Shared, Window},
+        window::Shared,
     },
     rule_set::RuleSet,
     stats::{Count, Lane, Stats},
@@ -48,7 +49,7 @@ pub(crate) struct Rule {
     sampler: Sampler,
     way: Way,
     pub(crate) delay: Option<Delay>,
-    pub(crate) limit: Option<Limit>,
+    pub(crate) limits: Limits,
     state: Arc<State>,
     pub(crate) lease: Arc<Lease>,
     pub(crate) stats: Arc<Stats>,
@@ -63,7 +64,7 @@ pub(crate) struct RuleSpec<'a> {
     pub(crate) sampler: Sampler,
     pub(crate) way: Way,
     pub(crate) delay: Option<Delay>,
-    pub(crate) limit: Option<Limit>,
+    pub(crate) limits: Limits,
     /// Where the sequence of draws begins.
     pub(crate) seed: Option<u64>,
     /// The number of the sequence, which grows when the sequence has to begin again.
@@ -85,8 +86,8 @@ struct State {
     sampler_draws: AtomicU64,
     /// How many I/Os have matched, if the sampler counts.
     matched: AtomicU64,
-    /// The limit's [`Window`].
-    window: SharedWindow,
+    /// The limits' [windows](crate::policy::window::Window).
+    windows: [SharedWindow; MOST_LIMITS],
 }
 
 impl Rule {
@@ -118,7 +119,7 @@ impl Rule {
             sampler: spec.sampler,
             way: spec.way,
             delay: spec.delay,
-            limit: spec.limit,
+            limits: spec.limits,
             state,
             lease: spec.lease.clone(),
             stats: spec.stats.clone(),
@@ -129,16 +130,15 @@ impl Rule {
                 rule.delay_since = before.delay_since;
             }
         }
+        if let Some(before) = before {
+            rule.limits = rule.limits.in_place_of(&before.limits, clock::now_ns());
+        }
         Ok(rules.push(rule, GFP_KERNEL)?)
     }
 
     /// The state, unless the spec has other windows or another sequence.
     fn state_to_keep(&self, spec: &RuleSpec<'_>) -> Option<Arc<State>> {
-        let keeps = match (&self.limit, &spec.limit) {
-            (_, None) => true,
-            (Some(old), Some(new)) => old.same_windows(new),
-            (None, Some(_)) => false,
-        };
+        let keeps = spec.limits.keep_windows_of(&self.limits);
         (keeps && self.state.sequence == spec.sequence).then(|| self.state.clone())
     }
 
@@ -153,7 +153,7 @@ impl Rule {
         self.same_choice(other)
             && self.way == other.way
             && self.delay == other.delay
-            && self.limit == other.limit
+            && self.limits.same(&other.limits)
             && Arc::ptr_eq(&self.state, &other.state)
             && Arc::ptr_eq(&self.stats, &other.stats)
     }
@@ -285,19 +285,20 @@ impl Rule {
     #[inline]
     pub(crate) fn hold_for(&self) -> Option<u64> {
         let delay_ns = self.delay.as_ref().map_or(0, |delay| self.draw(delay));
-        (delay_ns > 0 || self.limit.is_some()).then_some(delay_ns)
+        (delay_ns > 0 || !self.limits.is_none()).then_some(delay_ns)
     }
 
-    /// The mean delay of I/Os that match. A delay counts for no longer than the lease lasts. All
-    /// rules of an injection have the same.
+    /// The mean delay of I/Os that match; `u64::MAX` if some of them wait without an end. Another
+    /// delay counts for no longer than the lease lasts. All rules of an injection have the same.
     pub(crate) fn mean_delay_ns(&self, now_ns: u64) -> u64 {
-        let most_ns = self.lease.remaining_ns(now_ns).unwrap_or(u64::MAX);
-        match &self.delay {
-            Some(delay) if !self.lease.is_used_up() => {
-                self.sampler.share_of(delay.mean_ns(most_ns))
-            }
-            _ => 0,
+        let Some(delay) = self.delay.as_ref().filter(|_| !self.lease.is_used_up()) else {
+            return 0;
+        };
+        if delay.is_endless() && self.lease.is_open(now_ns) && self.sampler.may_pass() {
+            return u64::MAX;
         }
+        let most_ns = self.lease.remaining_ns(now_ns).unwrap_or(u64::MAX);
+        self.sampler.share_of(delay.mean_ns(most_ns))
     }
 
     /// Whether it matches each I/O that another rule of its disk matches.
@@ -324,10 +325,10 @@ impl Rule {
     /// In the first half of a window, an I/O has its turn if fewer I/Os wait before it than the
     /// window has room for. In the second half every I/O has its turn, or the window would end with
     /// room that an idle hardware queue has not used.
-    pub(crate) fn refuses_turn(&self, before: u32, now_ns: u64) -> Option<Closed> {
-        let limit = self.limit.as_ref()?;
-        let middle_ns = limit.middle_ns(now_ns);
-        if before < limit.room(&self.state.window, now_ns) || now_ns >= middle_ns {
+    pub(crate) fn refuses_turn(&self, before: u32, bytes: u32, now_ns: u64) -> Option<Closed> {
+        let middle_ns = self.limits.middle_ns(now_ns)?;
+        let room = self.limits.room(&self.state.windows, bytes, now_ns);
+        if before < room || now_ns >= middle_ns {
             None
         } else {
             Some(self.closed(middle_ns))
@@ -336,23 +337,28 @@ impl Rule {
 
     /// Until when the limit refuses an I/O, if it would refuse one now.
     pub(crate) fn refuses(&self, now_ns: &mut u64) -> Option<Closed> {
-        let limit = self.limit.as_ref()?;
-        let asked = limit.ask(&self.state.window, now_ns, clock::now_ns);
+        let asked = self.limits.ask(&self.state.windows, now_ns, clock::now_ns);
         asked.err().map(|refused| self.closed(refused.until_ns))
     }
 
-    /// As [`Limit::charge_quickly`]. False if there is no limit.
+    /// As [`Limits::charge_quickly`].
     #[inline]
-    pub(crate) fn charge_quickly(&self, now_ns: u64) -> bool {
-        let limit = self.limit.as_ref();
-        limit.is_some_and(|limit| limit.charge_quickly(&self.state.window, now_ns))
+    pub(crate) fn charge_quickly(&self, bytes: u32, now_ns: u64) -> bool {
+        self.limits
+            .charge_quickly(&self.state.windows, bytes, now_ns)
     }
 
     /// Admits one I/O as [`Plan::admit_at_once`](crate::plan::Plan::admit_at_once), for this rule
     /// alone.
     #[inline]
-    pub(crate) fn admits_at_once(&self, uncounted: RuleSet, lane: Lane, now_ns: u64) -> bool {
-        let admits = self.charge_quickly(now_ns);
+    pub(crate) fn admits_at_once(
+        &self,
+        bytes: u32,
+        uncounted: RuleSet,
+        lane: Lane,
+        now_ns: u64,
+    ) -> bool {
+        let admits = self.charge_quickly(bytes, now_ns);
         if admits {
             self.stats
                 .count_at_once(lane, !uncounted.contains(self.bit));
@@ -360,20 +366,17 @@ impl Rule {
         admits
     }
 
-    /// As [`Limit::give_back_quickly`].
-    pub(crate) fn give_back_quickly(&self, now_ns: u64) {
-        if let Some(limit) = &self.limit {
-            limit.give_back_quickly(&self.state.window, now_ns);
-        }
+    /// As [`Limits::give_back_quickly`].
+    pub(crate) fn give_back_quickly(&self, bytes: u32, now_ns: u64) {
+        self.limits
+            .give_back_quickly(&self.state.windows, bytes, now_ns);
     }
 
-    /// Has the limit count one I/O, if it admits it. Without a limit, this admits it uncounted.
+    /// Has the limits count one I/O, if all admit it. Without a limit, this admits it uncounted.
     #[inline]
-    pub(crate) fn charge(&self, now_ns: &mut u64) -> Result<Charge, Refused> {
-        match &self.limit {
-            Some(limit) => limit.charge(&self.state.window, now_ns, clock::now_ns),
-            None => Ok(Charge::NONE),
-        }
+    pub(crate) fn charge(&self, bytes: u32, now_ns: &mut u64) -> Result<Charge, Refused> {
+        self.limits
+            .charge(&self.state.windows, bytes, now_ns, clock::now_ns)
     }
 
     /// The report that this rule's limit admits nothing before a time.
@@ -385,9 +388,9 @@ impl Rule {
         }
     }
 
-    /// Takes back an I/O that [`Rule::charge`] has counted in this window.
-    pub(crate) fn give_back(&self, charged: Window) {
-        charged.give_back_to(&self.state.window);
+    /// Takes back an I/O that [`Rule::charge`] has counted in these windows.
+    pub(crate) fn give_back(&self, bytes: u32, charged: &[u32; MOST_LIMITS]) {
+        self.limits.give_back(&self.state.windows, bytes, charged);
     }
 }
 
@@ -408,18 +411,9 @@ impl Shared for SharedWindow {
 
 impl State {
     fn new(spec: &RuleSpec<'_>, before: Option<&Rule>) -> Result<Arc<Self>> {
-        let window = spec.limit.as_ref();
-        let window = window.map_or(0, |limit| {
-            // The new state goes on with the present window, if the limit keeps its windows.
-            let old = before.filter(|before| {
-                let old = before.limit.as_ref();
-                old.is_some_and(|old| old.same_windows(limit))
-            });
-            old.map_or_else(
-                || limit.fresh(clock::now_ns()).to_word(),
-                |before| before.state.window.load(),
-            )
-        });
+        // The new state goes on with the present windows, if the limits keep theirs.
+        let old = before.map(|before| (&before.limits, &before.state.windows));
+        let windows = spec.limits.windows(old, clock::now_ns());
         let seed = spec.seed.unwrap_or_else(random_seed);
         let state = Self {
             sequence: spec.sequence,
@@ -428,7 +422,7 @@ impl State {
             last: AtomicU64::new(Draw::at(seed.wrapping_sub(STEP)).value()),
             sampler_draws: AtomicU64::new(seed ^ SAMPLER_SEED),
             matched: AtomicU64::new(0),
-            window: SharedWindow(AtomicU64::new(window)),
+            windows: windows.map(|window| SharedWindow(AtomicU64::new(window.to_word()))),
         };
         Ok(Arc::new(state, GFP_KERNEL)?)
     }

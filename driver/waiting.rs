@@ -10,6 +10,9 @@ use crate::{
 /// The time at which the next entry may go if there is no entry.
 pub(crate) const NEVER: u64 = u64::MAX;
 
+/// The last time at which an entry may be due, and the time of one without an end.
+pub(crate) const LAST: u64 = NEVER - 1;
+
 /// The waiting entries of one hardware queue.
 pub(crate) struct Waiting<E: HeldEntry> {
     /// Entries that only wait for their delays.
@@ -60,7 +63,7 @@ impl<E: HeldEntry> Waiting<E> {
     /// in one.
     pub(crate) fn push(&mut self, mut entry: E, limits: RuleSet) -> Option<usize> {
         // A due time must not look like `NEVER`.
-        entry.set_due_ns(entry.due_ns().min(NEVER - 1));
+        entry.set_due_ns(entry.due_ns().min(LAST));
         self.count = self.count.saturating_add(1);
         if !limits.is_empty() {
             return Some(self.limited.push(entry, limits));

@@ -37,7 +37,17 @@ impl Arguments {
     /// Reads the words of a command line, of which the first is the program's name. The error has
     /// no advice.
     fn parse_words(words: &[OsString]) -> Result<Self, Error> {
-        let arguments = Self::try_parse_from(words)?;
+        let mut arguments = Self::try_parse_from(words)?;
+        if let Verb::Inject(Inject {
+            fault: Fault::Ioem {
+                effect: Effect::Hang(task),
+            },
+            ..
+        }) = &mut arguments.verb
+        {
+            let frozen = task.settings.freeze();
+            frozen.map_err(|message| Error::raw(ErrorKind::ValueValidation, message))?;
+        }
         if arguments.verb.lacks_command(words) {
             let message = "no command after --; name one, or leave -- out";
             return Err(Error::raw(ErrorKind::ValueValidation, message));
@@ -205,8 +215,8 @@ pub struct Inject {
     /// Name of the injection [default: a free one such as delay-1 or limit-1]
     #[arg(long, global = true, value_parser = check_name, display_order = 100)]
     pub name: Option<String>,
-    /// Also slow down disks that have /, /usr or active swap, without --for, and all of a disk
-    /// where the sectors of a volume are not known
+    /// Also slow down disks that have /, /usr or active swap, without --for, let I/O hang without
+    /// --for, and slow down all of a disk where the sectors of a volume are not known
     #[arg(long, global = true, display_order = 100)]
     pub force: bool,
     /// With -- COMMAND: exit with 125 if COMMAND succeeds and no I/O was hit
@@ -235,8 +245,8 @@ pub struct Change {
     /// The settings that change.
     #[command(flatten)]
     pub changes: Changes,
-    /// Also slow down disks that have /, /usr or active swap, without --for, and all of a disk
-    /// where the sectors of a volume are not known
+    /// Also slow down disks that have /, /usr or active swap, without --for, let I/O hang without
+    /// --for, and slow down all of a disk where the sectors of a volume are not known
     #[arg(long)]
     pub force: bool,
     /// Do not attach the disks that --device names
@@ -258,15 +268,17 @@ pub enum Fault {
     },
 }
 
-/// An effect on I/O. One injection can have both: each verb takes all flags and only requires its
-/// own.
+/// An effect on I/O. One injection can have several: each verb takes all flags and only requires
+/// its own.
 #[derive(Debug, Subcommand)]
 pub enum Effect {
-    /// Let only so many I/Os through in each period
-    #[command(mut_group("quota", |group| group.required(true)))]
+    /// Let only so many I/Os or bytes through in each period
+    #[command(mut_group("limit", |group| group.required(true)))]
     #[command(
         mut_arg("--quota", quota_of_limit),
         mut_arg("--iops", first),
+        mut_arg("--bandwidth", first),
+        mut_arg("--bytes-quota", first),
         mut_arg("--period", first),
         mut_arg("--period-us", first)
     )]
@@ -278,6 +290,11 @@ pub enum Effect {
     #[command(override_usage = help::DELAY_USAGE)]
     #[command(after_help = help::MORE, after_long_help = help::DELAY_EXAMPLES)]
     Delay(Task),
+    /// Let no I/O end until the injection does: a disk that hangs
+    #[command(mut_arg("--freeze", |freeze| freeze.hide(true)))]
+    #[command(override_usage = help::HANG_USAGE)]
+    #[command(after_help = help::MORE, after_long_help = help::HANG_EXAMPLES)]
+    Hang(Task),
 }
 
 /// Shows an argument before the others of its section.
@@ -319,6 +336,7 @@ impl Effect {
         match self {
             Self::Limit(task) => ("limit", task),
             Self::Delay(task) => ("delay", task),
+            Self::Hang(task) => ("hang", task),
         }
     }
 }

@@ -31,7 +31,7 @@ mod witness;
 
 use crate::{
     error::{all_of, joined, note, note_failure, print_or},
-    interface::{Name, Settings, Value},
+    interface::{Name, Settings, Value, existing::recover_command},
     system::{Roots, disks::Disks, lock::Lock},
 };
 use anyhow::{Context, Result};
@@ -183,6 +183,13 @@ pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     hints(roots, &name, &settings);
     let program = request.command.first().map(|word| word.to_string_lossy());
     let who = program.unwrap_or_default();
+    if settings.freezes() {
+        let recover = recover_command(&[&name]);
+        note(&format!(
+            "if {who} waits for I/O that hangs, neither ends by itself; from another shell, \
+             `{recover}` ends the hang"
+        ));
+    }
     let mut command = match (&own, request.command) {
         (Some(own), words) => own.command(words),
         (None, words) => plain(words)?,

@@ -31,14 +31,17 @@ impl<E: HeldEntry> Held<E> {
     /// no entry waits.
     #[inline]
     fn pop_admitted(&mut self) -> Next<E> {
-        let Some(rules) = self.ready.first(E::rules) else {
+        let Some(plan) = self.plan.as_ref() else {
+            return Next::Unknown;
+        };
+        let first = self
+            .ready
+            .first(|entry| (entry.rules(), plan.bytes_of(entry)));
+        let Some((rules, bytes)) = first else {
             return Next::Unknown;
         };
         if !rules.is_empty() {
-            let Some(plan) = self.plan.as_ref() else {
-                return Next::Unknown;
-            };
-            if !plan.admit_at_once(rules, self.limit_all, self.lane, now_ns()) {
+            if !plan.admit_at_once(rules, bytes, self.limit_all, self.lane, now_ns()) {
                 return Next::Unknown;
             }
             self.asking = self.asking.wrapping_sub(1);
@@ -76,7 +79,7 @@ impl<E: HeldEntry> Held<E> {
         let admission = if plan.turns().any_waits_for(limits) {
             Admission::Refused(Closed::NOT)
         } else {
-            plan.charge(limits, &mut now_ns)
+            plan.charge(limits, plan.bytes_of(&entry), &mut now_ns)
         };
         match admission {
             Admission::Admitted(closed) => {
@@ -160,10 +163,11 @@ impl<E: HeldEntry> Held<E> {
         self.queue_up(place, *now_ns);
         let plan = self.plan.as_ref()?;
         let queues = self.waiting.limit_queues_mut();
-        let (rules, ticket) = queues.first_queued(place)?;
+        let look = |entry: &E| (entry.rules(), plan.bytes_of(entry), entry.ticket());
+        let (rules, bytes, ticket) = queues.first_queued(place, look)?;
         let limits = plan.limits_of(rules);
         let was_closed = queues.closed(place);
-        let admission = plan.admit(limits, ticket, now_ns);
+        let admission = plan.admit(limits, bytes, ticket, now_ns);
         queues.close(place, admission.closed());
         self.published.outdate();
         if !admission.is_admitted() {

@@ -5,32 +5,38 @@
 use super::Plan;
 use crate::{
     admission::{Admission, Closed},
-    policy::window::Window,
+    policy::limits::MOST_LIMITS,
     rule::Rule,
     rule_set::RuleSet,
     stats::Lane,
 };
 
 impl Plan {
-    /// Asks these limits to admit one I/O with a ticket at `now_ns`. This updates `now_ns` where a
+    /// Asks these limits to admit one I/O of so many bytes, with a ticket, at `now_ns`. This updates `now_ns` where a
     /// limit has seen a later time.
     ///
     /// It does the work of [`Plan::charge`] for an I/O that was refused before and may well be
     /// refused again.
-    pub(crate) fn admit(&self, set: RuleSet, ticket: u32, now_ns: &mut u64) -> Admission {
-        match self.refuses(set, ticket, now_ns) {
+    pub(crate) fn admit(
+        &self,
+        set: RuleSet,
+        bytes: u32,
+        ticket: u32,
+        now_ns: &mut u64,
+    ) -> Admission {
+        match self.refuses(set, bytes, ticket, now_ns) {
             Some(closed) => Admission::Refused(closed),
-            None => self.charge(set, now_ns),
+            None => self.charge(set, bytes, now_ns),
         }
     }
 
     /// The first refusal that shows before any limit counts the I/O.
-    fn refuses(&self, set: RuleSet, ticket: u32, now_ns: &mut u64) -> Option<Closed> {
+    fn refuses(&self, set: RuleSet, bytes: u32, ticket: u32, now_ns: &mut u64) -> Option<Closed> {
         let before = self.turns.before(set, ticket);
         if before > 0 {
             let refused = self
                 .rules_of(set)
-                .find_map(|rule| rule.refuses_turn(before, *now_ns));
+                .find_map(|rule| rule.refuses_turn(before, bytes, *now_ns));
             if refused.is_some() {
                 return refused;
             }
@@ -53,6 +59,7 @@ impl Plan {
     pub(crate) fn admit_at_once(
         &self,
         set: RuleSet,
+        bytes: u32,
         uncounted: RuleSet,
         lane: Lane,
         now_ns: u64,
@@ -60,19 +67,26 @@ impl Plan {
         match &self.rules[..] {
             // Most often there is one rule, and this path is the cost of a limit that is not
             // reached.
-            [rule] => rule.admits_at_once(uncounted, lane, now_ns),
-            _ => self.all_admit_at_once(set, uncounted, lane, now_ns),
+            [rule] => rule.admits_at_once(bytes, uncounted, lane, now_ns),
+            _ => self.all_admit_at_once(set, bytes, uncounted, lane, now_ns),
         }
     }
 
     /// [`Plan::admit_at_once`] of any number of rules; not inlined, so that it costs nothing where
     /// the plan has one rule.
     #[inline(never)]
-    fn all_admit_at_once(&self, set: RuleSet, uncounted: RuleSet, lane: Lane, now_ns: u64) -> bool {
+    fn all_admit_at_once(
+        &self,
+        set: RuleSet,
+        bytes: u32,
+        uncounted: RuleSet,
+        lane: Lane,
+        now_ns: u64,
+    ) -> bool {
         if let Some(rule) = self.sole_rule(set) {
-            return rule.admits_at_once(uncounted, lane, now_ns);
+            return rule.admits_at_once(bytes, uncounted, lane, now_ns);
         }
-        let admits = self.charge_quickly(self.limits_of(set), now_ns);
+        let admits = self.charge_quickly(self.limits_of(set), bytes, now_ns);
         if admits {
             self.count_at_once(set, uncounted, lane);
         }
@@ -81,24 +95,24 @@ impl Plan {
 
     /// Has all of these limits count one I/O as [`Rule::charge_quickly`], or none of them.
     #[inline]
-    fn charge_quickly(&self, set: RuleSet, now_ns: u64) -> bool {
-        let refuses = |rule: &Rule| set.contains(rule.bit) && !rule.charge_quickly(now_ns);
+    fn charge_quickly(&self, set: RuleSet, bytes: u32, now_ns: u64) -> bool {
+        let refuses = |rule: &Rule| set.contains(rule.bit) && !rule.charge_quickly(bytes, now_ns);
         let Some(refusing) = self.rules.iter().position(refuses) else {
             return true;
         };
         let before = self.rules.iter().take(refusing);
         let charged = before.filter(|rule| set.contains(rule.bit));
-        charged.for_each(|rule| rule.give_back_quickly(now_ns));
+        charged.for_each(|rule| rule.give_back_quickly(bytes, now_ns));
         false
     }
 
     /// Has all of these limits count one I/O, or none of them.
     #[inline]
-    pub(crate) fn charge(&self, set: RuleSet, now_ns: &mut u64) -> Admission {
+    pub(crate) fn charge(&self, set: RuleSet, bytes: u32, now_ns: &mut u64) -> Admission {
         let Some(rule) = self.sole_rule(set) else {
-            return self.charge_all(set, now_ns);
+            return self.charge_all(set, bytes, now_ns);
         };
-        match rule.charge(now_ns) {
+        match rule.charge(bytes, now_ns) {
             Ok(charge) => Admission::Admitted(rule.closed(charge.until_ns)),
             Err(refused) => Admission::Refused(rule.closed(refused.until_ns)),
         }
@@ -106,24 +120,24 @@ impl Plan {
 
     /// [`Plan::charge`] of any number of limits; not inlined, as it takes much of the stack.
     #[inline(never)]
-    fn charge_all(&self, set: RuleSet, now_ns: &mut u64) -> Admission {
+    fn charge_all(&self, set: RuleSet, bytes: u32, now_ns: &mut u64) -> Admission {
         let mut closed = Closed::NOT;
-        let mut windows = [Window::NONE; RuleSet::CAPACITY];
+        let mut windows = [[0; MOST_LIMITS]; RuleSet::CAPACITY];
         for (place, rule) in self.rules.iter().enumerate() {
             if !set.contains(rule.bit) {
                 continue;
             }
-            match rule.charge(now_ns) {
+            match rule.charge(bytes, now_ns) {
                 Ok(charge) => {
                     if charge.until_ns > closed.until_ns {
                         closed = rule.closed(charge.until_ns);
                     }
-                    windows[place % RuleSet::CAPACITY] = charge.window;
+                    windows[place % RuleSet::CAPACITY] = charge.numbers;
                 }
                 Err(refused) => {
                     for (before, window) in self.rules.iter().zip(&windows).take(place) {
                         if set.contains(before.bit) {
-                            before.give_back(*window);
+                            before.give_back(bytes, window);
                         }
                     }
                     return Admission::Refused(rule.closed(refused.until_ns));

@@ -40,7 +40,8 @@ impl Means {
 
 impl Plan {
     /// For how long a request that an injection delays is held on average, by this injection and by
-    /// all others that hold whatever it matches; `None` if it delays no requests.
+    /// all others that hold whatever it matches; `None` if it delays no requests, and `u64::MAX` if
+    /// some requests wait without an end.
     pub(crate) fn mean_hold_ns(&self, injection: InjectionId, means: &mut Means) -> Option<u64> {
         let rule = self.rule_of(injection)?;
         if means.hold_ns(rule) == 0 {

@@ -17,6 +17,9 @@ const HOUR_US: u64 = MAX_TIME_US as u64;
 /// The largest number that most attributes accept.
 const MOST: u64 = u32::MAX as u64;
 
+/// The largest number of bytes that limits accept: they count sectors in 32 bits.
+const MOST_BYTES: u64 = MOST * super::limits::SECTOR_BYTES as u64;
+
 /// Passes the table to a macro.
 macro_rules! attributes {
     ($user:ident) => {
@@ -44,6 +47,11 @@ macro_rules! attributes {
             18 Hold hold: text("auto"), Effect, "Hold the request, so that the disk is slow, or the completion, so that only this I/O is; auto: the request if all I/O of a disk is affected, else the completion";
             19 Cgroup cgroup: text(""), Filter, "Only I/O of this cgroup (v2) and those below it, buffered writes included";
             20 PidNs pid_ns: text(""), Filter, "Only I/O that processes of this process's PID namespace submit";
+            21 Freeze freeze: number(0..=1, 0), Effect, "1 holds each I/O until this is 0, or the injection ends";
+            22 BytesQuota bytes_quota: number(0..=MOST_BYTES, 0), Effect, "Bytes let through in each period, per device";
+            23 Burst burst: number(0..=MOST, 0), Effect, "I/Os that unused periods save up, beyond the limit of one period";
+            24 BytesBurst bytes_burst: number(0..=MOST_BYTES, 0), Effect, "Bytes that unused periods save up, beyond the limit of one period";
+            25 IosOfBytes ios_of_bytes: number(0..=MOST, 0), Effect, "Bytes that count as one I/O of a limit; larger I/O counts several times; 0 is any size";
         }
     };
 }

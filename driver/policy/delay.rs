@@ -30,9 +30,17 @@ enum Distribution {
         jitter_ns: u64,
     },
     Percentiles(Percentiles),
+    /// No draw gives an end.
+    Endless,
 }
 
 impl Delay {
+    /// A delay that only a change or the end of the injection ends.
+    pub const ENDLESS: Self = Self {
+        distribution: Distribution::Endless,
+        correlation: 0,
+    };
+
     /// A delay of `delay_us` ± `jitter_us`, correlated by `correlation` hundredths of a per cent.
     pub const fn new(shape: Shape, delay_us: u32, jitter_us: u32, correlation: u32) -> Self {
         Self {
@@ -62,8 +70,14 @@ impl Delay {
                 jitter_ns: 0,
                 ..
             } => Some(delay_ns),
+            Distribution::Endless => Some(u64::MAX),
             _ => None,
         }
+    }
+
+    /// Whether it ends by no time.
+    pub const fn is_endless(&self) -> bool {
+        matches!(self.distribution, Distribution::Endless)
     }
 
     /// The mean in nanoseconds of the delays as they are drawn, if a longer one than `most_ns`
@@ -77,6 +91,7 @@ impl Delay {
         const LINES: u32 = 10;
         let (shape, delay_ns, jitter_ns) = match &self.distribution {
             Distribution::Percentiles(percentiles) => return percentiles.mean_ns(most_ns),
+            Distribution::Endless => return most_ns,
             Distribution::Shaped {
                 shape,
                 delay_ns,
@@ -122,6 +137,7 @@ impl Delay {
     pub fn at(&self, uniform: u64) -> u64 {
         match &self.distribution {
             Distribution::Percentiles(percentiles) => percentiles.at(uniform),
+            Distribution::Endless => u64::MAX,
             Distribution::Shaped {
                 shape: Shape::Uniform,
                 delay_ns,
@@ -293,7 +309,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_endless_delay_is_constant_and_longer_than_all_others() {
+        let endless = Delay::ENDLESS;
+        assert!(endless.is_endless() && !endless.correlated());
+        assert_eq!(endless.constant_ns(), Some(u64::MAX));
+        let hour = Delay::new(Shape::Uniform, 3_600_000_000, 0, 0);
+        assert!(!hour.is_endless() && hour != endless);
+        assert!(hour.constant_ns() < endless.constant_ns());
+    }
+
     proptest! {
+        #[test]
+        fn an_endless_delay_depends_on_no_draw(uniform: u64, most_ns: u64) {
+            prop_assert_eq!(Delay::ENDLESS.at(uniform), u64::MAX);
+            prop_assert!(!Delay::ENDLESS.repeats(Draw::at(uniform)));
+            prop_assert_eq!(Delay::ENDLESS.mean_ns(most_ns), most_ns);
+        }
+
         #[test]
         fn a_mean_is_that_of_many_draws(
             shape in 0usize..4,

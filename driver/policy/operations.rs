@@ -67,6 +67,25 @@ pub fn name_of(number: u32) -> Option<&'static str> {
     OPERATIONS.get(number as usize).copied()
 }
 
+/// The place of an operation's word.
+pub(super) const fn place(word: &str) -> usize {
+    let mut place = 0;
+    while !same(OPERATIONS[place], word) {
+        place += 1;
+    }
+    place
+}
+
+/// Whether two words are the same, which constants cannot ask `==`.
+const fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut place = 0;
+    while place < one.len() && place < other.len() && one[place] == other[place] {
+        place += 1;
+    }
+    place == one.len() && place == other.len()
+}
+
 /// The words for conditions.
 pub const CONDITIONS: [(&str, Conditions); 3] = [
     ("sync", Conditions::SYNC),

@@ -44,6 +44,11 @@ impl Sampler {
         self.probability < 1_000_000
     }
 
+    /// Whether any I/O passes.
+    pub const fn may_pass(&self) -> bool {
+        self.probability > 0
+    }
+
     /// The mean of a value over all matching I/Os, if it is 0 for an I/O that does not pass.
     pub const fn share_of(&self, value: u64) -> u64 {
         // No time has so many bits that this overflows: 44 bits by 20 bits.
@@ -73,6 +78,7 @@ mod tests {
         assert_eq!(passed, [3, 6, 9]);
         assert!(sampler.counts() && !sampler.draws());
         assert!(!Sampler::new(1, 1).counts() && Sampler::new(1, 1).draws());
+        assert!(Sampler::new(1, 1).may_pass() && !Sampler::new(1, 0).may_pass());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{
     extents::Extents,
     filter::Filter,
     limit::Limit,
+    limits::{Limits, SECTOR_BYTES},
     operations::Operations,
     parse::{line, show_scaled, ParseError},
     sampler::Sampler,
@@ -166,6 +167,8 @@ impl Settings {
         let correlation = self.short(Attribute::Correlation);
         if !self.enabled() {
             None
+        } else if self.number(Attribute::Freeze) != 0 {
+            Some(Delay::ENDLESS)
         } else if !self.percentiles.is_none() {
             Some(Delay::from_percentiles(self.percentiles, correlation))
         } else if delay_us == 0 && jitter_us == 0 {
@@ -175,13 +178,24 @@ impl Settings {
         }
     }
 
-    /// The limit that these settings ask for, if any.
-    pub fn limit(&self) -> Option<Limit> {
-        let quota = self.short(Attribute::Quota);
-        if !self.enabled() || quota == 0 {
-            return None;
+    /// The limits that these settings ask for.
+    pub fn limits(&self) -> Limits {
+        if !self.enabled() {
+            return Limits::NONE;
         }
-        Limit::new(self.short(Attribute::PeriodUs), quota)
+        let period_us = self.short(Attribute::PeriodUs);
+        let limit = |[quota, burst]: [u32; 2]| Limit::new(period_us, quota, burst);
+        let ios = [Attribute::Quota, Attribute::Burst].map(|name| self.short(name));
+        let bytes = [Attribute::BytesQuota, Attribute::BytesBurst];
+        let sectors = bytes.map(|name| self.sectors(name));
+        let ios_of_bytes = self.short(Attribute::IosOfBytes);
+        Limits::new(limit(ios), limit(sectors), ios_of_bytes)
+    }
+
+    /// The value of an attribute of bytes in sectors, of which the last may be begun.
+    fn sectors(&self, attribute: Attribute) -> u32 {
+        let sectors = self.number(attribute).div_ceil(SECTOR_BYTES.into());
+        u32::try_from(sectors).unwrap_or(u32::MAX)
     }
 
     /// The sampler of these settings.
@@ -245,7 +259,10 @@ mod tests {
     extern crate std;
     use super::*;
     use proptest::prelude::*;
-    use std::string::{String, ToString};
+    use std::{
+        string::{String, ToString},
+        vec::Vec,
+    };
 
     /// The default settings with one of them replaced.
     fn with(attribute: Attribute, text: &[u8]) -> Result<Settings, ParseError> {
@@ -266,7 +283,7 @@ mod tests {
             assert_eq!(with(attribute, shown.as_bytes()), Ok(Settings::new()));
         }
         assert_eq!(Settings::new().delay(), None);
-        assert_eq!(Settings::new().limit(), None);
+        assert!(Settings::new().limits().is_none());
         assert_eq!(Settings::new().way(), Way::Auto);
     }
 
@@ -302,9 +319,10 @@ mod tests {
     #[test]
     fn a_quota_alone_limits_and_zero_enabled_does_nothing() {
         let mut settings = with(Attribute::Quota, b"15\n").unwrap();
-        assert_eq!(settings.limit(), Limit::new(1_000_000, 15));
+        let limit = Limit::new(1_000_000, 15, 0);
+        assert_eq!(settings.limits(), Limits::new(limit, None, 0));
         settings.set(Attribute::Enabled, b"0").unwrap();
-        assert_eq!(settings.limit(), None);
+        assert!(settings.limits().is_none());
         assert_eq!(settings.show(Attribute::Quota).to_string(), "15");
     }
 
@@ -321,6 +339,32 @@ mod tests {
         );
         settings.set(Attribute::Percentiles, b"\n").unwrap();
         assert_eq!(settings.delay(), Some(jitter));
+    }
+
+    #[test]
+    fn a_freeze_takes_the_place_of_each_delay_and_leaves_it_as_it_is() {
+        let mut settings = Settings::new();
+        let mut befores = Vec::from([settings.delay()]);
+        for (attribute, text) in [
+            (Attribute::DelayUs, &b"10"[..]),
+            (Attribute::JitterUs, b"5"),
+            (Attribute::Correlation, b"50"),
+            (Attribute::Percentiles, b"50:7"),
+        ] {
+            settings.set(attribute, text).unwrap();
+            let before = settings;
+            settings.set(Attribute::Freeze, b"1\n").unwrap();
+            assert_eq!(settings.delay(), Some(Delay::ENDLESS), "{attribute:?}");
+            settings.set(Attribute::Freeze, b"0").unwrap();
+            assert_eq!(settings, before, "{attribute:?}");
+            befores.push(settings.delay());
+        }
+        befores.dedup();
+        assert_eq!(befores.len(), 5);
+        settings.set(Attribute::Freeze, b"1").unwrap();
+        assert!(settings.limits().is_none());
+        settings.set(Attribute::Enabled, b"0").unwrap();
+        assert_eq!(settings.delay(), None);
     }
 
     #[test]

@@ -2,12 +2,23 @@
 
 //! One window of a limit, in one word that hardware queues share.
 
-/// A window and its use, in one word: the window's number modulo 2^32 in the upper half, the count
-/// in the lower half.
+/// How many bits of a word have the use.
+const USE_BITS: u32 = 36;
+/// The use of a window is this much less than the bits say, so that they are never negative.
+const NO_USE: u64 = 1 << (USE_BITS - 1);
+/// The greatest use that fits.
+const MOST_USE: i64 = NO_USE as i64 - 1;
+const NUMBERS: u64 = u64::MAX >> USE_BITS;
+
+/// A window and its use, in one word: the window's number modulo 2^28 in the upper bits, its use in
+/// the lower bits.
 ///
-/// A number repeats after 2^32 windows, over an hour at the shortest period. A word that no queue
-/// has touched for exactly that long passes for the present window, which costs the quota of one
-/// window and nothing after it.
+/// The use is below zero while room of earlier windows is saved. It is above a quota while later
+/// windows have to make up for it.
+///
+/// A number repeats after 2^28 windows, over four minutes at the shortest period. A word that no
+/// queue has touched for longer passes for one that was touched as many windows later, so that room
+/// is not saved, or later windows make up for a use once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window(u64);
 
@@ -26,9 +37,16 @@ impl Window {
     /// A placeholder for a window where there is no limit.
     pub const NONE: Self = Self(0);
 
-    /// The window of this number, which has admitted `used` I/Os.
-    pub(super) const fn new(number: u64, used: u32) -> Self {
-        Self((number << 32) | used as u64)
+    /// The window of this number, with this use. A use that does not fit is as near as can be.
+    pub(super) const fn new(number: u64, used: i64) -> Self {
+        let used = if used > MOST_USE {
+            MOST_USE
+        } else if used < -MOST_USE {
+            -MOST_USE
+        } else {
+            used
+        };
+        Self((number << USE_BITS) | NO_USE.wrapping_add_signed(used))
     }
 
     /// The window as a word.
@@ -41,40 +59,77 @@ impl Window {
         Self(word)
     }
 
-    /// Whether this is the window of this number.
-    pub(super) const fn same_number(self, number: u64) -> bool {
-        (self.0 >> 32) as u32 == number as u32
+    /// How many windows later the one of this number is.
+    #[inline]
+    pub(super) const fn windows_until(self, number: u64) -> u64 {
+        number.wrapping_sub(self.0 >> USE_BITS) & NUMBERS
     }
 
-    /// How many I/Os it has admitted.
-    pub(super) const fn used(self) -> u32 {
-        self.0 as u32
+    /// How much of it is used.
+    #[inline]
+    pub(super) const fn used(self) -> i64 {
+        let bits = self.0 & (NO_USE | (NO_USE - 1));
+        (bits as i64).wrapping_sub(NO_USE as i64)
     }
 
-    /// This window with one I/O more, which must fit in the count.
-    pub(super) const fn with_one_more(self) -> Self {
-        Self(self.0.wrapping_add(1))
+    /// Whether this is the window of this number, and has less use than that, which must fit.
+    #[inline]
+    pub(super) const fn has_less(self, number: u64, use_: u64) -> bool {
+        // With another number, the difference is far greater, or below zero.
+        self.0.wrapping_sub(number << USE_BITS) < NO_USE.wrapping_add(use_)
     }
 
-    /// This window with one I/O less, if it is the window that has admitted the I/O, which was
-    /// `charged`. `None` if it is another window by now.
-    pub const fn give_back(self, charged: Self) -> Option<Self> {
-        if self.0 >> 32 != charged.0 >> 32 || self.used() == 0 {
-            None
-        } else {
-            Some(Self(self.0.saturating_sub(1)))
+    /// This window with more use, which must fit.
+    #[inline]
+    pub(super) const fn with(self, cost: u32) -> Self {
+        Self(self.0.wrapping_add(cost as u64))
+    }
+
+    /// This window with another use.
+    pub(super) const fn with_use(self, used: i64) -> Self {
+        Self::new(self.number(), used)
+    }
+
+    /// Its number, modulo 2^28.
+    pub const fn number(self) -> u64 {
+        self.0 >> USE_BITS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_word_keeps_its_number_and_its_use(
+            number in any::<u64>(), used in -MOST_USE..=MOST_USE, later in 0u64..=NUMBERS,
+        ) {
+            let window = Window::from_word(Window::new(number, used).to_word());
+            prop_assert_eq!(window.used(), used);
+            prop_assert_eq!(window.windows_until(number), 0);
+            prop_assert_eq!(window.windows_until(number.wrapping_add(later)), later);
+        }
+
+        #[test]
+        fn use_is_added_and_replaced(
+            number in any::<u64>(), used in -1_000_000_000i64..1_000_000_000, cost in any::<u32>(),
+        ) {
+            let window = Window::new(number, used);
+            let more = window.with(cost);
+            prop_assert_eq!(more.used(), used + i64::from(cost));
+            prop_assert_eq!(more.windows_until(number), 0);
+            prop_assert_eq!(more.with_use(used), window);
+            prop_assert_eq!(window.number(), number & NUMBERS);
         }
     }
 
-    /// Takes one I/O back that this window has counted. If another window has begun since, there is
-    /// nothing to take back.
-    pub fn give_back_to(self, shared: &impl Shared) {
-        loop {
-            let window = Self::from_word(shared.load());
-            match window.give_back(self) {
-                Some(less) if !shared.exchange(window.to_word(), less.to_word()) => {}
-                _ => return,
-            }
-        }
+    #[test]
+    fn a_use_that_does_not_fit_is_as_near_as_can_be() {
+        assert_eq!(Window::new(3, i64::MAX).used(), MOST_USE);
+        assert_eq!(Window::new(3, i64::MIN).used(), -MOST_USE);
+        assert_eq!(Window::new(3, i64::MIN).windows_until(3), 0);
     }
 }

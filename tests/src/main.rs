@@ -33,6 +33,7 @@ mod stats;
 mod sys;
 mod torture;
 mod trace;
+mod writers;
 
 use report::{Judge, Report};
 use std::process::ExitCode;

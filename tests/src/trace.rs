@@ -45,6 +45,7 @@ pub(crate) struct Event {
     pub(crate) time_ns: u64,
     pub(crate) step: Step,
     pub(crate) sector: u64,
+    pub(crate) sectors: u32,
     /// The letters of `rwbs`, such as `R` or `FWS`.
     pub(crate) rwbs: [u8; 8],
 }
@@ -69,6 +70,7 @@ struct Format {
     watched: u32,
     device: usize,
     sector: usize,
+    sectors: usize,
     rwbs: usize,
 }
 
@@ -112,6 +114,7 @@ impl Trace {
                     watched: *watched,
                     device: offset(&text, "dev")?,
                     sector: offset(&text, "sector")?,
+                    sectors: offset(&text, "nr_sector")?,
                     rwbs: offset(&text, "rwbs")?,
                 },
             );
@@ -220,6 +223,7 @@ impl Trace {
             time_ns,
             step: format.step,
             sector: long(data, format.sector),
+            sectors: word(data, format.sectors),
             rwbs,
         })
     }

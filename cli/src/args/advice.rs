@@ -151,7 +151,7 @@ fn verb(line: &Line, word: &str) -> Option<String> {
     let lower = word.to_ascii_lowercase();
     let reached = line.path.iter().filter(|verb| *verb != "help").count();
     let inside = match word {
-        "delay" | "limit" => Some("inject ioem"),
+        "delay" | "hang" | "limit" => Some("inject ioem"),
         "ioem" => Some("inject"),
         _ => None,
     };
@@ -291,9 +291,10 @@ fn flag(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
 fn outside(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
     let effect = match name {
         "iops" | "quota" | "period" | "period-us" => "limit",
+        "freeze" => "hang",
         _ => "delay",
     };
-    if line.is_in("delay") || line.is_in("limit") {
+    if line.faults().iter().any(|fault| line.is_in(fault)) {
         return None;
     }
     let inside = format!("kchaos inject ioem {effect}");
@@ -355,6 +356,11 @@ fn operand(line: &Line, word: &str) -> Option<String> {
         Some(format!(
             "a delay has a flag: '{}'",
             with(line, "delay", Some(word))
+        ))
+    } else if line.is_in("hang") && units::microseconds(word).is_ok() {
+        Some(format!(
+            "the time of a hang has a flag: '{}'",
+            with(line, "for", Some(word))
         ))
     } else if line.is_in("limit") && units::number(word).is_ok() {
         Some(format!(

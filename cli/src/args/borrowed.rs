@@ -14,7 +14,7 @@ mod without;
 use super::line::{Line, flags};
 use crate::{interface::near::or, system::block::is_number};
 use fill::{Values, is_plain};
-use limits::{LIMITS, NO_BYTES, NO_LIMIT};
+use limits::{LIMITS, NO_LIMIT};
 use table::FLAGS;
 use without::WITHOUT;
 
@@ -164,7 +164,6 @@ fn typed_flags(tip: &str) -> impl Iterator<Item = &str> {
 const FAULTS: [(&[&str], &str); 8] = [
     (
         &[
-            "hang",
             "freeze",
             "stall",
             "stuck",
@@ -175,8 +174,10 @@ const FAULTS: [(&[&str], &str); 8] = [
             "timeout",
             "down",
             "slow-close",
+            "fsfreeze",
+            "quiesce",
         ],
-        "a disk that hangs for 20 s is 'kchaos inject ioem delay --delay 1h --for 20s'",
+        "a disk that hangs for 20 s is 'kchaos inject ioem hang --for 20s'",
     ),
     (
         &[
@@ -213,7 +214,7 @@ const FAULTS: [(&[&str], &str); 8] = [
             "limit-data",
             "slicer",
         ],
-        NO_BYTES,
+        "a limit of bytes is 'kchaos inject ioem limit --bandwidth 10MB/s'",
     ),
     (
         &["reorder"],

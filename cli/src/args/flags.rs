@@ -19,7 +19,10 @@ impl Args for Settings {
         let ids = |attribute| -> Vec<String> {
             let flags = flags(attribute).into_iter();
             let own = flags.map(|flag| flag.get_id().to_string());
-            own.chain(RATED.contains(&attribute.name).then(|| RATE.to_owned()))
+            let rates = RATES
+                .iter()
+                .filter(|(_, rated)| rated.contains(&attribute.name));
+            own.chain(rates.map(|(rate, _)| (*rate).to_owned()))
                 .collect()
         };
         let delays = ATTRIBUTES
@@ -27,6 +30,12 @@ impl Args for Settings {
             .filter(|attribute| [Name::DelayUs, Name::Percentiles].contains(&attribute.name));
         let delay = ArgGroup::new("delay")
             .args(delays.flat_map(ids))
+            .multiple(true);
+        let limits = ATTRIBUTES
+            .iter()
+            .filter(|attribute| [Name::Quota, Name::BytesQuota].contains(&attribute.name));
+        let limit = ArgGroup::new("limit")
+            .args(limits.flat_map(ids))
             .multiple(true);
         ATTRIBUTES
             .iter()
@@ -36,7 +45,9 @@ impl Args for Settings {
                     .group(ArgGroup::new(attribute.file()).args(ids(attribute)))
             })
             .group(delay)
+            .group(limit)
             .arg(rate())
+            .arg(bandwidth())
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -46,12 +57,10 @@ impl Args for Settings {
 
 /// The values that the flags give.
 fn given(matches: &ArgMatches) -> Result<Vec<(&'static Attribute, Value)>, Error> {
-    let rate = matches.try_get_one::<Rate>(RATE);
-    let rate = rate.map_err(|error| invalid(error.to_string()))?;
     let mut given = Vec::new();
     for attribute in &ATTRIBUTES {
-        if let Some(value) = rate.and_then(|rate| part(rate, attribute)) {
-            given.push((attribute, value.clone()));
+        if let Some(value) = rated(matches, attribute)? {
+            given.push((attribute, value));
             continue;
         }
         let mut values: Vec<&Value> = Vec::new();
@@ -125,22 +134,53 @@ impl FromArgMatches for Changes {
     }
 }
 
-/// The flag that sets both attributes of a limit.
+/// The flag that sets both attributes of a limit of I/Os.
 const RATE: &str = "--iops";
 
-/// The attributes that it sets.
-const RATED: [Name; 2] = [Name::Quota, Name::PeriodUs];
+/// The flag that sets both attributes of a limit of bytes.
+const BANDWIDTH: &str = "--bandwidth";
 
-/// The rate's value for an attribute.
-fn part<'a>(rate: &'a Rate, attribute: &Attribute) -> Option<&'a Value> {
-    match attribute.name {
-        Name::Quota => Some(&rate.quota),
-        Name::PeriodUs => Some(&rate.period),
-        _ => None,
+/// The flags that set two attributes at once, with these.
+const RATES: [(&str, [Name; 2]); 2] = [
+    (RATE, [Name::Quota, Name::PeriodUs]),
+    (BANDWIDTH, [Name::BytesQuota, Name::PeriodUs]),
+];
+
+/// The value that one of these flags gives an attribute.
+fn rated(matches: &ArgMatches, attribute: &Attribute) -> Result<Option<Value>, Error> {
+    for (flag, [quota, period]) in RATES {
+        let rate = matches.try_get_one::<Rate>(flag);
+        let rate = rate.map_err(|error| invalid(error.to_string()))?;
+        let value = rate.and_then(|rate| match attribute.name {
+            name if name == quota => Some(&rate.quota),
+            name if name == period => Some(&rate.period),
+            _ => None,
+        });
+        if value.is_some() {
+            return Ok(value.cloned());
+        }
     }
+    Ok(None)
 }
 
-/// The flag that sets both attributes of a limit.
+/// The flag that sets both attributes of a limit of bytes.
+fn bandwidth() -> Arg {
+    let help = "--bytes-quota and --period in one: so many bytes a second, or in another time";
+    Arg::new(BANDWIDTH)
+        .long("bandwidth")
+        .alias("bw")
+        .value_name("RATE")
+        .help_heading(heading(Section::Effect))
+        .allow_hyphen_values(true)
+        .value_parser(Rate::of_bytes)
+        .help(help)
+        .long_help(format!(
+            "{help} [such as 10MB/s, which is 10000000 bytes a second, 512KiB/s or 1GB/min; the \
+             period is about 10ms, so that the rate is even]"
+        ))
+}
+
+/// The flag that sets both attributes of a limit of I/Os.
 fn rate() -> Arg {
     let help = "--quota and --period in one: so many I/Os a second, or in another time";
     Arg::new(RATE)

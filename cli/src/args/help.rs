@@ -11,6 +11,7 @@ and to have it back as it was:
 All options of each command, with what they accept and examples:
   kchaos inject ioem delay --help
   kchaos inject ioem limit --help
+  kchaos inject ioem hang --help
   kchaos recover --help, and so on";
 
 pub(crate) const ENVIRONMENT: &str = "\
@@ -26,6 +27,7 @@ pub(crate) const INJECT: &str = "\
 All that an injection can do:
   kchaos inject ioem delay --help
   kchaos inject ioem limit --help
+  kchaos inject ioem hang --help
 
 kchaos attaches the disks that --device names, and gives them back when no
 injection needs them any more: at the end of COMMAND or of --wait, by kchaos
@@ -89,11 +91,13 @@ were held for \"from_us\" or more and for less than \"below_us\": a request from
 arrival until the disk gets it, a completion from the disk's answer until the
 submitter learns of it. Empty steps are left out. \"first_us\" and \"last_us\" are
 the times until the first and the last held I/O may go: when it is due, or when
-all leases that hold I/O of the disk are over. The \"devices\" of an injection
-are there if it reached several; \"ceiling_iops\" has the disks that it delays
-now by holding requests, and the most matching I/Os a second there. The keys
-with \"left_out\" count further items, for which the kernel had no room. From the second line of --watch on, numbers
-that only grow also have their growth, such as \"matched_per_second\".";
+all leases that hold I/O of the disk are over; of a hang without a lease, both
+are 18446744073709551. The \"devices\" of an injection are there if it reached
+several; \"ceiling_iops\" has the disks that it delays now by holding requests,
+and the most matching I/Os a second there. The keys with \"left_out\" count
+further items, for which the kernel had no room. From the second line of --watch
+on, numbers that only grow also have their growth, such as
+\"matched_per_second\".";
 
 pub(crate) const DELAY_USAGE: &str = "\
 kchaos inject ioem delay --delay <TIME> [OPTIONS] [-- <COMMAND>...]
@@ -102,7 +106,12 @@ kchaos inject ioem delay --delay <TIME> [OPTIONS] [-- <COMMAND>...]
 
 pub(crate) const LIMIT_USAGE: &str = "\
 kchaos inject ioem limit --iops <RATE> [OPTIONS] [-- <COMMAND>...]
+       kchaos inject ioem limit --bandwidth <RATE> [OPTIONS] [-- <COMMAND>...]
        kchaos inject ioem limit --quota <NUMBER> [OPTIONS] [-- <COMMAND>...]";
+
+pub(crate) const HANG_USAGE: &str = "\
+kchaos inject ioem hang --for <TIME> [OPTIONS]
+       kchaos inject ioem hang [OPTIONS] -- <COMMAND>...";
 
 pub(crate) const DELAY_EXAMPLES: &str = "\
 Examples:
@@ -131,9 +140,26 @@ into 8 of 128 KiB, and each of them counts.
 Examples:
   100 I/Os a second and device, on all disks that are attached:
     kchaos inject ioem limit --iops 100
+    kchaos inject ioem limit --bandwidth 10MB/s --device sdb
   Writes of at least 64 KiB to one disk, while a program runs:
     kchaos inject ioem limit --quota 15 --period 100ms --op write \\
       --min-bytes 64k --device sdb -- fio job.fio";
+
+pub(crate) const HANG_EXAMPLES: &str = "\
+A program that waits for held I/O cannot be killed before the injection ends, so
+kchaos asks for an end: --for, or COMMAND. A COMMAND whose own I/O hangs never
+ends; then end the injection from another shell, by kchaos recover.
+
+Examples:
+  A disk that hangs for ten seconds:
+    kchaos inject ioem hang --device sdb --for 10s
+  Only the writes of a container, while a program looks on:
+    kchaos inject ioem hang --op write --container 9c7b51f2a4d8 -- ./watch
+  10 ms for each I/O, of which one in a thousand hangs for half a minute, too:
+    kchaos inject ioem delay --delay 10ms --device sdb
+    kchaos inject ioem hang --probability 0.1% --device sdb --for 30s
+  An injection that slows a disk down lets it hang for ten seconds, and ends:
+    kchaos change slow --freeze 1 --for 10s";
 
 pub(crate) const COMPLETIONS: &str = "\
 In bash, for this session and for all:

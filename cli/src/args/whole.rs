@@ -6,8 +6,12 @@ use super::{Arguments, dm_table, line::Line, netem};
 use clap::error::ErrorKind;
 use std::ffi::OsString;
 
-/// The flag that each effect requires, with a value.
-const EXAMPLES: [(&str, &str); 2] = [("delay", "--delay 10ms"), ("limit", "--iops 100")];
+/// The flag that each effect needs, with a value.
+const EXAMPLES: [(&str, &str); 3] = [
+    ("delay", "--delay 10ms"),
+    ("hang", "--for 10s"),
+    ("limit", "--iops 100"),
+];
 
 /// Whether kchaos accepts these words behind its name, or lacks only more words.
 pub(super) fn fits(words: &str) -> bool {
@@ -76,9 +80,14 @@ pub(super) fn with_effect(effect: &str, device: Option<&str>, behind: &[String])
         words.join(" ")
     };
     let device = device.as_ref();
+    let mut mores = [None, example.as_ref()];
+    // kchaos asks for the end of a hang after it has read the line.
+    if effect == "hang" && !behind.iter().any(|word| word == "--") {
+        mores.reverse();
+    }
     let all = texts
         .iter()
-        .flat_map(|text| [None, example.as_ref()].map(|more| line([device, more, Some(text)])));
+        .flat_map(|text| mores.map(|more| line([device, more, Some(text)])));
     let found = all
         .chain([line([device, example.as_ref(), None])])
         .find(|line| is_accepted(line));

@@ -10,7 +10,7 @@ use super::{
     interrupted::Marks,
     make::why,
     needs, order,
-    request::{OTHER_DISKS, WITH_END, endless_risks},
+    request::{OTHER_DISKS, WITH_END, endless_hang, endless_risks},
     resolve::{self, Resolved},
     sweep,
 };
@@ -192,6 +192,11 @@ impl Change<'_> {
         let changes_reach = reach.iter().any(|name| self.has(*name));
         if changes_reach && !self.force {
             reasons.extend(risks(roots, &seen, &after));
+        }
+        let changes_hang = [Name::Freeze, Name::DurationMs, Name::Enabled];
+        let changes_hang = changes_hang.iter().any(|name| self.has(*name));
+        if changes_hang && !self.force && !seen.is_renewed {
+            reasons.extend(endless_hang(&after));
         }
         consent::check(&reasons)?;
         for sentence in idle(&after) {

@@ -74,8 +74,12 @@ fn impossible(roots: &Roots, settings: &Settings) -> Option<String> {
     Some(format!("this injection reaches nothing: {why}"))
 }
 
-/// The longest time in microseconds for which the injection can hold an I/O.
+/// The longest time in microseconds for which the injection can hold an I/O; [`u64::MAX`] if it
+/// has no end.
 fn longest_us(settings: &Settings) -> u64 {
+    if settings.freezes() {
+        return lease_us(settings).unwrap_or(u64::MAX);
+    }
     let number = |name| settings.number(name).unwrap_or(0);
     let jitter = match settings.text(Name::Distribution) {
         // The driver cuts off the tails of the others there.
@@ -89,7 +93,7 @@ fn longest_us(settings: &Settings) -> u64 {
     });
     let delay = number(Name::DelayUs).saturating_add(jitter);
     let delay = delay.max(points.max().unwrap_or(0));
-    let window = match number(Name::Quota) {
+    let window = match number(Name::Quota).max(number(Name::BytesQuota)) {
         0 => 0,
         _ => settings.number(Name::PeriodUs).unwrap_or(1_000_000),
     };
@@ -120,10 +124,13 @@ fn long_hold(roots: &Roots, settings: &Settings) -> Option<String> {
     } else {
         "which stays alive"
     };
+    let longest = match longest {
+        u64::MAX => "as long as the injection lasts".to_owned(),
+        longest => format!("for {}", at_most(longest)),
+    };
     Some(format!(
-        "an I/O can wait for {}, and after {seconds} s in uninterruptible sleep the kernel reports a \
-         task as hung, {then}; echo 0 > {} switches the reports off",
-        at_most(longest),
+        "an I/O can wait {longest}, and after {seconds} s in uninterruptible sleep the kernel \
+         reports a task as hung, {then}; echo 0 > {} switches the reports off",
         file.display()
     ))
 }
@@ -133,12 +140,17 @@ pub(super) fn idle(settings: &Settings) -> Vec<String> {
     let is_set = |name| settings.number(name).is_some_and(|number| number > 0);
     let percentiles = settings.text(Name::Percentiles).is_some();
     let varies = is_set(Name::JitterUs) || percentiles;
+    let is_limited = is_set(Name::Quota) || is_set(Name::BytesQuota);
     let probability = settings.number(Name::Probability).unwrap_or(ALWAYS);
     let draws = varies || (1..ALWAYS).contains(&probability);
     let sentences = [
         (
             is_set(Name::Correlation) && !varies,
             "--correlation does nothing without --jitter or --percentiles",
+        ),
+        (
+            settings.freezes() && (varies || is_set(Name::DelayUs)),
+            "the delay does nothing before --freeze 0",
         ),
         (
             settings.text(Name::Distribution).is_some() && !is_set(Name::JitterUs),
@@ -153,8 +165,16 @@ pub(super) fn idle(settings: &Settings) -> Vec<String> {
             "--seed 0 draws other numbers each time; for the same ones, choose 1 or more",
         ),
         (
-            settings.number(Name::PeriodUs).is_some() && !is_set(Name::Quota),
-            "--period does nothing without --quota",
+            settings.number(Name::PeriodUs).is_some() && !is_limited,
+            "--period does nothing without --quota or --bytes-quota",
+        ),
+        (
+            (is_set(Name::Burst) || is_set(Name::IosOfBytes)) && !is_set(Name::Quota),
+            "--burst and --ios-of-bytes do nothing without --quota or --iops",
+        ),
+        (
+            is_set(Name::BytesBurst) && !is_set(Name::BytesQuota),
+            "--bytes-burst does nothing without --bytes-quota or --bandwidth",
         ),
     ];
     let sentences = sentences.into_iter().filter(|(is_so, _)| *is_so);
@@ -195,12 +215,14 @@ fn low_ceilings(roots: &Roots, name: &str, settings: &Settings) -> Vec<String> {
     let ceilings = ceiling::read(roots, OsStr::new(name));
     let more = ceilings.more("disks").map(|more| format!("and {more}"));
     let delay_us = settings.number(Name::DelayUs);
-    let outlasts = lease_us(settings).is_some_and(|lease_us| delay_us.unwrap_or(0) >= lease_us);
+    let lease_us = lease_us(settings);
+    let outlasts = lease_us.is_some_and(|lease_us| delay_us.unwrap_or(0) >= lease_us);
+    let until_end = ceiling::until_end(lease_us.is_some());
     let low = ceilings.items.into_iter();
     let low = low.filter(|low| u128::from(low.iops) < asked.unwrap_or(u128::from(LOW)));
     let mut hints: Vec<String> = low
-        .map(|ceiling| match outlasts {
-            true => ceiling.until_the_end(),
+        .map(|ceiling| match outlasts || settings.freezes() {
+            true => ceiling.holds(until_end),
             false => low_ceiling(roots, &ceiling, delay_us, asked),
         })
         .collect();
@@ -319,6 +341,32 @@ mod tests {
             rate.contains("at most one I/O per 14.1s (nr_requests 256); "),
             "{rate}"
         );
+        let frozen = |more: &[(Name, &str)]| {
+            let given = [&[(Name::Freeze, "1")], more].concat();
+            low_ceilings(&machine.roots(), "x", &settings(&given)).concat()
+        };
+        assert_eq!(frozen(&[(Name::DurationMs, "8000")]), until);
+        let end = until.replace("the lease is over", "the injection ends");
+        assert_eq!(frozen(&[]), end);
+    }
+
+    #[test]
+    fn a_delay_of_frozen_io_is_told_to_do_nothing() {
+        let told = |given: &[(Name, &str)]| idle(&settings(given)).concat();
+        let freeze = (Name::Freeze, "1");
+        let delays = [
+            (Name::DelayUs, "5"),
+            (Name::JitterUs, "5"),
+            (Name::Percentiles, "50:5ms"),
+        ];
+        for delay in delays {
+            assert_eq!(
+                told(&[delay, freeze]),
+                "the delay does nothing before --freeze 0"
+            );
+            assert_eq!(told(&[delay]), "");
+        }
+        assert_eq!(told(&[freeze]), "");
     }
 
     #[test]
@@ -364,6 +412,11 @@ mod tests {
                 Some("3m"),
             ),
             (&[(Name::PeriodUs, "180000000")], None),
+            (&[(Name::Freeze, "1"), (Name::DurationMs, "8000")], None),
+            (
+                &[(Name::Freeze, "1"), (Name::DurationMs, "130000")],
+                Some("130s"),
+            ),
         ] {
             let sentence = told(given);
             let begin = |longest| format!("an I/O can wait for {longest}, and after 120 s in");
@@ -377,6 +430,9 @@ mod tests {
                 "{given:?}: {sentence:?}"
             );
         }
+        let endless = told(&[(Name::Freeze, "1")]).unwrap();
+        let expected = "an I/O can wait as long as the injection lasts, and after 120 s in";
+        assert!(endless.starts_with(expected), "{endless}");
         let file = "proc/sys/kernel/hung_task_timeout_secs";
         machine.write(file, "30\n");
         machine.write("proc/sys/kernel/hung_task_panic", "1\n");

@@ -143,8 +143,9 @@ fn devices(roots: &Roots, settings: &Settings) -> Vec<String> {
 /// `1,204 of 3,310 I/Os on sda delayed, p50 at most 10.3ms, p99 at most 12.9ms`.
 fn hit(run: &Run<'_>) -> String {
     let stats = &run.stats;
+    let freezes = run.settings.freezes();
     let counts = [
-        ("delayed", "delayed"),
+        ("delayed", if freezes { "hung" } else { "delayed" }),
         ("limited", "had to wait for the limit"),
     ];
     let mut counts = counts
@@ -174,7 +175,9 @@ fn hit(run: &Run<'_>) -> String {
         ("released_early", "released before their time"),
         ("no_memory", "not held, as there was no memory"),
     ] {
-        let count = stats.get(key);
+        // No time ends a hang, so that nothing else is to be expected.
+        let is_usual = freezes && key == "released_early";
+        let count = if is_usual { 0 } else { stats.get(key) };
         parts.extend((count > 0).then(|| format!("{} {words}", grouped(count))));
     }
     parts.join(", ")

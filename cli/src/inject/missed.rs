@@ -164,7 +164,8 @@ fn not_chosen(run: &Run<'_>, values: &Values) -> Option<String> {
         return Some(format!("{matched}, and there was no memory to hold them"));
     }
     let shown = |name| values.shown(name);
-    let delays = values.number(Name::DelayUs).is_some()
+    let delays = values.freezes()
+        || values.number(Name::DelayUs).is_some()
         || values.number(Name::JitterUs).is_some()
         || values.text(Name::Percentiles).is_some();
     let chosen = match (shown(Name::Probability), shown(Name::Every)) {

@@ -140,7 +140,8 @@ fn kind_of_number(name: Name, before: u64, after: u64) -> Move {
     let is_less = match name {
         Name::MinBytes | Name::Every => after >= before,
         Name::MaxBytes => endless(after) <= endless(before),
-        Name::Quota => endless(after) >= endless(before),
+        Name::Quota | Name::BytesQuota | Name::IosOfBytes => endless(after) >= endless(before),
+        Name::Burst | Name::BytesBurst => after >= before,
         _ => after <= before,
     };
     if is_less { Move::Narrows } else { Move::Widens }
@@ -183,7 +184,7 @@ mod tests {
     use crate::interface::{listed::Listed, stats::Stats, values::Values};
 
     /// The attributes of the model, each with a small set of values; the first is the default.
-    const MODEL: [(Name, &[&str]); 10] = [
+    const MODEL: [(Name, &[&str]); 11] = [
         (Name::Device, &["", "sda", "sdb", "sda sdb"]),
         (Name::Op, &["", "read", "write"]),
         (Name::Sectors, &["", "sda:0+8", "sdb:8+8"]),
@@ -194,6 +195,7 @@ mod tests {
         (Name::Hold, &["auto", "completion", "request"]),
         (Name::DurationMs, &["0", "5", "1500"]),
         (Name::Enabled, &["1", "0"]),
+        (Name::Freeze, &["0", "1"]),
     ];
 
     /// The texts of an injection's values, in the order of [`MODEL`].
@@ -230,6 +232,7 @@ mod tests {
             hold,
             lease,
             enabled,
+            freeze,
         ] = *texts;
         let sectors = match sectors {
             "sda:0+8" => io.disk == "sda" && io.sector < 8,
@@ -246,7 +249,9 @@ mod tests {
             && (lease == "0" || io.ms < number(lease))
             && enabled == "1";
         let ways = ["completion", "auto", "request"];
-        usize::from(is_hit) * (1 + ways.iter().position(|way| *way == hold).unwrap())
+        let way = ways.iter().position(|way| *way == hold).unwrap();
+        let frozen = usize::from(freeze == "1") * ways.len();
+        usize::from(is_hit) * (1 + way + frozen)
     }
 
     fn all_ios() -> Vec<Io> {
@@ -369,6 +374,32 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_freeze_has_its_lease_before_it_holds_anything() {
+        let default: Texts = MODEL.map(|(_, texts)| texts[0]);
+        let mut after = default;
+        (after[8], after[10]) = ("1500", "1");
+        let files = |stats, before: &Texts| -> Vec<(&str, &str)> {
+            let written = writes(stats, before, &after);
+            let files = written.iter();
+            files
+                .map(|(row, text)| (MODEL[*row].0.file(), *text))
+                .collect()
+        };
+        let active = files("active 1\nremaining_ms 0\n", &default);
+        let gated = [
+            ("probability", "0"),
+            ("freeze", "1"),
+            ("duration_ms", "1500"),
+            ("probability", "1000000"),
+        ];
+        assert_eq!(active, gated);
+        let mut off = default;
+        off[9] = "0";
+        let switched_on = [("freeze", "1"), ("duration_ms", "1500"), ("enabled", "1")];
+        assert_eq!(files("active 0\nremaining_ms 0\n", &off), switched_on);
     }
 
     #[test]

@@ -62,6 +62,7 @@ impl Request<'_> {
             ));
         }
         if !self.force {
+            reasons.extend(self.endless_hang(&settings));
             if settings.number(Name::DurationMs).unwrap_or(0) == 0 {
                 let instead = [WITH_END, OTHER_DISKS];
                 let instead = &instead[usize::from(!self.command.is_empty())..];
@@ -77,6 +78,37 @@ impl Request<'_> {
         }
         Ok((settings, disks))
     }
+
+    /// A reason if I/O would be held, and nothing would end that.
+    fn endless_hang(&self, settings: &Settings) -> Option<Reason> {
+        if !settings.freezes() {
+            None
+        } else if self.command.is_empty() {
+            endless_hang(settings)
+        } else if matches!(self.whose, Whose::Command) {
+            Some(Reason::new(
+                "nothing ends a hang of the command's own I/O: the command waits for its I/O, and \
+                 the injection lasts as long as the command"
+                    .to_owned(),
+                &["leave --own out"],
+            ))
+        } else {
+            None
+        }
+    }
+}
+
+/// A reason if an injection with these settings holds I/O without an end, and does not end by
+/// itself.
+pub(super) fn endless_hang(settings: &Settings) -> Option<Reason> {
+    let is_endless = settings.freezes() && settings.number(Name::DurationMs).unwrap_or(0) == 0;
+    is_endless.then(|| {
+        Reason::new(
+            "nothing ends this hang, and programs that wait for held I/O cannot be killed"
+                .to_owned(),
+            &["add an end, such as --for 10s"],
+        )
+    })
 }
 
 /// The way to do without an injection that has no end.

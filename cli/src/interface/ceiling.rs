@@ -30,16 +30,24 @@ impl Ceiling {
         }
     }
 
-    /// The effect on the disk if the delay is no shorter than the rest of the injection's lease.
-    pub(crate) fn until_the_end(&self) -> String {
+    /// The effect on the disk if it holds I/O until this end of the injection.
+    pub(crate) fn holds(&self, until_end: &str) -> String {
         let disk = &self.disk;
         let requests = self
             .requests
             .map_or(String::new(), |requests| format!("{requests} "));
         format!(
-            "{disk} holds such I/O until the lease is over, and once it holds {requests}requests, \
-             other I/O waits as well"
+            "{disk} holds such I/O {until_end}, and once it holds {requests}requests, other I/O \
+             waits as well"
         )
+    }
+}
+
+/// The end of an injection with a lease or without one, in words.
+pub(crate) fn until_end(has_lease: bool) -> &'static str {
+    match has_lease {
+        true => "until the lease is over",
+        false => "until the injection ends",
     }
 }
 

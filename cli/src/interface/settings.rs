@@ -94,10 +94,36 @@ impl Settings {
         }
     }
 
+    /// Whether I/O is held without an end.
+    pub(crate) fn freezes(&self) -> bool {
+        self.number(Name::Freeze).is_some_and(|freeze| freeze > 0)
+    }
+
+    /// Has I/O held without an end.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if the settings say that it is not.
+    pub(crate) fn freeze(&mut self) -> Result<(), String> {
+        match self.number(Name::Freeze) {
+            Some(0) => Err("--freeze 0 is no hang; leave it out".to_owned()),
+            _ => {
+                self.set(Name::Freeze, Value::Number(1));
+                Ok(())
+            }
+        }
+    }
+
     /// Why a new injection with these settings would do nothing even when it is switched on.
     pub(crate) fn do_nothing(&self) -> Option<&'static str> {
         let is_zero = |name| self.number(name).unwrap_or(0) == 0;
-        let effects = [Name::DelayUs, Name::JitterUs, Name::Quota];
+        let effects = [
+            Name::DelayUs,
+            Name::JitterUs,
+            Name::Quota,
+            Name::BytesQuota,
+            Name::Freeze,
+        ];
         let percentiles = self.text(Name::Percentiles);
         let no_percentiles =
             percentiles.is_none_or(|points| points.split(' ').all(|point| point.ends_with(":0")));
@@ -260,6 +286,8 @@ mod tests {
             (Name::Percentiles, "50:0,100:1us", None),
             (Name::JitterUs, "1", None),
             (Name::Quota, "1", None),
+            (Name::Freeze, "0", Some("neither")),
+            (Name::Freeze, "1", None),
             (Name::Quota, "0", Some("neither")),
         ] {
             let settings = Settings::new([given(name, text)]).unwrap();

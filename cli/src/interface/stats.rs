@@ -150,6 +150,9 @@ impl Stats {
     }
 }
 
+/// The time in microseconds of held I/O that no time ends, in the driver's file.
+pub(crate) const ENDLESS_US: u64 = (u64::MAX - 1) / 1_000;
+
 /// The held I/O of one hardware queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Queue {

@@ -53,9 +53,20 @@ impl Values {
         Some(attribute(name).show(&value))
     }
 
+    /// Whether the injection holds I/O without an end.
+    pub(crate) fn freezes(&self) -> bool {
+        self.number(Name::Freeze).is_some()
+    }
+
     /// Whether the injection affects some I/O while it is on.
     pub(crate) fn has_effect(&self) -> bool {
-        let effects = [Name::DelayUs, Name::JitterUs, Name::Quota];
+        let effects = [
+            Name::DelayUs,
+            Name::JitterUs,
+            Name::Quota,
+            Name::BytesQuota,
+            Name::Freeze,
+        ];
         let has_effect = self.text(Name::Percentiles).is_some()
             || effects.iter().any(|name| self.number(*name).is_some());
         has_effect && self.number(Name::Probability) != Some(0)

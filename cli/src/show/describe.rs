@@ -67,6 +67,9 @@ impl<'a> Described<'a> {
     }
 
     fn delay(&self) -> Option<String> {
+        if self.values.freezes() {
+            return Some("hang".to_owned());
+        }
         let mut words = if let Some(percentiles) = self.values.text(Name::Percentiles) {
             format!("delay with percentiles {}", with_units(percentiles))
         } else {
@@ -99,11 +102,30 @@ impl<'a> Described<'a> {
     }
 
     fn limit(&self) -> Option<String> {
-        let quota = self.values.number(Name::Quota)?;
+        let ios = self.values.number(Name::Quota).map(|quota| {
+            let size = self.values.shown(Name::IosOfBytes);
+            let size = size.map_or(String::new(), |size| format!(" of {size}"));
+            format!("{quota}{size}{}", self.saved(Name::Burst))
+        });
+        let bytes = self.values.shown(Name::BytesQuota);
+        let bytes = bytes.map(|quota| format!("{quota}{}", self.saved(Name::BytesBurst)));
+        let quotas: Vec<String> = ios.into_iter().chain(bytes).collect();
+        if quotas.is_empty() {
+            return None;
+        }
         let period = attribute(Name::PeriodUs);
         let value = self.values.get(Name::PeriodUs).cloned();
         let period = period.show(&value.unwrap_or_else(|| period.default()));
-        Some(format!("limit to {quota} in each {period}"))
+        Some(format!(
+            "limit to {} in each {period}",
+            quotas.join(" and ")
+        ))
+    }
+
+    /// The room that can be saved.
+    fn saved(&self, name: Name) -> String {
+        let saved = self.values.shown(name);
+        saved.map_or(String::new(), |saved| format!(" (and {saved} saved)"))
     }
 
     /// The I/O that the filter chooses: `of reads of 4KiB or more on sda1`; `None` if it is all.
@@ -263,6 +285,17 @@ mod tests {
             "limit to 5 in each 1s, holds completions"
         );
         assert_eq!(words(&[(Name::Hold, "request")]), "nothing yet");
+    }
+
+    #[test]
+    fn a_freeze_is_a_hang_whatever_the_delay() {
+        let freeze = (Name::Freeze, "1");
+        assert_eq!(words(&[freeze]), "hang");
+        let more = [(Name::DelayUs, "10000"), (Name::Op, "read"), freeze];
+        assert_eq!(words(&more), "hang, of reads");
+        let limited = [(Name::Quota, "5"), (Name::DurationMs, "10000"), freeze];
+        assert_eq!(words(&limited), "hang and limit to 5 in each 1s, for 10s");
+        assert_eq!(words(&[(Name::Freeze, "0")]), "nothing yet");
     }
 
     #[test]

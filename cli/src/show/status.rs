@@ -12,6 +12,7 @@ use crate::{
     interface::{
         Name, attribute,
         attributes::ENABLED,
+        ceiling,
         existing::{all, is_there, unknown},
         listed::{self, Listed},
         snapshot::{Snapshot, State},
@@ -210,9 +211,10 @@ impl Sample {
         let delay_us = seen.values.number(Name::DelayUs);
         let lease_us = seen.ends_in_ms().map(|ms| ms.saturating_mul(1_000));
         let outlasts = lease_us.is_some_and(|lease_us| delay_us.unwrap_or(0) >= lease_us);
+        let until_end = ceiling::until_end(lease_us.is_some());
         for ceiling in &seen.ceilings.items {
-            lines.push(if outlasts {
-                format!("  {}", ceiling.until_the_end())
+            lines.push(if outlasts || seen.values.freezes() {
+                format!("  {}", ceiling.holds(until_end))
             } else {
                 let rate = ceiling.rate(delay_us);
                 format!("  with its delay, {} does at most {rate}", ceiling.disk)
@@ -252,6 +254,14 @@ fn holds_end_us(injections: &[Snapshot], disk: &str) -> Option<u64> {
     Some(ends?.into_iter().max()?.saturating_mul(1_000))
 }
 
+/// A time from now on, in words.
+fn when(us: u64) -> String {
+    match us {
+        stats::ENDLESS_US.. => "when its hang ends".to_owned(),
+        _ => format!("in {}", units::show_microseconds(us)),
+    }
+}
+
 fn device_line(name: &str, queues: &Listed<Queue>) -> String {
     let held = stats::held(&queues.items);
     let waiting = queues.items.iter().filter(|queue| queue.held > 0);
@@ -259,9 +269,9 @@ fn device_line(name: &str, queues: &Listed<Queue>) -> String {
     let last = waiting.map(|queue| queue.last_us).max();
     let mut line = match (first, last) {
         (Some(first), Some(last)) => format!(
-            "{name} holds {held}; the first may go in {}, the last in {}",
-            units::show_microseconds(first),
-            units::show_microseconds(last)
+            "{name} holds {held}; the first may go {}, the last {}",
+            when(first),
+            when(last)
         ),
         _ => format!("{name} holds nothing"),
     };

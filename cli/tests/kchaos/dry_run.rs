@@ -49,6 +49,8 @@ fn the_commands_do_the_same_when_pasted() {
         "inject ioem delay --delay 10ms --quota 15 --enabled 0 --name $(false)",
         "inject ioem delay --delay 10ms --hold completion --name x",
         "inject ioem delay --delay 10ms --device vda1,vdb --name x",
+        "inject ioem hang --for 10s --device vda --name x",
+        "change auto --freeze 1 --for 10s",
         "inject ioem delay --delay 10ms --device vdc --name auto --replace",
         "inject ioem delay --delay 10ms --device vda --name over",
         "change auto --quota 5 --device vda,vdd",

@@ -4,12 +4,13 @@
 
 use crate::tree::{Tree, stderr, stdout};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "",
     "inject",
     "inject ioem",
     "inject ioem delay",
     "inject ioem limit",
+    "inject ioem hang",
     "recover",
     "change",
     "wait",
@@ -52,6 +53,7 @@ fn where_everything_is_told_is_told() {
     for expected in [
         "kchaos inject ioem delay --help",
         "kchaos inject ioem limit --help",
+        "kchaos inject ioem hang --help",
         "kchaos recover --help",
         "KCHAOS_CONFIGFS",
     ] {
@@ -155,6 +157,10 @@ fn what_was_meant_is_guessed() {
             "delay --delay 1ms",
             "tip: it is 'kchaos inject ioem delay --delay 1ms'",
         ),
+        (
+            "hang --for 10s",
+            "tip: it is 'kchaos inject ioem hang --for 10s'",
+        ),
         ("help delay", "tip: it is 'kchaos help inject ioem delay'"),
         (
             "inject limit",
@@ -211,6 +217,9 @@ fn a_shell_completes_the_words() {
     for (words, expected) in [
         ("kchaos", "recover"),
         ("kchaos inject ioem", "delay"),
+        ("kchaos inject ioem", "hang"),
+        ("kchaos inject ioem hang", "--for"),
+        ("kchaos change x", "--freeze"),
         ("kchaos inject ioem delay", "--percentiles"),
         ("kchaos inject ioem delay --distribution", "paretonormal"),
         ("kchaos inject ioem limit --hold", "completion"),

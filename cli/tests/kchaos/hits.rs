@@ -81,6 +81,17 @@ fn hits_are_told_with_the_disks_own_counts_and_percentiles() {
     );
 }
 
+/// No time ends a hang, so that all of its I/O goes before its time.
+#[test]
+fn io_of_a_hang_hung() {
+    let stats = "matched 9\ndelayed 9\nheld 2\nreleased_early 7\nadded_us_lt_1024 7\n";
+    let script = numbers(stats, &[("vdb", [110, 50, 7, 3])]);
+    assert_eq!(
+        said(&system(), "hang --device vdb", &script),
+        "9 of 10 I/Os on vdb hung, p50 at most 1.03ms, p99 at most 1.03ms, 2 held still at the end"
+    );
+}
+
 #[test]
 fn percentiles_of_a_limit_are_of_the_ios_that_waited() {
     let stats = "matched 100\nlimited 10\nadded_us_lt_1 90\nadded_us_lt_800000 9\n\

@@ -12,6 +12,7 @@ mod files;
 mod filter;
 mod guard;
 mod halves;
+mod hang;
 mod help;
 mod hits;
 mod inject;

@@ -19,7 +19,7 @@ struct Name<'a> {
 const NEIGHBOURS: [(&str, &str); 1] = [("pid-ns", "pid")];
 
 /// Slips that are words of other programs, with a tip of their own.
-const BORROWED: [&str; 1] = ["id"];
+const BORROWED: [&str; 2] = ["bytes", "id"];
 
 /// Calls `check` for each verb of the tree, with the words that reach it.
 fn each_verb(check: &mut dyn FnMut(&[String], &Command)) {

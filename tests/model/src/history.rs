@@ -12,13 +12,15 @@ use crate::{
 };
 use proptest::prelude::*;
 
-/// A rule of one injection. Few and short times, so that many things happen at once.
+/// A rule of one injection. Few and short times, so that many things happen at once; and a delay
+/// without an end, to which others are added.
 fn rule(injection: usize) -> impl Strategy<Value = Rule> {
     let kind = prop_oneof![Just(None), Just(Some(Kind::Read)), Just(Some(Kind::Write))];
     let delay_ns = prop_oneof![
-        Just(0),
-        (1u64..6).prop_map(|us| us * NS_PER_US),
-        Just(50 * NS_PER_US)
+        3 => Just(0),
+        3 => (1u64..6).prop_map(|us| us * NS_PER_US),
+        3 => Just(50 * NS_PER_US),
+        1 => Just(u64::MAX),
     ];
     let limit = prop::option::of(
         (prop_oneof![Just(2u64), Just(7), Just(40)], 1u32..4)

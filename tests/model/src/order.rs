@@ -146,7 +146,7 @@ proptest! {
             }
             // Requests that are due queue up, in order.
             assert!(queues.queue_up(place, time_ns, usize::MAX, |_| 0));
-            let first = queues.first_queued(place).map(|(rules, _)| rules.bits());
+            let first = queues.first_queued(place, |entry| entry.rules().bits());
             let popped = queues.pop(place).map(number);
             prop_assert_eq!(popped, first);
             let popped = popped.unwrap() as usize;

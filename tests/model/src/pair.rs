@@ -29,7 +29,7 @@ use crate::{
     },
     stats::{Count, Stats},
     sync::Arc,
-    waiting::NEVER,
+    waiting::{LAST, NEVER},
 };
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
@@ -241,7 +241,8 @@ impl Pair {
             Step::Wait(time_ns) => self.wait_until(self.reference.now_ns + time_ns)?,
             Step::WaitForNext => {
                 let next_ns = self.requests.next_ns().min(self.completions.next_ns());
-                if next_ns != NEVER {
+                // Nothing waits for the end of a delay that has none.
+                if next_ns < LAST {
                     self.wait_until(next_ns.max(self.reference.now_ns))?;
                 }
             }
@@ -310,8 +311,14 @@ impl Pair {
         Ok(())
     }
 
-    /// Plays on until every entry has gone once: by its time if `is_due`, else at once.
+    /// Plays on until every entry has gone once: by its time if `is_due`, else at once. Delays
+    /// without an end get one.
     pub(crate) fn finish(&mut self, is_due: bool) -> Result<(), String> {
+        let mut rules = self.reference.rules().to_vec();
+        let endless = rules.iter_mut().filter(|rule| rule.delay_ns == u64::MAX);
+        if endless.map(|rule| rule.delay_ns = 1_000).count() > 0 {
+            self.step(&Step::Follow(rules))?;
+        }
         let (pop, release) = if is_due {
             (Step::Pop, Step::Release(64))
         } else {

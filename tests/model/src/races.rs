@@ -7,7 +7,11 @@ use crate::{
     injection::{Injection, InjectionId},
     lease::Lease,
     plan::Plan,
-    policy::{limit::Limit, units::NS_PER_US},
+    policy::{
+        limit::Limit,
+        limits::{Limits, SECTOR_BYTES},
+        units::NS_PER_US,
+    },
     prelude::{KVec, GFP_KERNEL},
     rule::RuleSpec,
     rule_set::RuleSet,
@@ -44,9 +48,9 @@ fn plan(quotas: &[u32]) -> Arc<Plan> {
         .collect();
     let stats = Stats::new(1).unwrap();
     let specs = quotas.iter().zip(&injections).map(|(quota, injection)| {
-        let limit = Limit::new((PERIOD_NS / NS_PER_US) as u32, *quota);
+        let limit = Limit::new((PERIOD_NS / NS_PER_US) as u32, *quota, 0);
         RuleSpec {
-            limit,
+            limits: Limits::new(limit, None, 0),
             ..spec(injection, &stats)
         }
     });
@@ -58,7 +62,7 @@ fn admit(plan: &Plan, limits: u64) -> Option<Admitted> {
     let mut last_ns = first_ns;
     // No thread draws a ticket, so the ticket 0 always has its turn: turns would be many more steps
     // to explore.
-    let admission = plan.admit(RuleSet::from_bits(limits), 0, &mut last_ns);
+    let admission = plan.admit(RuleSet::from_bits(limits), SECTOR_BYTES, 0, &mut last_ns);
     admission.is_admitted().then_some((first_ns, last_ns))
 }
 

@@ -115,7 +115,7 @@ impl Reference {
         self.rank
     }
 
-    fn rules(&self) -> &[Rule] {
+    pub(crate) fn rules(&self) -> &[Rule] {
         self.plans.last().unwrap()
     }
 
@@ -174,7 +174,7 @@ impl Reference {
     fn delay_ns(&self, by: Set) -> u64 {
         let rules = self.rules().iter();
         let rules = rules.filter(|rule| by & 1 << rule.injection != 0);
-        rules.map(|rule| rule.delay_ns).sum()
+        rules.fold(0, |sum, rule| sum.saturating_add(rule.delay_ns))
     }
 
     fn count(&mut self, set: Set, what: impl Fn(&mut Counts)) {
@@ -211,7 +211,7 @@ impl Reference {
             kind,
             arrival_ns: self.now_ns,
             taken_ns: self.now_ns,
-            due_ns: self.now_ns + delay_ns,
+            due_ns: self.due_ns(self.now_ns, by),
             by,
             asks,
             is_queued: !asks && is_limited && delay_ns == 0,
@@ -295,7 +295,7 @@ impl Reference {
                 self.ready.push(Ready { number, side, rank });
             } else {
                 held.by = by;
-                held.due_ns = held.arrival_ns + self.delay_ns(by);
+                held.due_ns = self.due_ns(held.arrival_ns, by);
                 held.taken_ns = held.arrival_ns;
                 held.is_queued = false;
                 // Any of the entries that are due at the same time may be the first now.

@@ -6,6 +6,7 @@ use crate::{
     injection::Injection,
     policy::{
         device::Disk,
+        limits::Limits,
         settings::{Owner, Settings},
         way::Way,
     },
@@ -31,7 +32,7 @@ pub(crate) fn spec<'a>(injection: &'a Injection, stats: &'a Arc<Stats>) -> RuleS
         // Always requests, whatever I/O the rule takes.
         way: Way::Request,
         delay: None,
-        limit: None,
+        limits: Limits::NONE,
         seed: None,
         sequence: 0,
         lease: &injection.lease,

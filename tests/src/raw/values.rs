@@ -134,6 +134,7 @@ fn of_kind(random: &mut Random, file: &str, disk: &str) -> String {
         Attribute::DelayUs | Attribute::JitterUs if !random.one_in(8) => {
             random.below(5_000).to_string()
         }
+        Attribute::Freeze if !random.one_in(8) => "0".to_owned(),
         Attribute::Device => word(random, &["", disk, disk, "259:0", "sda nvme0n1"]),
         Attribute::Op => word(
             random,

@@ -22,7 +22,7 @@ const LIMIT_MS: u64 = 10;
 const HOUR_US: u64 = 3_600_000_000;
 
 /// Whether the second processor is online.
-const ONLINE: &str = "/sys/devices/system/cpu/cpu1/online";
+pub(super) const ONLINE: &str = "/sys/devices/system/cpu/cpu1/online";
 
 scenario!("recovery_rmdir", rmdir);
 fn rmdir(report: &mut Report) -> Result<()> {
@@ -166,7 +166,7 @@ fn measure(
     measure_within(report, LIMIT_MS, kind, settings, held, recover)
 }
 
-fn measure_within(
+pub(super) fn measure_within(
     report: &mut Report,
     limit_ms: u64,
     kind: Kind,

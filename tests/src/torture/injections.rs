@@ -75,7 +75,8 @@ fn set(counts: &Counts, file: &Path, value: &[u8]) -> Result<bool> {
     }
 }
 
-/// A value that an attribute accepts, most often; one delay in thirty is long.
+/// A value that an attribute accepts, most often; one delay in thirty is long, and one freeze in
+/// thirty is on.
 fn value(random: &mut Random, disks: &[String], file: &str) -> String {
     let words = |random: &mut Random, all: &[&str]| (*random.choose(all)).to_owned();
     let Some(attribute) = Attribute::named(file) else {
@@ -92,6 +93,7 @@ fn value(random: &mut Random, disks: &[String], file: &str) -> String {
         }
         .to_string(),
         Attribute::JitterUs => random.below(5_000).to_string(),
+        Attribute::Freeze => u8::from(random.one_in(30)).to_string(),
         Attribute::Distribution => words(random, &["uniform", "normal", "pareto", "paretonormal"]),
         Attribute::Percentiles => words(random, &["", "", "50:20 99:500 99.9:8000"]),
         Attribute::PeriodUs => (1 + random.below(20_000)).to_string(),
@@ -99,6 +101,21 @@ fn value(random: &mut Random, disks: &[String], file: &str) -> String {
             0 => random.below(3),
             1 => 0,
             _ => random.below(300),
+        }
+        .to_string(),
+        Attribute::BytesQuota => match random.below(4) {
+            0 => 1 << random.below(30),
+            _ => 0,
+        }
+        .to_string(),
+        Attribute::Burst | Attribute::BytesBurst => match random.below(2) {
+            0 => 1 << random.below(20),
+            _ => 0,
+        }
+        .to_string(),
+        Attribute::IosOfBytes => match random.below(4) {
+            0 => 1 << random.below(20),
+            _ => 0,
         }
         .to_string(),
         Attribute::Device => match random.below(3) {

@@ -73,8 +73,8 @@ pub fn all() -> Vec<Guest> {
             Clock::Icount,
             2,
             "jitter module input kchaos readme flush data merge filter others counters seed
-             security untouched sleep stack -inserted_once -module_200_rounds -kchaos_pairs
-             -kchaos_killed",
+             security untouched sleep stack freeze -inserted_once -module_200_rounds
+             -kchaos_pairs -kchaos_killed",
         ),
         // The load and the timer take turns on the one processor that icount emulates in any
         // case: with a second one, a window of 20 us is often over before its turn, and now and
@@ -105,7 +105,7 @@ pub fn main_timed() -> Guest {
         2,
         "delay_10ms limit_10ms filter_operation filter_place filter_cgroup filter_pid flush merge
          data_verified recovery module_in_use input_bad counters_list kchaos_whole kchaos_hits
-         lease sleep -inserted_once",
+         lease sleep freeze -inserted_once",
     )
 }
 
@@ -177,7 +177,7 @@ pub fn traps() -> Guest {
 pub fn unjudged_tests() -> Guest {
     debug(
         "unjudged_tests",
-        "--unjudged filter counters seed others lease command combine traps_weights
+        "--unjudged filter counters seed others lease command combine freeze traps_weights
          kchaos_own_direct kchaos_pid kchaos_container -not_swap -held_and_early",
     )
 }

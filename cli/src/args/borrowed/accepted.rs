@@ -17,9 +17,10 @@ type Verb = (&'static str, &'static [&'static str]);
 
 const LIMIT: Verb = ("inject ioem limit", &["--iops 100", "--quota 5"]);
 
-const VERBS: [Verb; 6] = [
+const VERBS: [Verb; 7] = [
     ("inject ioem delay", &["--delay 10ms"]),
     LIMIT,
+    ("inject ioem hang", &[]),
     ("change x", &["--delay 10ms"]),
     ("attach vda", &[]),
     ("list", &[]),
@@ -156,7 +157,8 @@ fn flags_of_other_programs_have_tips_that_are_accepted() {
 fn verbs_and_faults_of_other_programs_have_tips_that_are_accepted() {
     let words = OTHER_WORDS.iter().flat_map(|(_, words)| *words);
     let words = words.chain(FAULTS.iter().flat_map(|(words, _)| *words));
-    let words = words.chain(MEANS).chain(&["delay", "limit", "ioem", "vdb"]);
+    let words = words.chain(MEANS);
+    let words = words.chain(&["delay", "hang", "limit", "ioem", "vdb"]);
     let lines = words.flat_map(|word| {
         [
             (*word).to_owned(),
@@ -198,7 +200,7 @@ fn words_without_a_flag_have_tips_that_are_accepted() {
         "count=-1",
         "for 5",
     ];
-    let lines = VERBS[..3].iter().flat_map(|verb| {
+    let lines = VERBS[..4].iter().flat_map(|verb| {
         words
             .into_iter()
             .map(move |word| (format!("{} {word}", verb.0), *verb))

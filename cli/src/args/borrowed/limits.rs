@@ -4,10 +4,6 @@
 
 use super::table::{Borrowed, row};
 
-/// The tip about bytes.
-pub(super) const NO_BYTES: &str = "no limit counts bytes; '--iops N' counts I/Os, and \
-                                   '--min-bytes' and '--max-bytes' choose them by size";
-
 /// The tip about the word `max` of a cgroup's `io.max`.
 pub(super) const NO_LIMIT: &str = "'max' is no limit, as without an injection; leave it out, or end \
                                    a limit with 'kchaos recover NAME'";
@@ -67,40 +63,50 @@ pub(super) const LIMITS: &[Borrowed] = &[
     ),
     row(
         &[
-            "bandwidth",
-            "bw",
             "bps",
             "rate",
-            "rbps",
-            "wbps",
             "throughput",
             "speed",
-            "device-read-bps",
-            "device-write-bps",
             "total-bytes-sec",
             "bytes-per-second",
-            "ioreadbandwidthmax",
-            "iowritebandwidthmax",
             "io-maxbandwidth",
             "max-bandwidth",
             "mbps",
-            "read-bps",
-            "write-bps",
-            "bps-read",
-            "bps-write",
-            "bps-rd",
-            "bps-wr",
-            "read-bytes-sec",
-            "write-bytes-sec",
             "bytes-sec",
-            "blkio-throttle-read-bps-device",
-            "blkio-throttle-write-bps-device",
             "throttling-bps-total",
+        ],
+        "10MB/s",
+        "'--bandwidth {}'",
+    ),
+    row(
+        &[
+            "rbps",
+            "device-read-bps",
+            "ioreadbandwidthmax",
+            "read-bps",
+            "bps-read",
+            "bps-rd",
+            "read-bytes-sec",
+            "blkio-throttle-read-bps-device",
             "throttling-bps-read",
+        ],
+        "10MB/s",
+        "'--bandwidth {} --op read --device {device}'",
+    ),
+    row(
+        &[
+            "wbps",
+            "device-write-bps",
+            "iowritebandwidthmax",
+            "write-bps",
+            "bps-write",
+            "bps-wr",
+            "write-bytes-sec",
+            "blkio-throttle-write-bps-device",
             "throttling-bps-write",
         ],
-        "",
-        NO_BYTES,
+        "10MB/s",
+        "'--bandwidth {} --op write --device {device}'",
     ),
     row(
         &["limit"],
@@ -115,16 +121,15 @@ pub(super) const LIMITS: &[Borrowed] = &[
     ),
     row(
         &[
-            "burst",
             "iops-burst",
             "cburst",
             "iops-max-length",
             "iops-burst-length",
             "bps-burst",
-            "slot",
         ],
         "",
-        "a limit has no burst; '--quota N' I/Os may go at once in each '--period TIME'",
+        "'--burst N' saves so many I/Os of '--quota N', '--bytes-burst N' bytes of '--bandwidth \
+         RATE'",
     ),
     row(
         &[
@@ -148,10 +153,15 @@ pub(super) const LIMITS: &[Borrowed] = &[
         "nothing weighs I/O here; '--iops RATE' limits it",
     ),
     row(
+        &["slot"],
+        "",
+        "'--quota N' I/Os may go at once in each '--period TIME'",
+    ),
+    row(
         &["iops-size", "io-size"],
         "",
-        "a limit counts each request once, whatever its size; '--min-bytes' and \
-         '--max-bytes' choose them by size",
+        "'--ios-of-bytes N' counts an I/O once for each begun N bytes; '--min-bytes' and \
+         '--max-bytes' choose I/Os by size",
     ),
     row(
         &["iodevicelatencytargetsec", "io-latency", "latency-target"],

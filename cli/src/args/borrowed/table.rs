@@ -230,6 +230,13 @@ pub(super) const FLAGS: &[Borrowed] = &[
         "'--percentiles 50:1ms,99:5ms'",
     ),
     row(
+        &[
+            "hang", "stall", "suspend", "block", "pause", "stuck", "hung", "fsfreeze", "quiesce",
+        ],
+        "20s",
+        "'--freeze 1 --for {s}' lets no I/O end for that time",
+    ),
+    row(
         &["reorder", "reordering"],
         "",
         "'--jitter TIME' lets later I/O overtake other I/O",

@@ -7,7 +7,7 @@ use crate::{
     plan::Plan,
     policy::{
         delay::Delay, distribution::Shape as Distribution, filter::Filter, limit::Limit,
-        operations::Operations, units::NS_PER_US,
+        limits::Limits, operations::Operations, units::NS_PER_US,
     },
     reference::{Kind, Rule},
     rule::RuleSpec,
@@ -50,7 +50,9 @@ impl Pair {
             },
             way: rule.way,
             delay: (rule.delay_ns > 0).then(|| delay(rule.delay_ns)),
-            limit: limit.and_then(|(period_us, quota)| Limit::new(period_us, quota)),
+            limits: limit.map_or(Limits::NONE, |(period_us, quota)| {
+                Limits::new(Limit::new(period_us, quota, 0), None, 0)
+            }),
             sequence: rule.sequence,
             ..spec
         }
@@ -81,5 +83,8 @@ fn operations(kind: Option<Kind>) -> Operations {
 }
 
 fn delay(delay_ns: u64) -> Delay {
-    Delay::new(Distribution::Uniform, (delay_ns / NS_PER_US) as u32, 0, 0)
+    match delay_ns {
+        u64::MAX => Delay::ENDLESS,
+        _ => Delay::new(Distribution::Uniform, (delay_ns / NS_PER_US) as u32, 0, 0),
+    }
 }

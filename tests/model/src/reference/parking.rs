@@ -30,7 +30,7 @@ impl Reference {
                 continue;
             }
             self.count(by, |counts| counts.entered += 1);
-            let due_ns = arrival_ns + self.delay_ns(by);
+            let due_ns = self.due_ns(arrival_ns, by);
             self.held.push(Held {
                 number,
                 side,
@@ -132,7 +132,7 @@ impl Reference {
             let instead = self.park((number, held.kind), parked, true, outcome)?;
             self.count(instead, |counts| counts.entered += 1);
             held.by |= instead;
-            held.due_ns = held.arrival_ns + self.delay_ns(held.by);
+            held.due_ns = self.due_ns(held.arrival_ns, held.by);
         }
         self.held.retain(|held| held.side != Side::Requests);
         self.held.append(&mut requests);

@@ -3,6 +3,7 @@
 //! The windows of limits, which requests and completions share, and the turns of both.
 
 use super::{Held, Reference, Set, Side};
+use crate::waiting::LAST;
 
 impl Reference {
     /// The rules of some limits, and the period and the quota of each.
@@ -65,6 +66,11 @@ impl Reference {
             ways.extend(middles.max().map(|middle_ns| ((side, *limits), middle_ns)));
         }
         self.gives_way_ns.extend(ways);
+    }
+
+    /// When an entry that these injections hold is due.
+    pub(super) fn due_ns(&self, arrival_ns: u64, by: Set) -> u64 {
+        arrival_ns.saturating_add(self.delay_ns(by)).min(LAST)
     }
 
     /// The latest time at which the first entry of a side that waits for these limits may go.

@@ -77,7 +77,7 @@ pub(super) struct Case {
     pub(super) out_of_range: &'static [&'static str],
 }
 
-pub(super) const CASES: [Case; 13] = [
+pub(super) const CASES: [Case; 18] = [
     Case {
         attribute: "enabled",
         value: "1",
@@ -115,6 +115,30 @@ pub(super) const CASES: [Case; 13] = [
         out_of_range: &["4294967296", "4294967297"],
     },
     Case {
+        attribute: "bytes_quota",
+        value: "1048576",
+        not_numbers: &["1.5", "1m", "10MB/s"],
+        out_of_range: &["2199023255041", "4398046511104"],
+    },
+    Case {
+        attribute: "burst",
+        value: "1000",
+        not_numbers: &["1.5"],
+        out_of_range: &["4294967296", "4294967297"],
+    },
+    Case {
+        attribute: "bytes_burst",
+        value: "512",
+        not_numbers: &["1.5", "1m"],
+        out_of_range: &["2199023255041", "4398046511104"],
+    },
+    Case {
+        attribute: "ios_of_bytes",
+        value: "262144",
+        not_numbers: &["1.5", "256k"],
+        out_of_range: &["4294967296", "4294967297"],
+    },
+    Case {
         attribute: "min_bytes",
         value: "4096",
         not_numbers: &["1.5", "4k", "8193"],
@@ -149,6 +173,12 @@ pub(super) const CASES: [Case; 13] = [
         value: "18446744073709551615",
         not_numbers: &["1.5"],
         out_of_range: &["-9", "36893488147419103232"],
+    },
+    Case {
+        attribute: "freeze",
+        value: "1",
+        not_numbers: &["1.0", "y", "on"],
+        out_of_range: &["2", "10", "4294967295", "4294967296"],
     },
     Case {
         attribute: "duration_ms",
