@@ -111,7 +111,8 @@ impl Plan {
     }
 
     /// Gives each rule a bit: the bit of its injection's old rule, so that held requests can keep
-    /// their sets, or a free bit; and notes what the rules do. Not inlined, as `of` takes much of the stack.
+    /// their sets, or a free bit; and notes what the rules do. Not inlined, as `of` takes much of
+    /// the stack.
     #[inline(never)]
     fn give_bits(&mut self, old: Option<&Self>) {
         let mut used = RuleSet::EMPTY;

@@ -5,8 +5,8 @@
 //! A window starts at a multiple of the period, and has room for the quota, of all hardware queues
 //! together. It admits an I/O while any room is left. An I/O that needs more takes the rest from
 //! the windows after it, so that in the long run no more than the quota goes in a period. Room that
-//! a window leaves is saved for later ones, up to the burst: that is a token bucket (J. Turner, "New
-//! directions in communications", 1986), which gets its tokens at the start of each window.
+//! a window leaves is saved for later ones, up to the burst: that is a token bucket (J. Turner,
+//! "New directions in communications", 1986), which gets its tokens at the start of each window.
 //!
 //! The state is one word, so that hardware queues can share it by compare-and-exchange alone; the
 //! caller brings the atomic word ([`Shared`]).

@@ -179,8 +179,8 @@ impl Frozen<'_> {
     }
 }
 
-/// How many places the disk got in more writes than it ended. A flush has no place, and a write with
-/// a flush ends twice in the trace: when the disk has written, and when the last flush is over
+/// How many places the disk got in more writes than it ended. A flush has no place, and a write
+/// with a flush ends twice in the trace: when the disk has written, and when the last flush is over
 /// (`blk_flush_complete_seq`), then at the place behind it.
 fn unended(events: &[Event]) -> usize {
     let mut open: BTreeMap<u64, i64> = BTreeMap::new();
