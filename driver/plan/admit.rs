@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Plan {
-    /// Asks these limits to admit one I/O of so many bytes, with a ticket, at `now_ns`. This updates
+    /// Asks these limits to admit one I/O of so many bytes, with a ticket, at `now_ns`. Updates
     /// `now_ns` where a limit has seen a later time.
     ///
     /// It does the work of [`Plan::charge`] for an I/O that was refused before and may well be
