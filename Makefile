@@ -25,7 +25,7 @@ SUITE = $(CARGO) run --quiet --release --package suite --
 SECONDS ?= 120
 SEED ?= 1
 
-.PHONY: all module kchaos layouts test test-debug matrix torture demo bench
+.PHONY: all module kchaos layouts test test-debug test-install matrix torture demo bench
 .PHONY: rust-analyzer install clean help
 
 # `make help` prints the text after ## in the line of a target.
@@ -66,11 +66,14 @@ test-debug: ## run tests on kernels with sanitizers [KERNELS=forky-kasan] [STEPS
 matrix: ## build, load and test the module on each kernel of tools/targets [MATRIX='forky-rt sid']
 	@$(SUITE) matrix
 
+test-install: ## install by README's commands on fresh machines of Debian [TARGET=bookworm]
+	@$(SUITE) install $(TARGET)
+
 torture: ## run the torture alone [SECONDS=600] [SEED=7] [KERNELS=forky-kasan]
 	@TORTURE_SECONDS="$(SECONDS)" SEED="$(SEED)" $(SUITE) debug torture
 
-demo: ## boot a distribution's kernel in a VM and show everything
-	@$(SUITE) demo
+demo: ## boot a distribution's kernel in a VM and show everything [TARGET=trixie]
+	@$(SUITE) demo $(TARGET)
 
 bench: ## measure costs and exactness [BOOTS=3] [PARTS='idle rules'] [KERNEL_CRATE=own] [OUT=...]
 	@$(SUITE) bench

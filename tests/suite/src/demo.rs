@@ -12,15 +12,18 @@ use crate::{
 use anyhow::Result;
 use std::path::Path;
 
-pub(crate) fn demo() -> Result<()> {
-    run(&mut lab(&["build"]))?;
+/// On a kernel of `tools/targets`; without a name, on the first.
+pub(crate) fn demo(target: Option<&str>) -> Result<()> {
+    run(lab(&["build"]).args(target))?;
     eprintln!("demo: building kchaos ...");
     let mut transcript = Transcript::default();
     let built = programs::build(&mut transcript);
     let programs = built.inspect_err(|_| eprint!("{}", transcript.comments()))?;
     eprintln!("demo: booting; times below are those of the guest (icount clock)");
-    let mut guest = lab(&["run", "--clock", "icount", "--serial"]);
+    let mut guest = lab(&["run"]);
     guest
+        .args(target)
+        .args(["--clock", "icount", "--serial"])
         .args([
             "--file",
             &file(Path::new("driver/chaos_driver.ko"), "/chaos_driver.ko"),

@@ -14,6 +14,7 @@ mod debug;
 mod demo;
 mod fuzz;
 mod headers;
+mod install;
 mod ktap;
 mod matrix;
 mod model;
@@ -41,8 +42,17 @@ enum Arguments {
     },
     /// The module on each kernel of tools/targets, or on the kernels that MATRIX names
     Matrix,
+    /// README's commands on fresh machines of Debian 12 and 13
+    Install {
+        /// Only these, of: trixie bookworm
+        #[arg(value_name = "TARGET")]
+        targets: Vec<String>,
+    },
     /// All features for users, in a VM, command by command
-    Demo,
+    Demo {
+        /// The kernel, by a name in tools/targets; by default the first
+        target: Option<String>,
+    },
     /// Costs and exactness; from the environment: BOOTS, JOBS, PARTS and OUT
     Bench,
     /// Inputs on which a parser fails
@@ -67,7 +77,8 @@ fn run(arguments: Arguments) -> Result<u8> {
         Arguments::Test => test::test(),
         Arguments::Debug { steps } => debug::debug(&steps)?,
         Arguments::Matrix => matrix::matrix(),
-        Arguments::Demo => demo::demo().map(|()| true)?,
+        Arguments::Install { targets } => install::install(&targets)?,
+        Arguments::Demo { target } => demo::demo(target.as_deref()).map(|()| true)?,
         Arguments::Bench => return bench::bench(),
         Arguments::Fuzz(fuzz) => fuzz::fuzz(fuzz)?,
         Arguments::Model { checker } => model::check(checker).map(|()| true)?,

@@ -6,7 +6,7 @@
 use crate::{
     checks::{Checks, Transcript},
     command::{lab, text_of, variable},
-    headers,
+    headers, install,
     ktap::Count,
     programs,
     refusals::real,
@@ -173,6 +173,9 @@ pub(crate) fn matrix() -> bool {
             row,
         );
         let row = row.unwrap_or_else(|| Row::NotReady(checks.transcript.reason()));
+        if install::is_machine(&target.name) {
+            install::install_on(&mut checks, &target.name);
+        }
         rows += &row.markdown(target);
         rows.push('\n');
         if let Row::Ready { tests, .. } = row {

@@ -89,10 +89,15 @@ impl Contract {
                 if is_optional || is_older {
                     rest.next()?;
                 }
-                if let [word, name, end, ..] = rest.0
-                    && matches!(&*word.text, "enumerator" | "exported")
-                    && end.text == ";"
-                {
+                let named = match rest.0 {
+                    [word, name, end, ..]
+                        if matches!(&*word.text, "enumerator" | "exported") && end.text == ";" =>
+                    {
+                        Some((word, name))
+                    }
+                    _ => None,
+                };
+                if let Some((word, name)) = named {
                     let is_variable = word.text == "exported";
                     ensure!(
                         is_optional != is_variable && !is_older,

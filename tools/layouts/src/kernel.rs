@@ -94,9 +94,10 @@ impl Kernel {
         });
         let mut prototypes: Vec<Id> = defined.collect();
         for structure in self.structs(FUNCTIONS)? {
-            if let Some(pointer) = self.member(structure, name)?
-                && let Type::Ptr(to) = self.get(pointer.type_id)?
-            {
+            let Some(pointer) = self.member(structure, name)? else {
+                continue;
+            };
+            if let Type::Ptr(to) = self.get(pointer.type_id)? {
                 prototypes.push(next(&to)?);
             }
         }

@@ -88,10 +88,12 @@ impl Printed<'_> {
             if let Some(name) = line.strip_prefix("Disassembly of section ") {
                 section = name.trim_end_matches(':');
                 sections.insert(section.to_owned());
-            } else if let Some((address, instruction)) = line.split_once(":\t")
-                && instruction.starts_with("endbr64")
-                && let Ok(address) = u64::from_str_radix(address.trim(), 16)
-            {
+                continue;
+            }
+            let instruction = line.split_once(":\t");
+            let marks = instruction.filter(|(_, words)| words.starts_with("endbr64"));
+            let address = marks.map(|(address, _)| u64::from_str_radix(address.trim(), 16));
+            if let Some(Ok(address)) = address {
                 marked.insert((section.to_owned(), address));
             }
         }

@@ -45,16 +45,21 @@ impl Chroot {
         self.stamp().exists()
     }
 
-    /// Makes the chroot of `base`; packages that only `suite` has come from `suite`.
-    pub(crate) fn make(&self, output: &Output, base: &str, suite: &str) -> Result<()> {
+    /// Makes the chroot of `base`, with more `packages`; packages that only `suite` has come from
+    /// `suite`.
+    pub(crate) fn make(
+        &self,
+        output: &Output,
+        base: &str,
+        suite: &str,
+        packages: &[&str],
+    ) -> Result<()> {
         remove(&self.root)?;
         let new = PathBuf::from(format!("{}.new", self.root.display()));
-        debootstrap(
-            output,
-            &["--variant=apt", "--include=ca-certificates"],
-            base,
-            &new,
-        )?;
+        let include = [&["--include=ca-certificates"], packages]
+            .concat()
+            .join(",");
+        debootstrap(output, &["--variant=apt", &include], base, &new)?;
         if base != suite {
             let sources = new.join("etc/apt");
             let list = fs::read_to_string(sources.join("sources.list"))?;

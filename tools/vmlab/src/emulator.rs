@@ -61,7 +61,7 @@ impl Lab {
         let (suite, emulator) = (self.target.emulator_suite(), self.emulator());
         self.step(&format!("installing QEMU of {suite}"), |output| {
             if !emulator.is_ready() {
-                emulator.make(output, suite, suite)?;
+                emulator.make(output, suite, suite, &[])?;
             }
             let mut packages = vec![self.target.arch.qemu_package];
             if self.target.has_old_programs() {

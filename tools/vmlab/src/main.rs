@@ -9,8 +9,8 @@
 //!
 //! [`prepare`] makes a [`target`] ready in the [`cache`]: the [`chroot`], the distribution's
 //! [`kernel`] or an [`own`] one, and the [`base`] of the guest, an [`archive`]; a guest may have
-//! [`systemd`]. [`module`] builds
-//! the module. [`guest`] boots a VM, and [`watch`]es it; [`console`] reads the guest's output, and
+//! [`systemd`]. [`module`] builds the module. [`fresh`] makes a chroot that is as a fresh machine.
+//! [`guest`] boots a VM, and [`watch`]es it; [`console`] reads the guest's output, and
 //! [`complaints`] judges its kernel's log. [`try_`] does all of these in turn.
 
 mod analyzer;
@@ -21,6 +21,7 @@ mod chroot;
 mod complaints;
 mod console;
 mod emulator;
+mod fresh;
 mod guest;
 mod host;
 mod kernel;
@@ -75,6 +76,14 @@ enum Command {
         #[arg(value_name = "[TARGET] COMMAND", required = true)]
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<OsString>,
+    },
+    /// Run COMMAND in FOLDER, a chroot as a fresh machine of the target's suite with its kernel;
+    /// make it if it is not there
+    Fresh {
+        target: String,
+        folder: PathBuf,
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
     },
     /// Build driver/chaos_driver.ko for the target's kernel
     Build { target: Option<String> },
@@ -157,6 +166,11 @@ fn run(command: Command) -> Result<u8> {
             let _ready = lab.prepare()?;
             lab.chroot.run(&process::Output::Shown, &words)?;
         }
+        Command::Fresh {
+            target,
+            folder,
+            command,
+        } => lab(Some(&target))?.run_fresh(&folder, &command)?,
         Command::Build { target } => lab(target.as_deref())?.build()?,
         Command::Kernel { target } => {
             let text = lab(target.as_deref())?.describe_kernel()?;

@@ -106,7 +106,7 @@ impl Lab {
         if !self.chroot.is_ready() {
             let (base, suite) = (self.target.base_suite(), &self.target.suite);
             self.step(&format!("making a chroot of {suite}"), |output| {
-                self.chroot.make(output, base, suite)
+                self.chroot.make(output, base, suite, &[])
             })?;
         }
         let kernel = match self.kernel_of_today() {
