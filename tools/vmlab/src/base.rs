@@ -16,18 +16,18 @@ use std::{
 use tempfile::{NamedTempFile, TempDir};
 
 /// The version of this recipe. Count it up when a change of this file changes the archive.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// Modules that a command needs before it can use disks, modules that tests load, and the ciphers
 /// that dm-crypt asks for by name.
 const MODULES: &str = "virtio_blk null_blk scsi_debug loop dm-mod dm-delay dm-crypt mq-deadline \
     kyber-iosched bfq configfs ext4 xfs btrfs scsi_mod sd_mod f2fs dm-mirror dm-multipath \
     dm-round-robin dm-thin-pool raid0 raid1 nvme-loop algif_skcipher overlay virtio_pci \
-    virtio_console xts ecb aes_generic";
+    virtio_console xts ecb aes_generic tcm_loop target_core_iblock";
 
 /// Programs in the guest, beside busybox.
 const PROGRAMS: &str = "fio mkfs.ext4 fsck.ext4 mkfs.xfs mkfs.btrfs btrfs mkfs.f2fs chrt dmsetup \
-    blkzone strace insmod kmod lvm cryptsetup mdadm";
+    blkzone strace insmod kmod lvm cryptsetup mdadm sqlite3";
 
 /// Prints the lines by which modprobe would load a module; its words: the folder, the release, and
 /// the module. Not every kernel has all modules: of a missing one, it prints nothing.

@@ -108,10 +108,19 @@ const COMPLAINTS: [Complaint; 28] = [
         "a task sleeps while it holds a spinlock",
     ),
     complaint(
-        &["I/O error"],
+        &[FAILED_IO],
         "a disk or a file system has failed an I/O, and no test asks for failures",
     ),
 ];
+
+/// Tests whose names begin so ask for failures: [`FAILED_IO`] is no complaint in their time.
+const FAILING_TEST: &str = "] chaos-tests: error_";
+
+/// The words by which a program of tests tells its present test.
+const TEST: &str = "] chaos-tests: ";
+
+/// The words of a kernel that has failed an I/O.
+const FAILED_IO: &str = "I/O error";
 
 /// At boot, kernels list the checks that they have.
 const HARMLESS: [&str; 2] = ["debug is enabled.", "kcsan: "];
@@ -128,7 +137,14 @@ impl Complaint {
 
 /// The complaints of a kernel: each line, and its first kind of complaint.
 pub(crate) fn complaints<'a>(log: &'a str, races: &str) -> Vec<(&'a str, &'static Complaint)> {
-    let is_harmless = |line: &str| HARMLESS.iter().any(|words| line.contains(words));
+    let mut in_failing_test = false;
+    let mut is_harmless = |line: &str| {
+        if line.contains(TEST) {
+            in_failing_test = line.contains(FAILING_TEST);
+        }
+        HARMLESS.iter().any(|words| line.contains(words))
+            || in_failing_test && line.contains(FAILED_IO)
+    };
     let judged = without_known_races(log, races)
         .into_iter()
         .filter(|line| !is_harmless(line));
@@ -200,6 +216,23 @@ mod tests {
         }
         let told: Vec<&str> = complaints(BAD, "").iter().map(|(line, _)| *line).collect();
         assert_eq!(told, BAD.lines().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn failures_are_none_where_a_test_asks_for_them() {
+        let error = "[ 1.1] Buffer I/O error on dev t0, logical block 0\n";
+        let told = |before: &str, after: &str| {
+            let log = format!("{before}{error}{after}");
+            complaints(&log, "").len()
+        };
+        let (failing, other) = (
+            "[ 1.0] chaos-tests: error_one\n",
+            "[ 1.0] chaos-tests: one\n",
+        );
+        assert_eq!(told(failing, ""), 0);
+        assert_eq!(told(failing, "[ 1.2] Oops: 0\n"), 1);
+        assert_eq!(told(other, failing), 1);
+        assert_eq!(told(&format!("{failing}{other}"), ""), 1);
     }
 
     #[test]

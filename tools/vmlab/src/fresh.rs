@@ -44,7 +44,10 @@ impl Lab {
         let image = format!("linux-image-{}", kernel.release);
         let text = format!("making a fresh machine of {suite} with {}", kernel.release);
         self.step(&text, |output| {
-            chroot.make(output, base, suite, &[&image])?;
+            // The standard system of Debian's installer has xz and systemd. A machine that runs its
+            // kernel does not need xz, as the kernel's types are in /sys.
+            let packages = [&image, "xz-utils", "systemd-sysv", "udev"];
+            chroot.make(output, base, suite, &packages)?;
             trust(output, chroot)
         })
     }

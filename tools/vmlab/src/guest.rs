@@ -78,6 +78,10 @@ pub(crate) struct Options {
     /// Modules and disks are there already, and only systemd's own mounts
     #[arg(long)]
     systemd: bool,
+    /// Boot the system in FOLDER, such as one of `fresh`, from a disk with a copy of its files,
+    /// which is vda. Its systemd runs COMMAND; the disk of --disk is vdb
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["systemd", "file", "tree"])]
+    system: Option<PathBuf>,
     /// End the guest after this many seconds of wall-clock time
     #[arg(long, value_name = "N", default_value = "900")]
     seconds: NonZeroU64,
@@ -126,6 +130,9 @@ impl Work {
         }
         for (host, guest) in &options.file {
             archive.file(guest, host)?;
+        }
+        if options.system.is_some() {
+            archive.folder(Path::new("system"))?;
         }
         archive.text(Path::new("command"), 0o644, &script(words))?;
         archive.finish()?;
@@ -191,6 +198,9 @@ impl Lab {
             bases.push(self.need_systemd()?);
         }
         work.write_initrd(&bases, options, words)?;
+        if let Some(folder) = &options.system {
+            self.make_system_disk(folder, work.0.path())?;
+        }
         // The emulator may be in another chroot than the kernel.
         let image = self.chroot.outside(&self.image(&ready.kernel));
         fs::copy(&image, work.path("vmlinuz"))
@@ -256,15 +266,16 @@ impl Lab {
         add(self.target.arch.qemu);
         add(options.clock.accelerator());
         add(&["-smp", &cpus, "-m", &memory]);
-        if options.disk.is_some() {
-            add(&[
-                "-drive",
-                "file=/run/lab/disk,format=raw,if=none,id=disk,cache=unsafe",
-            ]);
-            add(&[
-                "-device",
-                &format!("virtio-blk-pci,drive=disk,serial=lab,num-queues={cpus}"),
-            ]);
+        for (name, serial, is_there) in [
+            ("system", "system", options.system.is_some()),
+            ("disk", "lab", options.disk.is_some()),
+        ] {
+            if !is_there {
+                continue;
+            }
+            let file = format!("file=/run/lab/{name},format=raw,if=none,id={name},cache=unsafe");
+            let disk = format!("virtio-blk-pci,drive={name},serial={serial},num-queues={cpus}");
+            add(&["-drive", &file, "-device", &disk]);
         }
         add(&["-device", "virtio-serial"]);
         if options.monitor.is_some() {

@@ -9,9 +9,9 @@
 //!
 //! [`prepare`] makes a [`target`] ready in the [`cache`]: the [`chroot`], the distribution's
 //! [`kernel`] or an [`own`] one, and the [`base`] of the guest, an [`archive`]; a guest may have
-//! [`systemd`]. [`module`] builds the module. [`fresh`] makes a chroot that is as a fresh machine.
-//! [`guest`] boots a VM, and [`watch`]es it; [`console`] reads the guest's output, and
-//! [`complaints`] judges its kernel's log. [`try_`] does all of these in turn.
+//! [`systemd`], or boot a whole [`system`]. [`module`] builds the module. [`fresh`] makes a chroot
+//! that is as a fresh machine. [`guest`] boots a VM, and [`watch`]es it; [`console`] reads the
+//! guest's output, and [`complaints`] judges its kernel's log. [`try_`] does all of these in turn.
 
 mod analyzer;
 mod archive;
@@ -35,6 +35,7 @@ mod process;
 mod races;
 mod source;
 mod step;
+mod system;
 mod systemd;
 mod target;
 mod try_;

@@ -36,7 +36,7 @@ pub(crate) fn rust_packages(suite: &str) -> [&'static str; 2] {
 pub(crate) const OWN_TOOLS: [&str; 3] = ["clang", "lld", "llvm"];
 
 /// Packages that have the programs of guests.
-pub(crate) const GUEST_PACKAGES: [&str; 16] = [
+pub(crate) const GUEST_PACKAGES: [&str; 17] = [
     "busybox-static",
     "fio",
     "e2fsprogs",
@@ -47,6 +47,7 @@ pub(crate) const GUEST_PACKAGES: [&str; 16] = [
     "lvm2",
     "cryptsetup-bin",
     "mdadm",
+    "sqlite3",
     "strace",
     "kmod",
     "util-linux",
