@@ -153,7 +153,8 @@ impl Completions {
             } else {
                 held.pop_at(now_ns)
             };
-            let Some(parked) = popped else { break };
+            let Some(mut parked) = popped else { break };
+            held.fail(&mut parked);
             self.allowance.give_back(parked.size());
             // The kernel moves no task to another processor while the task holds the lock.
             parked.count_time(now_ns.saturating_sub(parked.arrival_ns()));
@@ -164,7 +165,8 @@ impl Completions {
 
     /// Unlocks after a change, and sees to the release of the first completion at its time.
     fn unlock(&self, mut held: Locked<'_>, hctx: &Hctx<Ioem>) {
-        let releases = self.set_release(&mut held, hctx);
+        // The same timer ends requests, and this may have put it off.
+        let releases = self.set_release(&mut held, hctx) || hctx.data().ends.any();
         drop(held);
         release_now(hctx, releases);
     }

@@ -219,10 +219,16 @@ impl Config {
         } else {
             injection.lease.end_ns()
         };
+        let profile_start_ns = if attribute == Attribute::Profile || starts {
+            now_ns()
+        } else {
+            injection.profile_start_ns
+        };
         let draft = Draft {
             settings: &settings,
             sequence,
             end_ns,
+            profile_start_ns,
             ..injection.draft()
         };
         let drafts = drafts(self.enabled, &self.injections, Some(draft));
@@ -234,6 +240,7 @@ impl Config {
         *injection.settings = settings;
         injection.sequence = sequence;
         injection.lease.set_end_ns(end_ns);
+        injection.profile_start_ns = profile_start_ns;
         self.disks.follow(plans, self.is_asleep);
         if attribute == Attribute::Times {
             let injection = &self.injections[place];

@@ -14,17 +14,20 @@
 use crate::*;
 use crate::{
     config::{self, Config, InjectionStats},
+    ending::status,
     injection::{InjectionId, OwnerFiles},
     memory,
     policy::{
         attributes::{attributes, Attribute},
         device::Devices,
+        failure::Failure,
         histogram,
+        limits::{Saved, MOST_LIMITS},
         parse::{line, number, ParseError},
         text::{self, Lines},
     },
     stats::{Count, Totals},
-    sys::{configfs::set_read_only, no_io::NoIo},
+    sys::{capability::is_administrator, configfs::set_read_only, no_io::NoIo},
 };
 use core::fmt::Display;
 use kernel::{
@@ -189,7 +192,12 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
             File::Attribute(Attribute::Cgroup) => show(page, &injection.owner.cgroup_path()),
             File::Attribute(Attribute::PidNs) => show_process(page, &injection.owner),
             File::Attribute(attribute) => show(page, &injection.settings.show(attribute)),
-            File::Stats => Ok(show_stats(page, &config.stats(directory.injection)?)),
+            File::Stats => {
+                let stats = config.stats(directory.injection)?;
+                Ok(show_stats(page, &stats, || {
+                    config.disks().saved_by(directory.injection)
+                }))
+            }
             File::Ceiling => Ok(show_ceiling(page, &config, directory.injection)),
         }
     }
@@ -216,6 +224,26 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
                 config::lock().set(id, Attribute::Device, &|settings| {
                     settings.set_devices(&devices);
                     Ok(())
+                })
+            }
+            File::Attribute(Attribute::Error) => {
+                // Only the kernel knows which of them it has.
+                let failure = Failure::parse(line(page))?;
+                failure.map(status).transpose()?;
+                config::lock().set(id, Attribute::Error, &|settings| {
+                    settings.set_failure(failure);
+                    Ok(())
+                })
+            }
+            File::Attribute(Attribute::DataLoss) => {
+                // The owner of the file may be a user who is to slow the disk down and no more.
+                let may_allow = is_administrator();
+                config::lock().set(id, Attribute::DataLoss, &|settings| {
+                    settings.set(Attribute::DataLoss, page)?;
+                    match settings.may_lose_data() && !may_allow {
+                        true => Err(ParseError::NotAllowed),
+                        false => Ok(()),
+                    }
                 })
             }
             File::Attribute(attribute) => {
@@ -271,7 +299,7 @@ fn show_process(page: &mut [u8; PAGE_SIZE], owner: &OwnerFiles) -> Result<usize>
 }
 
 /// The counts that `stats` shows, with their names.
-fn named_counts(totals: &Totals) -> [(&'static str, u64); 7] {
+fn named_counts(totals: &Totals) -> [(&'static str, u64); 12] {
     [
         ("matched", totals.of(Count::Matched)),
         ("delayed", totals.of(Count::Delayed)),
@@ -280,10 +308,40 @@ fn named_counts(totals: &Totals) -> [(&'static str, u64); 7] {
         ("released_early", totals.of(Count::Early)),
         ("no_memory", totals.of(Count::NoMemory)),
         ("over_memory", totals.of(Count::OverMemory)),
+        ("failed", totals.of(Count::Failed)),
+        ("dropped", totals.of(Count::Dropped)),
+        ("torn", totals.of(Count::Torn)),
+        ("corrupted", totals.of(Count::Corrupted)),
+        ("not_failed", totals.of(Count::NotFailed)),
     ]
 }
 
-fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &InjectionStats<'_>) -> usize {
+/// The names of what limits save.
+const SAVED: [&str; MOST_LIMITS] = ["saved", "saved_bytes"];
+
+/// Shows what the limits on some disks save, together, if any do.
+fn show_saved<'a>(lines: &mut Lines<'_>, saved: impl Iterator<Item = (&'a [u8], Saved)>) {
+    let mut together: Saved = [None; MOST_LIMITS];
+    for (_, here) in saved {
+        for (all, one) in together.iter_mut().zip(here) {
+            *all = match (*all, one) {
+                (Some(all), Some(one)) => Some(all.saturating_add(one)),
+                (all, one) => all.or(one),
+            };
+        }
+    }
+    for (name, saved) in SAVED.iter().zip(together) {
+        if let Some(saved) = saved {
+            lines.add(core::format_args!("{name} {saved}"));
+        }
+    }
+}
+
+fn show_stats<'a, S: Iterator<Item = (&'a [u8], Saved)>>(
+    page: &mut [u8; PAGE_SIZE],
+    stats: &InjectionStats<'_>,
+    saved: impl Fn() -> S,
+) -> usize {
     let mut lines = Lines::new(page);
     lines.add(core::format_args!("active {}", u8::from(stats.active)));
     lines.add(core::format_args!("remaining_ms {}", stats.remaining_ms));
@@ -291,6 +349,7 @@ fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &InjectionStats<'_>) -> usize {
         lines.add(core::format_args!("{name} {count}"));
     }
     lines.add(core::format_args!("errors {}", stats.errors));
+    show_saved(&mut lines, saved());
     if stats.is_pid_namespace_gone {
         lines.add(core::format_args!("pid_ns_gone 1"));
     }
@@ -300,6 +359,14 @@ fn show_stats(page: &mut [u8; PAGE_SIZE], stats: &InjectionStats<'_>) -> usize {
             let disk = core::str::from_utf8(disk).unwrap_or("");
             for (name, count) in named_counts(totals) {
                 lines.add(core::format_args!("{disk}.{name} {count}"));
+            }
+        }
+        for (disk, saved) in saved().filter(|_| stats.by_disk.len() > 1) {
+            let disk = core::str::from_utf8(disk).unwrap_or("");
+            for (name, saved) in SAVED.iter().zip(saved) {
+                if let Some(saved) = saved {
+                    lines.add(core::format_args!("{disk}.{name} {saved}"));
+                }
             }
         }
     });
@@ -320,6 +387,7 @@ impl From<ParseError> for Error {
         match error {
             ParseError::Invalid => EINVAL,
             ParseError::OutOfRange => ERANGE,
+            ParseError::NotAllowed => EPERM,
         }
     }
 }

@@ -5,10 +5,12 @@
 
 use crate::{
     elevator::{DiskInfo, Queue},
+    ending::Ending,
     injection::{Draft, InjectionId},
     ioem::Ioem,
+    lanes::LanesSpec,
     plan::{mean::Means, Plan},
-    policy::device,
+    policy::{device, limits::Saved},
     rule::RuleSpec,
     scheduler::HctxData,
     stats::{Added, Stats, Totals},
@@ -159,6 +161,15 @@ impl Disks {
         })
     }
 
+    /// How much the limits of an injection have saved on each disk, which may be nothing.
+    pub(crate) fn saved_by(&self, id: InjectionId) -> impl Iterator<Item = (&[u8], Saved)> {
+        let now_ns = now_ns();
+        self.0.iter().filter_map(move |disk| {
+            let rule = disk.plan.as_deref()?.rule_of(id)?;
+            Some((disk.info.name(), rule.saved(now_ns)))
+        })
+    }
+
     /// An injection's counters on one disk.
     pub(crate) fn stats_on(&self, queue: &Queue<Ioem>, id: InjectionId) -> Option<&DiskStats> {
         self.disk_of(queue)?.stats_of(id)
@@ -176,8 +187,12 @@ impl Disks {
             let iops = match hold_ns {
                 u64::MAX => 0,
                 _ => {
-                    let tags = disk.queue.tags().saturating_mul(1_000_000_000);
-                    tags.div_ceil(hold_ns.max(1))
+                    let a_second = |slots: u64, ns: u64| {
+                        slots.saturating_mul(1_000_000_000).div_ceil(ns.max(1))
+                    };
+                    let by_tags = a_second(disk.queue.tags(), hold_ns);
+                    let lanes = plan.lanes_of(id, &mut means);
+                    lanes.map_or(by_tags, |(lanes, ns)| by_tags.min(a_second(lanes, ns)))
                 }
             };
             Some((disk.info.name(), iops))
@@ -254,7 +269,7 @@ impl Disk {
     /// Whether an injection has an effect and may act on this disk.
     fn is_reached_by(&self, draft: &Draft<'_>, now_ns: u64) -> bool {
         let settings = draft.settings;
-        (settings.delay().is_some() || !settings.limits().is_none())
+        settings.has_effect()
             && now_ns < draft.end_ns
             && self.in_policy(|disk| settings.reaches(disk))
     }
@@ -269,6 +284,13 @@ impl Disk {
             way: settings.way(),
             delay: settings.delay(),
             limits: settings.limits(),
+            lanes: LanesSpec {
+                count: settings.lanes(),
+                mechanics: settings.mechanics(self.info.sectors),
+            },
+            profile: settings.profile(),
+            profile_start_ns: draft.profile_start_ns,
+            ending: settings.ending().and_then(|ending| Ending::of(ending).ok()),
             seed: settings.seed(),
             sequence: draft.sequence,
             lease: draft.lease,

@@ -46,9 +46,11 @@
 mod bio;
 mod cpus;
 mod entry;
+mod failing;
 mod fifo;
 mod files;
 mod flags;
+mod flips;
 mod hctx;
 mod layouts;
 mod parked;
@@ -58,12 +60,15 @@ mod registration;
 mod releases;
 mod request;
 mod sorted_queue;
+mod status;
+mod tearing;
 mod trace;
 mod vtable;
 
 pub(crate) use self::{
     bio::Bio,
     entry::Sorted,
+    failing::{Failable, Failing},
     fifo::Fifo,
     files::{Asked, DebugFile, QueueFile, ShowHctxs, ShowQueue},
     flags::OpFlags,
@@ -74,6 +79,7 @@ pub(crate) use self::{
     registration::Registration,
     request::{Prepared, Request, RequestData, REQUEST_WORDS},
     sorted_queue::SortedQueue,
+    status::Status,
 };
 
 use kernel::{prelude::*, sync::ArcBorrow};
@@ -127,6 +133,11 @@ pub(crate) trait Elevator: Sized + 'static {
         false
     }
 
+    /// Whether the flags that [`Elevator::prepare_request`] gets are those of the bio for which the
+    /// request is made. Older kernels may make several requests for one bio of a plug, and give
+    /// them to later bios with other flags.
+    const PREPARES_FOR_BIO: bool = layouts::PREPARES_AT_SUBMISSION;
+
     /// Decides what becomes of a new request with these flags.
     #[inline]
     fn prepare_request(_hw_queue: &Hctx<Self>, _flags: OpFlags) -> Prepared<Self::RequestData> {
@@ -142,7 +153,7 @@ pub(crate) trait Elevator: Sized + 'static {
     /// It is called after the first completion of a batch arrives, when [`Hctx::kick`] asks for it,
     /// and at the time of [`Hctx::release_at`]. In a soft interrupt it must not wait for a lock
     /// that a task may hold with soft interrupts enabled. It is never called for a scheduler that
-    /// parks no completion.
+    /// does none of these.
     fn release(_hw_queue: &Hctx<Self>, _in_interrupt: bool) {}
 
     /// Visits all disks that are on this scheduler, from [`Elevator::start_queue`] to

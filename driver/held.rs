@@ -91,6 +91,11 @@ impl<E: HeldEntry> Held<E> {
         self.lane = Lane::of(number, E::IS_COMPLETION);
     }
 
+    /// The counters that the holder of this one's lock writes.
+    pub(crate) fn lane(&self) -> Lane {
+        self.lane
+    }
+
     /// The plan that the hardware queue follows.
     #[inline]
     pub(crate) fn plan(&self) -> Option<&Plan> {
@@ -114,7 +119,8 @@ impl<E: HeldEntry> Held<E> {
         self.waiting.count() == 0 && self.ready.is_empty()
     }
 
-    /// Whether no entry waits, and none did at the last call of [`Held::set_published`].
+    /// Whether no entry waits or may have to fail, and none did at the last call of
+    /// [`Held::set_published`].
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         self.published.state() >= State::Quiet
@@ -132,6 +138,8 @@ impl<E: HeldEntry> Held<E> {
     pub(crate) fn set_published(&mut self) {
         let state = if self.waiting.count() > 0 {
             State::Held
+        } else if self.plan().is_some_and(Plan::fails_any) {
+            State::Failing
         } else if self.only_limits && self.waiting.limit_queues().are_clear() {
             State::Asking
         } else {
@@ -147,6 +155,7 @@ impl<E: HeldEntry> Held<E> {
         match self.published.state() {
             State::Stale => true,
             State::Held => !is_quiet,
+            State::Failing => is_quiet,
             State::Quiet => is_quiet,
             State::Asking => {
                 is_quiet && self.only_limits && self.waiting.limit_queues().are_clear()

@@ -6,6 +6,7 @@
 use crate::{
     elevator::{self, OpFlags, Sorted, REQUEST_WORDS},
     policy::{
+        ending::Flips,
         io::Io,
         operations::{Conditions, OPERATIONS, OTHER},
     },
@@ -99,6 +100,8 @@ pub(crate) struct CompletionData {
     bytes: u32,
     device: u32,
     partition: u8,
+    /// Whether one of the rules that hold it has a part in its end.
+    fails: bool,
 }
 
 /// A held completion.
@@ -112,6 +115,10 @@ pub(crate) struct Parking {
     pub(crate) delay_ns: u64,
     /// The number of the plan that judged the request.
     pub(crate) epoch: u64,
+    /// Whether one of these rules has a part in its end, although the disk has served it.
+    pub(crate) fails: bool,
+    /// The bits that this rule flips.
+    pub(crate) flips: Flips,
 }
 
 impl Parking {
@@ -119,7 +126,7 @@ impl Parking {
     pub(crate) fn of<'a>(
         &self,
         request: &'a Request,
-    ) -> elevator::Parking<CompletionData, impl Iterator<Item = u64> + 'a> {
+    ) -> elevator::Parking<CompletionData, impl Iterator<Item = u64> + 'a, Flips> {
         let cgroups = request.cgroups();
         let word_count = cgroups.len();
         elevator::Parking {
@@ -134,9 +141,11 @@ impl Parking {
                 bytes: request.bytes(),
                 device: request.device(),
                 partition: request.partition(),
+                fails: self.fails,
             },
             word_count,
             words: cgroups.ids(),
+            flips: self.flips,
         }
     }
 }
@@ -145,6 +154,11 @@ impl Parked {
     /// The number of the plan that judged it.
     pub(crate) fn epoch(&self) -> u64 {
         self.data().epoch
+    }
+
+    /// Whether one of the rules that hold it has a part in its end.
+    pub(crate) fn fails(&self) -> bool {
+        self.data().fails
     }
 
     /// Sets its arrival to now, when the block layer finishes its request, and its due time.

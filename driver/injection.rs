@@ -34,6 +34,8 @@ pub(crate) struct Injection {
     /// Grows when the sequence of draws has to begin again.
     pub(crate) sequence: u64,
     pub(crate) lease: Arc<Lease>,
+    /// When the first step of the profile began.
+    pub(crate) profile_start_ns: u64,
     /// The counts on disks that have left the scheduler.
     pub(crate) past: Totals,
     pub(crate) past_added: Added,
@@ -55,6 +57,7 @@ impl Injection {
             owner: OwnerFiles::default(),
             sequence: 0,
             lease: Lease::new()?,
+            profile_start_ns: 0,
             past: Totals::ZERO,
             past_added: Added::new()?,
             errors: 0,
@@ -81,6 +84,7 @@ impl Injection {
             sequence: self.sequence,
             lease: &self.lease,
             end_ns: self.lease.end_ns(),
+            profile_start_ns: self.profile_start_ns,
         }
     }
 
@@ -111,6 +115,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) lease: &'a Arc<Lease>,
     /// When the lease ends, after the change.
     pub(crate) end_ns: u64,
+    /// When the first step of the profile began, after the change.
+    pub(crate) profile_start_ns: u64,
 }
 
 /// The cgroup of the file `cgroup`, the process of the file `pid_ns`, the number of that cgroup's

@@ -3,16 +3,21 @@
 //! The choice between holding the completion of a request and holding the request in its place.
 
 use crate::{
+    elevator::Status,
     held_entry::{Parking, Request},
     plan::Plan,
+    policy::ending::Flips,
     rule_set::RuleSet,
     stats::{Count, Lane},
     sys::clock::now_ns,
     verdict::Verdict,
 };
 
-/// A hardware queue that can have completions held.
+/// A hardware queue that can have completions held, and requests end in place of their dispatch.
 pub(crate) trait Park {
+    /// Has a request end soon with this status. Gives it back if it has to be dispatched.
+    fn end(&mut self, request: Request, status: Status) -> Result<(), Request>;
+
     /// Whether the completion of a request can be held.
     fn can_park(&self, request: &Request) -> bool;
 
@@ -30,7 +35,7 @@ pub(crate) enum NotParked {
 }
 
 impl NotParked {
-    fn counted_as(self) -> Count {
+    pub(crate) fn counted_as(self) -> Count {
         match self {
             Self::NoMemory => Count::NoMemory,
             Self::Full => Count::OverMemory,
@@ -67,6 +72,8 @@ pub(crate) fn park_or_hold(
             rules,
             delay_ns: verdict.parked_ns,
             epoch: plan.epoch(),
+            fails: false,
+            flips: Flips::NONE,
         };
         match park.park(request, &order) {
             Ok(()) => return,

@@ -45,8 +45,12 @@ pub(crate) struct Plan {
     all: RuleSet,
     /// The rules that delay.
     delaying: RuleSet,
+    /// The rules with lanes or arms.
+    booking: RuleSet,
     /// The rules that limit.
     limiting: RuleSet,
+    /// The rules that end I/O with an error.
+    failing: RuleSet,
     /// The turns of entries that wait for limits.
     turns: Turns,
     /// Whether some limit asks for the size of an I/O.
@@ -98,7 +102,9 @@ impl Plan {
             epoch,
             all: RuleSet::EMPTY,
             delaying: RuleSet::EMPTY,
+            booking: RuleSet::EMPTY,
             limiting: RuleSet::EMPTY,
+            failing: RuleSet::EMPTY,
             turns: Turns::new(),
         };
         plan.give_bits(old);
@@ -130,10 +136,12 @@ impl Plan {
             // INVARIANT: The bit is this rule's alone. A place is below 64.
             self.places[rule.number()] = place as u8;
             self.all |= rule.bit;
-            self.delaying |= rule.bit.when(rule.delay.is_some());
+            self.delaying |= rule.bit.when(rule.delays());
             self.asks_for_bytes |= rule.limits.ask_for_bytes();
             self.asks_for_pid_namespace |= rule.asks_for_pid_namespace();
+            self.booking |= rule.bit.when(rule.lanes.is_some());
             self.limiting |= rule.bit.when(!rule.limits.is_none());
+            self.failing |= rule.bit.when(rule.ending.is_some());
             for (number, set) in (0..).zip(&mut self.by_operation) {
                 // INVARIANT: The rule is left out only where it cannot match.
                 *set |= rule.bit.when(rule.may_match(number));
@@ -149,9 +157,18 @@ impl Plan {
 
     /// The operations that some rule may match: a bit for each number.
     pub(crate) fn operations(&self) -> u32 {
-        let concerned = self.by_operation.iter().enumerate();
-        concerned.fold(0, |bits, (number, set)| {
-            bits | u32::from(!set.is_empty()) << number
+        self.operations_of(self.all)
+    }
+
+    /// The operations that some rule may end with an error, in the same form.
+    pub(crate) fn failing_operations(&self) -> u32 {
+        self.operations_of(self.failing)
+    }
+
+    fn operations_of(&self, rules: RuleSet) -> u32 {
+        let sets = self.by_operation.iter().enumerate();
+        sets.fold(0, |bits, (number, set)| {
+            bits | u32::from(!(*set & rules).is_empty()) << number
         })
     }
 
@@ -219,23 +236,36 @@ impl Plan {
         set & self.limiting
     }
 
-    /// When the next rule ends that has not ended yet.
+    /// When the next rule lets go of all its I/O.
     pub(crate) fn next_end_ns(&self, now_ns: u64) -> u64 {
-        let ends = self.rules.iter().map(|rule| rule.lease.end_ns());
-        ends.filter(|end_ns| *end_ns > now_ns)
-            .min()
-            .unwrap_or(u64::MAX)
+        let ends = self.rules.iter().map(|rule| rule.next_end_ns(now_ns));
+        ends.min().unwrap_or(u64::MAX)
     }
 
     /// The rules without an end. The set is right until a rule gets an end.
     pub(crate) fn endless(&self) -> RuleSet {
-        self.set_of(|rule| rule.lease.end_ns() == u64::MAX)
+        self.set_of(Rule::is_endless)
     }
 
-    /// The rules without an end that take every I/O and only limit it.
+    /// The rules without an end that take every I/O, and do nothing but limit it.
     pub(crate) fn limit_all(&self, endless: RuleSet) -> RuleSet {
         let all = self.set_of(|rule| rule.takes_all() && rule.holds_requests());
-        (endless & self.limiting & all) - self.delaying
+        (endless & self.limiting & all) - self.delaying - self.failing
+    }
+
+    /// Whether some rule ends I/O with an error.
+    pub(crate) fn fails_any(&self) -> bool {
+        !self.failing.is_empty()
+    }
+
+    /// The rule of a set that ends I/O: that of the oldest injection, if there are several.
+    pub(crate) fn failing_rule(&self, set: RuleSet) -> Option<&Rule> {
+        let failing = set & self.failing;
+        if failing.is_empty() {
+            return None;
+        }
+        let mut rules = self.rules.iter();
+        rules.find(|rule| failing.contains(rule.bit))
     }
 
     /// Whether a set has all rules.
@@ -245,7 +275,7 @@ impl Plan {
 
     /// The rules that have not ended at this time.
     fn active(&self, now_ns: u64) -> RuleSet {
-        self.set_of(|rule| rule.lease.is_open(now_ns))
+        self.set_of(|rule| rule.is_active(now_ns))
     }
 
     fn set_of(&self, has: impl Fn(&Rule) -> bool) -> RuleSet {
@@ -260,7 +290,7 @@ impl Plan {
 
     /// Whether some rule of a set has ended at this time.
     pub(crate) fn has_ended(&self, set: RuleSet, now_ns: u64) -> bool {
-        self.rules_of(set).any(|rule| !rule.lease.is_open(now_ns))
+        self.rules_of(set).any(|rule| !rule.is_active(now_ns))
     }
 
     /// Counts an I/O for these rules.
@@ -306,6 +336,17 @@ impl Plan {
         if let Some(rule) = self.rule(number) {
             rule.stats.count(lane, Count::Limited);
         }
+    }
+
+    /// Makes the lanes of all rules free, as all I/O goes.
+    pub(crate) fn clear_all_lanes(&self) {
+        self.clear_lanes(self.all);
+    }
+
+    /// Makes the lanes of these rules free.
+    pub(crate) fn clear_lanes(&self, set: RuleSet) {
+        let lanes = self.rules_of(set).filter_map(|rule| rule.lanes.as_ref());
+        lanes.for_each(|lanes| lanes.clear());
     }
 
     /// The turns of entries that wait for limits.

@@ -7,19 +7,24 @@
 //! the module and the host's tests compile the very same files. All arithmetic saturates, since a
 //! kernel may be built to panic on overflow.
 
+pub mod arm;
 pub mod attributes;
 pub mod bounds;
 pub mod delay;
 pub mod device;
 pub mod distribution;
+pub mod ending;
 pub mod extents;
+pub mod failure;
 pub mod filter;
 pub mod histogram;
 pub mod io;
+pub mod lanes;
 pub mod limit;
 pub mod limits;
 pub mod operations;
 pub mod parse;
+pub mod profile;
 pub mod random;
 pub mod sampler;
 pub mod sectors;

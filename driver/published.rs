@@ -19,6 +19,8 @@ pub(crate) enum State {
     Stale,
     /// Entries wait.
     Held,
+    /// No entry waits, but the plan ends some with an error.
+    Failing,
     /// No entry waits.
     Quiet,
     /// No entry waits, the plan only has each entry ask limits, and no limit queue is known to be

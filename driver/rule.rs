@@ -3,34 +3,40 @@
 //! A rule of a plan: the effect of one injection on the I/O of one disk.
 
 use crate::{
-    admission::Closed,
+    ending::Ending,
     held_entry::{HeldEntry, Request},
     injection::InjectionId,
+    lanes::{same_lanes, Lanes, LanesSpec},
     lease::Lease,
     policy::{
+        arm::Transfer,
         bounds::Bounds,
         delay::Delay,
         filter::Filter,
-        limit::Refused,
-        limits::{Charge, Limits, MOST_LIMITS},
-        random::{Draw, STEP},
+        io::Io,
+        limits::{transferred, Limits},
+        operations::READ,
+        profile::{Phase, Profile},
         sampler::Sampler,
         way::Way,
-        window::Shared,
     },
     rule_set::RuleSet,
     stats::{Count, Lane, Stats},
     sys::{
-        atomic::{AcqRel, Acquire, AtomicU64, Relaxed},
         cgroup::Cgroup,
-        clock::{self, random_seed, Clock},
+        clock::{self, Clock},
     },
+    timeline::Timeline,
     verdict::Verdict,
 };
 use kernel::{prelude::*, sync::Arc};
 
-/// Turns the seed of delays into the seed of the sampler's draws.
-const SAMPLER_SEED: u64 = 0xa076_1d64_78bd_642f;
+mod draws;
+mod end;
+mod limit;
+mod state;
+
+use state::State;
 
 /// The effect of one injection on the I/O of one disk.
 pub(crate) struct Rule {
@@ -50,6 +56,10 @@ pub(crate) struct Rule {
     way: Way,
     pub(crate) delay: Option<Delay>,
     pub(crate) limits: Limits,
+    /// How it ends I/O otherwise than the disk does.
+    pub(crate) ending: Option<Ending>,
+    timeline: Option<Timeline>,
+    pub(crate) lanes: Option<Arc<Lanes>>,
     state: Arc<State>,
     pub(crate) lease: Arc<Lease>,
     pub(crate) stats: Arc<Stats>,
@@ -65,29 +75,16 @@ pub(crate) struct RuleSpec<'a> {
     pub(crate) way: Way,
     pub(crate) delay: Option<Delay>,
     pub(crate) limits: Limits,
+    pub(crate) ending: Option<Ending>,
+    pub(crate) lanes: LanesSpec,
+    pub(crate) profile: &'a Profile,
+    pub(crate) profile_start_ns: u64,
     /// Where the sequence of draws begins.
     pub(crate) seed: Option<u64>,
     /// The number of the sequence, which grows when the sequence has to begin again.
     pub(crate) sequence: u64,
     pub(crate) lease: &'a Arc<Lease>,
     pub(crate) stats: &'a Arc<Stats>,
-}
-
-/// The state that a rule keeps from one I/O to the next. All hardware queues of the disk share it,
-/// without a lock.
-struct State {
-    /// As in [`RuleSpec`].
-    sequence: u64,
-    /// Counter of the random numbers for delays.
-    draws: AtomicU64,
-    /// The random number of the last delay, which a correlated delay may repeat.
-    last: AtomicU64,
-    /// Counter of the random numbers for the sampler.
-    sampler_draws: AtomicU64,
-    /// How many I/Os have matched, if the sampler counts.
-    matched: AtomicU64,
-    /// The limits' [windows](crate::policy::window::Window).
-    windows: [SharedWindow; MOST_LIMITS],
 }
 
 impl Rule {
@@ -106,9 +103,12 @@ impl Rule {
     ) -> Result {
         let state = match before.and_then(|before| before.state_to_keep(&spec)) {
             Some(state) => state,
-            None => State::new(&spec, before)?,
+            None => Self::new_state(&spec, before)?,
         };
-        let mut rule = Self {
+        spec.limits.forget_saved(&state.windows);
+        let (profile, start_ns, lanes) = (spec.profile, spec.profile_start_ns, spec.lanes);
+        let known = before.filter(|before| before.delays_as(&spec));
+        let rule = Self {
             injection: spec.injection,
             bit: RuleSet::EMPTY,
             known_since: before.map_or(epoch, |before| before.known_since),
@@ -120,26 +120,80 @@ impl Rule {
             way: spec.way,
             delay: spec.delay,
             limits: spec.limits,
+            ending: spec.ending,
+            timeline: None,
+            lanes: None,
             state,
             lease: spec.lease.clone(),
             stats: spec.stats.clone(),
         };
-        if let Some(before) = before.filter(|before| rule.same_choice(before)) {
-            rule.choice_since = before.choice_since;
-            if rule.delay == before.delay {
-                rule.delay_since = before.delay_since;
+        rules.push(rule, GFP_KERNEL)?;
+        // The rest in its place, as the rule is large for a stack.
+        if let Some(rule) = rules.last_mut() {
+            rule.set_times(profile, start_ns, lanes, known)?;
+            rule.go_on(before, known.is_some());
+        }
+        Ok(())
+    }
+
+    /// A new state, which goes on with the present windows if the limits keep theirs.
+    fn new_state(spec: &RuleSpec<'_>, before: Option<&Self>) -> Result<Arc<State>> {
+        let old = before.map(|before| (&before.limits, &before.state.windows));
+        let windows = spec.limits.windows(old, clock::now_ns());
+        State::new(spec.sequence, spec.seed, windows)
+    }
+
+    /// Sets the profile and the lanes; `known` is a rule that delays I/O in the same way. Not
+    /// inlined, as `add` takes much of the stack.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    #[inline(never)]
+    fn set_times(
+        &mut self,
+        profile: &Profile,
+        start_ns: u64,
+        lanes: LanesSpec,
+        known: Option<&Self>,
+    ) -> Result {
+        self.timeline = Timeline::new(profile, start_ns);
+        // I/O that other lanes hold books anew when it is judged again.
+        let known = known.filter(|known| self.same_choice(known));
+        self.lanes = Lanes::of(lanes, known.and_then(|known| known.lanes.as_ref()))?;
+        Ok(())
+    }
+
+    /// Takes over from the same injection's rule before, which may delay I/O in the same way. Not
+    /// inlined, as above.
+    #[inline(never)]
+    fn go_on(&mut self, before: Option<&Self>, delays_as_before: bool) {
+        let Some(before) = before else { return };
+        if self.same_choice(before) {
+            self.choice_since = before.choice_since;
+            if delays_as_before && same_lanes(&self.lanes, &before.lanes) {
+                self.delay_since = before.delay_since;
             }
         }
-        if let Some(before) = before {
-            rule.limits = rule.limits.in_place_of(&before.limits, clock::now_ns());
-        }
-        Ok(rules.push(rule, GFP_KERNEL)?)
+        self.limits = self.limits.in_place_of(&before.limits, clock::now_ns());
     }
 
     /// The state, unless the spec has other windows or another sequence.
     fn state_to_keep(&self, spec: &RuleSpec<'_>) -> Option<Arc<State>> {
         let keeps = spec.limits.keep_windows_of(&self.limits);
         (keeps && self.state.sequence == spec.sequence).then(|| self.state.clone())
+    }
+
+    /// Whether it delays I/O as a rule of this spec does.
+    fn delays_as(&self, spec: &RuleSpec<'_>) -> bool {
+        self.delay == spec.delay
+            && Timeline::is(&self.timeline, spec.profile, spec.profile_start_ns)
+    }
+
+    /// Whether it delays I/O.
+    pub(crate) fn delays(&self) -> bool {
+        let lanes = self.lanes.as_ref();
+        self.delay.is_some() || lanes.is_some_and(|lanes| lanes.delay_all())
     }
 
     /// The number of the rule's bit.
@@ -154,6 +208,9 @@ impl Rule {
             && self.way == other.way
             && self.delay == other.delay
             && self.limits.same(&other.limits)
+            && self.ending == other.ending
+            && self.timeline == other.timeline
+            && same_lanes(&self.lanes, &other.lanes)
             && Arc::ptr_eq(&self.state, &other.state)
             && Arc::ptr_eq(&self.stats, &other.stats)
     }
@@ -166,8 +223,12 @@ impl Rule {
             && self.state.sequence == other.state.sequence
     }
 
-    /// Whether it holds requests, and not completions.
+    /// Whether it holds requests, and not completions. The data that a disk has read are changed
+    /// while their completion is held.
     pub(crate) fn holds_requests(&self) -> bool {
+        if matches!(self.ending, Some(Ending::Corrupted(_))) {
+            return false;
+        }
         match self.way {
             Way::Auto => self.takes_all(),
             Way::Request => true,
@@ -221,7 +282,7 @@ impl Rule {
         if !self.matches(request) {
             return;
         }
-        let Some(delay_ns) = self.judge(clock, lane, false) else {
+        let Some(delay_ns) = self.judge(request, clock, lane, false, 0) else {
             return;
         };
         let (set, sum_ns) = if self.holds_requests() {
@@ -231,18 +292,22 @@ impl Rule {
         };
         *set |= self.bit;
         *sum_ns = sum_ns.saturating_add(delay_ns);
+        verdict.failed_by |= self.bit.when(self.ending.is_some());
     }
 
     /// For how long this rule delays an I/O that matches; `None` if it does not hold the I/O. The
-    /// delay may be 0 if there is a limit to ask. The I/O is counted in the lane, if there is one.
-    /// If the rule has affected it before, the lease has counted it.
+    /// delay may be 0 if there is a limit to ask, or an error to end with. The I/O is counted in
+    /// the lane, if there is one. If the rule has affected it before, the lease has counted it. The
+    /// delay counts from the I/O's arrival, which was so long ago.
     pub(crate) fn judge(
         &self,
+        io: &impl Io,
         clock: &mut Clock,
         lane: Option<Lane>,
         was_affected: bool,
+        since_ns: u64,
     ) -> Option<u64> {
-        if !self.lease.is_open_by(clock) {
+        if !self.lease.is_open_by(clock) || self.is_off(clock) {
             return None;
         }
         let count = |what| {
@@ -256,7 +321,7 @@ impl Rule {
             return None;
         }
         // An I/O that draws no delay is not affected, and does not use up the lease.
-        let delay_ns = self.hold_for();
+        let delay_ns = self.hold_for(io, clock, since_ns);
         let delay_ns = delay_ns.filter(|_| was_affected || self.lease.take_one())?;
         if delay_ns > 0 {
             count(Count::Delayed);
@@ -264,28 +329,54 @@ impl Rule {
         Some(delay_ns)
     }
 
-    fn passes_sampler(&self) -> bool {
-        if self.sampler.counts() {
-            // Relaxed: only the number counts.
-            let number = self.state.matched.fetch_add(1, Relaxed).wrapping_add(1);
-            if !self.sampler.passes_count(number) {
-                return false;
+    /// Draws the delay, from the I/O's arrival so long ago; `None` if it is 0, and there is neither
+    /// a limit nor an error, so that the I/O goes at once.
+    #[inline]
+    pub(crate) fn hold_for(&self, io: &impl Io, clock: &mut Clock, since_ns: u64) -> Option<u64> {
+        let mut delay_ns = self.delay.as_ref().map_or(0, |delay| self.draw(delay));
+        let mut phase = Phase::FULL;
+        if let Some(timeline) = &self.timeline {
+            phase = timeline.at(clock.now_ns());
+            if phase.is_off() {
+                return None;
+            }
+            if delay_ns != u64::MAX {
+                delay_ns = phase.scaled(delay_ns);
             }
         }
-        if self.sampler.draws() {
-            let draw = Draw::at(self.state.sampler_draws.fetch_add(STEP, Relaxed));
-            if !self.sampler.passes_draw(draw) {
-                return false;
-            }
-        }
-        true
+        let delay_ns = match &self.lanes {
+            Some(lanes) if delay_ns != u64::MAX => lanes.book(
+                Transfer {
+                    arrival_ns: clock.now_ns().saturating_sub(since_ns),
+                    sector: io.first_sector(),
+                    bytes: transferred(io),
+                    is_read: io.operation() == READ,
+                },
+                delay_ns,
+                phase,
+            ),
+            _ => delay_ns,
+        };
+        let affects = delay_ns > 0 || !self.limits.is_none() || self.ending.is_some();
+        affects.then_some(delay_ns)
     }
 
-    /// Draws the delay; `None` if it is 0 and there is no limit, so that the I/O goes at once.
+    /// The delay of each I/O that it delays, if that is always the same and ends.
+    pub(crate) fn constant_delay_ns(&self) -> Option<u64> {
+        if self.timeline.is_some() || self.lanes.is_some() {
+            return None;
+        }
+        match &self.delay {
+            None => Some(0),
+            Some(delay) => delay.constant_ns().filter(|delay_ns| *delay_ns != u64::MAX),
+        }
+    }
+
+    /// Whether the profile is in a step in which the rule does nothing.
     #[inline]
-    pub(crate) fn hold_for(&self) -> Option<u64> {
-        let delay_ns = self.delay.as_ref().map_or(0, |delay| self.draw(delay));
-        (delay_ns > 0 || !self.limits.is_none()).then_some(delay_ns)
+    fn is_off(&self, clock: &mut Clock) -> bool {
+        let timeline = self.timeline.as_ref();
+        timeline.is_some_and(|timeline| timeline.at(clock.now_ns()).is_off())
     }
 
     /// The mean delay of I/Os that match; `u64::MAX` if some of them wait without an end. Another
@@ -294,136 +385,21 @@ impl Rule {
         let Some(delay) = self.delay.as_ref().filter(|_| !self.lease.is_used_up()) else {
             return 0;
         };
+        let timeline = self.timeline.as_ref();
+        let phase = timeline.map_or(Phase::FULL, |timeline| timeline.at(now_ns));
+        if phase.is_off() {
+            return 0;
+        }
         if delay.is_endless() && self.lease.is_open(now_ns) && self.sampler.may_pass() {
             return u64::MAX;
         }
         let most_ns = self.lease.remaining_ns(now_ns).unwrap_or(u64::MAX);
-        self.sampler.share_of(delay.mean_ns(most_ns))
+        let mean_ns = delay.mean_ns(phase.unscaled(most_ns));
+        self.sampler.share_of(phase.scaled(mean_ns))
     }
 
     /// Whether it matches each I/O that another rule of its disk matches.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         self.filter.covers(&other.filter)
-    }
-
-    fn draw(&self, delay: &Delay) -> u64 {
-        if let Some(constant_ns) = delay.constant_ns() {
-            return constant_ns;
-        }
-        let draw = Draw::at(self.state.draws.fetch_add(STEP, Relaxed));
-        if !delay.correlated() {
-            return delay.at(draw.value());
-        }
-        if !delay.repeats(draw) {
-            self.state.last.store(draw.value(), Relaxed);
-        }
-        delay.at(self.state.last.load(Relaxed))
-    }
-
-    /// Until when the limit refuses an I/O because `before` I/Os have their turns before it.
-    ///
-    /// In the first half of a window, an I/O has its turn if fewer I/Os wait before it than the
-    /// window has room for. In the second half every I/O has its turn, or the window would end with
-    /// room that an idle hardware queue has not used.
-    pub(crate) fn refuses_turn(&self, before: u32, bytes: u32, now_ns: u64) -> Option<Closed> {
-        let middle_ns = self.limits.middle_ns(now_ns)?;
-        let room = self.limits.room(&self.state.windows, bytes, now_ns);
-        if before < room || now_ns >= middle_ns {
-            None
-        } else {
-            Some(self.closed(middle_ns))
-        }
-    }
-
-    /// Until when the limit refuses an I/O, if it would refuse one now.
-    pub(crate) fn refuses(&self, now_ns: &mut u64) -> Option<Closed> {
-        let asked = self.limits.ask(&self.state.windows, now_ns, clock::now_ns);
-        asked.err().map(|refused| self.closed(refused.until_ns))
-    }
-
-    /// As [`Limits::charge_quickly`].
-    #[inline]
-    pub(crate) fn charge_quickly(&self, bytes: u32, now_ns: u64) -> bool {
-        self.limits
-            .charge_quickly(&self.state.windows, bytes, now_ns)
-    }
-
-    /// Admits one I/O as [`Plan::admit_at_once`](crate::plan::Plan::admit_at_once), for this rule
-    /// alone.
-    #[inline]
-    pub(crate) fn admits_at_once(
-        &self,
-        bytes: u32,
-        uncounted: RuleSet,
-        lane: Lane,
-        now_ns: u64,
-    ) -> bool {
-        let admits = self.charge_quickly(bytes, now_ns);
-        if admits {
-            self.stats
-                .count_at_once(lane, !uncounted.contains(self.bit));
-        }
-        admits
-    }
-
-    /// As [`Limits::give_back_quickly`].
-    pub(crate) fn give_back_quickly(&self, bytes: u32, now_ns: u64) {
-        self.limits
-            .give_back_quickly(&self.state.windows, bytes, now_ns);
-    }
-
-    /// Has the limits count one I/O, if all admit it. Without a limit, this admits it uncounted.
-    #[inline]
-    pub(crate) fn charge(&self, bytes: u32, now_ns: &mut u64) -> Result<Charge, Refused> {
-        self.limits
-            .charge(&self.state.windows, bytes, now_ns, clock::now_ns)
-    }
-
-    /// The report that this rule's limit admits nothing before a time.
-    #[inline]
-    pub(crate) fn closed(&self, until_ns: u64) -> Closed {
-        Closed {
-            until_ns,
-            by: self.bit.first(),
-        }
-    }
-
-    /// Takes back an I/O that [`Rule::charge`] has counted in these windows.
-    pub(crate) fn give_back(&self, bytes: u32, charged: &[u32; MOST_LIMITS]) {
-        self.limits.give_back(&self.state.windows, bytes, charged);
-    }
-}
-
-/// The word of a limit's window.
-struct SharedWindow(AtomicU64);
-
-impl Shared for SharedWindow {
-    #[inline]
-    fn load(&self) -> u64 {
-        self.0.load(Acquire)
-    }
-
-    #[inline]
-    fn exchange(&self, old: u64, new: u64) -> bool {
-        self.0.compare_exchange(old, new, AcqRel, Relaxed).is_ok()
-    }
-}
-
-impl State {
-    fn new(spec: &RuleSpec<'_>, before: Option<&Rule>) -> Result<Arc<Self>> {
-        // The new state goes on with the present windows, if the limits keep theirs.
-        let old = before.map(|before| (&before.limits, &before.state.windows));
-        let windows = spec.limits.windows(old, clock::now_ns());
-        let seed = spec.seed.unwrap_or_else(random_seed);
-        let state = Self {
-            sequence: spec.sequence,
-            draws: AtomicU64::new(seed),
-            // The number that the first I/O repeats, if it repeats one.
-            last: AtomicU64::new(Draw::at(seed.wrapping_sub(STEP)).value()),
-            sampler_draws: AtomicU64::new(seed ^ SAMPLER_SEED),
-            matched: AtomicU64::new(0),
-            windows: windows.map(|window| SharedWindow(AtomicU64::new(window.to_word()))),
-        };
-        Ok(Arc::new(state, GFP_KERNEL)?)
     }
 }

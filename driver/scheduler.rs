@@ -3,14 +3,17 @@
 //! The I/O scheduler `ioem`: a first-in, first-out queue in which injections hold requests back, or
 //! their completions.
 //!
-//! State is per hardware queue, under two locks, and no task holds both at once. Requests are under
-//! a lock that no interrupt takes, as their timer only queues work. Completions are under a lock
-//! that an interrupt only tries to take. `has_work` takes no lock, and reads two words.
+//! State is per hardware queue, under three locks, and no task holds two of them at once. Requests
+//! are under a lock that no interrupt takes, as their timer only queues work. Completions, and
+//! requests that are about to end, are under locks that an interrupt only tries to take. `has_work`
+//! takes no lock, and reads two words.
 
 use crate::{
     completions::Completions,
     config,
-    elevator::{Bio, DebugFile, Elevator, Fifo, Hctx, OpFlags, Prepared, Queue, QueueFile},
+    elevator::{Bio, DebugFile, Elevator, Fifo, Hctx, OpFlags, Prepared, Queue, QueueFile, Status},
+    ends::Ends,
+    failing::Failing,
     held::{Held, Next},
     held_entry::{operation, CompletionData, Parked, Parking, Request, RequestData},
     ioem::Ioem,
@@ -45,34 +48,58 @@ pub(crate) struct HctxData {
     /// When the first request may go, for readers that must not lock: a copy of [`Held::next_ns`].
     /// Written under the lock of `requests`.
     next_ns: AtomicU64,
-    /// The operations that some rule of the plan may match, as [`Plan::operations`]. Written under
-    /// the lock of `requests`.
+    /// The operations that some rule of the plan may match, as [`Plan::operations`]; and
+    /// [`FAILING`] bits further up, [`Plan::failing_operations`]. Written under the lock of
+    /// `requests`.
     operations: AtomicU32,
+    /// Whether requests are to end, for the worker. Written under the lock of `requests`.
+    any_fails: AtomicBool,
+    #[pin]
+    pub(crate) ends: Ends,
     /// Whether the plan asks for PID namespaces. Written under the lock of `requests`.
     asks_for_pid_namespace: AtomicBool,
 }
 
+/// The place of the second half of [`HctxData::operations`].
+const FAILING: u32 = u32::BITS / 2;
+
+/// How many requests a dispatch finds to end at most, since it holds the lock meanwhile; and how
+/// many the worker gives to the timer at a time.
+const MOST_FAILING: usize = 64;
+
+/// After this time the timer looks again for requests to end, where the worker had the list.
+const AGAIN_NS: u64 = 50_000;
+
 /// The data under a hardware queue's lock of its requests.
 struct Requests {
     held: Held<Request>,
+    /// Requests that end soon, in place of their dispatch.
+    failing: Failing,
     /// The time at which the timer was last set to run the queue.
     alarm_ns: u64,
 }
 
-/// Has completions held of requests of this hardware queue.
-struct Parker<'a>(&'a Hctx<Ioem>);
+/// Has completions held of requests of this hardware queue, and requests end.
+struct Parker<'a> {
+    hctx: &'a Hctx<Ioem>,
+    failing: &'a mut Failing,
+}
 
 impl Park for Parker<'_> {
+    fn end(&mut self, request: Request, status: Status) -> Result<(), Request> {
+        self.failing.push(request, status)
+    }
+
     fn can_park(&self, request: &Request) -> bool {
-        self.0.can_park(request)
+        self.hctx.can_park(request)
     }
 
     fn park(&mut self, request: &mut Request, order: &Parking) -> Result<(), NotParked> {
-        let allowance = &self.0.data().completions.allowance;
+        let allowance = &self.hctx.data().completions.allowance;
         if !allowance.has_room() {
             return Err(NotParked::Full);
         }
-        let parked = self.0.park(request, order.of(request));
+        let parked = self.hctx.park(request, order.of(request));
         allowance.take(parked.ok_or(NotParked::NoMemory)?);
         Ok(())
     }
@@ -115,6 +142,16 @@ impl Requests {
         publish_next(hctx, if self.held.has_ready() { 0 } else { NEVER });
     }
 
+    /// Sees to the end of the requests that are to end. To call after each change of these.
+    #[inline]
+    fn end_failing(&self, hctx: &Hctx<Ioem>) {
+        if !self.failing.is_empty() {
+            // Relaxed: the worker that this queues, or that is about to run, sees it.
+            hctx.data().any_fails.store(true, Relaxed);
+            hctx.kick();
+        }
+    }
+
     /// The next request that may go, or any request if the queue has to drain.
     fn pop(&mut self, hctx: &Hctx<Ioem>) -> Option<Request> {
         if hctx.must_drain() {
@@ -143,6 +180,19 @@ impl Deref for Looked<'_> {
 }
 
 impl HctxData {
+    /// Gives a batch of requests that are to end to the timer. For the worker, which may wait for
+    /// the lock of the requests: an interrupt may find it taken again and again.
+    fn move_failing(&self) {
+        if !self.any_fails.load(Relaxed) {
+            return;
+        }
+        let mut requests = self.requests.lock();
+        let failing = requests.failing.take(MOST_FAILING);
+        self.any_fails.store(!requests.failing.is_empty(), Relaxed);
+        drop(requests);
+        self.ends.add(failing);
+    }
+
     /// Locks the requests, for a look at them.
     pub(crate) fn requests(&self) -> impl Deref<Target = Held<Request>> + '_ {
         Looked(self.requests.lock())
@@ -159,10 +209,13 @@ impl HctxData {
             .as_ref()
             .is_some_and(|plan| plan.asks_for_pid_namespace);
         state.asks_for_pid_namespace.store(asks, Relaxed);
-        let operations = plan.as_ref().map_or(0, |plan| plan.operations());
+        let operations = plan.as_ref().map_or(0, |plan| {
+            plan.operations() | plan.failing_operations() << FAILING
+        });
         state.operations.store(operations, Relaxed);
         let old = requests.held.follow(plan);
-        requests.held.park_waiting(&mut Parker(hctx));
+        let Requests { held, failing, .. } = &mut *requests;
+        held.park_waiting(&mut Parker { hctx, failing });
         requests.publish_all(hctx, true);
         drop(requests);
         // These may be the last references to a plan, and freeing it takes too long for a lock.
@@ -199,6 +252,7 @@ impl Elevator for Ioem {
                 // Initialized in place: it is large for a stack.
                 init!(Requests {
                     held: Held::new(),
+                    failing: Failing::new(),
                     alarm_ns: 0,
                 }),
                 "ioem_requests"
@@ -206,6 +260,8 @@ impl Elevator for Ioem {
             completions <- Completions::new(),
             next_ns: AtomicU64::new(NEVER),
             operations: AtomicU32::new(0),
+            any_fails: AtomicBool::new(false),
+            ends <- Ends::new(),
             asks_for_pid_namespace: AtomicBool::new(false),
         })
     }
@@ -249,10 +305,17 @@ impl Elevator for Ioem {
         // Relaxed: as above. While requests are ready (`next_ns` is 0), the new one does not bypass
         // them: it comes behind them, and may take bios that would else be requests of their own.
         // On a busy disk it might have to wait anyway, where it could take such bios, too.
-        let concerned = state.operations.load(Relaxed).checked_shr(operation(flags));
-        prepared.passes_by = concerned.is_some_and(|bits| bits & 1 == 0)
-            && state.next_ns.load(Relaxed) != 0
-            && !hctx.is_busy();
+        let operations = state.operations.load(Relaxed);
+        let concerned = operations.checked_shr(operation(flags)).unwrap_or(1);
+        // Each bio fails by itself. Where a request is prepared before its bio is known, the bio
+        // may have another operation.
+        prepared.is_alone = if Self::PREPARES_FOR_BIO {
+            concerned & 1 << FAILING != 0
+        } else {
+            operations >> FAILING != 0
+        };
+        prepared.passes_by =
+            concerned & 1 == 0 && state.next_ns.load(Relaxed) != 0 && !hctx.is_busy();
         prepared
     }
 
@@ -266,12 +329,14 @@ impl Elevator for Ioem {
 
     #[inline]
     fn insert_requests(hctx: &Hctx<Self>, requests: Fifo<Request>) {
-        let mut held = hctx.data().requests.lock();
-        held.held.insert(requests, &mut Parker(hctx));
-        if held.held.plan().is_none() || held.held.is_quiet() {
-            held.publish_ready(hctx);
+        let mut locked = hctx.data().requests.lock();
+        let Requests { held, failing, .. } = &mut *locked;
+        held.insert(requests, &mut Parker { hctx, failing });
+        if held.plan().is_none() || held.is_quiet() {
+            locked.publish_ready(hctx);
         } else {
-            held.publish(hctx, true);
+            locked.publish(hctx, true);
+            locked.end_failing(hctx);
         }
     }
 
@@ -298,7 +363,25 @@ impl Elevator for Ioem {
     }
 
     fn release(hctx: &Hctx<Self>, in_interrupt: bool) {
-        hctx.data().completions.release(hctx, in_interrupt);
+        let state = hctx.data();
+        if in_interrupt {
+            state.ends.end_all();
+            state.completions.release(hctx, true);
+            if state.ends.any() {
+                // The worker has the list, or had it. It needs time to give the list back.
+                hctx.release_at(now_ns().saturating_add(AGAIN_NS));
+            }
+        } else {
+            state.move_failing();
+            state.completions.release(hctx, false);
+            // Last, as there is one timer for both.
+            if state.ends.any() {
+                hctx.release_at(now_ns());
+            }
+            if state.any_fails.load(Relaxed) {
+                hctx.kick();
+            }
+        }
     }
 }
 
@@ -313,18 +396,32 @@ fn is_due(hctx: &Hctx<Ioem>, next_ns: u64) -> bool {
     next_ns != NEVER && (next_ns <= now_ns() || hctx.must_drain())
 }
 
-/// The next request, where requests wait or have limits to ask; not inlined, so that it costs
-/// nothing elsewhere.
+/// The next request, where requests wait, have limits to ask or may have to fail; not inlined, so
+/// that it costs nothing elsewhere.
 #[inline(never)]
 fn dispatch_held(
     hctx: &Hctx<Ioem>,
     mut requests: Guard<'_, Requests, SpinLockBackend>,
 ) -> Option<Request> {
-    let request = requests.pop(hctx);
+    let mut request = None;
+    let mut looks = 0;
+    while request.is_none() && looks < MOST_FAILING {
+        let Some(popped) = requests.pop(hctx) else {
+            break;
+        };
+        looks += 1;
+        let Requests { held, failing, .. } = &mut *requests;
+        request = held.fail(popped, &mut Parker { hctx, failing });
+    }
     // If this returns a request, the block layer asks for the next one. If it returns none, the
     // block layer waits for 3 ms, even if a request has become due since the clock was read; so
     // then the timer has to run the queue.
     requests.publish(hctx, request.is_some());
+    requests.end_failing(hctx);
+    if looks == MOST_FAILING {
+        // There may be more.
+        hctx.run();
+    }
     request
 }
 

@@ -32,10 +32,20 @@ pub(crate) enum Count {
     /// I/Os whose request was held instead of the completion, since held completions had all the
     /// memory that they may take.
     OverMemory,
+    /// I/Os that ended with the error.
+    Failed,
+    /// I/Os that ended as if the disk had done them.
+    Dropped,
+    /// Writes of which the disk got a part.
+    Torn,
+    /// Reads whose data were changed.
+    Corrupted,
+    /// I/Os that were to end in one of these ways, and could not.
+    NotFailed,
 }
 
 /// How many [`Count`]s there are.
-const COUNTS: usize = 8;
+const COUNTS: usize = 13;
 
 /// Which counters of [`Stats`] the holder of a lock writes: a hardware queue has two locks, of its
 /// requests and of its completions.

@@ -3,6 +3,7 @@
 //! Safe wrappers of the few services of the kernel that do not belong to the block layer.
 
 pub(crate) mod atomic;
+pub(crate) mod capability;
 pub(crate) mod cgroup;
 pub(crate) mod clock;
 pub(crate) mod configfs;

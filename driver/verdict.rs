@@ -14,6 +14,8 @@ pub(crate) struct Verdict {
     pub(crate) parked_by: RuleSet,
     /// Their delays together, in nanoseconds.
     pub(crate) parked_ns: u64,
+    /// The rules that end the I/O with an error. Each of them also holds it, in one of the ways.
+    pub(crate) failed_by: RuleSet,
 }
 
 impl Verdict {
@@ -23,5 +25,20 @@ impl Verdict {
         delay_ns: 0,
         parked_by: RuleSet::EMPTY,
         parked_ns: 0,
+        failed_by: RuleSet::EMPTY,
     };
+
+    /// Has the request held by all rules, and its completion by none.
+    pub(crate) fn hold_request(&mut self) {
+        self.held_by |= self.parked_by;
+        self.delay_ns = self.delay_ns.saturating_add(self.parked_ns);
+        (self.parked_by, self.parked_ns) = (RuleSet::EMPTY, 0);
+    }
+
+    /// Has the completion held by all rules, and the request by none.
+    pub(crate) fn hold_completion(&mut self) {
+        self.parked_by |= self.held_by;
+        self.parked_ns = self.parked_ns.saturating_add(self.delay_ns);
+        (self.held_by, self.delay_ns) = (RuleSet::EMPTY, 0);
+    }
 }

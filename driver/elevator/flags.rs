@@ -57,6 +57,12 @@ impl OpFlags {
         self.operation() == bindings::req_op_REQ_OP_READ
     }
 
+    /// Whether it writes data.
+    #[inline]
+    pub(crate) fn is_write(self) -> bool {
+        self.operation() == bindings::req_op_REQ_OP_WRITE
+    }
+
     /// Whether a submitter waits for it: `op_is_sync()`.
     pub(crate) fn is_sync(self) -> bool {
         self.is_read()
@@ -89,6 +95,11 @@ impl OpFlags {
             self.operation(),
             bindings::req_op_REQ_OP_DRV_IN | bindings::req_op_REQ_OP_DRV_OUT
         )
+    }
+
+    /// Whether the disk is to write all of it or nothing.
+    pub(super) fn is_atomic(self) -> bool {
+        self.has(bindings::req_flag_bits___REQ_ATOMIC)
     }
 
     /// Whether its submitter polls for its completion.

@@ -90,7 +90,7 @@ impl<D: RequestData> Request<D> {
     pub(super) unsafe fn park<C: Copy + Send>(
         &self,
         queue: *const (),
-        parking: Parking<C, impl Iterator<Item = u64>>,
+        parking: Parking<C, impl Iterator<Item = u64>, impl ExactSizeIterator<Item = u64>>,
     ) -> Option<usize> {
         // SAFETY: By this function's requirements.
         let record = unsafe { Record::begin(self, queue, parking) }?;
@@ -131,6 +131,33 @@ impl<C: Copy + Send> Parked<C> {
     pub(crate) fn words(&self) -> &[u64] {
         // SAFETY: By the type's invariants.
         unsafe { Record::words(self.0) }
+    }
+
+    /// Visits the bios of a completion that is not over.
+    pub(super) fn for_each_bio(&mut self, visit: impl FnMut(*mut bindings::bio)) {
+        // SAFETY: By the type's invariants; `self` is borrowed mutably.
+        unsafe { Record::for_each_bio(self.0, visit) };
+    }
+
+    /// Flips the bits of its [`Parking`], and returns true, unless the I/O has ended or failed.
+    pub(crate) fn flip(&mut self) -> bool {
+        if self.is_over() {
+            return false;
+        }
+        let mut has_failed = false;
+        // SAFETY: The bios have not ended.
+        self.for_each_bio(|bio| has_failed |= unsafe { (*bio).bi_status } != 0);
+        if has_failed {
+            return false;
+        }
+        // SAFETY: By the type's invariants. The bios have not ended, so that their memory is there
+        // for what the disk has read.
+        unsafe {
+            for flip in Record::flips(self.0) {
+                flip.apply();
+            }
+        }
+        true
     }
 
     /// Whether it has given its counts back: no submitter waits for it, and only the memory is

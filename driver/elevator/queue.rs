@@ -54,6 +54,8 @@ pub(crate) struct DiskInfo {
     pub(crate) minors: u32,
     /// How many hardware queues it has.
     pub(crate) hw_queues: u32,
+    /// Its size when it came to the scheduler, in sectors of 512 bytes.
+    pub(crate) sectors: u64,
     class: DiskClass,
 }
 
@@ -132,6 +134,7 @@ impl<E: Elevator> Queue<E> {
                 first_minor: (*disk).first_minor as u32,
                 minors: (*disk).minors as u32,
                 hw_queues: (*self.queue.as_ptr()).nr_hw_queues,
+                sectors: layouts::capacity(disk),
                 // INVARIANT: A registered disk's device has this class.
                 class: DiskClass(layouts::class_of(disk)),
             })

@@ -21,7 +21,7 @@
 //!
 //! C header: [`include/linux/bio.h`](srctree/include/linux/bio.h)
 
-use super::{flags::OpFlags, layouts, request::End, Request, RequestData};
+use super::{flags::OpFlags, flips::Flip, layouts, request::End, Request, RequestData};
 use crate::sys::no_io::without_reserves;
 use core::{
     mem::{align_of, size_of},
@@ -35,7 +35,7 @@ use kernel::{
 };
 
 /// The record of a request whose completion is held. Behind it in memory come the addresses of its
-/// bios, and the scheduler's words.
+/// bios, the scheduler's words, and the places of bits to flip.
 ///
 /// # Invariants
 ///
@@ -51,6 +51,7 @@ pub(crate) struct Record<C> {
     pub(super) flags: OpFlags,
     bios: u32,
     words: u32,
+    flips: u32,
     /// Whether the record has given its counts back.
     pub(super) is_over: bool,
     /// The device whose statistics count the request; null if none do.
@@ -65,14 +66,24 @@ pub(crate) struct Record<C> {
 
 const WORD: usize = size_of::<u64>();
 
+/// How many words the place of a bit takes.
+const FLIP_WORDS: usize = {
+    let words = size_of::<Flip>() / WORD;
+    assert!(size_of::<Flip>() == words * WORD && align_of::<Flip>() <= WORD);
+    words
+};
+
 /// A completion that is to be held, as the scheduler describes it.
-pub(crate) struct Parking<C, W> {
+pub(crate) struct Parking<C, W, F> {
     /// The data to keep with it.
     pub(crate) data: C,
     /// How many words to keep behind the data.
     pub(crate) word_count: u32,
     /// These words; the record has 0 for each that is missing.
     pub(crate) words: W,
+    /// The numbers of the bits to flip in the data of a read, in rising order, if
+    /// [`Parked::flip`](super::Parked::flip) is called.
+    pub(crate) flips: F,
 }
 
 /// How many calls of `bio_endio` end the bio.
@@ -92,8 +103,10 @@ impl<C: Copy> Record<C> {
         size_of::<Self>().div_ceil(WORD)
     };
 
-    fn total_words(bios: u32, words: u32) -> usize {
-        let tail = (bios as usize).saturating_add(words as usize);
+    fn total_words(bios: u32, words: u32, flips: u32) -> usize {
+        let tail = (bios as usize)
+            .saturating_add(words as usize)
+            .saturating_add((flips as usize).saturating_mul(FLIP_WORDS));
         Self::OWN_WORDS.saturating_add(tail)
     }
 
@@ -105,7 +118,8 @@ impl<C: Copy> Record<C> {
     pub(super) unsafe fn size(record: NonNull<Self>) -> usize {
         // SAFETY: By this function's requirements.
         let record = unsafe { record.as_ref() };
-        Self::total_words(record.bios, record.words).saturating_mul(WORD)
+        let words = Self::total_words(record.bios, record.words, record.flips);
+        words.saturating_mul(WORD)
     }
 
     /// The words behind the record.
@@ -124,7 +138,10 @@ impl<C: Copy> Record<C> {
     /// # Safety
     ///
     /// `record` must be valid, and the caller its only user.
-    unsafe fn for_each_bio(record: NonNull<Self>, mut visit: impl FnMut(*mut bindings::bio)) {
+    pub(super) unsafe fn for_each_bio(
+        record: NonNull<Self>,
+        mut visit: impl FnMut(*mut bindings::bio),
+    ) {
         // SAFETY: By this function's requirements; `new` has written a bio's address into each of
         // these words.
         unsafe {
@@ -148,11 +165,26 @@ impl<C: Copy> Record<C> {
         }
     }
 
+    /// The places of bits to flip.
+    ///
+    /// # Safety
+    ///
+    /// `record` must be valid while the result is used.
+    pub(super) unsafe fn flips<'a>(record: NonNull<Self>) -> &'a [Flip] {
+        // SAFETY: By this function's requirements; `new` has written all of these places.
+        unsafe {
+            let known = record.as_ref();
+            let before = (known.bios as usize).saturating_add(known.words as usize);
+            let first = Self::tail(record).add(before).cast::<Flip>();
+            core::slice::from_raw_parts(first, known.flips as usize)
+        }
+    }
+
     /// Makes a record that does not count the bios yet. `None` if there is no memory at once.
     fn new<D: RequestData>(
         request: &Request<D>,
         queue: *const (),
-        parking: Parking<C, impl Iterator<Item = u64>>,
+        parking: Parking<C, impl Iterator<Item = u64>, impl ExactSizeIterator<Item = u64>>,
     ) -> Option<NonNull<Self>> {
         let first_bio = request.bio();
         let (mut bios, mut bio) = (0u32, first_bio);
@@ -162,10 +194,11 @@ impl<C: Copy> Record<C> {
             bio = unsafe { (*bio).bi_next };
         }
         let words = parking.word_count;
+        let flip_count = parking.flips.len() as u32;
         // Even a task that frees memory gets none of the reserves: without memory, the I/O just
         // goes without being held.
         let flags = GFP_NOWAIT | __GFP_NOWARN;
-        let total = Self::total_words(bios, words);
+        let total = Self::total_words(bios, words, flip_count);
         let memory = without_reserves(|| KVec::<u64>::with_capacity(total, flags).ok())?;
         let (memory, _, _) = memory.into_raw_parts();
         let record = NonNull::new(memory.cast::<Self>())?;
@@ -182,6 +215,7 @@ impl<C: Copy> Record<C> {
                 flags: request.flags(),
                 bios,
                 words,
+                flips: flip_count,
                 is_over: false,
                 counted: request.counted_for(),
                 end_io: None,
@@ -198,6 +232,14 @@ impl<C: Copy> Record<C> {
             for (place, word) in given.enumerate().take(words as usize) {
                 tail.add(bios as usize).add(place).write(word);
             }
+            let first = tail.add(bios as usize).add(words as usize).cast::<Flip>();
+            for place in 0..flip_count as usize {
+                first.add(place).write(Flip::NONE);
+            }
+            let flips = request.places_of(parking.flips);
+            for (place, flip) in flips.enumerate().take(flip_count as usize) {
+                first.add(place).write(flip);
+            }
         }
         Some(record)
     }
@@ -211,7 +253,7 @@ impl<C: Copy> Record<C> {
     pub(super) unsafe fn begin<D: RequestData>(
         request: &Request<D>,
         queue: *const (),
-        parking: Parking<C, impl Iterator<Item = u64>>,
+        parking: Parking<C, impl Iterator<Item = u64>, impl ExactSizeIterator<Item = u64>>,
     ) -> Option<NonNull<Self>> {
         let record = Self::new(request, queue, parking)?;
         if request.has_record() {
@@ -245,7 +287,7 @@ impl<C: Copy> Record<C> {
     pub(super) unsafe fn free(record: NonNull<Self>) {
         // SAFETY: By this function's requirements; the memory comes from a vector of this capacity.
         unsafe {
-            let words = Self::total_words(record.as_ref().bios, record.as_ref().words);
+            let words = Self::size(record) / WORD;
             drop(KVec::from_raw_parts(
                 record.cast::<u64>().as_ptr(),
                 0,
@@ -327,6 +369,7 @@ impl<C: Copy> Record<C> {
                 if remaining(bio).load(Ordering::Acquire) == 1 {
                     // There is no other count: this restores the state without counts.
                     (*bio).bi_flags &= !(1 << bindings::BIO_CHAIN);
+                    layouts::clear_polled(bio);
                 }
                 bindings::bio_endio(bio);
             });

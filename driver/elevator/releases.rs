@@ -44,7 +44,11 @@ impl<E: Elevator> Hctx<E> {
     pub(crate) fn park(
         &self,
         request: &Request<E::RequestData>,
-        parking: Parking<E::CompletionData, impl Iterator<Item = u64>>,
+        parking: Parking<
+            E::CompletionData,
+            impl Iterator<Item = u64>,
+            impl ExactSizeIterator<Item = u64>,
+        >,
     ) -> Option<usize> {
         if !self.can_park(request) {
             return None;

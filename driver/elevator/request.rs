@@ -64,6 +64,8 @@ pub(crate) struct Prepared<D> {
     pub(crate) data: D,
     /// Whether the request may bypass the scheduler.
     pub(crate) passes_by: bool,
+    /// Whether the block layer shall merge no bio into the request, so that the request has one.
+    pub(crate) is_alone: bool,
 }
 
 /// A request between its insertion and its dispatch.
@@ -165,6 +167,20 @@ impl<D: RequestData> Request<D> {
         // SAFETY: By this function's requirements; only the submitter changes the flags until the
         // request is inserted.
         unsafe { (*request).rq_flags &= !USE_SCHED };
+    }
+
+    /// Has the block layer merge no bio into the request (`rq_mergeable`). The flag is that of
+    /// schedulers for requests that are about to be dispatched, and nobody else asks for it. Before
+    /// Linux 7.2, a request that a plug keeps loses flags of its operation when it gets a bio.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Request::prepare`].
+    #[inline]
+    pub(super) unsafe fn keep_alone(request: *mut bindings::request) {
+        // SAFETY: By this function's requirements; only the submitter changes the flags until the
+        // request is inserted.
+        unsafe { (*request).rq_flags |= 1 << bindings::rqf_flags___RQF_STARTED };
     }
 
     /// The address of its record, and [`RELEASED`].

@@ -237,6 +237,9 @@ impl<E: Elevator> VTable<E> {
             if prepared.passes_by && layouts::PREPARES_AT_SUBMISSION {
                 Request::<E::RequestData>::bypass(request);
             }
+            if prepared.is_alone {
+                Request::<E::RequestData>::keep_alone(request);
+            }
         }
     }
 

@@ -56,6 +56,9 @@ impl<E: HeldEntry> Held<E> {
         self.only_limits = plan.is_some_and(|plan| plan.is_all(self.limit_all));
         let again = plan.zip(old);
         let again = again.map(|(plan, old)| plan.again(old, now_ns));
+        if plan.is_none() {
+            old.inspect(|old| old.clear_all_lanes());
+        }
         while let Some(mut entry) = waiting.pop_front() {
             match (&again, old) {
                 (Some(again), _) => again.judge(&mut entry, self.lane),

@@ -5,6 +5,7 @@
 use super::Held;
 use crate::{
     elevator::{Bio, Fifo},
+    failing::{fail_or_hold, hold_new},
     held_entry::{HeldEntry, Parked, Request},
     parking::{park_or_hold, Park},
     published::State,
@@ -72,7 +73,16 @@ impl Held<Request> {
             return self.ready.push_back(request);
         };
         let mut verdict = plan.judge(&request, &mut clock, self.lane, self.limit_all);
-        if !verdict.parked_by.is_empty() {
+        if !verdict.failed_by.is_empty() {
+            let (uncounted, lane) = (self.limit_all, self.lane);
+            let ends = fail_or_hold(plan, &mut request, &mut verdict, uncounted, lane, park);
+            if let Some(status) = ends {
+                request = match park.end(request, status) {
+                    Ok(()) => return,
+                    Err(request) => request,
+                };
+            }
+        } else if !verdict.parked_by.is_empty() {
             park_or_hold(plan, &mut request, &mut verdict, self.lane, park);
         }
         request.set_rules(verdict.held_by);
@@ -136,7 +146,7 @@ impl Held<Request> {
             if park.can_park(&request) {
                 let mut verdict = plan.judge_new(&request, self.lane);
                 if !verdict.parked_by.is_empty() {
-                    park_or_hold(&plan, &mut request, &mut verdict, self.lane, park);
+                    hold_new(&plan, &mut request, &mut verdict, self.lane, park);
                     if !verdict.held_by.is_empty() {
                         let due_ns = request.due_ns().saturating_add(verdict.delay_ns);
                         request.set_due_ns(due_ns);

@@ -123,6 +123,7 @@ impl<E: HeldEntry> Held<E> {
         let now_ns = now_ns();
         let plan = self.plan.as_ref();
         let early = plan.is_some_and(|plan| plan.is_early(&entry, now_ns));
+        plan.inspect(|plan| plan.clear_lanes(entry.rules()));
         if has_ticket {
             plan.inspect(|plan| plan.turns().leave(plan.limits_of(entry.rules())));
         }

@@ -11,6 +11,7 @@ use crate::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 include!(concat!(env!("OUT_DIR"), "/constants.rs"));
 
+pub type blk_status_t = u8;
 pub type bio_end_io_t = Option<unsafe extern "C" fn(bio: *mut bio)>;
 pub type clockid_t = c_int;
 pub type cpuhp_state = c_int;
@@ -68,6 +69,8 @@ extern "C" {
     pub fn unlock_system_sleep(flags: c_uint);
     pub fn chaos_clear_sq_sched(queue: *mut request_queue);
     pub fn chaos_class_of(disk: *mut gendisk) -> *const class;
+    pub fn chaos_clear_polled(bio: *mut bio);
+    pub fn chaos_capacity(disk: *mut gendisk) -> u64;
     pub fn chaos_disk_number(device: *mut device) -> c_uint;
     #[cfg(not(newest = "request_queue.disk"))]
     pub fn chaos_disk_of(queue: *mut request_queue) -> *mut gendisk;
@@ -95,6 +98,11 @@ extern "C" {
         clock: clockid_t,
         mode: hrtimer_mode,
     );
+
+    #[link_name = "chaos_kmap_local_page"]
+    pub fn kmap_local_page(page: *mut page) -> *mut c_void;
+    #[link_name = "chaos_kunmap_local"]
+    pub fn kunmap_local(address: *const c_void);
 
     pub fn chaos_kmalloc(size: usize, flags: c_uint) -> *mut c_void;
     pub fn chaos_kvmalloc(size: usize, flags: c_uint) -> *mut c_void;

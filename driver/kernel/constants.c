@@ -7,6 +7,7 @@
  */
 #include <linux/blk-mq.h>
 #include <linux/blkdev.h>
+#include <linux/capability.h>
 #include <linux/cgroup.h>
 #include <linux/configfs.h>
 #include <linux/cpuhotplug.h>
@@ -49,6 +50,16 @@ void chaos_constants(void)
 	SAME(ERANGE);
 	SAME(EOPNOTSUPP);
 	SAME(ENAMETOOLONG);
+	SAME(EIO);
+	SAME(ENODATA);
+	SAME(ETIMEDOUT);
+	SAME(ENOLINK);
+	SAME(EREMOTEIO);
+	SAME(EILSEQ);
+	SAME(EBADE);
+	SAME(ETIME);
+	SAME(ETOOMANYREFS);
+	SAME(EOVERFLOW);
 	SAME(MAX_ERRNO);
 
 	CONSTANT(GFP_KERNEL, (__force unsigned int)GFP_KERNEL);
@@ -85,6 +96,7 @@ void chaos_constants(void)
 	IN(pageflags, PG_uptodate);
 	IN(pageflags, PG_swapbacked);
 
+	SAME(CAP_SYS_ADMIN);
 	SAME(CSS_ONLINE);
 	IN(cgroup_subsys_id, io_cgrp_id);
 	IN(kernfs_node_type, KERNFS_DIR);
@@ -118,10 +130,18 @@ void chaos_constants(void)
 #else
 	CONSTANT(req_flag_bits___REQ_POLLED, __REQ_HIPRI);
 #endif
+#ifdef NEWEST___REQ_ATOMIC
+	IN(req_flag_bits, __REQ_ATOMIC);
+#else
+	/* No request has this flag. */
+	CONSTANT(req_flag_bits___REQ_ATOMIC, __REQ_NR_BITS);
+#endif
 	IN(stat_group, STAT_READ);
 	IN(stat_group, STAT_WRITE);
 	IN(stat_group, STAT_DISCARD);
 
+	BIT_OF(rqf_flags___RQF_STARTED, RQF_STARTED);
+	BIT_OF(rqf_flags___RQF_SPECIAL_PAYLOAD, RQF_SPECIAL_PAYLOAD);
 	BIT_OF(rqf_flags___RQF_FLUSH_SEQ, RQF_FLUSH_SEQ);
 	BIT_OF(rqf_flags___RQF_IO_STAT, RQF_IO_STAT);
 #ifdef RQF_USE_SCHED

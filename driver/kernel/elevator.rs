@@ -102,6 +102,29 @@ pub unsafe fn disk_of(queue: *mut bindings::request_queue) -> *mut bindings::gen
     }
 }
 
+/// Has a bio end as one for which nobody polls (`bio_clear_polled()`). A bio of a CPU's cache, for
+/// which a task polls, is to end in a task: before Linux 6.10, the kernel complains about any other
+/// end (`bio_put()`), and before 5.18 the cache might break. A task that polls meanwhile finds that
+/// the bio has not ended.
+///
+/// # Safety
+///
+/// `bio` must be valid, and the caller its only user but for a task that polls.
+pub unsafe fn clear_polled(bio: *mut bindings::bio) {
+    // SAFETY: By this function's requirements.
+    unsafe { bindings::chaos_clear_polled(bio) }
+}
+
+/// The size of a disk in sectors of 512 bytes.
+///
+/// # Safety
+///
+/// `disk` must be valid.
+pub unsafe fn capacity(disk: *mut bindings::gendisk) -> u64 {
+    // SAFETY: By this function's requirements.
+    unsafe { bindings::chaos_capacity(disk) }
+}
+
 /// The class of a disk's device, which is that of all disks and partitions.
 ///
 /// # Safety

@@ -41,6 +41,16 @@ void *chaos_kvmalloc(size_t size, unsigned int flags)
 	return kvmalloc(size, (__force gfp_t)flags);
 }
 
+/* Linux 5.10 has no kmap_local_page(); a kernel of 64 bits has an address for each page. */
+void *chaos_kmap_local_page(struct page *page)
+{
+	return page_address(page);
+}
+
+void chaos_kunmap_local(const void *address)
+{
+}
+
 void chaos_warn(const char *file, int length, unsigned int line)
 {
 	WARN(1, "chaos_driver: %.*s:%u\n", length, file, line);
@@ -172,6 +182,31 @@ void chaos_clear_sq_sched(struct request_queue *queue)
 const struct class *chaos_class_of(struct gendisk *disk)
 {
 	return disk_to_dev(disk)->class;
+}
+
+/* Kernels mark a bio of a CPU's cache by a flag of the operation, or of the bio. */
+void chaos_clear_polled(struct bio *bio)
+{
+#ifdef NEWEST___REQ_POLLED
+	if (!(bio->bi_opf & REQ_POLLED))
+		return;
+	bio->bi_opf &= ~REQ_POLLED;
+#else
+	if (!(bio->bi_opf & REQ_HIPRI))
+		return;
+	bio->bi_opf &= ~REQ_HIPRI;
+#endif
+#ifdef NEWEST___REQ_ALLOC_CACHE
+	bio->bi_opf &= ~REQ_ALLOC_CACHE;
+#endif
+#ifdef NEWEST_BIO_PERCPU_CACHE
+	bio_clear_flag(bio, BIO_PERCPU_CACHE);
+#endif
+}
+
+u64 chaos_capacity(struct gendisk *disk)
+{
+	return get_capacity(disk);
 }
 
 #ifdef NEWEST_bio_bi_bdev

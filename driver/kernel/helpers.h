@@ -9,6 +9,8 @@
 
 void *chaos_kmalloc(size_t size, unsigned int flags);
 void *chaos_kvmalloc(size_t size, unsigned int flags);
+void *chaos_kmap_local_page(struct page *page);
+void chaos_kunmap_local(const void *address);
 void chaos_warn(const char *file, int length, unsigned int line);
 void chaos_bug(const char *file, int length, unsigned int line) __noreturn;
 void chaos_rcu_read_lock(void);
@@ -33,6 +35,8 @@ unsigned int chaos_lock_system_sleep(void);
 void chaos_unlock_system_sleep(unsigned int flags);
 void chaos_clear_sq_sched(struct request_queue *queue);
 const struct class *chaos_class_of(struct gendisk *disk);
+void chaos_clear_polled(struct bio *bio);
+u64 chaos_capacity(struct gendisk *disk);
 unsigned int chaos_disk_number(struct device *device);
 struct gendisk *chaos_disk_of(struct request_queue *queue);
 struct gendisk *chaos_counted_disk(const struct request *request);

@@ -23,31 +23,53 @@ struct Common {
     delay: RuleSet,
 }
 
-/// A plan that judges held entries again, and the data that are the same for all entries.
+/// The part of a second judgement that is the same for all entries.
+struct Basis<'a> {
+    /// The plan that has judged the entries before, if it is still known.
+    old: Option<&'a Plan>,
+    common: Common,
+    /// The rules of the plan that have not ended.
+    active: RuleSet,
+    now_ns: u64,
+}
+
+/// A plan that judges held entries again, which another plan has judged.
 pub(crate) struct Again<'a> {
     plan: &'a Plan,
     old: &'a Plan,
-    common: Common,
-    /// The rules of `plan` that have not ended.
-    active: RuleSet,
-    now_ns: u64,
+    basis: Basis<'a>,
 }
 
 impl Again<'_> {
     /// Judges a held entry again, and replaces its rules and its due time, which come from the old
     /// plan.
     pub(crate) fn judge<E: HeldEntry>(&self, entry: &mut E, lane: Lane) {
-        let (before, now_ns) = (entry.rules(), self.now_ns);
+        let (before, now_ns) = (entry.rules(), self.basis.now_ns);
         let early = self.old.is_early(entry, now_ns);
         let delayed = before & self.old.delaying;
-        self.plan
-            .judge_again(entry, self.common, self.active, delayed, now_ns, lane);
-        let (held_by, known) = (entry.rules(), self.common.injection);
+        self.plan.judge_again(entry, &self.basis, delayed, lane);
+        let (held_by, known) = (entry.rules(), self.basis.common.injection);
         let added_ns = now_ns.saturating_sub(entry.arrival_ns());
         self.old
             .count_left(before - (held_by & known), lane, added_ns, early);
         self.plan
             .count(held_by - (before & known), lane, Count::Entered);
+    }
+}
+
+impl Basis<'_> {
+    /// The part of an entry's delay that it has booked of lanes: the rest, where each rule in
+    /// `others` delays all I/O for the same time. To book again would take the entry back to the
+    /// end of the line.
+    ///
+    /// `None` if that is not known, as an entry does not remember the parts of its delay.
+    fn booked_ns(&self, entry: &impl HeldEntry, others: RuleSet) -> Option<u64> {
+        let mut others_ns = 0u64;
+        for rule in self.old?.rules_of(others) {
+            others_ns = others_ns.saturating_add(rule.constant_delay_ns()?);
+        }
+        let delay_ns = entry.due_ns().saturating_sub(entry.arrival_ns());
+        delay_ns.checked_sub(others_ns)
     }
 }
 
@@ -107,35 +129,59 @@ impl Plan {
     ///
     /// A rule that has not changed does not draw again, or an entry that draws often enough would
     /// get a short delay in the end. Only if the delay of some rule has to go from the sum, all
-    /// rules draw again. A rule that held the entry goes on holding it in the same way. A new rule
-    /// takes only the kind of entry that it holds, requests or completions.
+    /// rules draw again; a rule with lanes keeps what it has booked. A rule that held the entry
+    /// goes on holding it in the same way. A new rule takes only the kind of entry that it holds,
+    /// requests or completions.
     fn judge_again<E: HeldEntry>(
         &self,
         entry: &mut E,
-        common: Common,
-        active: RuleSet,
+        basis: &Basis<'_>,
         delayed: RuleSet,
-        now_ns: u64,
         lane: Lane,
     ) {
+        let Basis {
+            common,
+            active,
+            now_ns,
+            ..
+        } = *basis;
         let before = entry.rules();
         let mut held_by = before & common.choice & active;
         let redraw = !(delayed - (common.delay & active)).is_empty();
         let mut delay_ns = 0u64;
+        let booked = self.booking & delayed & common.delay & active;
+        let mut booked_ns = match redraw && !booked.is_empty() {
+            true => basis.booked_ns(entry, delayed - booked),
+            false => None,
+        };
+        let since_ns = now_ns.saturating_sub(entry.arrival_ns());
         for rule in self.rules.iter().filter(|rule| active.contains(rule.bit)) {
             let added_ns = if !common.choice.contains(rule.bit) {
                 // An injection that knew the entry before has counted it.
                 let knows = common.injection.contains(rule.bit);
                 let was_affected = knows && before.contains(rule.bit);
-                let takes = was_affected || rule.holds_requests() != E::IS_COMPLETION;
+                // The disk has served the I/O of a completion, so it is late for an error.
+                let is_new_kind = rule.holds_requests() != E::IS_COMPLETION
+                    && !(E::IS_COMPLETION && rule.ending.is_some());
+                let takes = was_affected || is_new_kind;
                 let (clock, lane) = (&mut now_ns.into(), (!knows).then_some(lane));
                 (takes && rule.matches(entry))
-                    .then(|| rule.judge(clock, lane, was_affected))
+                    .then(|| rule.judge(entry, clock, lane, was_affected, since_ns))
                     .flatten()
             } else if !held_by.contains(rule.bit) {
                 None
+            } else if let Some(kept_ns) = booked_ns.filter(|_| booked.contains(rule.bit)) {
+                // The sum of all such rules.
+                booked_ns = Some(0);
+                Some(kept_ns)
             } else if redraw || !common.delay.contains(rule.bit) {
-                rule.hold_for()
+                // As when the entry arrived, if the rule is the same.
+                let is_same = common.delay.contains(rule.bit);
+                let (at_ns, since_ns) = match is_same {
+                    true => (entry.arrival_ns(), 0),
+                    false => (now_ns, since_ns),
+                };
+                rule.hold_for(entry, &mut at_ns.into(), since_ns)
             } else {
                 Some(0)
             };
@@ -160,21 +206,30 @@ impl Plan {
     /// inserted.
     #[cold]
     pub(crate) fn judge_arrival(&self, parked: &mut Parked, now_ns: u64, lane: Lane) {
-        let common = self.since(parked.epoch());
         let delay_ns = parked.due_ns().saturating_sub(parked.arrival_ns());
         // The record does not say which of the earlier plan's rules have delayed the completion,
         // only for how long they did together.
         let delayed = parked.rules().when(delay_ns > 0);
-        let active = self.active(now_ns);
-        self.judge_again(parked, common, active, delayed, now_ns, lane);
+        let basis = self.basis(None, parked.epoch(), now_ns);
+        self.judge_again(parked, &basis, delayed, lane);
     }
 
     /// Prepares to judge entries again, at this time, that `old` has judged before.
     pub(crate) fn again<'a>(&'a self, old: &'a Self, now_ns: u64) -> Again<'a> {
+        let basis = self.basis(Some(old), old.epoch, now_ns);
+        // The I/O of a rule that has ended goes, and needs its lanes no more.
+        self.clear_lanes(self.all - basis.active);
         Again {
             plan: self,
             old,
-            common: self.since(old.epoch),
+            basis,
+        }
+    }
+
+    fn basis<'a>(&self, old: Option<&'a Self>, epoch: u64, now_ns: u64) -> Basis<'a> {
+        Basis {
+            old,
+            common: self.since(epoch),
             active: self.active(now_ns),
             now_ns,
         }

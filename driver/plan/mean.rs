@@ -39,6 +39,14 @@ impl Means {
 }
 
 impl Plan {
+    /// How many lanes an injection has, and for how long an I/O is in one of them on average;
+    /// `None` if it has none, or arms.
+    pub(crate) fn lanes_of(&self, injection: InjectionId, means: &mut Means) -> Option<(u64, u64)> {
+        let rule = self.rule_of(injection)?;
+        let lanes = rule.lanes.as_ref()?.count()? as u64;
+        Some((lanes, means.hold_ns(rule)))
+    }
+
     /// For how long a request that an injection delays is held on average, by this injection and by
     /// all others that hold whatever it matches; `None` if it delays no requests, and `u64::MAX` if
     /// some requests wait without an end.

@@ -52,6 +52,15 @@ macro_rules! attributes {
             23 Burst burst: number(0..=MOST, 0), Effect, "I/Os that unused periods save up, beyond the limit of one period";
             24 BytesBurst bytes_burst: number(0..=MOST_BYTES, 0), Effect, "Bytes that unused periods save up, beyond the limit of one period";
             25 IosOfBytes ios_of_bytes: number(0..=MOST, 0), Effect, "Bytes that count as one I/O of a limit; larger I/O counts several times; 0 is any size";
+            26 Error error: text(""), Effect, "End each I/O with this error, such as EIO, and keep it from the disk";
+            27 DataLoss i_know_data_will_be_lost: number(0..=1, 0), Effect, "1 allows this injection to lose data";
+            28 Drop drop: number(0..=1, 0), Effect, "1 acknowledges each write, and keeps it from the disk";
+            29 Profile profile: text(""), Time, "How the effect changes with time: steps of a duration and a strength";
+            30 Lanes lanes: number(0..=super::lanes::MOST_LANES, 0), Effect, "I/Os in service at a time, each for its delay, as by the heads of a disk; 0 is any number";
+            31 Torn torn: number(0..=1, 0), Effect, "1 keeps the last blocks of each write from the disk";
+            32 Corrupt corrupt: number(0..=super::ending::MOST_FLIPS, 0), Effect, "Flip so many bits of the data of each read";
+            33 SeekUs seek_us: number(0..=HOUR_US, 0), Effect, "Mean time in which the heads of a hard disk come to another place";
+            34 TurnUs turn_us: number(0..=HOUR_US, 0), Effect, "Time of a turn of its platters, of which the heads wait for a part";
         }
     };
 }
@@ -104,6 +113,11 @@ macro_rules! declare {
                 match self {
                     $(Self::$attribute => Section::$section,)*
                 }
+            }
+
+            /// Whether it damages data, which needs [`Attribute::DataLoss`].
+            pub const fn damages(self) -> bool {
+                matches!(self, Self::Drop | Self::Torn | Self::Corrupt)
             }
 
             /// A sentence about it, without a full stop.
@@ -214,7 +228,9 @@ mod tests {
     use crate::policy::{
         device::MOST_DEVICES,
         distribution::{Shape, MOST_POINTS},
+        failure::Failure,
         operations::{CONDITIONS, OPERATIONS},
+        profile::MOST_STEPS,
         sectors::MOST_RANGES,
         settings::Settings,
         way::Way,
@@ -268,9 +284,16 @@ mod tests {
                 let conditions = CONDITIONS.iter().map(|(word, _)| quoted(word));
                 operations.chain(conditions).collect()
             }
+            Attribute::Error => {
+                let names = Failure::NAMES.into_iter();
+                names
+                    .flat_map(|(one, other)| [quoted(one), quoted(other)])
+                    .collect()
+            }
             Attribute::Device => up_to(MOST_DEVICES),
             Attribute::Sectors => up_to(MOST_RANGES),
             Attribute::Percentiles => up_to(MOST_POINTS),
+            Attribute::Profile => up_to(MOST_STEPS),
             _ => Vec::new(),
         }
     }

@@ -88,6 +88,11 @@ impl Limit {
         self
     }
 
+    /// Whether room is saved at all.
+    pub const fn saves(&self) -> bool {
+        self.burst > 0
+    }
+
     /// Whether both limits admit the same I/Os, but for the time since when they do.
     pub const fn same(&self, other: &Self) -> bool {
         self.period_ns.get() == other.period_ns.get()
@@ -99,6 +104,19 @@ impl Limit {
     /// right for the other.
     pub fn same_windows(&self, other: &Self) -> bool {
         self.period_ns == other.period_ns
+    }
+
+    /// Forgets room that a limit with a larger burst and the same windows has saved.
+    pub fn forget_saved(&self, shared: &impl Shared) {
+        let least = -i64::from(self.burst);
+        loop {
+            let window = Window::from_word(shared.load());
+            if window.used() >= least
+                || shared.exchange(window.to_word(), window.with_use(least).to_word())
+            {
+                return;
+            }
+        }
     }
 
     /// The unused window of this time, with all room saved that can be.
@@ -149,6 +167,12 @@ impl Limit {
         let room = i64::from(self.quota.get()).saturating_sub(used).max(0);
         let ios = room.unsigned_abs().div_ceil(cost.max(1).into());
         u32::try_from(ios).unwrap_or(u32::MAX)
+    }
+
+    /// How much room earlier windows have saved for the window of this time.
+    pub fn saved(&self, shared: &impl Shared, now_ns: u64) -> u64 {
+        let used = self.used(Window::from_word(shared.load()), self.number(now_ns));
+        used.min(0).unsigned_abs()
     }
 
     /// The middle of the window of this time.

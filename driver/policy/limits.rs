@@ -24,6 +24,9 @@ pub struct Limits {
     ios_of_bytes: u32,
 }
 
+/// How many I/Os and how many bytes limits have saved; `None` where no limit saves any.
+pub type Saved = [Option<u64>; MOST_LIMITS];
+
 /// The record of an I/O that all limits have counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charge {
@@ -118,6 +121,17 @@ impl Limits {
         })
     }
 
+    /// Forgets room that limits with larger bursts have saved in these windows. Not inlined, as its
+    /// caller takes much of the stack.
+    #[inline(never)]
+    pub fn forget_saved(&self, windows: &[impl Shared; MOST_LIMITS]) {
+        for (limit, window) in self.parts.iter().zip(windows) {
+            if let Some(limit) = limit {
+                limit.forget_saved(window);
+            }
+        }
+    }
+
     /// The cost of an I/O of so many bytes.
     #[inline]
     const fn costs(&self, bytes: u32) -> [u32; MOST_LIMITS] {
@@ -146,6 +160,16 @@ impl Limits {
         let all = self.each(windows, bytes);
         let rooms = all.map(|(limit, window, cost)| limit.room(window, now_ns, cost));
         rooms.min().unwrap_or(u32::MAX)
+    }
+
+    /// How many I/Os and how many bytes are saved at this time; `None` where no limit saves any.
+    pub fn saved(&self, windows: &[impl Shared; MOST_LIMITS], now_ns: u64) -> Saved {
+        core::array::from_fn(|place| {
+            let limit = self.parts[place].as_ref().filter(|limit| limit.saves())?;
+            let unit = [1, SECTOR_BYTES][place];
+            let saved = limit.saved(&windows[place], now_ns);
+            Some(saved.saturating_mul(unit.into()))
+        })
     }
 
     /// The middle of the window of this time.

@@ -62,6 +62,9 @@ pub const OPERATIONS: [&str; 11] = [
 /// The number of any operation that has no word.
 pub const OTHER: u32 = OPERATIONS.len() as u32;
 
+/// The number of reads.
+pub const READ: u32 = place("read") as u32;
+
 /// The word for the operation of this number, if it has one.
 pub fn name_of(number: u32) -> Option<&'static str> {
     OPERATIONS.get(number as usize).copied()
@@ -131,6 +134,42 @@ impl Operations {
     #[inline]
     pub const fn may_match(&self, number: u32) -> bool {
         self.numbers == 0 || (number < u32::BITS && self.numbers & (1 << number) != 0)
+    }
+
+    /// The operations of this set that change data, as [`Operations::among`].
+    pub const fn that_write(&self) -> Option<Self> {
+        self.among(
+            1 << place("write")
+                | 1 << place("write_zeroes")
+                | 1 << place("discard")
+                | 1 << place("secure_erase"),
+        )
+    }
+
+    /// Writes of data, as [`Operations::among`].
+    pub const fn that_write_data(&self) -> Option<Self> {
+        self.among(1 << place("write"))
+    }
+
+    /// Reads, as [`Operations::among`].
+    pub const fn that_read(&self) -> Option<Self> {
+        self.among(1 << place("read"))
+    }
+
+    /// The operations of this set that are among others, under the same conditions; `None` if there
+    /// is none.
+    const fn among(&self, others: u32) -> Option<Self> {
+        let numbers = match self.numbers {
+            0 => others,
+            numbers => numbers & others,
+        };
+        if numbers == 0 {
+            return None;
+        }
+        Some(Self {
+            numbers,
+            conditions: self.conditions,
+        })
     }
 
     /// Whether every operation matches, under any conditions.

@@ -15,6 +15,8 @@ pub enum ParseError {
     Invalid,
     /// The text is of that form, but its value is out of the setting's range.
     OutOfRange,
+    /// The value needs another setting first, which allows it.
+    NotAllowed,
 }
 
 /// The text without its newline.

@@ -3,16 +3,20 @@
 //! The settings of one injection, and the reading and showing of the texts of its files.
 
 use super::{
+    arm::Mechanics,
     attributes::{Attribute, Kind},
     delay::Delay,
     device::{Devices, Disk},
     distribution::{Percentiles, Shape},
+    ending::Ending,
     extents::Extents,
+    failure::Failure,
     filter::Filter,
     limit::Limit,
     limits::{Limits, SECTOR_BYTES},
     operations::Operations,
     parse::{line, show_scaled, ParseError},
+    profile::Profile,
     sampler::Sampler,
     way::Way,
 };
@@ -34,6 +38,8 @@ pub struct Settings {
     shape: Shape,
     percentiles: Percentiles,
     way: Way,
+    failure: Option<Failure>,
+    profile: Profile,
 }
 
 /// The owner of the I/O that an injection affects. Only the kernel knows these numbers; 0 is any
@@ -59,6 +65,8 @@ impl Settings {
             shape: Shape::Uniform,
             percentiles: Percentiles::none(),
             way: Way::Auto,
+            failure: None,
+            profile: Profile::NONE,
         }
     }
 
@@ -66,8 +74,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`ParseError::Invalid`] and [`ParseError::OutOfRange`], by the rules of
-    /// [`mod@super::parse`]; then nothing has changed.
+    /// See [`ParseError`], by the rules of [`mod@super::parse`]; then nothing has changed.
     #[inline(never)]
     pub fn set(&mut self, attribute: Attribute, text: &[u8]) -> Result<(), ParseError> {
         let text = line(text);
@@ -79,6 +86,8 @@ impl Settings {
             Attribute::Distribution => self.shape = Shape::parse(text)?,
             Attribute::Percentiles => self.percentiles = Percentiles::parse(text)?,
             Attribute::Hold => self.way = Way::parse(text)?,
+            Attribute::Error => self.failure = Failure::parse(text)?,
+            Attribute::Profile => self.set_profile(text)?,
             _ => match attribute.kind() {
                 Kind::Number(number) => self.set_number(attribute, number.parse(text)?)?,
                 // Only the kernel knows cgroups and processes. Here, these settings can only stay
@@ -90,6 +99,13 @@ impl Settings {
         Ok(())
     }
 
+    /// Not inlined, as a profile takes much of the stack.
+    #[inline(never)]
+    fn set_profile(&mut self, text: &[u8]) -> Result<(), ParseError> {
+        self.profile = Profile::parse(text)?;
+        Ok(())
+    }
+
     /// Sets the devices, whose disks the caller may have found.
     // The host sets texts alone.
     #[allow(dead_code)]
@@ -97,15 +113,28 @@ impl Settings {
         self.devices = *devices;
     }
 
+    /// Sets the error with which matching I/O ends.
+    // As above.
+    #[allow(dead_code)]
+    pub fn set_failure(&mut self, failure: Option<Failure>) {
+        self.failure = failure;
+    }
+
     fn set_number(&mut self, attribute: Attribute, number: u64) -> Result<(), ParseError> {
         let place = attribute as usize;
         let before = core::mem::replace(&mut self.numbers[place], number);
         let (min_bytes, max_bytes) = self.sizes();
-        if max_bytes != 0 && min_bytes > max_bytes {
-            self.numbers[place] = before;
-            return Err(ParseError::Invalid);
-        }
-        Ok(())
+        let damages = |attribute: &Attribute| attribute.damages() && self.number(*attribute) != 0;
+        let loses_data = Attribute::ALL.iter().any(damages);
+        let result = if max_bytes != 0 && min_bytes > max_bytes {
+            Err(ParseError::Invalid)
+        } else if loses_data && self.number(Attribute::DataLoss) == 0 {
+            Err(ParseError::NotAllowed)
+        } else {
+            return Ok(());
+        };
+        self.numbers[place] = before;
+        result
     }
 
     /// The value of an attribute that is a number.
@@ -160,6 +189,72 @@ impl Settings {
         self.way
     }
 
+    /// Whether the injection is allowed to lose data.
+    // The host has no users.
+    #[allow(dead_code)]
+    pub fn may_lose_data(&self) -> bool {
+        self.number(Attribute::DataLoss) != 0
+    }
+
+    /// How matching I/O is to end, unless as the disk ends it.
+    pub fn ending(&self) -> Option<Ending> {
+        let is_set = |attribute| self.number(attribute) != 0;
+        if !self.enabled() {
+            None
+        } else if is_set(Attribute::Torn) {
+            Some(Ending::Torn(self.failure))
+        } else if let Some(failure) = self.failure {
+            Some(Ending::Failed(failure))
+        } else if is_set(Attribute::Drop) {
+            Some(Ending::Lost)
+        } else {
+            let flips = u8::try_from(self.number(Attribute::Corrupt)).unwrap_or(u8::MAX);
+            (flips > 0).then_some(Ending::Corrupted(flips))
+        }
+    }
+
+    /// How many I/Os are in service at a time; 0 is any number.
+    pub fn lanes(&self) -> usize {
+        self.short(Attribute::Lanes) as usize
+    }
+
+    /// The mechanics of a disk of this size, whose arms the lanes are.
+    pub fn mechanics(&self, sectors: u64) -> Mechanics {
+        let time_ns = |attribute| match self.enabled() {
+            true => self.number(attribute).saturating_mul(1_000),
+            false => 0,
+        };
+        Mechanics {
+            seek_ns: time_ns(Attribute::SeekUs),
+            turn_ns: time_ns(Attribute::TurnUs),
+            sectors,
+        }
+    }
+
+    /// Whether matching I/O is held, or ends otherwise than the disk ends it.
+    pub fn has_effect(&self) -> bool {
+        self.delay().is_some()
+            || !self.limits().is_none()
+            || self.ending().is_some()
+            || !self.mechanics(0).is_none()
+    }
+
+    /// How the effect changes with time.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The operations that the injection affects. An injection that damages data affects no other
+    /// operation than it can damage.
+    fn operations(&self) -> Option<Operations> {
+        match self.ending() {
+            Some(Ending::Lost) => self.operations.that_write(),
+            Some(Ending::Torn(_)) => self.operations.that_write_data(),
+            Some(Ending::Corrupted(_)) => self.operations.that_read(),
+            Some(Ending::Failed(_)) | None => Some(self.operations),
+        }
+    }
+
     /// The delay that these settings ask for, if any.
     pub fn delay(&self) -> Option<Delay> {
         let delay_us = self.short(Attribute::DelayUs);
@@ -206,7 +301,9 @@ impl Settings {
 
     /// Whether the injection may affect any I/O of this disk.
     pub fn reaches(&self, disk: &Disk<'_>) -> bool {
-        self.devices.on(disk).is_some() && self.extents.on(disk).is_some()
+        self.devices.on(disk).is_some()
+            && self.extents.on(disk).is_some()
+            && self.operations().is_some()
     }
 
     /// The filter for this disk; `None` if the injection affects no I/O of the disk.
@@ -214,7 +311,7 @@ impl Settings {
         let (min_bytes, max_bytes) = self.sizes();
         Some(Filter {
             part: self.devices.on(disk)?,
-            operations: self.operations,
+            operations: self.operations()?,
             sectors: self.extents.on(disk)?,
             min_bytes,
             max_bytes,
@@ -246,6 +343,10 @@ impl fmt::Display for Shown<'_> {
             Attribute::Distribution => write!(f, "{}", settings.shape),
             Attribute::Percentiles => write!(f, "{}", settings.percentiles),
             Attribute::Hold => write!(f, "{}", settings.way),
+            Attribute::Profile => write!(f, "{}", settings.profile),
+            Attribute::Error => settings
+                .failure
+                .map_or(Ok(()), |failure| write!(f, "{failure}")),
             attribute => match attribute.kind() {
                 Kind::Number(number) => show_scaled(f, settings.number(attribute), number.decimals),
                 Kind::Text(_) => Ok(()),
@@ -255,195 +356,4 @@ impl fmt::Display for Shown<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    extern crate std;
-    use super::*;
-    use proptest::prelude::*;
-    use std::{
-        string::{String, ToString},
-        vec::Vec,
-    };
-
-    /// The default settings with one of them replaced.
-    fn with(attribute: Attribute, text: &[u8]) -> Result<Settings, ParseError> {
-        let mut settings = Settings::new();
-        settings.set(attribute, text).map(|()| settings)
-    }
-
-    #[test]
-    fn a_new_injection_is_as_the_table_says_and_does_nothing() {
-        for attribute in Attribute::ALL {
-            let shown = Settings::new().show(attribute).to_string();
-            match attribute.kind() {
-                Kind::Number(number) => {
-                    assert_eq!(number.parse(shown.as_bytes()), Ok(number.default))
-                }
-                Kind::Text(default) => assert_eq!(shown, default),
-            }
-            assert_eq!(with(attribute, shown.as_bytes()), Ok(Settings::new()));
-        }
-        assert_eq!(Settings::new().delay(), None);
-        assert!(Settings::new().limits().is_none());
-        assert_eq!(Settings::new().way(), Way::Auto);
-    }
-
-    #[test]
-    fn the_kernel_alone_knows_whose_io_is_meant() {
-        for attribute in [Attribute::Cgroup, Attribute::PidNs] {
-            let error = with(attribute, b"1").map(|_| ());
-            assert_eq!(error, Err(ParseError::Invalid));
-        }
-    }
-
-    #[test]
-    fn one_of_the_ways_is_taken_and_nothing_else() {
-        let mut settings = Settings::new();
-        for (text, way) in [
-            (&b"request\n"[..], Way::Request),
-            (b"completion", Way::Completion),
-            (b"auto\n", Way::Auto),
-        ] {
-            assert_eq!(settings.set(Attribute::Hold, text), Ok(()));
-            assert_eq!(settings.way(), way);
-            let shown = settings.show(Attribute::Hold).to_string();
-            assert_eq!(shown.as_bytes(), line(text));
-        }
-        settings.set(Attribute::Hold, b"request").unwrap();
-        for text in [&b"\n"[..], b"Request", b"request completion", b"1"] {
-            let error = settings.set(Attribute::Hold, text);
-            assert_eq!(error, Err(ParseError::Invalid), "{text:?}");
-            assert_eq!(settings.way(), Way::Request);
-        }
-    }
-
-    #[test]
-    fn a_quota_alone_limits_and_zero_enabled_does_nothing() {
-        let mut settings = with(Attribute::Quota, b"15\n").unwrap();
-        let limit = Limit::new(1_000_000, 15, 0);
-        assert_eq!(settings.limits(), Limits::new(limit, None, 0));
-        settings.set(Attribute::Enabled, b"0").unwrap();
-        assert!(settings.limits().is_none());
-        assert_eq!(settings.show(Attribute::Quota).to_string(), "15");
-    }
-
-    #[test]
-    fn jitter_alone_delays_and_percentiles_take_the_place_of_both() {
-        let mut settings = with(Attribute::JitterUs, b"5").unwrap();
-        let jitter = Delay::new(Shape::Uniform, 0, 5, 0);
-        assert_eq!(settings.delay(), Some(jitter));
-        settings.set(Attribute::Percentiles, b"50:7").unwrap();
-        let percentiles = Percentiles::parse(b"50:7").unwrap();
-        assert_eq!(
-            settings.delay(),
-            Some(Delay::from_percentiles(percentiles, 0))
-        );
-        settings.set(Attribute::Percentiles, b"\n").unwrap();
-        assert_eq!(settings.delay(), Some(jitter));
-    }
-
-    #[test]
-    fn a_freeze_takes_the_place_of_each_delay_and_leaves_it_as_it_is() {
-        let mut settings = Settings::new();
-        let mut befores = Vec::from([settings.delay()]);
-        for (attribute, text) in [
-            (Attribute::DelayUs, &b"10"[..]),
-            (Attribute::JitterUs, b"5"),
-            (Attribute::Correlation, b"50"),
-            (Attribute::Percentiles, b"50:7"),
-        ] {
-            settings.set(attribute, text).unwrap();
-            let before = settings;
-            settings.set(Attribute::Freeze, b"1\n").unwrap();
-            assert_eq!(settings.delay(), Some(Delay::ENDLESS), "{attribute:?}");
-            settings.set(Attribute::Freeze, b"0").unwrap();
-            assert_eq!(settings, before, "{attribute:?}");
-            befores.push(settings.delay());
-        }
-        befores.dedup();
-        assert_eq!(befores.len(), 5);
-        settings.set(Attribute::Freeze, b"1").unwrap();
-        assert!(settings.limits().is_none());
-        settings.set(Attribute::Enabled, b"0").unwrap();
-        assert_eq!(settings.delay(), None);
-    }
-
-    #[test]
-    fn sizes_do_not_contradict_each_other() {
-        let mut settings = with(Attribute::MaxBytes, b"4096").unwrap();
-        let error = settings.set(Attribute::MinBytes, b"4097");
-        assert_eq!(error, Err(ParseError::Invalid));
-        assert_eq!(settings.set(Attribute::MinBytes, b"4096"), Ok(()));
-        assert_eq!(
-            settings.set(Attribute::MaxBytes, b"4095"),
-            Err(ParseError::Invalid)
-        );
-        assert_eq!(settings.set(Attribute::MaxBytes, b"0"), Ok(()));
-    }
-
-    #[test]
-    fn numbers_are_taken_up_to_their_bounds() {
-        for attribute in Attribute::ALL {
-            let Kind::Number(number) = attribute.kind() else {
-                continue;
-            };
-            let text = |value: u128| {
-                let one = 10_u128.pow(number.decimals as u32);
-                let (whole, rest, width) = (value / one, value % one, number.decimals);
-                match width {
-                    0 => whole.to_string(),
-                    _ => std::format!("{whole}.{rest:0width$}"),
-                }
-            };
-            let set = |value| with(attribute, text(value).as_bytes()).map(|_| ());
-            for value in [number.least, number.default, number.most] {
-                assert_eq!(set(value.into()), Ok(()), "{attribute:?} {value}");
-            }
-            let too_much = u128::from(number.most) + 1;
-            assert_eq!(set(too_much), Err(ParseError::OutOfRange), "{attribute:?}");
-            if let Some(too_little) = number.least.checked_sub(1) {
-                let error = set(too_little.into());
-                assert_eq!(error, Err(ParseError::OutOfRange), "{attribute:?}");
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_shown_is_accepted_and_says_the_same(
-            index in 0usize..Attribute::ALL.len(),
-            value in 0u32..=u32::MAX,
-        ) {
-            let attribute = Attribute::ALL[index];
-            if let Ok(set) = with(attribute, value.to_string().as_bytes()) {
-                let shown = set.show(attribute).to_string();
-                prop_assert_eq!(&shown, &value.to_string());
-                prop_assert_eq!(with(attribute, shown.as_bytes()), Ok(set));
-            }
-        }
-
-        #[test]
-        fn percents_round_trip(hundredths in 0u32..=10_000) {
-            let text = std::format!("{}.{:02}\n", hundredths / 100, hundredths % 100);
-            let set = with(Attribute::Correlation, text.as_bytes()).unwrap();
-            prop_assert_eq!(set.short(Attribute::Correlation), hundredths);
-            let shown = set.show(Attribute::Correlation).to_string();
-            prop_assert_eq!(with(Attribute::Correlation, shown.as_bytes()), Ok(set));
-        }
-
-        #[test]
-        fn no_text_panics_or_breaks_a_range(
-            index in 0usize..Attribute::ALL.len(),
-            text in prop_oneof![prop::collection::vec(any::<u8>(), 0..40), "[0-9a-z:+. ]{0,40}".prop_map(String::into_bytes)],
-        ) {
-            if let Ok(set) = with(Attribute::ALL[index], &text) {
-                for attribute in Attribute::ALL {
-                    if let Kind::Number(number) = attribute.kind() {
-                        prop_assert!((number.least..=number.most).contains(&set.number(attribute)));
-                    }
-                }
-                let shown = set.show(Attribute::ALL[index]).to_string();
-                prop_assert_eq!(with(Attribute::ALL[index], shown.as_bytes()), Ok(set));
-            }
-        }
-    }
-}
+mod tests;

@@ -96,6 +96,24 @@ impl Window {
     }
 }
 
+/// A word that only one thread uses.
+#[cfg(test)]
+pub(super) struct Word(pub(super) core::cell::Cell<u64>);
+
+#[cfg(test)]
+impl Shared for Word {
+    fn load(&self) -> u64 {
+        self.0.get()
+    }
+
+    fn exchange(&self, old: u64, new: u64) -> bool {
+        self.0.get() == old && {
+            self.0.set(new);
+            true
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;

@@ -50,6 +50,35 @@ pub(crate) unsafe fn disk_of(queue: *const bindings::request_queue) -> *mut bind
     unsafe { (*queue).disk }
 }
 
+/// Has a bio end as one for which nobody polls (`bio_clear_polled()`). A bio of a CPU's cache, for
+/// which a task polls, is to end in a task: before Linux 6.10, the kernel complains about any other
+/// end (`bio_put()`), and before 5.18 the cache might break. A task that polls meanwhile finds that
+/// the bio has not ended.
+///
+/// # Safety
+///
+/// `bio` must be valid, and the caller its only user but for a task that polls.
+pub(crate) unsafe fn clear_polled(bio: *mut bindings::bio) {
+    const POLLED: u32 = 1 << bindings::req_flag_bits___REQ_POLLED;
+    const ALLOC_CACHE: u32 = 1 << bindings::req_flag_bits___REQ_ALLOC_CACHE;
+    // SAFETY: By this function's requirements.
+    unsafe {
+        if (*bio).bi_opf & POLLED != 0 {
+            (*bio).bi_opf &= !(POLLED | ALLOC_CACHE);
+        }
+    }
+}
+
+/// The size of a disk in sectors of 512 bytes.
+///
+/// # Safety
+///
+/// `disk` must be valid.
+pub(crate) unsafe fn capacity(disk: *const bindings::gendisk) -> u64 {
+    // SAFETY: By this function's requirements. A single aligned load cannot tear.
+    unsafe { (&raw const (*(*disk).part0).bd_nr_sectors).read_volatile() }
+}
+
 /// The class of a disk's device, which is that of all disks and partitions.
 ///
 /// # Safety

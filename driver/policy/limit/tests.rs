@@ -4,26 +4,11 @@
 
 extern crate std;
 use super::*;
+use crate::policy::window::Word;
 use proptest::prelude::*;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::vec::Vec;
-
-/// A word that only one thread uses.
-struct Word(Cell<u64>);
-
-impl Shared for Word {
-    fn load(&self) -> u64 {
-        self.0.get()
-    }
-
-    fn exchange(&self, old: u64, new: u64) -> bool {
-        self.0.get() == old && {
-            self.0.set(new);
-            true
-        }
-    }
-}
 
 #[test]
 fn a_window_admits_its_quota_and_names_the_next() {
@@ -100,6 +85,17 @@ fn a_later_window_gives_a_debt_back() {
     limit.give_back(&word, 35, 6);
     // No more than the burst is saved.
     assert_eq!(word.load(), Window::new(7, -5).to_word());
+}
+
+#[test]
+fn a_smaller_burst_forgets_what_was_saved() {
+    let before = Limit::new(1, 10, 100).unwrap();
+    let limit = Limit::new(1, 10, 5).unwrap();
+    let word = Word(Cell::new(before.fresh(7_000).to_word()));
+    before.forget_saved(&word);
+    assert_eq!(word.load(), before.fresh(7_000).to_word());
+    limit.forget_saved(&word);
+    assert_eq!(word.load(), limit.fresh(7_000).to_word());
 }
 
 #[test]

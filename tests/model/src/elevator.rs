@@ -9,12 +9,17 @@ pub(crate) mod bios;
 pub(crate) mod block_layer;
 #[path = "../../../driver/elevator/entry.rs"]
 mod entry;
+#[path = "../../../driver/elevator/failing.rs"]
+#[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
+mod failing;
 #[path = "../../../driver/elevator/fifo.rs"]
 #[expect(dead_code, reason = "tracepoints, which are not here, use all of it")]
 mod fifo;
 #[path = "../../../driver/elevator/flags.rs"]
 #[expect(dead_code, reason = "the vtable, which is not here, uses all of it")]
 mod flags;
+#[path = "../../../driver/elevator/flips.rs"]
+mod flips;
 pub(crate) mod hctx;
 pub(crate) mod layouts;
 #[path = "../../../driver/elevator/parked.rs"]
@@ -26,14 +31,19 @@ mod record;
 mod request;
 #[path = "../../../driver/elevator/sorted_queue.rs"]
 mod sorted_queue;
+mod status;
+#[path = "../../../driver/elevator/tearing.rs"]
+mod tearing;
 
 pub(crate) use self::{
     bio::Bio,
     entry::Sorted,
+    failing::{Failable, Failing},
     fifo::Fifo,
     flags::OpFlags,
     parked::Parked,
     record::Parking,
     request::{Request, RequestData, REQUEST_WORDS},
     sorted_queue::SortedQueue,
+    status::Status,
 };

@@ -57,6 +57,13 @@ mod sys;
 #[path = "../../../driver"]
 mod driver {
     pub(crate) mod admission;
+    #[expect(
+        dead_code,
+        reason = "the configuration, which is not here, uses all of it"
+    )]
+    pub(crate) mod ending;
+    #[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
+    pub(crate) mod failing;
     #[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
     pub(crate) mod held;
     pub(crate) mod held_entry;
@@ -65,6 +72,7 @@ mod driver {
         reason = "the configuration, which is not here, uses all of it"
     )]
     pub(crate) mod injection;
+    pub(crate) mod lanes;
     #[expect(
         dead_code,
         reason = "the configuration, which is not here, uses all of it"
@@ -75,6 +83,10 @@ mod driver {
     #[expect(dead_code, reason = "the scheduler, which is not here, uses all of it")]
     pub(crate) mod plan;
     pub(crate) mod published;
+    #[expect(
+        dead_code,
+        reason = "the configuration, which is not here, uses all of it"
+    )]
     pub(crate) mod rule;
     pub(crate) mod rule_set;
     #[expect(
@@ -82,6 +94,7 @@ mod driver {
         reason = "the configuration, which is not here, uses all of it"
     )]
     pub(crate) mod stats;
+    pub(crate) mod timeline;
     pub(crate) mod turns;
     pub(crate) mod verdict;
     pub(crate) mod waiting;
@@ -90,9 +103,9 @@ mod driver {
 use chaos_policy::policy;
 // The paths by which the driver's files refer to each other.
 use driver::{
-    admission, held, held_entry, injection, lease, limit_queues, parking, plan, published, rule,
-    rule_set, stats, turns, verdict, waiting,
+    admission, ending, failing, held, held_entry, injection, lanes, lease, limit_queues, parking,
+    plan, published, rule, rule_set, stats, timeline, turns, verdict, waiting,
 };
 // The paths by which the driver's files refer to the kernel crate: `kernel::bindings`, and so on.
-use shim::{alloc, bindings, container_of, prelude, sync, warn_on};
+use shim::{alloc, bindings, container_of, page, prelude, sync, warn_on};
 use std::ffi;

@@ -6,6 +6,7 @@ pub(crate) mod alloc;
 pub(crate) mod bindings;
 pub(crate) mod bio;
 pub(crate) mod clock;
+pub(crate) mod page;
 pub(crate) mod prelude;
 mod rbtree;
 pub(crate) mod sync;

@@ -4,9 +4,11 @@
 
 use crate::{
     injection::Injection,
+    lanes::LanesSpec,
     policy::{
         device::Disk,
         limits::Limits,
+        profile::Profile,
         settings::{Owner, Settings},
         way::Way,
     },
@@ -33,6 +35,13 @@ pub(crate) fn spec<'a>(injection: &'a Injection, stats: &'a Arc<Stats>) -> RuleS
         way: Way::Request,
         delay: None,
         limits: Limits::NONE,
+        ending: None,
+        lanes: LanesSpec {
+            count: 0,
+            mechanics: settings.mechanics(0),
+        },
+        profile: &Profile::NONE,
+        profile_start_ns: 0,
         seed: None,
         sequence: 0,
         lease: &injection.lease,

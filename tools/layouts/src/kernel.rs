@@ -226,7 +226,12 @@ impl Kernel {
                 for member in &structure.members {
                     alignment = alignment.max(self.size_and_alignment(next(member)?, way)?.1);
                 }
-                (structure.size() as u64, alignment)
+                // Packed structures have a smaller one, such as `struct bvec_iter`.
+                let size = structure.size() as u64;
+                while size % alignment != 0 {
+                    alignment /= 2;
+                }
+                (size, alignment)
             }
             other => bail!("a {} has no size", other.name()),
         };

@@ -11,14 +11,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The beginnings of compressed files, and the programs that unpack them.
-const FORMATS: [(&[u8], &str); 5] = [
-    (b"\xfd7zXZ\0", "xz"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"\x1f\x8b\x08", "gzip"),
-    (b"\x02\x21\x4c\x18", "lz4"),
-    (b"BZh", "bzip2"),
+/// The beginnings of compressed files, the programs that unpack them, and their packages in Debian.
+const FORMATS: [(&[u8], &str, &str); 5] = [
+    (b"\xfd7zXZ\0", "xz", "xz-utils"),
+    (b"\x28\xb5\x2f\xfd", "zstd", "zstd"),
+    (b"\x1f\x8b\x08", "gzip", "gzip"),
+    (b"\x02\x21\x4c\x18", "lz4", "lz4"),
+    (b"BZh", "bzip2", "bzip2"),
 ];
+
+/// The output of the command that unpacks, if its program is not there.
+const MISSING: &str = "missing";
 
 const ELF: &[u8] = b"\x7fELF";
 const BTF: [&[u8]; 2] = [b"\x9f\xeb", b"\xeb\x9f"];
@@ -45,20 +48,23 @@ impl Work<'_> {
 
     fn unpack(&self, image: &Path) -> Result<PathBuf> {
         // As the kernel's `scripts/extract-vmlinux`: any place may be the beginning.
-        let script = "tail -c \"+$1\" \"$2\" | \"$3\" -dc >\"$4\" 2>\"$4.error\" || :";
+        let script = "command -v \"$3\" >/dev/null || exec echo missing; \
+                      tail -c \"+$1\" \"$2\" | \"$3\" -dc >\"$4\" 2>\"$4.error\" || :";
         let content = fs::read(self.machine.outside(image))?;
         let vmlinux = self.folder.join("vmlinux");
         let outside = self.machine.outside(&vmlinux);
-        let mut programs = Vec::new();
-        for (magic, program) in FORMATS {
+        let mut missing = Vec::new();
+        for (magic, program, package) in FORMATS {
             for place in places(&content, magic) {
-                programs.push(program);
                 let number = (place + 1).to_string();
                 let (image, vmlinux) = (image.display().to_string(), vmlinux.display().to_string());
                 let command = [
                     "sh", "-c", script, "unpack", &number, &image, program, &vmlinux,
                 ];
-                self.run(&words(&command))?;
+                if self.run(&words(&command))?.trim() == MISSING {
+                    missing.push((program, package));
+                    break;
+                }
                 let mut begin = [0; 4];
                 let read = File::open(&outside).and_then(|mut file| file.read_exact(&mut begin));
                 if read.is_ok() && begin == ELF {
@@ -66,11 +72,16 @@ impl Work<'_> {
                 }
             }
         }
-        programs.dedup();
+        let image = image.display();
+        if let Some((program, package)) = missing.first() {
+            bail!(
+                "{image} may be packed by {program}, which is not here: install it, with Debian by \
+                 'sudo apt install {package}'"
+            );
+        }
         bail!(
-            "{} is no image of a kernel, or the program that unpacks it is not here ({})",
-            image.display(),
-            programs.join(", ")
+            "{image} is no image of a kernel: set BTF to a file that has its types \
+             (driver/kernels.md)"
         );
     }
 }

@@ -167,7 +167,9 @@ fn new_bio(
         bio: bindings::bio {
             bi_iter: bindings::bvec_iter {
                 bi_sector: number,
+                bi_size: 0,
                 bi_idx: 0,
+                bi_bvec_done: 0,
             },
             bi_io_vec: null_mut(),
             bi_bdev: null_mut(),
@@ -180,6 +182,7 @@ fn new_bio(
             bi_end_io: Some(end_io),
             bi_private: private,
             bi_pool: null_mut(),
+            bi_status: 0,
         },
         number,
         private,

@@ -169,7 +169,9 @@ pub(crate) fn submit_before(number: u64, merge: impl FnOnce(Bio<'_>) -> bool) ->
     let mut bio = bindings::bio {
         bi_iter: bindings::bvec_iter {
             bi_sector: number.wrapping_sub(1),
+            bi_size: 0,
             bi_idx: 0,
+            bi_bvec_done: 0,
         },
         bi_io_vec: null_mut(),
         bi_bdev: null_mut(),
@@ -180,6 +182,7 @@ pub(crate) fn submit_before(number: u64, merge: impl FnOnce(Bio<'_>) -> bool) ->
         bi_end_io: None,
         bi_private: null_mut(),
         bi_pool: null_mut(),
+        bi_status: 0,
     };
     let queue = NonNull::new(QUEUE).unwrap();
     // SAFETY: The bio outlives its use, and `merge` uses no field of the queue.

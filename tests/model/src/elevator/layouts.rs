@@ -27,6 +27,13 @@ pub(crate) unsafe fn split_pool(bio: *const bindings::bio) -> *mut bindings::bio
     unsafe { &raw mut (*(*(*bio).bi_bdev).bd_disk).bio_split }
 }
 
+/// The model has no task that polls.
+///
+/// # Safety
+///
+/// As for the driver's.
+pub(crate) unsafe fn clear_polled(_bio: *mut bindings::bio) {}
+
 /// As the block layer's function: looks at the last eight requests of a list, backwards. Here only
 /// a bio's sector matters, and a request takes a bio that is just before it.
 ///

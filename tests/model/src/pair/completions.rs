@@ -4,7 +4,7 @@
 
 use super::{Memory, Pair};
 use crate::{
-    elevator::{bios::Late, hctx::Hctx},
+    elevator::{bios::Late, hctx::Hctx, Status},
     held_entry::{HeldEntry, Parked, Parking, Request},
     parking::{NotParked, Park},
     policy::io::Io,
@@ -26,6 +26,10 @@ pub(super) struct Parker<'a> {
 pub(super) type Asked = Vec<(u64, Option<Outcome>)>;
 
 impl Park for Parker<'_> {
+    fn end(&mut self, _request: Request, _status: Status) -> Result<(), Request> {
+        unreachable!("no rule of the model ends I/O")
+    }
+
     fn can_park(&self, request: &Request) -> bool {
         let number = request.first_sector();
         let mut asked = self.asked.borrow_mut();

@@ -33,7 +33,9 @@ pub(crate) const BIO_CHAIN: u32 = 3;
 pub(crate) const BIO_QOS_THROTTLED: u32 = 7;
 pub(crate) const BIO_QOS_MERGED: u32 = 8;
 pub(crate) const BIO_ZONE_WRITE_PLUGGING: u32 = 11;
+pub(crate) const rqf_flags___RQF_STARTED: u32 = 0;
 pub(crate) const rqf_flags___RQF_FLUSH_SEQ: u32 = 1;
+pub(crate) const rqf_flags___RQF_SPECIAL_PAYLOAD: u32 = 10;
 pub(crate) const rqf_flags___RQF_USE_SCHED: u32 = 5;
 pub(crate) const rqf_flags___RQF_IO_STAT: u32 = 8;
 pub(crate) const stat_group_STAT_READ: u32 = 0;
@@ -46,6 +48,7 @@ pub(crate) const req_flag_bits___REQ_PREFLUSH: u32 = 18;
 pub(crate) const req_flag_bits___REQ_INTEGRITY: u32 = 16;
 pub(crate) const req_flag_bits___REQ_SWAP: u32 = 25;
 pub(crate) const req_flag_bits___REQ_POLLED: u32 = 23;
+pub(crate) const req_flag_bits___REQ_ATOMIC: u32 = 26;
 pub(crate) const pageflags_PG_locked: u32 = 0;
 pub(crate) const pageflags_PG_uptodate: u32 = 3;
 pub(crate) const pageflags_PG_swapbacked: u32 = 17;
@@ -97,7 +100,13 @@ pub(crate) struct hlist_node {
     pub(crate) pprev: *mut *mut hlist_node,
 }
 
-pub(crate) struct request_queue;
+pub(crate) struct request_queue {
+    pub(crate) limits: queue_limits,
+}
+
+pub(crate) struct queue_limits {
+    pub(crate) logical_block_size: u32,
+}
 
 pub(crate) struct blk_mq_hw_ctx;
 
@@ -112,11 +121,28 @@ pub(crate) struct bio {
     pub(crate) bi_end_io: bio_end_io_t,
     pub(crate) bi_private: *mut c_void,
     pub(crate) bi_pool: *mut bio_set,
+    pub(crate) bi_status: blk_status_t,
 }
+
+pub(crate) type blk_status_t = u8;
 
 pub(crate) struct bio_set;
 
 pub(crate) type bio_end_io_t = Option<unsafe extern "C" fn(*mut bio)>;
+
+/// The model has no injection with an error: its requests all come to the disk.
+pub(crate) unsafe fn blk_mq_end_request(_request: *mut request, _status: blk_status_t) {
+    unreachable!("no rule of the model ends I/O with an error")
+}
+
+/// The model has no injection that changes data: its bios have none.
+pub(crate) unsafe fn kmap_local_page(_page: *mut page) -> *mut c_void {
+    unreachable!("no rule of the model changes data")
+}
+
+pub(crate) unsafe fn kunmap_local(_address: *const c_void) {
+    unreachable!("no rule of the model changes data")
+}
 
 pub(crate) fn raw_smp_processor_id() -> u32 {
     0
@@ -127,12 +153,16 @@ pub(crate) static mut __per_cpu_offset: [std::ffi::c_ulong; 1] = [0];
 #[derive(Clone, Copy)]
 pub(crate) struct bvec_iter {
     pub(crate) bi_sector: u64,
+    pub(crate) bi_size: u32,
     pub(crate) bi_idx: u32,
+    pub(crate) bi_bvec_done: u32,
 }
 
 #[derive(Clone, Copy)]
 pub(crate) struct bio_vec {
     pub(crate) bv_page: *mut page,
+    pub(crate) bv_len: u32,
+    pub(crate) bv_offset: u32,
 }
 
 pub(crate) struct page {

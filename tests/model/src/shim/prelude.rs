@@ -12,6 +12,7 @@ pub(crate) struct Error(&'static str);
 pub(crate) const EINVAL: Error = Error("EINVAL");
 pub(crate) const ENOMEM: Error = Error("ENOMEM");
 pub(crate) const ENOSPC: Error = Error("ENOSPC");
+pub(crate) const EPERM: Error = Error("EPERM");
 pub(crate) const ERANGE: Error = Error("ERANGE");
 
 impl From<ParseError> for Error {
@@ -19,6 +20,7 @@ impl From<ParseError> for Error {
         match error {
             ParseError::Invalid => EINVAL,
             ParseError::OutOfRange => ERANGE,
+            ParseError::NotAllowed => EPERM,
         }
     }
 }
