@@ -5,21 +5,30 @@
 mod advice;
 mod borrowed;
 mod dm_table;
+mod effect;
 mod flags;
 mod help;
 mod line;
 mod netem;
+mod record;
+mod scenario;
+mod top;
 mod whole;
 mod whom;
 
 use crate::{
     error::EXIT_CODES,
-    interface::{Settings, attributes::LIMIT, check_name, units},
+    interface::{Name, check_name, units},
 };
-use clap::{Arg, ArgGroup, Args, Error, Parser, Subcommand, error::ErrorKind};
+use clap::{ArgGroup, Args, Error, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
+pub use effect::{Effect, Task};
 pub use flags::Changes;
+pub(crate) use flags::preset;
+pub use record::{Record, Replay};
+pub use scenario::{ScenarioFile, ScenarioRun, ScenarioVerb};
 use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
+pub use top::Top;
 pub use whom::Whom;
 
 /// Slows disks down on purpose, so that you see what your system does on a bad day.
@@ -39,14 +48,17 @@ impl Arguments {
     fn parse_words(words: &[OsString]) -> Result<Self, Error> {
         let mut arguments = Self::try_parse_from(words)?;
         if let Verb::Inject(Inject {
-            fault: Fault::Ioem {
-                effect: Effect::Hang(task),
-            },
+            fault: Fault::Ioem { effect },
             ..
         }) = &mut arguments.verb
         {
-            let frozen = task.settings.freeze();
-            frozen.map_err(|message| Error::raw(ErrorKind::ValueValidation, message))?;
+            let set = match effect {
+                Effect::Hang(task) => task.settings.freeze(),
+                Effect::Drop(task) => task.settings.damage_writes(Name::Drop),
+                Effect::Torn(task) => task.settings.damage_writes(Name::Torn),
+                _ => Ok(()),
+            };
+            set.map_err(|message| Error::raw(ErrorKind::ValueValidation, message))?;
         }
         if arguments.verb.lacks_command(words) {
             let message = "no command after --; name one, or leave -- out";
@@ -102,7 +114,7 @@ pub enum Verb {
         /// Until it holds so many I/Os
         #[arg(long, value_name = "NUMBER", value_parser = count)]
         held: Option<u64>,
-        /// Until it has delayed or limited so many I/Os
+        /// Until it has delayed, limited, failed or damaged so many I/Os
         #[arg(long, value_name = "NUMBER", value_parser = count)]
         hit: Option<u64>,
         /// Until it is not there, or has ended by itself
@@ -122,6 +134,9 @@ pub enum Verb {
     /// Show what injections do: rates, held I/O, and how long it took
     #[command(long_about = help::STATUS)]
     Status(Status),
+    /// Show injections live, with keys that pause, change and end them
+    #[command(after_help = help::TOP)]
+    Top(Top),
     /// Switch devices to ioem until you detach them
     ///
     /// Nobody has to: kchaos inject attaches the disks that --device names, and gives them back.
@@ -134,6 +149,37 @@ pub enum Verb {
     ///
     /// Of a disk that is gone, kchaos forgets what it had.
     Detach(Devices),
+    /// Take the steps of a file, each an injection or several, and report what they hit
+    #[command(after_help = help::SCENARIO)]
+    Scenario {
+        /// The verb about the file.
+        #[command(subcommand)]
+        verb: ScenarioVerb,
+    },
+    /// Look for all that keeps disks from being slow, or leaves them slow, and say what to do
+    ///
+    /// It changes nothing. The exit code is 1 if there is a problem.
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Clear what makers of injections have left that are no more
+    ///
+    /// Ends the injections that have ended by themselves and that nobody has removed, or whose PID
+    /// namespace or command is gone, and prints their names; gives disks back that no injection
+    /// needs, and finishes or undoes the work of a kchaos that was killed.
+    Gc {
+        /// Whether to print commands instead.
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+    /// Measure how long the I/O of a disk takes under its own load, and write a profile of it
+    #[command(after_help = help::RECORD)]
+    Record(Record),
+    /// Make a disk take as long for its I/O as a profile says
+    #[command(after_help = help::REPLAY)]
+    Replay(Replay),
     /// Print the versions of this program and of the driver's interface
     ///
     /// The exit code is 0 even if the interface is not there, or not for this user to see: then its
@@ -174,13 +220,18 @@ impl Verb {
     pub fn changes(&self) -> bool {
         let dry_run = match self {
             Self::Inject(inject) => inject.dry_run,
-            Self::Recover { dry_run, .. } => *dry_run,
+            Self::Recover { dry_run, .. } | Self::Gc { dry_run } => *dry_run,
             Self::Attach(attach) => attach.devices.dry_run,
             Self::Detach(devices) => devices.dry_run,
             Self::Change(change) => change.dry_run,
+            Self::Replay(replay) => replay.dry_run,
+            Self::Scenario { verb } => return matches!(verb, ScenarioVerb::Run(_)),
             Self::Wait { .. }
             | Self::List { .. }
             | Self::Status(_)
+            | Self::Top(_)
+            | Self::Doctor { .. }
+            | Self::Record(_)
             | Self::Version
             | Self::Completions { .. } => {
                 return false;
@@ -216,7 +267,8 @@ pub struct Inject {
     #[arg(long, global = true, value_parser = check_name, display_order = 100)]
     pub name: Option<String>,
     /// Also slow down disks that have /, /usr or active swap, without --for, let I/O hang without
-    /// --for, and slow down all of a disk where the sectors of a volume are not known
+    /// --for, slow down all of a disk where the sectors of a volume are not known, and damage data
+    /// of mounted file systems, but never of disks of the system
     #[arg(long, global = true, display_order = 100)]
     pub force: bool,
     /// With -- COMMAND: exit with 125 if COMMAND succeeds and no I/O was hit
@@ -246,7 +298,8 @@ pub struct Change {
     #[command(flatten)]
     pub changes: Changes,
     /// Also slow down disks that have /, /usr or active swap, without --for, let I/O hang without
-    /// --for, and slow down all of a disk where the sectors of a volume are not known
+    /// --for, slow down all of a disk where the sectors of a volume are not known, and damage data
+    /// of mounted file systems, but never of disks of the system
     #[arg(long)]
     pub force: bool,
     /// Do not attach the disks that --device names
@@ -260,85 +313,12 @@ pub struct Change {
 /// A fault, by the means that causes it.
 #[derive(Debug, Subcommand)]
 pub enum Fault {
-    /// Slow I/O down with the I/O scheduler ioem
+    /// Slow I/O down, or have it fail, with the I/O scheduler ioem
     Ioem {
         /// The effect on I/O.
         #[command(subcommand)]
         effect: Effect,
     },
-}
-
-/// An effect on I/O. One injection can have several: each verb takes all flags and only requires
-/// its own.
-#[derive(Debug, Subcommand)]
-pub enum Effect {
-    /// Let only so many I/Os or bytes through in each period
-    #[command(mut_group("limit", |group| group.required(true)))]
-    #[command(
-        mut_arg("--quota", quota_of_limit),
-        mut_arg("--iops", first),
-        mut_arg("--bandwidth", first),
-        mut_arg("--bytes-quota", first),
-        mut_arg("--period", first),
-        mut_arg("--period-us", first)
-    )]
-    #[command(override_usage = help::LIMIT_USAGE)]
-    #[command(after_help = help::MORE, after_long_help = help::LIMIT_EXAMPLES)]
-    Limit(Task),
-    /// Delay each I/O
-    #[command(mut_group("delay", |group| group.required(true)))]
-    #[command(override_usage = help::DELAY_USAGE)]
-    #[command(after_help = help::MORE, after_long_help = help::DELAY_EXAMPLES)]
-    Delay(Task),
-    /// Let no I/O end until the injection does: a disk that hangs
-    #[command(mut_arg("--freeze", |freeze| freeze.hide(true)))]
-    #[command(override_usage = help::HANG_USAGE)]
-    #[command(after_help = help::MORE, after_long_help = help::HANG_EXAMPLES)]
-    Hang(Task),
-}
-
-/// Shows an argument before the others of its section.
-fn first(argument: Arg) -> Arg {
-    argument.display_order(0)
-}
-
-/// The quota of `inject limit`, which must not be 0.
-fn quota_of_limit(argument: Arg) -> Arg {
-    first(argument)
-        .value_parser(|text: &str| flags::quota(&LIMIT, text))
-        .help(LIMIT.help())
-        .long_help(format!("{} [{}]", LIMIT.help(), LIMIT.range()))
-}
-
-/// The settings of an injection, and the command that it is made for.
-#[derive(Args, Debug)]
-pub struct Task {
-    /// The settings of the injection.
-    #[command(flatten)]
-    pub settings: Settings,
-    /// The processes whose I/O is affected.
-    #[command(flatten)]
-    pub whom: Whom,
-    /// Run this, end the injection when it ends, and exit as it does; if kchaos is killed, the
-    /// injection ends within 2 s; not with --for
-    ///
-    /// When COMMAND has ended, kchaos tells how much I/O the injection hit, and for how long it was
-    /// held; or why none was hit. If the injection ends before COMMAND does, or is off for a while,
-    /// such as by `kchaos recover` or `kchaos detach`, kchaos warns, too. The exit code is that of
-    /// COMMAND all the same, except for --expect-hits.
-    #[arg(last = true, value_name = "COMMAND")]
-    pub command: Vec<OsString>,
-}
-
-impl Effect {
-    /// The verb's word, after which injections without a name are named, and the rest.
-    pub fn parts(&self) -> (&'static str, &Task) {
-        match self {
-            Self::Limit(task) => ("limit", task),
-            Self::Delay(task) => ("delay", task),
-            Self::Hang(task) => ("hang", task),
-        }
-    }
 }
 
 /// The arguments of `kchaos status`.

@@ -53,7 +53,8 @@ Exit codes:
 With `inject ... -- COMMAND`, once the injection is made:
   N  the exit code of COMMAND; 128+N when signal N killed it; if the injection
      ended before COMMAND did, kchaos only warns
-  125  COMMAND succeeded, but no I/O was hit, and --expect-hits was given
+  125  COMMAND succeeded, but no I/O was hit, and --expect-hits was given; or
+     the same of a step of scenario run --expect-hits
   126  COMMAND cannot be run
   127  there is no COMMAND";
 

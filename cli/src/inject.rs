@@ -5,16 +5,21 @@
 pub(crate) mod attach;
 mod auto;
 pub(crate) mod change;
-mod command;
+pub(crate) mod command;
 mod consent;
 pub(crate) mod devices;
+pub(crate) mod gc;
 mod hints;
 mod hits;
-mod interrupted;
+mod hung;
+pub(crate) mod interrupted;
 mod lease;
+mod loss;
+#[cfg(test)]
+mod machine;
 mod make;
 mod missed;
-mod needs;
+pub(crate) mod needs;
 mod order;
 pub(crate) mod own;
 mod owned;
@@ -23,6 +28,8 @@ pub(crate) mod recover;
 mod request;
 mod resolve;
 mod run;
+pub(crate) mod several;
+pub(crate) mod stage;
 mod stay;
 pub(crate) mod sweep;
 pub(crate) mod wait;
@@ -31,7 +38,7 @@ mod witness;
 
 use crate::{
     error::{all_of, joined, note, note_failure, print_or},
-    interface::{Name, Settings, Value, existing::recover_command},
+    interface::{Name, Settings, Value},
     system::{Roots, disks::Disks, lock::Lock},
 };
 use anyhow::{Context, Result};
@@ -41,7 +48,9 @@ use hits::Hits;
 use make::make;
 use own::OwnCgroup;
 use owned::Owned;
+pub(crate) use request::Checked;
 pub(crate) use request::Request;
+use request::mutual_wait;
 use std::{ffi::OsString, io::Write, process::Command, sync::Arc};
 pub(crate) use whose::Whose;
 use witness::Witness;
@@ -66,8 +75,18 @@ fn lock(roots: &Roots) -> Result<Option<Lock>> {
 /// The caller gives back the disks of an injection that it has replaced, and then the lock.
 fn begin(roots: &Roots, request: &Request<'_>, lock: Option<&Lock>) -> Result<Begun> {
     sweep::before(roots, lock);
-    let process = resolve::namespace_of(roots, request.settings);
-    let (mut settings, meant) = request.checked(roots)?;
+    let checked = Checked::new(roots, request)?;
+    begin_checked(roots, request, &checked, lock)
+}
+
+/// The same for a request that was checked before.
+fn begin_checked(
+    roots: &Roots,
+    request: &Request<'_>,
+    checked: &Checked,
+    lock: Option<&Lock>,
+) -> Result<Begun> {
+    let mut settings = checked.settings.clone();
     let own = match request.whose {
         Whose::Command => Some(OwnCgroup::new(roots)?),
         _ => None,
@@ -75,7 +94,13 @@ fn begin(roots: &Roots, request: &Request<'_>, lock: Option<&Lock>) -> Result<Be
     if let Some(own) = &own {
         settings.set(Name::Cgroup, Value::Text(own.name()?));
     }
-    let needed = Needed::by(roots, &settings, request.attach, &meant, &Disks::default());
+    let needed = Needed::by(
+        roots,
+        &settings,
+        request.attach,
+        &checked.meant,
+        &Disks::default(),
+    );
     let made = needed.and_then(|needed| {
         needed.attach(roots)?;
         let mut written = settings.clone();
@@ -83,7 +108,7 @@ fn begin(roots: &Roots, request: &Request<'_>, lock: Option<&Lock>) -> Result<Be
             written.set(Name::DurationMs, Value::Number(lease::LENGTH_MS));
         }
         let (name, owned) = make(roots, request, &written, &needed)?;
-        match resolve::check_namespace_of(process.as_ref()) {
+        match resolve::check_namespace_of(checked.process.as_ref()) {
             Ok(()) => Ok((name, owned)),
             Err(error) => Err(joined(error, owned.end().err().into_iter().collect())),
         }
@@ -184,11 +209,7 @@ pub(crate) fn inject_for(roots: &Roots, request: &Request<'_>) -> Result<u8> {
     let program = request.command.first().map(|word| word.to_string_lossy());
     let who = program.unwrap_or_default();
     if settings.freezes() {
-        let recover = recover_command(&[&name]);
-        note(&format!(
-            "if {who} waits for I/O that hangs, neither ends by itself; from another shell, \
-             `{recover}` ends the hang"
-        ));
+        note(&mutual_wait(&who, &name));
     }
     let mut command = match (&own, request.command) {
         (Some(own), words) => own.command(words),
@@ -235,10 +256,12 @@ pub(crate) fn print_inject(
     if let Err(error) = roots.require_known_version() {
         note(&format!("these commands would fail now: {error:#}"));
     }
-    let (settings, meant) = request.checked(roots)?;
+    let Checked {
+        settings, meant, ..
+    } = Checked::new(roots, request)?;
     let needed = Needed::by(roots, &settings, request.attach, &meant, &Disks::default())?;
     let mut steps = needed.attach_steps(roots);
-    let (name, make) = make::steps(roots, request, &settings)?;
+    let (name, make) = make::steps(roots, request, &settings, &[])?;
     steps.extend(make);
     steps.extend(needed.remember_steps(roots, &name));
     let given_back = sweep::steps(roots, &[name], &needed.disks);

@@ -5,13 +5,16 @@
 pub(crate) mod attributes;
 pub(crate) mod ceiling;
 mod driver;
+pub(crate) mod ending;
 pub(crate) mod existing;
 pub(crate) mod form;
+pub(crate) mod frozen;
 pub(crate) mod listed;
 pub(crate) mod made_for;
 pub(crate) mod near;
 pub(crate) mod operation;
 mod parse;
+pub(crate) mod presets;
 mod problems;
 pub(crate) mod rate;
 pub(crate) mod settings;

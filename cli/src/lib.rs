@@ -6,18 +6,23 @@
 //! [`Arguments::read`] reads a command line, and [`run`] runs it. [`interface`] has the settings of
 //! injections: their names, ranges and texts.
 //!
-//! Data flows down through the rooms, and no room uses one above it: `args` reads a command line,
-//! `inject` makes a change, `show` prints a state, `interface` knows the driver's files, and
-//! `system` the machine.
+//! Data flows down through the rooms, and no room uses one above it: `scenario` runs a file of
+//! steps, `record` makes a disk as slow as another one was, `args` reads a command line, `top` is a
+//! live view with keys, `doctor` looks for problems, `inject` makes a change, `show` prints a
+//! state, `interface` knows the driver's files, and `system` the machine.
 
 pub mod args;
+mod doctor;
 pub mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod inject;
 pub mod interface;
+mod record;
+mod scenario;
 mod show;
 mod system;
+mod top;
 
 pub use args::Arguments;
 pub use system::Roots;
@@ -31,7 +36,7 @@ use inject::{
     Request, Whose,
     attach::{self, Which},
     change::{self, Change},
-    own, recover, sweep,
+    gc, own, recover, sweep,
     wait::{self, Until},
 };
 use interface::Name;
@@ -106,6 +111,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<u8> {
             sweep::before_looking(roots);
             status::status(roots, &options, out)
         }
+        Verb::Top(args) => {
+            let options = top::Options {
+                interval: args.interval,
+                frames: args.frames,
+            };
+            return top::top(roots, &options, out);
+        }
         Verb::Attach(args) => {
             let options = attach::Options {
                 requests: args.nr_requests,
@@ -115,6 +127,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<u8> {
             attach::attach(roots, which(&args.devices), options, out)
         }
         Verb::Detach(args) => attach::detach(roots, which(args), args.dry_run.dry_run, out),
+        Verb::Doctor { json } => return doctor::doctor(roots, *json, out),
+        Verb::Gc { dry_run } => gc::gc(roots, dry_run.dry_run, out),
+        Verb::Scenario { verb } => return scenario::scenario(roots, verb, out),
+        Verb::Record(args) => return record::record(roots, args, out),
+        Verb::Replay(args) => return record::replay(roots, args, out),
         Verb::Version => version(roots, out),
         Verb::Completions { shell } => completions(*shell, out),
     }?;

@@ -4,10 +4,11 @@
 
 /// The version of the form of all JSON. It changes if a key goes or changes its meaning, and not if
 /// one is added; `cli/schema` has the form.
-const SCHEMA: u64 = 1;
+pub(crate) const SCHEMA: u64 = 1;
 
-mod columns;
+pub(crate) mod columns;
 pub(crate) mod describe;
 pub(crate) mod list;
-mod picture;
+pub(crate) mod markup;
+pub(crate) mod picture;
 pub(crate) mod status;

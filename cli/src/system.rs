@@ -20,6 +20,7 @@ pub(crate) mod lock;
 mod lower;
 mod mapper;
 mod meant;
+pub(crate) mod mounted;
 pub(crate) mod mounts;
 mod names;
 pub(crate) mod place;
@@ -33,6 +34,7 @@ pub(crate) mod table;
 pub(crate) mod target;
 mod tool;
 pub(crate) mod traffic;
+pub(crate) mod whole_file;
 
 pub use roots::Roots;
 

@@ -16,6 +16,7 @@ use crate::{
     },
     system::{block::is_number, kernel_name},
 };
+use chaos_policy::policy::failure::Failure;
 use clap::{
     Command, CommandFactory, Error,
     error::{ContextKind, ContextValue, ErrorKind},
@@ -34,7 +35,7 @@ impl Arguments {
 }
 
 /// Other programs' words for the verbs.
-pub(super) const OTHER_WORDS: [(&str, &[&str]); 7] = [
+pub(super) const OTHER_WORDS: [(&str, &[&str]); 8] = [
     (
         "inject",
         &[
@@ -64,9 +65,10 @@ pub(super) const OTHER_WORDS: [(&str, &[&str]); 7] = [
         ],
     ),
     ("list", &["get", "ls", "show"]),
+    ("status", &["inspect", "monitor", "query", "stats", "watch"]),
     (
-        "status",
-        &["inspect", "monitor", "query", "stats", "top", "watch"],
+        "top",
+        &["dashboard", "htop", "iotop", "live", "tui", "view"],
     ),
     ("attach", &["load", "prepare"]),
     ("detach", &["release", "revoke", "unload"]),
@@ -131,6 +133,12 @@ fn apart(line: &Line, unit: &str) -> Option<String> {
     let [.., flag, number] = &line.words[..place] else {
         return None;
     };
+    if line.is_in("bandwidth") && units::number(number).is_ok() {
+        let rate = format!("{number}{unit}");
+        return Rate::of_bytes(&rate)
+            .is_ok()
+            .then(|| format!("without a space: '{}'", without_flag("bandwidth", &rate)));
+    }
     let time = format!("{number}{unit}");
     let is_unit = unit.chars().all(char::is_alphabetic);
     let is_time = is_unit && units::microseconds(&time).is_ok();
@@ -151,7 +159,8 @@ fn verb(line: &Line, word: &str) -> Option<String> {
     let lower = word.to_ascii_lowercase();
     let reached = line.path.iter().filter(|verb| *verb != "help").count();
     let inside = match word {
-        "delay" | "hang" | "limit" => Some("inject ioem"),
+        "bandwidth" | "corrupt" | "delay" | "drop" | "error" | "hang" | "iops" | "limit"
+        | "preset" | "torn" => Some("inject ioem"),
         "ioem" => Some("inject"),
         _ => None,
     };
@@ -260,10 +269,31 @@ fn exact(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
     }
 }
 
+/// The line for a verb that takes a rate or an error.
+fn without_flag(verb: &str, rate: &str) -> String {
+    with_effect(verb, None, &[rate.to_owned()])
+}
+
 /// Advice on a flag by its name without hyphens.
 fn flag(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
     let known = flags(line.verb());
     let name = normal(name);
+    let verb = line.path.last().map_or("", String::as_str);
+    if matches!(
+        (verb, &*name),
+        ("bandwidth", "bandwidth" | "bw")
+            | ("iops", "iops")
+            | ("error", "error" | "errno")
+            | ("corrupt", "corrupt" | "bits")
+    ) {
+        let line = without_flag(verb, value.unwrap_or_default());
+        let what = match verb {
+            "error" => verb,
+            "corrupt" => "number of bits",
+            _ => "rate",
+        };
+        return Some(format!("the {what} has no flag here: '{line}'"));
+    }
     if let Some(tip) = exact(line, &name, value) {
         return Some(tip);
     }
@@ -289,9 +319,15 @@ fn flag(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
 
 /// Advice on a flag of an effect that comes before the effect.
 fn outside(line: &Line, name: &str, value: Option<&str>) -> Option<String> {
+    if ["error", "corrupt"].contains(&name) {
+        let tip = without_flag(name, value.unwrap_or_default());
+        return (line.path.len() < 3).then(|| format!("it is '{tip}'"));
+    }
     let effect = match name {
         "iops" | "quota" | "period" | "period-us" => "limit",
         "freeze" => "hang",
+        "drop" | "data-loss" => "drop",
+        "torn" => "torn",
         _ => "delay",
     };
     if line.faults().iter().any(|fault| line.is_in(fault)) {
@@ -371,6 +407,11 @@ fn operand(line: &Line, word: &str) -> Option<String> {
         Some(format!(
             "a limit has a flag: '{}'",
             with(line, "iops", Some(word))
+        ))
+    } else if matches!(Failure::parse(word.as_bytes()), Ok(Some(_))) {
+        Some(format!(
+            "an error has a flag: '{}'",
+            with(line, "error", Some(word))
         ))
     } else if let Some(devices) = devices(line, word) {
         Some(format!("devices have a flag: '--device {devices}'"))

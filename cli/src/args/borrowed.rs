@@ -11,43 +11,18 @@ mod limits;
 mod table;
 mod without;
 
-use super::line::{Line, flags};
+use super::line::{Line, usable_flags};
 use crate::{interface::near::or, system::block::is_number};
 use fill::{Values, is_plain};
 use limits::{LIMITS, NO_LIMIT};
 use table::FLAGS;
 use without::WITHOUT;
 
-const SLOW_ONLY: &str = "ioem slows I/O down, and never loses, changes, repeats or fails it";
+const SAME_DATA: &str = "ioem never repeats I/O; it slows I/O down, has it fail, loses or tears writes, \
+                         or flips bits of the data of reads";
 
 /// Flags for what kchaos does not do, for verbs that inject.
-const NOTHING: &[&str] = &[
-    "loss",
-    "drop",
-    "corrupt",
-    "duplicate",
-    "error",
-    "errors",
-    "errno",
-    "fail",
-    "error-rate",
-    "mistake",
-    "attr",
-    "drop-writes",
-    "error-reads",
-    "error-writes",
-    "corrupt-bio-byte",
-    "random-read-corrupt",
-    "random-write-corrupt",
-    "badblock",
-    "addbadblock",
-    "badblocks",
-    "medium-error-start",
-    "medium-error-count",
-    "error-start",
-    "error-count",
-    "eio",
-];
+const NOTHING: &[&str] = &["duplicate", "mistake", "attr", "random-write-corrupt"];
 
 /// Flags that once moved the roots.
 const ROOTS: [(&str, &str); 3] = [
@@ -94,8 +69,8 @@ pub(super) fn flag(line: &Line, path: &[&str], word: &str, value: Option<&str>) 
             ));
         }
     }
-    let known: Vec<&str> = flags(verb).into_iter().map(|(name, _)| name).collect();
-    let nothing = std::iter::once((NOTHING, SLOW_ONLY)).chain(WITHOUT);
+    let known = usable_flags(verb);
+    let nothing = std::iter::once((NOTHING, SAME_DATA)).chain(WITHOUT);
     let instead = nothing.into_iter().find(|(words, _)| words.contains(&word));
     let has_all = |tip: &str| typed_flags(tip).all(|flag| known.contains(&flag));
     if let Some((_, instead)) = instead.filter(|(_, tip)| known.contains(&"delay") && has_all(tip))
@@ -161,7 +136,7 @@ fn typed_flags(tip: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Words for faults, and the nearest that there is.
-const FAULTS: [(&[&str], &str); 8] = [
+const FAULTS: [(&[&str], &str); 16] = [
     (
         &[
             "freeze",
@@ -193,19 +168,11 @@ const FAULTS: [(&[&str], &str); 8] = [
         "slow I/O is 'kchaos inject ioem delay --delay 10ms'",
     ),
     (
-        &[
-            "iops",
-            "throttle",
-            "quota",
-            "rate-limit",
-            "ratelimit",
-            "throttling",
-        ],
-        "a limit of I/Os is 'kchaos inject ioem limit --iops 100'",
+        &["throttle", "quota", "rate-limit", "ratelimit", "throttling"],
+        "a limit of I/Os is 'kchaos inject ioem iops 100'",
     ),
     (
         &[
-            "bandwidth",
             "bw",
             "bps",
             "throughput",
@@ -214,7 +181,15 @@ const FAULTS: [(&[&str], &str); 8] = [
             "limit-data",
             "slicer",
         ],
-        "a limit of bytes is 'kchaos inject ioem limit --bandwidth 10MB/s'",
+        "a limit of bytes is 'kchaos inject ioem bandwidth 10MB/s'",
+    ),
+    (
+        &["gp3", "ebs", "cloud", "usb", "usb2", "sd-a1", "profile"],
+        "limits as of some devices are 'kchaos inject ioem preset gp3'",
+    ),
+    (
+        &["hdd", "hard-disk", "spinning", "rotational", "seek", "rpm"],
+        "the times of a hard disk are 'kchaos inject ioem preset hdd-7200'",
     ),
     (
         &["reorder"],
@@ -222,29 +197,69 @@ const FAULTS: [(&[&str], &str); 8] = [
     ),
     (
         &[
-            "error",
             "errors",
             "eio",
             "fail",
             "failure",
+            "failing",
             "fault",
+            "fail-make-request",
+            "make-it-fail",
+            "zinject",
             "loss",
-            "drop",
-            "corrupt",
-            "corruption",
-            "duplicate",
-            "mistake",
-            "attroverride",
             "flakey",
-            "dust",
             "disk-loss",
-            "readonly",
         ],
-        SLOW_ONLY,
+        "I/O that fails is 'kchaos inject ioem error EIO --probability 1%'",
+    ),
+    (
+        &[
+            "dust",
+            "badblock",
+            "badblocks",
+            "addbadblock",
+            "medium-error",
+            "medium",
+            "bad-sector",
+        ],
+        "bad sectors are 'kchaos inject ioem error ENODATA --op read --sectors 0+8'",
+    ),
+    (
+        &["readonly", "read-only"],
+        "writes that fail are 'kchaos inject ioem error EIO --op write'",
+    ),
+    (
+        &["drop-writes", "lost-writes", "lose", "lost", "lie"],
+        "writes that are lost are 'kchaos inject ioem drop --data-loss --device /dev/sdb'",
+    ),
+    (&["duplicate", "mistake", "attroverride"], SAME_DATA),
+    (
+        &[
+            "corruption",
+            "bitrot",
+            "bit-rot",
+            "bit-flips",
+            "flip",
+            "corrupt-bio-byte",
+            "random-read-corrupt",
+        ],
+        "flipped bits are 'kchaos inject ioem corrupt 1 --data-loss --device /dev/sdb'",
+    ),
+    (
+        &[
+            "tear",
+            "tearing",
+            "torn-writes",
+            "partial-writes",
+            "power-loss",
+            "power-cut",
+        ],
+        "torn writes are 'kchaos inject ioem torn --data-loss --device /dev/sdb'",
     ),
     (
         &["fill", "full", "enospc", "disk-fill"],
-        "kchaos fills no disk; it slows I/O down",
+        "kchaos fills no disk; writes that fail as on a full one are 'kchaos inject ioem error \
+         ENOSPC --op write'",
     ),
     (
         &["flush", "fsync"],

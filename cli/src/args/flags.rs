@@ -3,15 +3,21 @@
 //! The flags that set an injection's attributes, made from the table of attributes.
 
 use crate::interface::{
-    ATTRIBUTES, Attribute, Kind, Name, Section, Settings, Value, form::Form, rate::Rate,
+    ATTRIBUTES, Attribute, Kind, Name, Section, Settings, Value,
+    form::Form,
+    presets::{PRESETS, Preset},
+    rate::Rate,
     units::Unit,
 };
 use clap::{
     Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, Error, FromArgMatches,
-    builder::{PossibleValue, TypedValueParser},
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
 use std::ffi::OsStr;
+
+/// The attributes of which `inject delay` needs one.
+const DELAYS: [Name; 4] = [Name::DelayUs, Name::Percentiles, Name::SeekUs, Name::TurnUs];
 
 /// The flags of an attribute are a group, of which one can be given. It has the attribute's name.
 impl Args for Settings {
@@ -27,7 +33,7 @@ impl Args for Settings {
         };
         let delays = ATTRIBUTES
             .iter()
-            .filter(|attribute| [Name::DelayUs, Name::Percentiles].contains(&attribute.name));
+            .filter(|attribute| DELAYS.contains(&attribute.name));
         let delay = ArgGroup::new("delay")
             .args(delays.flat_map(ids))
             .multiple(true);
@@ -83,7 +89,27 @@ fn given(matches: &ArgMatches) -> Result<Vec<(&'static Attribute, Value)>, Error
         };
         given.push((attribute, value));
     }
+    // Only one verb has the word.
+    if let Ok(Some(preset)) = matches.try_get_one::<&'static Preset>(PRESET) {
+        preset.add_to(&mut given).map_err(invalid)?;
+    }
     Ok(given)
+}
+
+/// The name of the word for a preset.
+const PRESET: &str = "preset";
+
+/// The word for a preset.
+pub(crate) fn preset() -> Arg {
+    let names = PRESETS.map(|preset| PossibleValue::new(preset.name).help(preset.about));
+    let named = PossibleValuesParser::new(names);
+    let named = named.try_map(|name| Preset::named(&name).ok_or("there is no such preset"));
+    Arg::new(PRESET)
+        .value_name("PRESET")
+        .required(true)
+        .index(1)
+        .value_parser(named)
+        .help("The device that the settings are like")
 }
 
 /// The error for values that are not accepted.
@@ -312,6 +338,14 @@ fn flags(attribute: &'static Attribute) -> Vec<Arg> {
                     .long_help(in_full),
                 own.value_name(value).help(same).hide_short_help(true),
             ]
+        }
+        (Kind::Number { .. }, _) if attribute.name == Name::DataLoss => {
+            let help = "Consent to the damage of data by --drop, --torn or --corrupt";
+            let own = own
+                .allow_hyphen_values(false)
+                .action(ArgAction::Set)
+                .num_args(0);
+            vec![own.default_missing_value("1").help(help)]
         }
         (Kind::Number { unit, .. }, _) => {
             let value = match unit {

@@ -29,7 +29,7 @@ impl Line {
         let mut left = words.iter().take_while(|word| *word != "--");
         while let Some(word) = left.next() {
             if let Some(name) = word.strip_prefix("--") {
-                if find(verb, name).is_some_and(|flag| flag.get_action().takes_values()) {
+                if find(verb, name).is_some_and(takes_value) {
                     left.next();
                 }
             } else if let Some(inner) = verb.find_subcommand(word) {
@@ -106,6 +106,12 @@ impl Line {
     }
 }
 
+/// Whether a word behind a flag is its value.
+fn takes_value(flag: &Arg) -> bool {
+    let count = flag.get_num_args();
+    flag.get_action().takes_values() && count.is_none_or(|count| count.takes_values())
+}
+
 /// The flag of a verb with this name or alias.
 fn find<'a>(verb: &'a Command, name: &str) -> Option<&'a Arg> {
     verb.get_arguments().find(|flag| {
@@ -126,4 +132,24 @@ pub(super) fn flags(verb: &Command) -> Vec<(&str, &str)> {
         flags.extend(aliases.into_iter().map(|alias| (alias, own)));
     }
     flags
+}
+
+/// The flags of a verb without those for what its required word sets already.
+pub(super) fn usable_flags(verb: &Command) -> Vec<&str> {
+    let required: Vec<_> = verb
+        .get_positionals()
+        .filter(|word| word.is_required_set())
+        .map(Arg::get_id)
+        .collect();
+    let groups = verb.get_groups().filter(|group| {
+        let mut args = group.get_args();
+        !(*group).clone().is_multiple() && args.any(|id| required.contains(&id))
+    });
+    let taken: Vec<_> = groups.flat_map(|group| group.get_args()).collect();
+    let is_free = |own: &str| {
+        let mut flags = verb.get_arguments();
+        flags.any(|flag| flag.get_long() == Some(own) && !taken.contains(&flag.get_id()))
+    };
+    let flags = flags(verb).into_iter().filter(|(_, own)| is_free(own));
+    flags.map(|(name, _)| name).collect()
 }

@@ -6,11 +6,18 @@ use super::{Arguments, dm_table, line::Line, netem};
 use clap::error::ErrorKind;
 use std::ffi::OsString;
 
-/// The flag that each effect needs, with a value.
-const EXAMPLES: [(&str, &str); 3] = [
+/// The words that each effect needs, with a value.
+const EXAMPLES: [(&str, &str); 10] = [
+    ("bandwidth", "10MB/s"),
+    ("corrupt", "1 --data-loss"),
     ("delay", "--delay 10ms"),
+    ("drop", "--data-loss"),
+    ("error", "EIO"),
     ("hang", "--for 10s"),
+    ("iops", "100"),
     ("limit", "--iops 100"),
+    ("preset", "gp3"),
+    ("torn", "--data-loss"),
 ];
 
 /// Whether kchaos accepts these words behind its name, or lacks only more words.
@@ -65,7 +72,7 @@ pub(super) fn line_of(line: &Line, from: usize, device: Option<&str>) -> String 
 pub(super) fn with_effect(effect: &str, device: Option<&str>, behind: &[String]) -> String {
     let device = device.and_then(|device| shlex::try_join(["--device", device]).ok());
     let example = EXAMPLES.iter().find(|(name, _)| *name == effect);
-    let example = example.map(|(_, flag)| (*flag).to_owned());
+    let example = example.map(|(_, needed)| (*needed).to_owned());
     let typed = shlex::try_join(behind.iter().map(String::as_str)).ok();
     let of_netem = netem::flags_of(behind, false).join(" ");
     let of_table = dm_table::flags(behind).map(|flags| flags[0].clone());

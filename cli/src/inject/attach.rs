@@ -3,6 +3,7 @@
 //! Switches disks to ioem, and gives them back their former scheduler.
 
 use super::{
+    consent, loss,
     reach::{acting, endless},
     sweep::{self, forget},
 };
@@ -20,7 +21,7 @@ use crate::{
         target,
     },
 };
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -190,7 +191,8 @@ fn all_disks(roots: &Roots) -> Vec<Disk> {
         .collect()
 }
 
-/// Leaves out the disks that the system needs or may need, and says so.
+/// Leaves out the disks that the system needs or may need, and those with mounted file systems
+/// whose data would be damaged, and says so.
 ///
 /// # Errors
 ///
@@ -200,7 +202,12 @@ fn leave_needed_out(roots: &Roots, disks: &mut Vec<Disk>) -> Result<()> {
     let count = disks.len();
     for name in &names {
         let remedy = "it stays as it is; --force attaches it too";
-        if let Err(error) = guard::check(roots, std::slice::from_ref(name), remedy) {
+        let alone = std::slice::from_ref(name);
+        let checked = guard::check(roots, alone, remedy).and_then(|()| {
+            let damaged = consent::check(&loss::check_attached(roots, alone)?);
+            damaged.map_err(|error| anyhow!("{error}; until then, {name} stays as it is"))
+        });
+        if let Err(error) = checked {
             note(&error.to_string());
             disks.retain(|disk| disk.name != *name);
         }
@@ -223,9 +230,11 @@ fn to_guard(roots: &Roots, disks: &[Disk]) -> Vec<String> {
 /// Refuses to switch the system's own disks; with `force`, warns of injections that act on them.
 fn check_needed(roots: &Roots, disks: &[Disk], force: bool) -> Result<()> {
     let names = to_guard(roots, disks);
+    let lost = loss::check_attached(roots, &names)?;
     if !force {
         let remedy = "if that is what you want, add --force, and --for TIME to each injection";
-        return guard::check(roots, &names, remedy);
+        let refusals = [consent::check(&lost), guard::check(roots, &names, remedy)];
+        return all_of(refusals.into_iter().filter_map(Result::err).collect());
     }
     for risk in guard::risks(roots, &names) {
         let endless = endless(roots, risk.disk);
@@ -411,7 +420,8 @@ fn detach_disk(roots: &Roots, disk: &Disk, dry_run: bool) -> Result<Vec<u8>> {
         }
         return Ok(text);
     }
-    let acting = acting(roots, name, |_| true);
+    let all_enabled = roots.enabled().unwrap_or(true);
+    let acting = acting(roots, name, all_enabled, |_| true);
     disk.switch(&steps, &saved.scheduler)?;
     if !acting.is_empty() {
         note(&format!(

@@ -4,13 +4,15 @@
 
 use super::{
     auto::{self, Needed},
-    consent::{self, Reason},
+    consent::{self, OTHER_DISKS, Reason},
     devices::{check_former_sectors, put_disks_of_sectors, put_former_sectors},
     hints::idle,
     interrupted::Marks,
+    loss,
     make::why,
     needs, order,
-    request::{OTHER_DISKS, WITH_END, endless_hang, endless_risks},
+    own::is_own,
+    request::{End, WITH_END, endless_hang, endless_risks, mutual_wait},
     resolve::{self, Resolved},
     sweep,
 };
@@ -18,8 +20,9 @@ use crate::{
     error::{Exit, failure, joined, note},
     interface::{
         ATTRIBUTES, Attribute, Name, Settings, Value, attribute,
+        ending::damaging,
         existing::{recover_command, unknown},
-        snapshot::Snapshot,
+        snapshot::{Snapshot, State},
         values::Values,
     },
     system::{Roots, disks::Disks, files::try_read, lock::Lock, process::Process, step::Step},
@@ -171,17 +174,29 @@ impl Change<'_> {
         self.check_delay(&seen.values, &asked)?;
         let process = resolve::namespace_of(roots, &asked);
         let Resolved {
-            settings: asked,
+            settings: mut asked,
             mut reasons,
             disks: meant,
         } = resolve::resolved(roots, &asked, self.force)?;
         if !self.has(Name::Sectors) {
             check_former_sectors(&asked, &seen.values)?;
         }
+        let consents = self.has(Name::DataLoss);
+        let takes_back = damaging().any(|name| asked.number(name) == Some(0));
+        let consented = seen.values.number(Name::DataLoss).is_some();
+        if takes_back && consented && self.after(&seen.values, &asked).damage().is_none() {
+            asked.set(Name::DataLoss, Value::Number(0));
+        }
         let after = self.after(&seen.values, &asked);
         after
             .check_bytes()
             .map_err(|message| failure(Exit::Usage, message))?;
+        let places = [Name::Device, Name::Sectors];
+        let is_new = asked.damage().is_some() || places.iter().any(|name| self.has(*name));
+        let begins = [Name::Enabled, Name::DurationMs, Name::Times];
+        let begins = seen.state != State::On && begins.iter().any(|name| self.has(*name));
+        let lost = loss::reasons(roots, &after, is_new, begins, consents)?;
+        reasons.extend(lost.into_iter().filter(|_| !self.force));
         let reach = [
             Name::Device,
             Name::Sectors,
@@ -190,15 +205,25 @@ impl Change<'_> {
             Name::Enabled,
         ];
         let changes_reach = reach.iter().any(|name| self.has(*name));
+        let switches_off = self.has(Name::Enabled) && !after.enabled;
+        let attaches = self.attach && changes_reach && !switches_off;
+        if attaches {
+            let lost = loss::check_reached(roots, &after)?;
+            reasons.extend(lost.into_iter().filter(|_| !self.force));
+        }
         if changes_reach && !self.force {
             reasons.extend(risks(roots, &seen, &after));
         }
         let changes_hang = [Name::Freeze, Name::DurationMs, Name::Enabled];
         let changes_hang = changes_hang.iter().any(|name| self.has(*name));
-        if changes_hang && !self.force && !seen.is_renewed {
-            reasons.extend(endless_hang(&after));
+        let end = end(&seen, &after);
+        if changes_hang && !self.force {
+            reasons.extend(endless_hang(&after, end));
         }
         consent::check(&reasons)?;
+        if changes_hang && after.freezes() && end != End::Lease {
+            note(&mutual_wait("its command", &seen.name));
+        }
         for sentence in idle(&after) {
             note(&sentence);
         }
@@ -219,13 +244,7 @@ impl Change<'_> {
             true => Disks::default(),
             false => needs::replaced(roots, name),
         };
-        let needed = Needed::by(
-            roots,
-            &after,
-            self.attach && changes_reach,
-            &meant,
-            &replaced,
-        )?;
+        let needed = Needed::by(roots, &after, attaches, &meant, &replaced)?;
         for disk in replaced.all_names().filter(|_| changes_reach) {
             note(&format!(
                 "{disk} is another disk now than the one that {} was made for, so kchaos leaves it \
@@ -306,6 +325,17 @@ impl Change<'_> {
             values.push((enabled, Value::Number(u64::from(asked.enabled))));
         }
         values
+    }
+}
+
+/// The end of an injection after a change.
+fn end(before: &Snapshot, after: &Settings) -> End {
+    if !before.is_renewed {
+        End::Lease
+    } else if after.text(Name::Cgroup).is_some_and(is_own) {
+        End::OwnCommand("make another injection without --own")
+    } else {
+        End::Command
     }
 }
 

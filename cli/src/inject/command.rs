@@ -42,9 +42,8 @@ impl Signals {
     ///
     /// If the kernel refuses.
     pub(crate) fn new() -> Result<Self> {
-        let ignored = ignored();
         let signals = [SIGHUP, SIGINT, SIGTERM].into_iter();
-        let caught = SignalsInfo::new(signals.filter(|signal| ignored >> (signal - 1) & 1 == 0));
+        let caught = SignalsInfo::new(signals.filter(|signal| !is_ignored(*signal)));
         Ok(Self(caught.context("cannot catch signals")?))
     }
 
@@ -91,12 +90,13 @@ impl Signals {
     }
 }
 
-/// The signals that this program ignores, from bit 0 for signal 1 on; none if nobody can tell.
-fn ignored() -> u64 {
+/// Whether this program ignores a signal; `false` if nobody can tell.
+pub(crate) fn is_ignored(signal: i32) -> bool {
     let text = try_read(Path::new("/proc/self/status")).unwrap_or_default();
     let mask = text.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0)
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Bit 0 is of signal 1.
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// The failure to run a program.
@@ -150,7 +150,7 @@ fn exit_code(status: ExitStatus) -> u8 {
 }
 
 /// The exit code of a program that a signal has ended.
-pub(super) fn killed_by(signal: i32) -> u8 {
+pub(crate) fn killed_by(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(1)
 }
 

@@ -6,6 +6,9 @@
 use crate::error::{Exit, failure};
 use anyhow::Result;
 
+/// The way to do without an injection of disks that the system needs.
+pub(super) const OTHER_DISKS: &str = "choose others with --device";
+
 /// A reason to refuse something without `--force`.
 #[derive(Debug)]
 pub(super) struct Reason {

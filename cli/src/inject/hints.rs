@@ -2,18 +2,25 @@
 
 //! Hints about a new injection: the reasons why it does nothing, or less than was asked for.
 
-use super::reach::{named, reached};
+use super::{
+    hung::long_hold,
+    reach::{named, reached},
+};
 use crate::{
     error::note,
     interface::{
-        Name, Settings,
+        Name, Settings, Value, attribute,
         attributes::ENABLED,
-        ceiling::{self, Ceiling},
+        ceiling::{self, Ceiling, Effect, Frozen},
+        ending::Ending,
+        existing::all,
+        snapshot::Snapshot,
         units::{at_most, show_microseconds},
+        values::Values,
     },
     system::{
         Roots, abilities::impossible_on_all, attached::attached_names, disk::requests,
-        files::try_read,
+        mounted::mounted_on,
     },
 };
 use std::ffi::OsStr;
@@ -54,17 +61,11 @@ pub(super) fn hints(roots: &Roots, name: &str, settings: &Settings) {
         let mut told = low_ceilings(roots, name, settings);
         told.extend(impossible(roots, settings));
         told.extend(long_hold(roots, settings));
+        told.extend(broken_file_systems(roots, settings));
         for hint in told {
             note(&hint);
         }
     }
-}
-
-/// The time in microseconds after which the injection ends by itself.
-fn lease_us(settings: &Settings) -> Option<u64> {
-    let lease_ms = settings.number(Name::DurationMs);
-    let lease_ms = lease_ms.filter(|lease_ms| *lease_ms > 0)?;
-    Some(lease_ms.saturating_mul(1_000))
 }
 
 /// A sentence if no disk that the injection reaches can have its operations.
@@ -74,65 +75,35 @@ fn impossible(roots: &Roots, settings: &Settings) -> Option<String> {
     Some(format!("this injection reaches nothing: {why}"))
 }
 
-/// The longest time in microseconds for which the injection can hold an I/O; [`u64::MAX`] if it
-/// has no end.
-fn longest_us(settings: &Settings) -> u64 {
-    if settings.freezes() {
-        return lease_us(settings).unwrap_or(u64::MAX);
-    }
-    let number = |name| settings.number(name).unwrap_or(0);
-    let jitter = match settings.text(Name::Distribution) {
-        // The driver cuts off the tails of the others there.
-        Some(shape) if shape != "uniform" => number(Name::JitterUs).saturating_mul(4),
-        _ => number(Name::JitterUs),
-    };
-    let points = settings.text(Name::Percentiles).unwrap_or_default();
-    let points = points.split([' ', ',']).filter_map(|point| {
-        let (_, time) = point.split_once(':')?;
-        time.parse::<u64>().ok()
+/// A sentence about each mounted file system all of whose I/O fails.
+fn broken_file_systems(roots: &Roots, settings: &Settings) -> Vec<String> {
+    let fails = settings
+        .text(Name::Error)
+        .is_some_and(|error| !error.is_empty());
+    let chooses = [Name::Probability, Name::Every].into_iter().any(|name| {
+        let usual = attribute(name).default();
+        settings
+            .number(name)
+            .is_some_and(|number| usual != Value::Number(number))
     });
-    let delay = number(Name::DelayUs).saturating_add(jitter);
-    let delay = delay.max(points.max().unwrap_or(0));
-    let window = match number(Name::Quota).max(number(Name::BytesQuota)) {
-        0 => 0,
-        _ => settings.number(Name::PeriodUs).unwrap_or(1_000_000),
-    };
-    let longest = delay.saturating_add(window);
-    lease_us(settings).map_or(longest, |lease_us| longest.min(lease_us))
-}
-
-/// A sentence if tasks may wait for longer than the kernel takes for normal.
-fn long_hold(roots: &Roots, settings: &Settings) -> Option<String> {
-    /// The kernel's default, for a machine that does not show its own.
-    const USUAL_SECONDS: u64 = 120;
-    let file = roots.proc.join("sys/kernel/hung_task_timeout_secs");
-    let number = |text: String| text.parse::<u64>().ok();
-    let seconds = try_read(&file).ok().and_then(number);
-    let seconds = seconds.unwrap_or(USUAL_SECONDS);
-    let longest = longest_us(settings);
-    // 0 switches the reports off.
-    if seconds == 0 || longest <= seconds.saturating_mul(1_000_000) {
-        return None;
+    if !fails || chooses {
+        return Vec::new();
     }
-    let panics = try_read(&roots.proc.join("sys/kernel/hung_task_panic"));
-    let panics = panics
-        .ok()
-        .and_then(number)
-        .is_some_and(|panics| panics > 0);
-    let then = if panics {
-        "and this kernel then panics (hung_task_panic)"
-    } else {
-        "which stays alive"
-    };
-    let longest = match longest {
-        u64::MAX => "as long as the injection lasts".to_owned(),
-        longest => format!("for {}", at_most(longest)),
-    };
-    Some(format!(
-        "an I/O can wait {longest}, and after {seconds} s in uninterruptible sleep the kernel \
-         reports a task as hung, {then}; echo 0 > {} switches the reports off",
-        file.display()
-    ))
+    let mounted = mounted_on(roots, &reached(roots, settings)).into_iter();
+    let sentences = mounted.map(|mounted| {
+        let then = match mounted.kind.as_str() {
+            "xfs" => "shuts down",
+            "ext4" => "becomes read-only",
+            _ => "becomes read-only or shuts down",
+        };
+        let point = mounted.point.display();
+        format!(
+            "after such errors, the {} at {point} on {} likely {then}; when the injection is over, \
+             umount {point} and mount it again, after fsck if it asks for that",
+            mounted.kind, mounted.disk
+        )
+    });
+    sentences.collect()
 }
 
 /// A sentence for each option that does nothing without others.
@@ -142,14 +113,24 @@ pub(super) fn idle(settings: &Settings) -> Vec<String> {
     let varies = is_set(Name::JitterUs) || percentiles;
     let is_limited = is_set(Name::Quota) || is_set(Name::BytesQuota);
     let probability = settings.number(Name::Probability).unwrap_or(ALWAYS);
-    let draws = varies || (1..ALWAYS).contains(&probability);
+    let damages = matches!(
+        settings.ending(),
+        Some(Ending::Torn(_) | Ending::Corrupted(_))
+    );
+    let has_arm = is_set(Name::SeekUs) || is_set(Name::TurnUs);
+    let draws = varies || damages || (1..ALWAYS).contains(&probability);
+    let delays = varies || has_arm || is_set(Name::DelayUs);
     let sentences = [
         (
             is_set(Name::Correlation) && !varies,
             "--correlation does nothing without --jitter or --percentiles",
         ),
         (
-            settings.freezes() && (varies || is_set(Name::DelayUs)),
+            is_set(Name::Lanes) && !delays,
+            "--lanes does nothing without --delay, --jitter, --percentiles, --seek or --turn",
+        ),
+        (
+            settings.freezes() && delays,
             "the delay does nothing before --freeze 0",
         ),
         (
@@ -158,7 +139,8 @@ pub(super) fn idle(settings: &Settings) -> Vec<String> {
         ),
         (
             is_set(Name::Seed) && !draws,
-            "--seed does nothing without --jitter, --percentiles or --probability",
+            "--seed does nothing without --jitter, --percentiles, --probability, --torn or \
+             --corrupt",
         ),
         (
             settings.number(Name::Seed) == Some(0) && draws,
@@ -214,17 +196,25 @@ fn low_ceilings(roots: &Roots, name: &str, settings: &Settings) -> Vec<String> {
         });
     let ceilings = ceiling::read(roots, OsStr::new(name));
     let more = ceilings.more("disks").map(|more| format!("and {more}"));
-    let delay_us = settings.number(Name::DelayUs);
-    let lease_us = lease_us(settings);
-    let outlasts = lease_us.is_some_and(|lease_us| delay_us.unwrap_or(0) >= lease_us);
-    let until_end = ceiling::until_end(lease_us.is_some());
     let low = ceilings.items.into_iter();
     let low = low.filter(|low| u128::from(low.iops) < asked.unwrap_or(u128::from(LOW)));
+    let mut low: Vec<Ceiling> = low.collect();
+    let values = Values(settings.values.clone());
+    let frozen: Vec<&mut Ceiling> = low.iter_mut().filter(|low| low.iops == 0).collect();
+    if !frozen.is_empty() {
+        let others = others(roots);
+        for ceiling in frozen {
+            ceiling.frozen = Frozen::of(roots, (name, &values), &ceiling.disk, &others);
+        }
+    }
+    let low = low.iter();
     let mut hints: Vec<String> = low
-        .map(|ceiling| match outlasts || settings.freezes() {
-            true => ceiling.holds(until_end),
-            false => low_ceiling(roots, &ceiling, delay_us, asked),
-        })
+        .map(
+            |ceiling| match ceiling.effect(&values, settings.lease_us()) {
+                Effect::Holds(sentence) => sentence,
+                Effect::Rate(rate) => low_ceiling(roots, &ceiling.disk, &rate, asked),
+            },
+        )
         .collect();
     // The disks that were left out are most likely no better.
     if !hints.is_empty() {
@@ -233,13 +223,14 @@ fn low_ceilings(roots: &Roots, name: &str, settings: &Settings) -> Vec<String> {
     hints
 }
 
-fn low_ceiling(
-    roots: &Roots,
-    ceiling: &Ceiling,
-    delay_us: Option<u64>,
-    asked: Option<u128>,
-) -> String {
-    let disk = &ceiling.disk;
+/// All injections, as far as they can be read.
+fn others(roots: &Roots) -> Vec<Snapshot> {
+    let names = all(roots).unwrap_or_default();
+    let read = |name| Snapshot::read(roots, name, true).ok().flatten();
+    names.iter().filter_map(|name| read(name)).collect()
+}
+
+fn low_ceiling(roots: &Roots, disk: &str, rate: &str, asked: Option<u128>) -> String {
     let requests = requests(roots, disk).unwrap_or(0);
     let than = asked.map_or(String::new(), |asked| {
         format!(", fewer than the {asked} of the limit")
@@ -252,49 +243,15 @@ fn low_ceiling(
     } else {
         String::new()
     };
-    let rate = ceiling.rate(delay_us);
     format!("with this delay, {disk} does at most {rate}{than} (nr_requests {requests}){next}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::interface::attribute;
-    use std::fs;
-
-    /// A folder in which files stand for the kernel's.
-    struct Machine(tempfile::TempDir);
-
-    impl Machine {
-        fn new() -> Self {
-            Self(tempfile::tempdir().unwrap())
-        }
-
-        fn roots(&self) -> Roots {
-            let path = |path: &str| self.0.path().join(path);
-            Roots {
-                configfs: path("config"),
-                sysfs: path("sys"),
-                state: path("state"),
-                dev: path("dev"),
-                proc: path("proc"),
-            }
-        }
-
-        fn write(&self, file: &str, text: &str) {
-            let file = self.0.path().join(file);
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, text).unwrap();
-        }
-    }
-
-    fn settings(given: &[(Name, &str)]) -> Settings {
-        let given = given.iter().map(|(name, text)| {
-            let attribute = attribute(*name);
-            (attribute, attribute.parse(text).unwrap())
-        });
-        Settings::new(given).unwrap()
-    }
+    use super::{
+        super::machine::{Machine, settings},
+        *,
+    };
 
     #[test]
     fn a_low_ceiling_is_told() {
@@ -326,7 +283,7 @@ mod tests {
     #[test]
     fn the_ceiling_of_a_delay_that_outlasts_its_lease_is_no_rate() {
         let machine = Machine::new();
-        machine.write("config/ioem/x/ceiling", "sda 0\n");
+        machine.write("config/ioem/x/ceiling", "sda 1\n");
         machine.write("sys/block/sda/queue/nr_requests", "256\n");
         let told = |lease_ms| {
             let given = [(Name::DelayUs, "3600000000"), (Name::DurationMs, lease_ms)];
@@ -341,6 +298,7 @@ mod tests {
             rate.contains("at most one I/O per 14.1s (nr_requests 256); "),
             "{rate}"
         );
+        machine.write("config/ioem/x/ceiling", "sda 0\n");
         let frozen = |more: &[(Name, &str)]| {
             let given = [&[(Name::Freeze, "1")], more].concat();
             low_ceilings(&machine.roots(), "x", &settings(&given)).concat()
@@ -386,62 +344,5 @@ mod tests {
         assert_eq!(told("write"), None);
         machine.write("sys/block/sdb/queue/fua", "1\n");
         assert_eq!(told("write,fua"), None);
-    }
-
-    #[test]
-    fn a_hold_that_the_kernel_takes_for_a_hang_is_told() {
-        let machine = Machine::new();
-        let told = |given: &[(Name, &str)]| long_hold(&machine.roots(), &settings(given));
-        let delay = (Name::DelayUs, "3600000000");
-        for (given, longest) in [
-            (&[delay][..], Some("1h")),
-            (&[delay, (Name::DurationMs, "8000")], None),
-            (&[delay, (Name::DurationMs, "130000")], Some("130s")),
-            (&[(Name::DelayUs, "120000000")], None),
-            (
-                &[(Name::DelayUs, "119000000"), (Name::JitterUs, "2000000")],
-                Some("121s"),
-            ),
-            (
-                &[(Name::JitterUs, "31000000"), (Name::Distribution, "normal")],
-                Some("124s"),
-            ),
-            (&[(Name::Percentiles, "50:5ms,99:200s")], Some("200s")),
-            (
-                &[(Name::Quota, "1"), (Name::PeriodUs, "180000000")],
-                Some("3m"),
-            ),
-            (&[(Name::PeriodUs, "180000000")], None),
-            (&[(Name::Freeze, "1"), (Name::DurationMs, "8000")], None),
-            (
-                &[(Name::Freeze, "1"), (Name::DurationMs, "130000")],
-                Some("130s"),
-            ),
-        ] {
-            let sentence = told(given);
-            let begin = |longest| format!("an I/O can wait for {longest}, and after 120 s in");
-            let starts = |longest| {
-                sentence
-                    .as_ref()
-                    .is_some_and(|it| it.starts_with(&begin(longest)))
-            };
-            assert!(
-                longest.map_or(sentence.is_none(), starts),
-                "{given:?}: {sentence:?}"
-            );
-        }
-        let endless = told(&[(Name::Freeze, "1")]).unwrap();
-        let expected = "an I/O can wait as long as the injection lasts, and after 120 s in";
-        assert!(endless.starts_with(expected), "{endless}");
-        let file = "proc/sys/kernel/hung_task_timeout_secs";
-        machine.write(file, "30\n");
-        machine.write("proc/sys/kernel/hung_task_panic", "1\n");
-        let sentence = told(&[(Name::DelayUs, "31000000")]).unwrap();
-        assert!(
-            sentence.contains("after 30 s ") && sentence.contains("then panics"),
-            "{sentence}"
-        );
-        machine.write(file, "0\n");
-        assert_eq!(told(&[delay]), None);
     }
 }

@@ -13,11 +13,29 @@ use crate::{
     error::{Exit, note},
     interface::{
         Name, Settings,
+        ending::Ending,
+        stats::NOT_FAILED,
         units::{at_most, grouped},
     },
     system::{Roots, attached::attached_names, block::Block, files::names, traffic::Traffic},
 };
 use std::collections::BTreeMap;
+
+/// The I/O of all devices at a moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Before(BTreeMap<String, Traffic>);
+
+impl Before {
+    /// Looks at all devices.
+    pub(crate) fn new(roots: &Roots) -> Self {
+        let devices = names(&roots.sysfs.join("class/block")).into_iter();
+        let before = devices.filter_map(|device| {
+            let traffic = Traffic::read(roots, &device)?;
+            Some((device, traffic))
+        });
+        Self(before.collect())
+    }
+}
 
 /// The I/O of all devices before a command runs.
 #[derive(Debug)]
@@ -29,23 +47,29 @@ pub(crate) struct Hits<'a> {
     who: &'a str,
     /// Whether the injection's cgroup is the command's own.
     own_cgroup: bool,
-    before: BTreeMap<String, Traffic>,
+    before: Before,
 }
 
 /// The hits of a command's injection, for the user.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    line: String,
+    name: String,
+    words: String,
     hits: u64,
 }
 
 impl Outcome {
+    /// The hits in words, or why there are none.
+    pub(crate) fn words(&self) -> &str {
+        &self.words
+    }
+
     /// Tells the user, and returns the exit code: that of the command, unless `expected` hits are
     /// missing.
     pub(crate) fn tell(&self, expected: bool, ended: &Ended) -> u8 {
         // A command that never began had no I/O.
         if ended.was_started || self.hits > 0 {
-            note(&self.line);
+            note(&format!("{}: {}", self.name, self.words));
         }
         if expected && ended.code == 0 && self.hits == 0 {
             return Exit::NoHits as u8;
@@ -64,18 +88,27 @@ impl<'a> Hits<'a> {
         who: &'a str,
         own_cgroup: bool,
     ) -> Self {
-        let devices = names(&roots.sysfs.join("class/block")).into_iter();
-        let before = devices.filter_map(|device| {
-            let traffic = Traffic::read(roots, &device)?;
-            Some((device, traffic))
-        });
+        Self {
+            own_cgroup,
+            ..Self::since(Before::new(roots), roots, name, settings, who)
+        }
+    }
+
+    /// The same for a look at all devices that was before.
+    pub(crate) fn since(
+        before: Before,
+        roots: &'a Roots,
+        name: &'a str,
+        settings: &'a Settings,
+        who: &'a str,
+    ) -> Self {
         Self {
             roots,
             name,
             settings,
             who,
-            own_cgroup,
-            before: before.collect(),
+            own_cgroup: false,
+            before,
         }
     }
 
@@ -84,7 +117,7 @@ impl<'a> Hits<'a> {
     pub(crate) fn end(&self, witness: &Witness, idle: Option<&str>) -> Outcome {
         let devices = devices(self.roots, self.settings);
         let since = |device: &str| {
-            let before = self.before.get(device).copied().unwrap_or_default();
+            let before = self.before.0.get(device).copied().unwrap_or_default();
             let now = Traffic::read(self.roots, device);
             now.map_or(Traffic::default(), |now| now.since(before))
         };
@@ -116,8 +149,11 @@ impl<'a> Hits<'a> {
         } else {
             format!("no I/O was hit: {}", missed::why(&run))
         };
-        let line = format!("{}: {words}", self.name);
-        Outcome { line, hits }
+        Outcome {
+            name: self.name.to_owned(),
+            words,
+            hits,
+        }
     }
 }
 
@@ -144,7 +180,15 @@ fn devices(roots: &Roots, settings: &Settings) -> Vec<String> {
 fn hit(run: &Run<'_>) -> String {
     let stats = &run.stats;
     let freezes = run.settings.freezes();
+    let failed = match run.settings.text(Name::Error) {
+        Some(error) => format!("failed with {error}"),
+        None => "failed".to_owned(),
+    };
     let counts = [
+        ("failed", &*failed),
+        ("dropped", "lost"),
+        ("torn", "torn"),
+        ("corrupted", "with flipped bits"),
         ("delayed", if freezes { "hung" } else { "delayed" }),
         ("limited", "had to wait for the limit"),
     ];
@@ -170,10 +214,13 @@ fn hit(run: &Run<'_>) -> String {
         let time = stats.percentile_us(per_cent);
         parts.extend(time.map(|time| format!("p{per_cent} at most {}", at_most(time))));
     }
+    let ending = run.settings.ending();
+    let missed = ending.map_or("ended as usual all the same", Ending::missed);
     for (key, words) in [
         ("held", "held still at the end"),
         ("released_early", "released before their time"),
         ("no_memory", "not held, as there was no memory"),
+        (NOT_FAILED, missed),
     ] {
         // No time ends a hang, so that nothing else is to be expected.
         let is_usual = freezes && key == "released_early";

@@ -160,7 +160,7 @@ fn of(roots: &Roots, number: u64) -> Option<OsString> {
 }
 
 /// Whether a change is half done. The verbs that only look leave it so.
-pub(super) fn is_pending(roots: &Roots) -> bool {
+pub(crate) fn is_pending(roots: &Roots) -> bool {
     read_own(&file(roots)).is_ok()
 }
 

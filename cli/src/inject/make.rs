@@ -71,13 +71,17 @@ pub(super) fn make(
     Err(anyhow::anyhow!("there is no free name"))
 }
 
-/// The name of a new injection, and the steps that make it.
+/// The name of a new injection, which is none of these others, and the steps that make it.
 pub(super) fn steps(
     roots: &Roots,
     request: &Request<'_>,
     settings: &Settings,
+    others: &[OsString],
 ) -> Result<(OsString, Vec<Step>)> {
     for name in names(request.effect, request.name) {
+        if others.iter().any(|other| *other == *name) {
+            continue;
+        }
         let directory = roots.injection(OsStr::new(&name));
         let mut steps = Vec::new();
         match Former::of(roots, request, &name) {
@@ -128,7 +132,7 @@ impl Former {
 
 /// Makes an injection that does nothing, and ends it: if the driver refuses a setting, it does so
 /// before the former injection has ended.
-fn rehearse(roots: &Roots, settings: &Settings) -> Result<()> {
+pub(super) fn rehearse(roots: &Roots, settings: &Settings) -> Result<()> {
     let settings = Settings {
         enabled: false,
         ..settings.clone()

@@ -7,7 +7,7 @@ use super::{
     run::{Run, in_words},
 };
 use crate::{
-    interface::{Name, units::grouped, values::Values},
+    interface::{Name, stats::NOT_FAILED, units::grouped, values::Values},
     show::describe::Described,
     system::{
         Roots, abilities::impossible_on_all, block::Block, files::try_read, traffic::Traffic,
@@ -56,7 +56,7 @@ fn had(run: &Run<'_>) -> String {
         writes,
         discards,
         flushes,
-        written: _,
+        ..
     } = run.traffic;
     // A flush without data counts as a write, too.
     let written = if flushes > 0 {
@@ -112,7 +112,7 @@ fn not_always_at_work(run: &Run<'_>, _: &Values) -> Option<String> {
 
 fn no_effect(_: &Run<'_>, values: &Values) -> Option<String> {
     (!values.has_effect())
-        .then(|| "it has no effect: no delay, no limit, or probability 0".to_owned())
+        .then(|| "it has no effect: no delay, no limit, no error, or probability 0".to_owned())
 }
 
 /// There was no I/O that a scheduler can see.
@@ -163,11 +163,25 @@ fn not_chosen(run: &Run<'_>, values: &Values) -> Option<String> {
     if unheld > 0 {
         return Some(format!("{matched}, and there was no memory to hold them"));
     }
+    if let Some(ending) = values.ending()
+        && run.stats.get(NOT_FAILED) > 0
+    {
+        return Some(format!(
+            "{matched}, and {}: {}",
+            ending.missed(),
+            ending.why_missed()
+        ));
+    }
     let shown = |name| values.shown(name);
+    let times = [Name::DelayUs, Name::JitterUs, Name::SeekUs, Name::TurnUs];
     let delays = values.freezes()
-        || values.number(Name::DelayUs).is_some()
-        || values.number(Name::JitterUs).is_some()
+        || times.iter().any(|name| values.number(*name).is_some())
         || values.text(Name::Percentiles).is_some();
+    let quotas = [
+        values.number(Name::Quota).map(grouped),
+        shown(Name::BytesQuota),
+    ];
+    let quotas: Vec<String> = quotas.into_iter().flatten().collect();
     let chosen = match (shown(Name::Probability), shown(Name::Every)) {
         (Some(share), _) => Some(format!(
             "chance chose none of them, with --probability {share}"
@@ -175,13 +189,13 @@ fn not_chosen(run: &Run<'_>, values: &Values) -> Option<String> {
         (None, Some(every)) => Some(format!("fewer than the {every} of --every")),
         (None, None) => None,
     };
-    Some(match (chosen, values.number(Name::Quota)) {
-        (Some(chosen), _) => format!("{matched}, and {chosen}"),
-        (None, Some(quota)) if !delays => format!(
+    Some(match chosen {
+        Some(chosen) => format!("{matched}, and {chosen}"),
+        None if !delays && !quotas.is_empty() => format!(
             "{matched}, and never more than the {} of a window: the limit was not reached",
-            grouped(quota)
+            quotas.join(" or the ")
         ),
-        _ => format!("{matched}, and none of them got a delay"),
+        None => format!("{matched}, and none of them got a delay"),
     })
 }
 

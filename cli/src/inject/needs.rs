@@ -157,6 +157,39 @@ pub(super) fn clean(roots: &Roots) {
     }
 }
 
+/// Sentences about the files that [`clean`] removes or finishes. Only for a kchaos that has the
+/// lock, as for that.
+pub(crate) fn left(roots: &Roots) -> Vec<String> {
+    let (needs, broken) = Need::all(roots);
+    let is_new = |file: &PathBuf| file.ends_with(NEW);
+    let broken = broken.into_iter().filter(|file| !is_new(file));
+    let mut texts: Vec<String> = broken
+        .map(|file| {
+            format!(
+                "the record {} has a text that kchaos does not write",
+                file.display()
+            )
+        })
+        .collect();
+    for need in needs {
+        let name = need.name.to_string_lossy();
+        texts.extend(match need.fate(roots) {
+            Fate::Lives => None,
+            Fate::Unrecorded => Some(format!(
+                "the kchaos that made {name} was killed before it noted its disks"
+            )),
+            Fate::Unfinished => Some(format!(
+                "the injection {name} is half made, as its kchaos was killed"
+            )),
+            Fate::Ended => Some(format!(
+                "the record {} is of an injection that has ended",
+                file(roots, &need.name).display()
+            )),
+        });
+    }
+    texts
+}
+
 /// The disks that injections need, apart from those of the injections `without`. A disk that has
 /// the name of one that was needed is another disk, and not needed.
 ///

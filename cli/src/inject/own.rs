@@ -55,6 +55,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How often processes that the command has left are looked for, as they may start others.
 const ROUNDS: u32 = 20;
 
+/// Whether this cgroup, as the driver shows it, is that of a command.
+pub(super) fn is_own(cgroup: &str) -> bool {
+    cgroup.split('/').any(|name| name.starts_with(NAME))
+}
+
 /// The cgroup, which is removed when dropped.
 #[derive(Debug)]
 pub(super) struct OwnCgroup {
@@ -287,18 +292,30 @@ fn remove(directory: &Path, patience: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the cgroups that former runs of this program could not remove, as far as they have no
-/// process any more. It says nothing: another run can do it.
-pub(crate) fn sweep(roots: &Roots) {
+/// The cgroups of this kind.
+fn all(roots: &Roots) -> Vec<PathBuf> {
     let Some(hierarchy) = hierarchies(roots).into_iter().next() else {
-        return;
+        return Vec::new();
     };
     let is_own = |name: &String| {
         let number = name.strip_prefix(NAME);
         number.is_some_and(|number| number.chars().all(|c| c.is_ascii_digit() || c == '-'))
     };
-    for name in names(&hierarchy.point).into_iter().filter(is_own) {
-        let directory = hierarchy.point.join(name);
+    let names = names(&hierarchy.point).into_iter().filter(is_own);
+    names.map(|name| hierarchy.point.join(name)).collect()
+}
+
+/// The cgroups whose makers are no more.
+pub(crate) fn left(roots: &Roots) -> Vec<PathBuf> {
+    let mut all = all(roots);
+    all.retain(|directory| lock(directory).is_some());
+    all
+}
+
+/// Removes the cgroups that former runs of this program could not remove, as far as they have no
+/// process any more. It says nothing: another run can do it.
+pub(crate) fn sweep(roots: &Roots) {
+    for directory in all(roots) {
         if let Some(_lock) = lock(&directory) {
             let _ = remove(&directory, Duration::ZERO);
         }

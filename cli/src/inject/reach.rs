@@ -31,18 +31,20 @@ pub(super) fn named(roots: &Roots, devices: &str) -> BTreeSet<String> {
 
 /// The injections that act on a disk if it is on ioem, and that do not end by themselves.
 pub(crate) fn endless(roots: &Roots, disk: &str) -> Vec<String> {
-    acting(roots, disk, |seen| !seen.has_end())
+    let all_enabled = roots.enabled().unwrap_or(true);
+    acting(roots, disk, all_enabled, |seen| !seen.has_end())
 }
 
-/// The injections of this kind that act on a disk if it is on ioem.
+/// The injections of this kind that act on a disk if it is on ioem, where the switch of all
+/// injections is `all_enabled`.
 pub(super) fn acting(
     roots: &Roots,
     disk: &str,
+    all_enabled: bool,
     is_meant: impl Fn(&Snapshot) -> bool,
 ) -> Vec<String> {
     // Without the driver there are none.
     let names = all(roots).unwrap_or_default();
-    let all_enabled = roots.enabled().unwrap_or(true);
     let acts = |seen: &Snapshot| {
         let devices = seen.values.text(Name::Device);
         seen.state == State::On

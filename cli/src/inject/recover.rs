@@ -4,7 +4,7 @@
 
 use super::{needs, sweep};
 use crate::{
-    error::{all_of, note},
+    error::{all_of, note, unless_closed},
     interface::existing::{all, unknown},
     system::{Roots, attached::attached_names, disks::Disks, lock::Lock, saved::Saved, step::Step},
 };
@@ -41,6 +41,22 @@ pub(crate) fn recover(
     }
     let (lock, ended) = take_or_end(roots, names);
     let (text, failures) = end(roots, names, &ended, options);
+    finish(roots, lock, &text, failures, out)
+}
+
+/// [`recover()`] for a caller that has the lock, if this user can have it.
+///
+/// # Errors
+///
+/// If the kernel refuses.
+pub(super) fn recover_locked(
+    roots: &Roots,
+    lock: Option<Lock>,
+    names: &[OsString],
+    options: Options,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let (text, failures) = end(roots, names, &[], options);
     finish(roots, lock, &text, failures, out)
 }
 
@@ -179,7 +195,9 @@ fn print(roots: &Roots, names: &[OsString], options: Options, out: &mut dyn Writ
         }
     }
     steps.extend(sweep::steps(roots, &ended, &Disks::default()));
-    steps.iter().try_for_each(|step| step.print(out))?;
+    let mut text = Vec::new();
+    steps.iter().try_for_each(|step| step.print(&mut text))?;
+    unless_closed(out.write_all(&text))?;
     all_of(failures)
 }
 

@@ -3,26 +3,27 @@
 //! The request for an injection, and the checks before anything is changed for it.
 
 use super::{
-    consent::{self, Reason},
+    consent::{self, OTHER_DISKS, Reason},
     devices::put_disks_of_sectors,
     hints::idle,
+    loss,
     reach::{endless, named, reached},
-    resolve::{Resolved, resolved},
+    resolve::{self, Resolved, resolved},
     whose::{Aimed, Whose},
 };
 use crate::{
     error::{Exit, failure, note},
     interface::{Name, Settings, existing::recover_command},
-    system::{Roots, attached::attached_names, disks::Disks, guard},
+    system::{Roots, attached::attached_names, disks::Disks, guard, process::Process},
 };
 use anyhow::Result;
 use std::ffi::OsString;
 
 /// An injection that is to be made.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'a> {
     /// The effect, after which injections without a name are named.
-    pub(crate) effect: &'static str,
+    pub(crate) effect: &'a str,
     /// The name, if one was asked for.
     pub(crate) name: Option<&'a str>,
     /// The settings, with devices and cgroups as people name them.
@@ -41,9 +42,37 @@ pub(crate) struct Request<'a> {
     pub(crate) replace: bool,
 }
 
+/// A request whose names have been looked up, and which nothing forbids.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// The settings as the driver takes them.
+    pub(super) settings: Settings,
+    /// The disks that are meant.
+    pub(super) meant: Disks,
+    /// The process whose PID namespace the settings choose.
+    pub(super) process: Option<Process>,
+}
+
+impl Checked {
+    /// Checks a request.
+    ///
+    /// # Errors
+    ///
+    /// If a name means nothing, or the request wants `--force`.
+    pub(super) fn new(roots: &Roots, request: &Request<'_>) -> Result<Self> {
+        let process = resolve::namespace_of(roots, request.settings);
+        let (settings, meant) = request.checked(roots)?;
+        Ok(Self {
+            settings,
+            meant,
+            process,
+        })
+    }
+}
+
 impl Request<'_> {
     /// The settings as the driver takes them, and the disks that are meant.
-    pub(super) fn checked(&self, roots: &Roots) -> Result<(Settings, Disks)> {
+    fn checked(&self, roots: &Roots) -> Result<(Settings, Disks)> {
         let mut settings = self.settings.clone();
         put_disks_of_sectors(&mut settings);
         let aimed = Aimed::new(roots, &settings, self.whose)?;
@@ -61,8 +90,13 @@ impl Request<'_> {
                 "no disk is attached, so this injection would reach none; name a disk with --device",
             ));
         }
+        let consents = settings.number(Name::DataLoss) == Some(1);
+        if self.attach {
+            reasons.extend(loss::check_reached(roots, &settings)?);
+        }
+        reasons.extend(loss::reasons(roots, &settings, true, true, consents)?);
         if !self.force {
-            reasons.extend(self.endless_hang(&settings));
+            reasons.extend(endless_hang(&settings, self.end()));
             if settings.number(Name::DurationMs).unwrap_or(0) == 0 {
                 let instead = [WITH_END, OTHER_DISKS];
                 let instead = &instead[usize::from(!self.command.is_empty())..];
@@ -79,43 +113,57 @@ impl Request<'_> {
         Ok((settings, disks))
     }
 
-    /// A reason if I/O would be held, and nothing would end that.
-    fn endless_hang(&self, settings: &Settings) -> Option<Reason> {
-        if !settings.freezes() {
-            None
-        } else if self.command.is_empty() {
-            endless_hang(settings)
-        } else if matches!(self.whose, Whose::Command) {
-            Some(Reason::new(
-                "nothing ends a hang of the command's own I/O: the command waits for its I/O, and \
-                 the injection lasts as long as the command"
-                    .to_owned(),
-                &["leave --own out"],
-            ))
-        } else {
-            None
+    /// The end of the injection.
+    fn end(&self) -> End {
+        match self.whose {
+            _ if self.command.is_empty() => End::Lease,
+            Whose::Command => End::OwnCommand("leave --own out"),
+            _ => End::Command,
         }
     }
 }
 
-/// A reason if an injection with these settings holds I/O without an end, and does not end by
-/// itself.
-pub(super) fn endless_hang(settings: &Settings) -> Option<Reason> {
-    let is_endless = settings.freezes() && settings.number(Name::DurationMs).unwrap_or(0) == 0;
-    is_endless.then(|| {
-        Reason::new(
-            "nothing ends this hang, and programs that wait for held I/O cannot be killed"
-                .to_owned(),
-            &["add an end, such as --for 10s"],
-        )
-    })
+/// The end of an injection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// That of its lease, if it has one.
+    Lease,
+    /// That of a command, for which kchaos renews its lease.
+    Command,
+    /// The same, if only the command's own I/O is affected; with the way to do without that.
+    OwnCommand(&'static str),
+}
+
+/// A reason if an injection with these settings and this end holds I/O, and nothing ends that.
+pub(super) fn endless_hang(settings: &Settings, end: End) -> Option<Reason> {
+    let has_lease = settings.number(Name::DurationMs).unwrap_or(0) > 0;
+    let (why, instead) = match end {
+        End::Lease if !has_lease => (
+            "nothing ends this hang, and programs that wait for held I/O cannot be killed",
+            "add an end, such as --for 10s",
+        ),
+        End::OwnCommand(instead) => (
+            "nothing ends a hang of the command's own I/O: the command waits for its I/O, and the \
+             injection lasts as long as the command",
+            instead,
+        ),
+        End::Lease | End::Command => return None,
+    };
+    let reason = || Reason::new(why.to_owned(), &[instead]);
+    settings.freezes().then(reason)
+}
+
+/// The sentence about a hang that ends with a command, which may wait for it.
+pub(super) fn mutual_wait(who: &str, name: &str) -> String {
+    let recover = recover_command(&[name]);
+    format!(
+        "if {who} waits for I/O that hangs, neither ends by itself; from another shell, \
+         `{recover}` ends the hang"
+    )
 }
 
 /// The way to do without an injection that has no end.
 pub(super) const WITH_END: &str = "add --for 30s, so that it ends by itself";
-
-/// The way to do without an injection of disks that the system needs.
-pub(super) const OTHER_DISKS: &str = "choose others with --device";
 
 /// A reason for each disk that the system needs and that an injection without an end would slow
 /// down.

@@ -116,6 +116,32 @@ pub(super) fn sweep(roots: &Roots, _lock: &Lock) -> Vec<anyhow::Error> {
     failures
 }
 
+/// Sentences about the records that the next kchaos that changes something acts on.
+pub(crate) fn left(roots: &Roots) -> Vec<String> {
+    if view(roots).is_err() {
+        return Vec::new();
+    }
+    let nexts = nexts(roots, &[]).into_iter();
+    let texts = nexts.filter_map(|(name, next)| {
+        let file = roots.saved(&name);
+        let file = file.display();
+        match next {
+            Next::Stay => None,
+            Next::GiveBack(_, saved, why) => Some(format!(
+                "{name} is still to get {} back, {why}",
+                saved.shown()
+            )),
+            Next::Forget => Some(format!(
+                "the record {file} is of a disk that is gone, or not on {IOEM} any more"
+            )),
+            Next::Another => Some(format!(
+                "the record {file} is of another disk than the one that has the name now"
+            )),
+        }
+    });
+    texts.collect()
+}
+
 /// The steps that give disks back once the injections `without` have ended, except for the disks
 /// `keep`.
 pub(super) fn steps(roots: &Roots, without: &[OsString], keep: &Disks) -> Vec<Step> {

@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(crate) enum Until {
     /// The injection holds so many I/Os.
     Held(u64),
-    /// It has delayed or limited so many.
+    /// It has delayed, limited, failed or lost so many.
     Hit(u64),
     /// It is not there, or has ended by itself.
     Gone,
@@ -38,11 +38,7 @@ impl Until {
     fn progress(self, seen: &Snapshot) -> Option<(u64, u64)> {
         match self {
             Self::Held(asked) => Some((asked, seen.stats.get("held"))),
-            // A limit and a delay of one injection are about the same I/O.
-            Self::Hit(asked) => {
-                let hit = ["delayed", "limited"].map(|key| seen.stats.get(key));
-                Some((asked, hit.into_iter().max().unwrap_or(0)))
-            }
+            Self::Hit(asked) => Some((asked, seen.stats.hits())),
             Self::Gone => None,
         }
     }

@@ -259,6 +259,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let roots = Roots {
             proc: folder.path().to_owned(),
+            tracing: folder.path().to_owned(),
             ..Roots::from_environment()
         };
         let directory = folder.path().join("7");

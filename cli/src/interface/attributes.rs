@@ -21,6 +21,8 @@ pub(crate) const DURATION: &str = Name::DurationMs.file();
 
 const DELAY: Unit = Unit::microseconds("delay");
 const JITTER: Unit = Unit::microseconds("jitter");
+const SEEK: Unit = Unit::microseconds("seek");
+const TURN: Unit = Unit::microseconds("turn");
 const PERIOD: Unit = Unit::microseconds("period");
 const FOR: Unit = Unit::Time(Time {
     flag: "for",
@@ -49,6 +51,9 @@ pub const ATTRIBUTES: [Attribute; Name::COUNT] = [
     Attribute::percent(Name::Correlation).and(", in per cent"),
     Attribute::text(Name::Distribution, Form::Distribution),
     Attribute::text(Name::Percentiles, Form::Percentiles).and("; a number without unit is microseconds"),
+    Attribute::number(Name::Lanes, Unit::Number),
+    Attribute::number(Name::SeekUs, SEEK),
+    Attribute::number(Name::TurnUs, TURN),
     Attribute::number(Name::Seed, Unit::Number),
     Attribute::number(Name::Freeze, Unit::Number).and("; needs an end, such as --for 10s, or --force"),
     Attribute::number(Name::PeriodUs, PERIOD),
@@ -57,13 +62,22 @@ pub const ATTRIBUTES: [Attribute; Name::COUNT] = [
     Attribute::number(Name::Burst, Unit::Number),
     Attribute::number(Name::BytesBurst, Unit::Bytes),
     Attribute::number(Name::IosOfBytes, Unit::Bytes),
+    Attribute::text(Name::Error, Form::Error),
+    Attribute::number(Name::DataLoss, Unit::Number),
+    Attribute::number(Name::Drop, Unit::Number).and(", so that its data are lost; needs --data-loss"),
+    Attribute::number(Name::Torn, Unit::Number).and("; needs --data-loss"),
+    Attribute::number(Name::Corrupt, Unit::Number).and("; needs --data-loss"),
     Attribute::text(Name::Hold, Form::Way),
+    Attribute::text(Name::Profile, Form::Profile).and("; once: the last step has no end, else all begin again"),
     Attribute::number(Name::DurationMs, FOR).and("; not with -- COMMAND"),
     Attribute::number(Name::Enabled, Unit::Number),
 ];
 
 /// `quota` as `inject limit` takes it: 0, which is no limit, is rejected.
 pub(crate) const LIMIT: Attribute = Attribute::number(Name::Quota, Unit::Number).from(1);
+
+/// `corrupt` as `inject corrupt` takes it: 0, which flips no bit, is rejected.
+pub(crate) const CORRUPT: Attribute = Attribute::number(Name::Corrupt, Unit::Number).from(1);
 
 /// Where each attribute is in [`ATTRIBUTES`].
 const PLACES: [usize; Name::COUNT] = {
@@ -183,9 +197,12 @@ impl Attribute {
         format!("{}{}", self.name.help(), self.and)
     }
 
-    /// The flag that takes the same values as the file.
+    /// The flag that takes the same values as the file, or, for a consent, sets it.
     pub fn flag(&self) -> String {
-        self.file().replace('_', "-")
+        match self.name {
+            Name::DataLoss => "data-loss".to_owned(),
+            _ => self.file().replace('_', "-"),
+        }
     }
 
     /// The flag that takes a time with its unit, for an attribute that is a time.
@@ -231,7 +248,7 @@ impl Attribute {
                 Unit::Number | Unit::Bytes => number.to_string(),
                 Unit::Percent { .. } | Unit::Time(_) => unit.show(number),
             },
-            (Kind::Text(Form::Percentiles), _) => "none".to_owned(),
+            (Kind::Text(Form::Percentiles | Form::Error), _) => "none".to_owned(),
             (_, Value::Text(text)) if text.is_empty() => "any".to_owned(),
             (_, default) => self.show(&default),
         };

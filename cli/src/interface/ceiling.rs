@@ -3,7 +3,7 @@
 //! Ceilings: a disk can have only so many requests at a time, so that a delay that holds requests
 //! allows only so many I/Os a second.
 
-use super::{listed::Listed, units::at_most};
+use super::{attributes::Name, listed::Listed, units::at_most, values::Values};
 use crate::system::{Roots, disk::requests, files::names, files::try_read};
 use std::ffi::OsStr;
 
@@ -11,48 +11,113 @@ use std::ffi::OsStr;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ceiling {
     pub(crate) disk: String,
+    /// It is 0 only if a freeze holds I/O that the injection delays, its own or another one's.
     pub(crate) iops: u64,
     /// How many requests the disk can have at a time, if that is known.
     pub(crate) requests: Option<u64>,
+    /// The freeze of other injections, if it is known.
+    pub(crate) frozen: Option<Frozen>,
+}
+
+/// The freeze of a disk by other injections, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frozen {
+    /// The injections: `a and b`.
+    pub(crate) by: String,
+    /// The end of the freeze: `the lease of a is over`.
+    pub(crate) until: String,
+    /// The number of I/Os that they affect at most, if it has an end.
+    pub(crate) times: Option<u64>,
+}
+
+impl Default for Frozen {
+    /// By an injection that has ended in the meantime, or that cannot be read.
+    fn default() -> Self {
+        Self {
+            by: "another injection".to_owned(),
+            until: "that one ends".to_owned(),
+            times: None,
+        }
+    }
+}
+
+/// The effect of an injection on a disk whose requests it delays.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// The disk does at most so much: `60 I/Os a second`.
+    Rate(String),
+    /// A sentence: the disk holds I/O until something ends.
+    Holds(String),
 }
 
 impl Ceiling {
-    /// The most that the disk does with this mean delay: `60 I/Os a second`.
-    pub(crate) fn rate(&self, delay_us: Option<u64>) -> String {
-        let requests = self.requests.filter(|requests| *requests > 0);
-        match (self.iops, delay_us, requests) {
-            (0, Some(delay_us), Some(requests)) => {
-                format!("one I/O per {}", at_most(delay_us / requests))
-            }
-            (0, _, _) => "less than one I/O a second".to_owned(),
-            (1, _, _) => "1 I/O a second".to_owned(),
-            (iops, _, _) => format!("{iops} I/Os a second"),
+    /// The effect of an injection with these values that ends after a time, or not by itself.
+    pub(crate) fn effect(&self, values: &Values, lease_us: Option<u64>) -> Effect {
+        let disk = &self.disk;
+        let delay_us = values.number(Name::DelayUs).unwrap_or(0);
+        let outlasts = lease_us.is_some_and(|lease_us| delay_us >= lease_us);
+        if self.iops == 0 && !values.freezes() {
+            let frozen = self.frozen.clone().unwrap_or_default();
+            let holds = self.holds(&frozen.until, frozen.times);
+            Effect::Holds(format!("{disk} is frozen by {}: it {holds}", frozen.by))
+        } else if outlasts || values.freezes() {
+            let until_end = match lease_us {
+                Some(_) => "the lease is over",
+                None => "the injection ends",
+            };
+            let holds = self.holds(until_end, values.number(Name::Times));
+            Effect::Holds(format!("{disk} {holds}"))
+        } else {
+            Effect::Rate(self.rate(values))
         }
     }
 
-    /// The effect on the disk if it holds I/O until this end of the injection.
-    pub(crate) fn holds(&self, until_end: &str) -> String {
-        let disk = &self.disk;
-        let requests = self
-            .requests
-            .map_or(String::new(), |requests| format!("{requests} "));
-        format!(
-            "{disk} holds such I/O {until_end}, and once it holds {requests}requests, other I/O \
-             waits as well"
-        )
+    /// The most that the disk does. The driver rounds it up.
+    fn rate(&self, values: &Values) -> String {
+        /// A second, in microseconds.
+        const SECOND: u64 = 1_000_000;
+        let delays_all = [Name::Probability, Name::Every]
+            .iter()
+            .all(|name| values.number(*name).is_none());
+        let delay_us = values.number(Name::DelayUs).filter(|_| delays_all);
+        let lanes = values.number(Name::Lanes).unwrap_or(u64::MAX);
+        let at_a_time = self.known_requests().map(|requests| requests.min(lanes));
+        let each_us = delay_us.zip(at_a_time);
+        let each_us = each_us.map_or(0, |(delay_us, at_a_time)| delay_us / at_a_time);
+        match self.iops {
+            1 if each_us > SECOND => format!("one I/O per {}", at_most(each_us)),
+            1 => "1 I/O a second".to_owned(),
+            iops => format!("{iops} I/Os a second"),
+        }
     }
-}
 
-/// The end of an injection with a lease or without one, in words.
-pub(crate) fn until_end(has_lease: bool) -> &'static str {
-    match has_lease {
-        true => "until the lease is over",
-        false => "until the injection ends",
+    fn known_requests(&self) -> Option<u64> {
+        self.requests.filter(|requests| *requests > 0)
+    }
+
+    /// The effect of a hold until the end that these words name, of so many I/Os or of all.
+    fn holds(&self, until: &str, times: Option<u64>) -> String {
+        let requests = self.known_requests();
+        match (times, requests) {
+            (Some(1), Some(2..)) => {
+                format!("holds one such I/O until {until}, and other I/O goes on")
+            }
+            (Some(times), Some(requests)) if times < requests => {
+                format!("holds up to {times} such I/Os until {until}, and other I/O goes on")
+            }
+            _ => {
+                let requests = requests.map_or("all its".to_owned(), |number| number.to_string());
+                format!(
+                    "holds such I/O until {until}, and once it holds {requests} requests, other \
+                     I/O waits as well"
+                )
+            }
+        }
     }
 }
 
 /// Each disk that the injection delays by holding requests. A held completion leaves the disk its
-/// request, and so has no ceiling.
+/// request, and so has no ceiling; the delay of an arm (`seek_us`, `turn_us`) has no known mean.
 pub(crate) fn read(roots: &Roots, name: &OsStr) -> Listed<Ceiling> {
     let text = try_read(&roots.injection(name).join("ceiling")).unwrap_or_default();
     let mut ceilings = parse(&text);
@@ -73,6 +138,7 @@ pub(crate) fn parse(text: &str) -> Listed<Ceiling> {
             disk: disk.to_owned(),
             iops: iops.parse().ok()?,
             requests: None,
+            frozen: None,
         })
     })
 }
@@ -80,24 +146,93 @@ pub(crate) fn parse(text: &str) -> Listed<Ceiling> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interface::{Value, attribute};
 
-    #[test]
-    fn a_rate_below_one_a_second_is_told_the_other_way_round() {
-        let ceiling = |iops, requests| Ceiling {
+    fn ceiling(iops: u64, requests: Option<u64>) -> Ceiling {
+        Ceiling {
             disk: "sda".to_owned(),
             iops,
             requests,
-        };
-        let hour = Some(3_600_000_000);
-        for (iops, requests, delay_us, expected) in [
-            (25_600, None, hour, "25600 I/Os a second"),
-            (1, Some(256), hour, "1 I/O a second"),
-            (0, Some(256), hour, "one I/O per 14.1s"),
-            (0, Some(256), None, "less than one I/O a second"),
-            (0, None, hour, "less than one I/O a second"),
-            (0, Some(0), hour, "less than one I/O a second"),
+            frozen: None,
+        }
+    }
+
+    fn values(numbers: &[(Name, u64)]) -> Values {
+        let numbers = numbers.iter();
+        let values = numbers.map(|(name, number)| (attribute(*name), Value::Number(*number)));
+        Values(values.collect())
+    }
+
+    #[test]
+    fn a_rate_below_one_a_second_is_told_the_other_way_round() {
+        let hour = (Name::DelayUs, 3_600_000_000);
+        for (iops, requests, numbers, expected) in [
+            (25_600, None, &[hour][..], "25600 I/Os a second"),
+            (1, Some(256), &[hour], "one I/O per 14.1s"),
+            (1, Some(3_600), &[hour], "1 I/O a second"),
+            (1, Some(256), &[hour, (Name::Lanes, 2)], "one I/O per 30m"),
+            (1, None, &[hour], "1 I/O a second"),
+            (1, Some(0), &[hour], "1 I/O a second"),
+            (1, Some(256), &[], "1 I/O a second"),
+            // The mean delay is shorter, and the driver alone knows it.
+            (1, Some(256), &[hour, (Name::Every, 9)], "1 I/O a second"),
+            (
+                1,
+                Some(256),
+                &[hour, (Name::Probability, 5)],
+                "1 I/O a second",
+            ),
         ] {
-            assert_eq!(ceiling(iops, requests).rate(delay_us), expected);
+            let rate = ceiling(iops, requests).effect(&values(numbers), None);
+            assert_eq!(rate, Effect::Rate(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_freeze_holds_only_as_many_ios_as_it_affects() {
+        let told = |times, requests, lease_us| {
+            let values = values(&[(Name::Freeze, 1), (Name::Times, times)]);
+            match ceiling(0, requests).effect(&values, lease_us) {
+                Effect::Holds(sentence) => sentence,
+                Effect::Rate(rate) => panic!("{rate}"),
+            }
+        };
+        for (times, requests, lease_us, expected) in [
+            (
+                1,
+                Some(256),
+                None,
+                "holds one such I/O until the injection ends, and other I/O goes on",
+            ),
+            (
+                5,
+                Some(256),
+                Some(9),
+                "holds up to 5 such I/Os until the lease is over, and other I/O goes on",
+            ),
+            (
+                256,
+                Some(256),
+                None,
+                "holds such I/O until the injection ends, and once it holds 256 requests, other \
+                 I/O waits as well",
+            ),
+            (
+                1,
+                Some(1),
+                None,
+                "holds such I/O until the injection ends, and once it holds 1 requests, other \
+                 I/O waits as well",
+            ),
+            (
+                5,
+                None,
+                None,
+                "holds such I/O until the injection ends, and once it holds all its requests, \
+                 other I/O waits as well",
+            ),
+        ] {
+            assert_eq!(told(times, requests, lease_us), format!("sda {expected}"));
         }
     }
 }

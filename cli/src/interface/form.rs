@@ -3,6 +3,7 @@
 //! The forms of an injection's texts: as people write them, and as its files have them.
 
 mod percentiles;
+mod profile;
 
 use super::{
     operation, units,
@@ -11,6 +12,8 @@ use super::{
 use chaos_policy::policy::{
     device::MOST_DEVICES,
     distribution::{MOST_POINTS, Shape},
+    failure::Failure,
+    profile::{MOST_SCALE, MOST_STEPS},
     sectors::MOST_RANGES,
     way::Way,
 };
@@ -20,6 +23,12 @@ const DISTRIBUTIONS: [&str; Shape::NAMES.len()] = words_of(&[], &Shape::NAMES);
 
 /// The ways to hold I/O.
 const WAYS: [&str; Way::NAMES.len()] = words_of(&[], &Way::NAMES);
+
+/// The errors with which I/O can end.
+const ERRORS: [&str; Failure::NAMES.len()] = words_of(&[], &Failure::NAMES);
+
+/// The word for no error, which is an empty text in the file.
+const NO_ERROR: &str = "none";
 
 /// The largest number that a process can have.
 const MOST_PROCESS: u128 = 4_194_304;
@@ -46,14 +55,22 @@ pub enum Form {
     Percentiles,
     /// A way to hold I/O.
     Way,
+    /// An error with which I/O ends.
+    Error,
+    /// The steps of a profile.
+    Profile,
 }
 
 impl Form {
     /// Whether the text is a list: then each of several flags can give a part of it.
     pub fn is_list(self) -> bool {
         match self {
-            Self::Devices | Self::Operations | Self::Sectors | Self::Percentiles => true,
-            Self::Cgroup | Self::Process | Self::Distribution | Self::Way => false,
+            Self::Devices
+            | Self::Operations
+            | Self::Sectors
+            | Self::Percentiles
+            | Self::Profile => true,
+            Self::Cgroup | Self::Process | Self::Distribution | Self::Way | Self::Error => false,
         }
     }
 
@@ -68,6 +85,8 @@ impl Form {
             Self::Distribution => "NAME",
             Self::Percentiles => "PERCENT:TIME,...",
             Self::Way => "WAY",
+            Self::Error => "ERROR",
+            Self::Profile => "TIME:STRENGTH,...",
         }
     }
 
@@ -77,7 +96,13 @@ impl Form {
             Self::Operations => &operation::ALL,
             Self::Distribution => &DISTRIBUTIONS,
             Self::Way => &WAYS,
-            Self::Devices | Self::Cgroup | Self::Process | Self::Sectors | Self::Percentiles => &[],
+            Self::Error => &ERRORS,
+            Self::Devices
+            | Self::Cgroup
+            | Self::Process
+            | Self::Sectors
+            | Self::Percentiles
+            | Self::Profile => &[],
         }
     }
 
@@ -103,7 +128,15 @@ impl Form {
                 "up to {MOST_POINTS} such as 50:200us,99:5ms,99.9:80ms, 0 to 100% and 0s to 1h, \
                  rising; repeatable"
             ),
+            Self::Profile => format!(
+                "up to {MOST_STEPS} such as 5ms:100,45ms:0, 1ms to 1h and 0 to {MOST_SCALE}%, and once; \
+                 repeatable"
+            ),
             Self::Way => WAYS.join(", "),
+            Self::Error => format!(
+                "{}, or the block layer's names; {NO_ERROR} ends it",
+                ERRORS.join(", ")
+            ),
         }
     }
 
@@ -131,7 +164,9 @@ impl Form {
             Self::Sectors => sectors(text),
             Self::Distribution => one_of(&DISTRIBUTIONS, text),
             Self::Percentiles => percentiles::read(text),
+            Self::Profile => profile::read(text),
             Self::Way => one_of(&WAYS, text),
+            Self::Error => error(text),
         }
     }
 }
@@ -141,6 +176,17 @@ fn devices(text: &str) -> Result<String, String> {
     match text.split(',').all(str::is_empty) {
         true => Err("it has to name at least one of the devices".to_owned()),
         false => Ok(text.to_owned()),
+    }
+}
+
+fn error(text: &str) -> Result<String, String> {
+    if text.eq_ignore_ascii_case(NO_ERROR) {
+        return Ok(String::new());
+    }
+    let failure = Failure::parse(text.as_bytes()).ok().flatten();
+    match failure {
+        Some(failure) => Ok(failure.to_string()),
+        None => one_of(&ERRORS, text),
     }
 }
 
@@ -296,145 +342,4 @@ fn no_bare_times(text: &str) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_people_write_becomes_what_the_files_have() {
-        for (form, text, expected) in [
-            (Form::Devices, "sda,/dev/sdb", "sda,/dev/sdb"),
-            (Form::Devices, "/a,,,,,,,,,b", "/a,,,,,,,,,b"),
-            (Form::Operations, "WRITE,sync,read,read", "read write sync"),
-            (Form::Operations, "read write", "read write"),
-            (Form::Process, "012", "12"),
-            (Form::Sectors, "8+8,0+8", "8+8 0+8"),
-            (Form::Sectors, "sdb:0+8,8:16:8+8", "sdb:0+8 8:16:8+8"),
-            (Form::Sectors, "sdb:0+8,sdc:0+8", "sdb:0+8 sdc:0+8"),
-            (
-                Form::Sectors,
-                "0+18446744073709551615",
-                "0+18446744073709551615",
-            ),
-            (Form::Distribution, "Normal", "normal"),
-            (Form::Way, "Request", "request"),
-            (Form::Way, "AUTO", "auto"),
-            (
-                Form::Percentiles,
-                "50:200us,99:5ms,99.9%:80ms",
-                "50:200 99:5000 99.9:80000",
-            ),
-            (Form::Percentiles, "0:0,100:1h", "0:0 100:3600000000"),
-            (Form::Percentiles, "0.5:1ms,99:5ms", "0.5:1000 99:5000"),
-            (Form::Operations, "trim", "discard"),
-            (Form::Operations, "rw,sync", "read write sync"),
-        ] {
-            assert_eq!(form.parse(text).as_deref(), Ok(expected), "{text}");
-            if form != Form::Devices {
-                assert_eq!(form.read(expected).as_deref(), Ok(expected), "{text}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_the_driver_refuses_is_told_why() {
-        let many = |word: &str, count| vec![word; count].join(",");
-        for (form, text, expected) in [
-            (Form::Devices, "", "at least one"),
-            (Form::Devices, ",", "at least one"),
-            (
-                Form::Operations,
-                "reads",
-                "no operation \"reads\", but 'read'; there are read, write",
-            ),
-            (
-                Form::Operations,
-                "read,w",
-                "no operation \"w\", but 'write'; ",
-            ),
-            (Form::Operations, "read|write", "have commas between them"),
-            (Form::Operations, "WR", "no operation \"wr\", but 'write'; "),
-            (Form::Operations, "metdata", "but 'meta'; "),
-            (Form::Operations, "syn", "but 'sync'; "),
-            (Form::Operations, "erase", "but 'secure_erase'; "),
-            (Form::Operations, "zeroes", "but 'write_zeroes'; "),
-            (Form::Operations, "write-zeros", "but 'write_zeroes'; "),
-            (Form::Operations, "dicsard", "but 'discard'; "),
-            (
-                Form::Operations,
-                "zone_res",
-                "but 'zone_reset' or 'zone_reset_all'; ",
-            ),
-            (Form::Operations, "quux", "no operation \"quux\"; there"),
-            (Form::Operations, "randread", "a disk knows no order"),
-            (Form::Operations, ",", "at least one"),
-            (Form::Cgroup, "", "/sys/fs/cgroup/tenant"),
-            (Form::Process, "0", "from 1 to 4194304"),
-            (Form::Process, "-1", "from 1 to 4194304"),
-            (Form::Process, "4194305", "from 1 to 4194304"),
-            (Form::Process, "self", "$$ is the shell that starts it"),
-            (
-                Form::Process,
-                "$$",
-                "from 1 to 4194304; between single quotes",
-            ),
-            (Form::Process, "nginx", "`pgrep nginx` finds"),
-            (Form::Process, "12,13", "the number of one process"),
-            (Form::Process, "12 13", "make an injection for each"),
-            (Form::Process, "", "from 1 to 4194304"),
-            (Form::Process, "1.5", "from 1 to 4194304"),
-            (Form::Sectors, "0-8", "\"0-8\" is no range"),
-            (Form::Sectors, "0+0", "0+0 has no sectors"),
-            (Form::Sectors, "1+18446744073709551615", "beyond sector"),
-            (Form::Sectors, "8+8,0+9", "0+9 and 8+8 overlap"),
-            (Form::Sectors, "0+99,2+2,50+9", "0+99 and 2+2 overlap"),
-            (
-                Form::Sectors,
-                "sdb:8+8,sdb:0+9",
-                "sdb:0+9 and sdb:8+8 overlap",
-            ),
-            (Form::Sectors, "sdb:8+8,0+9", "0+9 and sdb:8+8 overlap"),
-            (Form::Sectors, ":0+8", "no range"),
-            (Form::Sectors, "sdb:", "no range"),
-            (
-                Form::Sectors,
-                &many("0+8", 17),
-                "17 ranges; 16 are accepted",
-            ),
-            (Form::Distribution, "gauss", "uniform, normal, pareto"),
-            (Form::Way, "requests", "one of auto, request, completion"),
-            (Form::Way, "", "one of auto, request, completion"),
-            (Form::Percentiles, "99", "\"99\" is no percentile"),
-            (
-                Form::Percentiles,
-                "99:5ms,50:9ms",
-                "per cents have to rise, but 50:9ms comes after 99:5ms",
-            ),
-            (Form::Percentiles, "50:5ms,50:5ms", "per cents have to rise"),
-            (
-                Form::Percentiles,
-                "50:5ms,99:4ms",
-                "times must not fall, but 99:4ms comes after 50:5ms",
-            ),
-            (Form::Percentiles, "101:5ms", "from 0 to 100"),
-            (
-                Form::Percentiles,
-                "50:1ms,99:5",
-                "in 99:5, a time needs a unit: 5us, 5ms or 5s",
-            ),
-            (Form::Percentiles, "1.00001:5ms", "four decimals"),
-            (
-                Form::Percentiles,
-                "0:0,0.5:1ms,0.999:5ms,1:9ms",
-                "0%:0,0.5%:1ms,0.999%:5ms,1%:9ms, or 0%:0,50%:1ms,99.9%:5ms,100%:9ms",
-            ),
-            (Form::Operations, "read,flush", "no flush passes through"),
-            (Form::Operations, "fsync", "write"),
-            (Form::Operations, "all", "leave --op out"),
-            (Form::Percentiles, "50:2h", "from 0s to 1h"),
-            (Form::Percentiles, "50:5parsecs", "no unit of time"),
-        ] {
-            let message = form.parse(text).unwrap_err();
-            assert!(message.contains(expected), "{text}: {message}");
-        }
-    }
-}
+mod tests;

@@ -2,7 +2,11 @@
 
 //! The settings and the name of a new injection, and the steps that make it.
 
-use super::attributes::{Attribute, ENABLED, Name, Value, attribute, place};
+use super::{
+    attributes::{Attribute, ENABLED, Name, Value, attribute, place},
+    ending::{Ending, damaging, no_consent},
+    values::EFFECTS,
+};
 use crate::system::step::Step;
 use std::path::Path;
 
@@ -42,6 +46,7 @@ impl Settings {
 
     fn check_together(&self) -> Result<(), String> {
         self.check_bytes()?;
+        self.check_consent()?;
         if self.text(Name::Percentiles).is_some() {
             for other in [Name::DelayUs, Name::JitterUs, Name::Distribution] {
                 if let Some((attribute, _)) = self.find(other) {
@@ -72,6 +77,14 @@ impl Settings {
         Ok(())
     }
 
+    /// Checks that damage has a consent.
+    fn check_consent(&self) -> Result<(), String> {
+        match self.damage() {
+            Some(name) if self.number(Name::DataLoss) != Some(1) => Err(no_consent(name)),
+            _ => Ok(()),
+        }
+    }
+
     fn find(&self, name: Name) -> Option<&(&'static Attribute, Value)> {
         self.values
             .iter()
@@ -94,6 +107,13 @@ impl Settings {
         }
     }
 
+    /// The time in microseconds after which the injection ends by itself.
+    pub(crate) fn lease_us(&self) -> Option<u64> {
+        let lease_ms = self.number(Name::DurationMs);
+        let lease_ms = lease_ms.filter(|lease_ms| *lease_ms > 0)?;
+        Some(lease_ms.saturating_mul(1_000))
+    }
+
     /// Whether I/O is held without an end.
     pub(crate) fn freezes(&self) -> bool {
         self.number(Name::Freeze).is_some_and(|freeze| freeze > 0)
@@ -114,21 +134,38 @@ impl Settings {
         }
     }
 
+    /// The end of the I/O that matches, unless it is as the disk ends it.
+    pub(crate) fn ending(&self) -> Option<Ending<'_>> {
+        Ending::of(|name| self.number(name), self.text(Name::Error))
+    }
+
+    /// The first attribute that damages data.
+    pub(crate) fn damage(&self) -> Option<Name> {
+        damaging().find(|name| self.number(*name).is_some_and(|number| number > 0))
+    }
+
+    /// Has writes be lost or torn, as the attribute of this name says.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if the settings say that they are not, or without consent.
+    pub(crate) fn damage_writes(&mut self, name: Name) -> Result<(), String> {
+        if self.number(name) == Some(0) {
+            return Err(format!("--{} 0 damages nothing; leave it out", name.file()));
+        }
+        self.set(name, Value::Number(1));
+        self.check_consent()
+    }
+
     /// Why a new injection with these settings would do nothing even when it is switched on.
     pub(crate) fn do_nothing(&self) -> Option<&'static str> {
         let is_zero = |name| self.number(name).unwrap_or(0) == 0;
-        let effects = [
-            Name::DelayUs,
-            Name::JitterUs,
-            Name::Quota,
-            Name::BytesQuota,
-            Name::Freeze,
-        ];
         let percentiles = self.text(Name::Percentiles);
         let no_percentiles =
             percentiles.is_none_or(|points| points.split(' ').all(|point| point.ends_with(":0")));
-        if effects.into_iter().all(is_zero) && no_percentiles {
-            Some("it has neither a delay nor a limit")
+        let no_error = self.text(Name::Error).is_none_or(str::is_empty);
+        if EFFECTS.into_iter().all(is_zero) && no_percentiles && no_error {
+            Some("it has neither a delay nor a limit nor an error")
         } else if self.number(Name::Probability) == Some(0) {
             Some("--probability 0 lets all I/O go as usual")
         } else {
@@ -274,6 +311,15 @@ mod tests {
             let message = Settings::new(given).unwrap_err();
             assert!(message.contains(expected), "{message}");
         }
+        for name in damaging() {
+            let damage = || given(name, "1");
+            for consent in [&[][..], &[given(Name::DataLoss, "0")]] {
+                let given = [damage()].into_iter().chain(consent.iter().cloned());
+                let message = Settings::new(given).unwrap_err();
+                assert!(message.contains("add --data-loss"), "{message}");
+            }
+            assert!(Settings::new([damage(), given(Name::DataLoss, "1")]).is_ok());
+        }
         let open = [given(Name::MinBytes, "8k"), given(Name::MaxBytes, "0")];
         assert!(Settings::new(open).is_ok());
     }
@@ -289,6 +335,11 @@ mod tests {
             (Name::Freeze, "0", Some("neither")),
             (Name::Freeze, "1", None),
             (Name::Quota, "0", Some("neither")),
+            (Name::Error, "none", Some("neither")),
+            (Name::Error, "IOERR", None),
+            (Name::Drop, "0", Some("neither")),
+            (Name::Corrupt, "0", Some("neither")),
+            (Name::SeekUs, "8500", None),
         ] {
             let settings = Settings::new([given(name, text)]).unwrap();
             let why = settings.do_nothing();

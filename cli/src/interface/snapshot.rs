@@ -126,9 +126,11 @@ impl Snapshot {
         self.values.number(Name::DurationMs).is_some() && !self.is_renewed
     }
 
-    /// The time in milliseconds after which the injection ends by itself, if it is on.
+    /// The time in milliseconds after which the injection ends by itself, if it is on, or used up
+    /// and still holds I/O.
     pub(crate) fn ends_in_ms(&self) -> Option<u64> {
-        let is_sure = self.state == State::On && self.has_end();
+        let holds = self.state == State::UsedUp && self.stats.get("held") > 0;
+        let is_sure = (self.state == State::On || holds) && self.has_end();
         is_sure.then(|| self.stats.get("remaining_ms"))
     }
 

@@ -2,7 +2,10 @@
 
 //! The numbers of an injection, from its file `stats`, and those of a disk's hardware queues.
 
-use super::listed::{Listed, left_out};
+use super::{
+    attributes::Name,
+    listed::{Listed, left_out},
+};
 use crate::system::{Roots, files::try_read};
 use chaos_policy::policy::histogram::{STEP_KEY, WHOLE_OCTAVES, begin_us, octave_begin_us};
 use serde_json::{Map, Value, json};
@@ -12,7 +15,12 @@ use std::{collections::BTreeMap, io, path::Path};
 pub(crate) const GROWING: [&str; 4] = ["matched", "delayed", "limited", "released_early"];
 
 /// The counts that are seldom anything but 0, and the words that are shown if one is.
-pub(crate) const SELDOM: [(&str, &str); 2] = [
+pub(crate) const SELDOM: [(&str, &str); 7] = [
+    ("failed", "failed"),
+    ("dropped", "lost"),
+    ("torn", "torn"),
+    ("corrupted", "with flipped bits"),
+    (NOT_FAILED, "ended as usual all the same"),
     ("no_memory", "not held, as there was no memory"),
     (
         "over_memory",
@@ -20,8 +28,19 @@ pub(crate) const SELDOM: [(&str, &str); 2] = [
     ),
 ];
 
+/// The counts of I/Os that failed or were damaged.
+const ENDED: [&str; 4] = ["failed", "dropped", "torn", "corrupted"];
+
+/// The count of I/Os that were to end otherwise than the disk ends them, and could not.
+pub(crate) const NOT_FAILED: &str = "not_failed";
+
+/// The rooms of bursts that are saved now, each with the attribute of the burst. The file lacks
+/// them without such a burst.
+pub(crate) const SAVED: [(&str, Name); 2] =
+    [("saved", Name::Burst), ("saved_bytes", Name::BytesBurst)];
+
 /// All counts of an injection that kchaos shows, in order.
-const SHOWN: [&str; 9] = [
+const SHOWN: [&str; 14] = [
     "remaining_ms",
     "matched",
     "delayed",
@@ -30,6 +49,11 @@ const SHOWN: [&str; 9] = [
     "released_early",
     "no_memory",
     "over_memory",
+    "failed",
+    "dropped",
+    "torn",
+    "corrupted",
+    NOT_FAILED,
     "errors",
 ];
 
@@ -83,7 +107,7 @@ impl Stats {
 
     /// One of the numbers; 0 if it is not there.
     pub(crate) fn get(&self, key: &str) -> u64 {
-        self.numbers.get(key).copied().unwrap_or(0)
+        self.find(key).unwrap_or(0)
     }
 
     /// Whether the injection may have an effect. An older driver does not say, which counts as yes.
@@ -91,23 +115,62 @@ impl Stats {
         self.numbers.get("active") != Some(&0)
     }
 
-    /// How many I/Os got a delay, or had to wait for a limit: the larger number of the two, since
-    /// one I/O may have had both.
+    /// One of the numbers, if it is there.
+    pub(crate) fn find(&self, key: &str) -> Option<u64> {
+        self.numbers.get(key).copied()
+    }
+
+    /// How many I/Os got a delay, had to wait for a limit, failed or were damaged: the largest of
+    /// the numbers, since one I/O may have had several of these.
     pub(crate) fn hits(&self) -> u64 {
+        self.waits().max(self.ended())
+    }
+
+    /// How many of them got a delay, or had to wait for a limit.
+    pub(crate) fn waits(&self) -> u64 {
         self.get("delayed").max(self.get("limited"))
     }
 
-    /// The time in microseconds below which so many per cent of the hits went; `None` if the file
-    /// lacks steps, or none has gone. Steps of any length will do: it is the end of the step that
-    /// the percentile falls into. I/Os that a limit admitted at once are no hits, and have the
-    /// shortest times.
+    /// How many of them failed or were damaged.
+    pub(crate) fn ended(&self) -> u64 {
+        let ended = ENDED.map(|key| self.get(key));
+        ended.into_iter().fold(0, u64::saturating_add)
+    }
+
+    /// The growth of the counts and of the histogram since `before`; `None` if something is less
+    /// than then, as after a reset, or the steps have other lengths.
+    pub(crate) fn since(&self, before: &Self) -> Option<Self> {
+        if self.get(WHOLE_OCTAVES) != before.get(WHOLE_OCTAVES) {
+            return None;
+        }
+        let mut grown = Self {
+            left_out: self.left_out.max(before.left_out),
+            ..Self::default()
+        };
+        for key in GROWING.into_iter().chain(ENDED) {
+            let growth = self.get(key).checked_sub(before.get(key))?;
+            grown.numbers.insert(key.to_owned(), growth);
+        }
+        let mut steps: BTreeMap<u64, u64> = self.added_us.iter().copied().collect();
+        for (end, count) in &before.added_us {
+            let now = steps.get_mut(end)?;
+            *now = now.checked_sub(*count)?;
+        }
+        grown.added_us = steps.into_iter().filter(|(_, count)| *count > 0).collect();
+        Some(grown)
+    }
+
+    /// The time in microseconds below which so many per cent of the hits that wait went; `None` if
+    /// the file lacks steps, or none has gone. Steps of any length will do: it is the end of the
+    /// step that the percentile falls into. I/Os that a limit admitted at once are no hits, and
+    /// have the shortest times.
     pub(crate) fn percentile_us(&self, per_cent: u64) -> Option<u64> {
         if self.left_out > 0 {
             return None;
         }
         let counts = self.added_us.iter().map(|(_, count)| u128::from(*count));
         let all: u128 = counts.sum();
-        let hits = all.min(u128::from(self.hits()));
+        let hits = all.min(u128::from(self.waits()));
         let rank = all - hits + (hits * u128::from(per_cent)).div_ceil(100);
         let mut seen = 0;
         let mut steps = self.added_us.iter();
@@ -123,6 +186,9 @@ impl Stats {
         let mut object = Map::new();
         for key in SHOWN {
             object.insert(key.to_owned(), json!(self.get(key)));
+        }
+        for (key, _) in SAVED {
+            object.insert(key.to_owned(), json!(self.find(key)));
         }
         let begin_us = if self.get(WHOLE_OCTAVES) == 1 {
             octave_begin_us
@@ -251,12 +317,30 @@ mod tests {
     }
 
     #[test]
-    fn what_memory_was_missing_for_is_always_told_to_programs() {
-        for (text, numbers) in [("", [0, 0]), ("no_memory 4\nover_memory 7\n", [4, 7])] {
+    fn what_is_seldom_is_always_told_to_programs() {
+        for (text, numbers) in [
+            ("", [0; 7]),
+            ("no_memory 4\nover_memory 7\n", [0, 0, 0, 0, 0, 4, 7]),
+            (
+                "failed 1\ndropped 2\ntorn 5\ncorrupted 6\nnot_failed 3\n",
+                [1, 2, 5, 6, 3, 0, 0],
+            ),
+        ] {
             let json = Stats::parse(text).json();
             let told = SELDOM.map(|(key, _)| json[key].as_u64().unwrap());
             assert_eq!(told, numbers, "{text}");
         }
+    }
+
+    #[test]
+    fn each_damage_is_a_hit_and_what_is_saved_is_told_if_there_is_a_burst() {
+        let stats = Stats::parse("failed 1\ndropped 2\ntorn 5\ncorrupted 6\nsaved_bytes 0\n");
+        assert_eq!(stats.hits(), 14);
+        let json = stats.json();
+        assert_eq!(
+            [&json["saved"], &json["saved_bytes"]],
+            [&Value::Null, &json!(0)]
+        );
     }
 
     #[test]
@@ -276,6 +360,28 @@ mod tests {
         assert_eq!(of("delayed 7\nadded_us_lt_1024 2\n"), [Some(1_024); 5]);
         for text in ["delayed 7\n", steps, &format!("{delayed}... 3 more\n"), ""] {
             assert_eq!(of(text), [None; 5], "{text}");
+        }
+    }
+
+    #[test]
+    fn the_growth_is_that_of_the_same_steps_and_none_after_a_reset() {
+        let before = Stats::parse("matched 90\ndelayed 90\nfailed 1\nadded_us_lt_1024 90\n");
+        let text = "matched 101\ndelayed 100\nfailed 3\nadded_us_lt_1024 90\nadded_us_lt_1152 10\n";
+        let now = Stats::parse(text);
+        let grown = now.since(&before).unwrap();
+        assert_eq!(
+            (grown.get("matched"), grown.waits(), grown.ended()),
+            (11, 10, 2)
+        );
+        assert_eq!(grown.added_us, [(1_152, 10)]);
+        assert_eq!(now.percentile_us(50), Some(1_024));
+        assert_eq!(grown.percentile_us(50), Some(1_152));
+        assert_eq!(before.since(&now), None);
+        for other in [
+            "matched 101\ndelayed 100\nfailed 3\nadded_us_lt_1152 100\n",
+            &format!("{text}whole_octaves 1\n"),
+        ] {
+            assert_eq!(Stats::parse(other).since(&before), None, "{other}");
         }
     }
 

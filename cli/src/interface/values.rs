@@ -2,8 +2,25 @@
 
 //! The values of an injection that exists.
 
-use super::attributes::{Attribute, Name, Value, attribute};
+use super::{
+    attributes::{Attribute, Name, Value, attribute},
+    ending::{Ending, damaging},
+};
 use std::collections::BTreeSet;
+
+/// The numbers of which each has an effect, unless it is 0.
+pub(super) const EFFECTS: [Name; 10] = [
+    Name::DelayUs,
+    Name::JitterUs,
+    Name::Quota,
+    Name::BytesQuota,
+    Name::Freeze,
+    Name::Drop,
+    Name::Torn,
+    Name::Corrupt,
+    Name::SeekUs,
+    Name::TurnUs,
+];
 
 /// The values of an injection's attributes, as far as the loaded module has them.
 #[derive(Debug, Default)]
@@ -58,17 +75,21 @@ impl Values {
         self.number(Name::Freeze).is_some()
     }
 
+    /// The end of the I/O that matches, unless it is as the disk ends it.
+    pub(crate) fn ending(&self) -> Option<Ending<'_>> {
+        Ending::of(|name| self.number(name), self.text(Name::Error))
+    }
+
+    /// Whether the injection damages data, or would without an error.
+    pub(crate) fn damages(&self) -> bool {
+        damaging().any(|name| self.number(name).is_some())
+    }
+
     /// Whether the injection affects some I/O while it is on.
     pub(crate) fn has_effect(&self) -> bool {
-        let effects = [
-            Name::DelayUs,
-            Name::JitterUs,
-            Name::Quota,
-            Name::BytesQuota,
-            Name::Freeze,
-        ];
-        let has_effect = self.text(Name::Percentiles).is_some()
-            || effects.iter().any(|name| self.number(*name).is_some());
+        let texts = [Name::Percentiles, Name::Error];
+        let has_effect = texts.iter().any(|name| self.text(*name).is_some())
+            || EFFECTS.iter().any(|name| self.number(*name).is_some());
         has_effect && self.number(Name::Probability) != Some(0)
     }
 }

@@ -2,7 +2,7 @@
 
 //! The ways in which an injection holds I/O: the value of `hold`, or the choice of `auto`.
 
-use super::{attributes::Name, values::Values};
+use super::{attributes::Name, ending::Ending, values::Values};
 use crate::system::{Roots, block::Block};
 use std::collections::BTreeSet;
 
@@ -16,7 +16,10 @@ pub(crate) const COMPLETION: &str = "completion";
 ///
 /// `auto` takes requests on a disk if the injection affects all of the disk's I/O.
 pub(crate) fn ways(roots: &Roots, values: &Values) -> BTreeSet<&'static str> {
+    let ending = values.ending();
     match values.text(Name::Hold) {
+        // The data that a disk has read are changed while their completion is held.
+        _ if matches!(ending, Some(Ending::Corrupted(_))) => return BTreeSet::from([COMPLETION]),
         Some(REQUEST) => return BTreeSet::from([REQUEST]),
         Some(COMPLETION) => return BTreeSet::from([COMPLETION]),
         _ => {}
@@ -32,7 +35,8 @@ pub(crate) fn ways(roots: &Roots, values: &Values) -> BTreeSet<&'static str> {
             Name::Times,
         ]
         .iter()
-        .any(|name| values.number(*name).is_some());
+        .any(|name| values.number(*name).is_some())
+        || ending.is_some_and(Ending::chooses);
     if chooses {
         return BTreeSet::from([COMPLETION]);
     }

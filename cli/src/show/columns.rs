@@ -16,7 +16,8 @@ pub(crate) fn wrapped(line: &str) -> Vec<String> {
     wrapped_to(COLUMNS, line)
 }
 
-fn wrapped_to(columns: usize, line: &str) -> Vec<String> {
+/// The same for lines of so many columns.
+pub(crate) fn wrapped_to(columns: usize, line: &str) -> Vec<String> {
     let indent = line.chars().take_while(|c| *c == ' ').count();
     let continued = " ".repeat(indent + 4);
     let mut rest: Vec<char> = line.trim_end().chars().collect();

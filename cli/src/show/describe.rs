@@ -4,6 +4,7 @@
 
 use crate::interface::{
     Name, attribute,
+    ending::Ending,
     operation::CONDITIONS,
     snapshot::Snapshot,
     units,
@@ -41,23 +42,35 @@ impl<'a> Described<'a> {
     /// The same without the rest of the time; the words of an injection without a filter say that
     /// it affects all I/O.
     pub(crate) fn words_in_full(&self) -> String {
-        let filter = self.filter().or_else(|| Some("of all I/O".to_owned()));
+        let chooses = self.values.ending().is_some_and(Ending::chooses);
+        let all = (!chooses).then(|| "of all I/O".to_owned());
+        let filter = self.filter().or(all);
         self.words_about(filter, None)
     }
 
     fn effects(&self) -> Vec<String> {
-        [self.delay(), self.limit()].into_iter().flatten().collect()
+        let effects = [self.delay(), self.arm(), self.limit()];
+        let lanes = self.values.number(Name::Lanes);
+        let mut effects: Vec<String> = effects.into_iter().flatten().collect();
+        if let (Some(lanes), Some(first)) = (lanes, effects.first_mut()) {
+            first.push_str(&format!(" ({lanes} at a time)"));
+        }
+        effects
     }
 
     fn words_about(&self, filter: Option<String>, left: Option<String>) -> String {
         let effects = self.effects();
-        if effects.is_empty() {
+        let end = self.values.ending().map(Ending::words);
+        if effects.is_empty() && end.is_none() {
             return "nothing yet".to_owned();
         }
+        let effects = (!effects.is_empty()).then(|| effects.join(" and "));
         let parts = [
-            Some(effects.join(" and ")),
+            effects,
+            end,
             filter,
             self.chance(),
+            self.steps(),
             self.time(),
             left,
             self.way(),
@@ -101,14 +114,22 @@ impl<'a> Described<'a> {
         Some(words)
     }
 
+    /// The times of a hard disk: `hard disk with seek 8.5ms and turn 8333us`.
+    fn arm(&self) -> Option<String> {
+        let shown = |(name, word)| Some(format!("{word} {}", self.values.shown(name)?));
+        let times = [(Name::SeekUs, "seek"), (Name::TurnUs, "turn")].map(shown);
+        let times: Vec<String> = times.into_iter().flatten().collect();
+        (!times.is_empty()).then(|| format!("hard disk with {}", times.join(" and ")))
+    }
+
     fn limit(&self) -> Option<String> {
         let ios = self.values.number(Name::Quota).map(|quota| {
             let size = self.values.shown(Name::IosOfBytes);
             let size = size.map_or(String::new(), |size| format!(" of {size}"));
-            format!("{quota}{size}{}", self.saved(Name::Burst))
+            format!("{quota}{size}{}", self.burst(Name::Burst))
         });
         let bytes = self.values.shown(Name::BytesQuota);
-        let bytes = bytes.map(|quota| format!("{quota}{}", self.saved(Name::BytesBurst)));
+        let bytes = bytes.map(|quota| format!("{quota}{}", self.burst(Name::BytesBurst)));
         let quotas: Vec<String> = ios.into_iter().chain(bytes).collect();
         if quotas.is_empty() {
             return None;
@@ -122,10 +143,10 @@ impl<'a> Described<'a> {
         ))
     }
 
-    /// The room that can be saved.
-    fn saved(&self, name: Name) -> String {
-        let saved = self.values.shown(name);
-        saved.map_or(String::new(), |saved| format!(" (and {saved} saved)"))
+    /// The room that can be saved, which is a burst.
+    fn burst(&self, name: Name) -> String {
+        let burst = self.values.shown(name);
+        burst.map_or(String::new(), |burst| format!(" (burst {burst})"))
     }
 
     /// The I/O that the filter chooses: `of reads of 4KiB or more on sda1`; `None` if it is all.
@@ -186,6 +207,18 @@ impl<'a> Described<'a> {
         }
         let time = self.values.shown(Name::DurationMs)?;
         Some(format!("for {time}"))
+    }
+
+    /// The steps of the profile: `in steps 5ms:100 45ms:0`.
+    fn steps(&self) -> Option<String> {
+        let steps = self.values.text(Name::Profile)?.split(' ').map(|step| {
+            let parts = step.split_once(':').and_then(|(time, strength)| {
+                let time = units::show_microseconds(time.parse().ok()?);
+                Some(format!("{time}:{strength}"))
+            });
+            parts.unwrap_or_else(|| step.to_owned())
+        });
+        Some(format!("in steps {}", steps.collect::<Vec<_>>().join(" ")))
     }
 
     fn left(&self) -> Option<String> {
@@ -296,6 +329,59 @@ mod tests {
         let limited = [(Name::Quota, "5"), (Name::DurationMs, "10000"), freeze];
         assert_eq!(words(&limited), "hang and limit to 5 in each 1s, for 10s");
         assert_eq!(words(&[(Name::Freeze, "0")]), "nothing yet");
+    }
+
+    #[test]
+    fn an_end_without_the_disk_is_told_after_the_delay() {
+        let (error, drop) = ((Name::Error, "ENODATA"), (Name::Drop, "1"));
+        let delay = (Name::DelayUs, "30000000");
+        let some = [(Name::Op, "read"), (Name::Device, "sdb"), error];
+        assert_eq!(words(&some), "fails with ENODATA, of reads on sdb");
+        assert_eq!(words(&[delay, error]), "delay 30s, fails with ENODATA");
+        let full = |values: &[_]| Described::new(&parsed(values)).words_in_full();
+        assert_eq!(full(&[error]), "fails with ENODATA, of all I/O");
+        assert_eq!(full(&[drop]), "writes are lost");
+        assert_eq!(full(&[drop, error]), "fails with ENODATA, of all I/O");
+        let torn = (Name::Torn, "1");
+        assert_eq!(full(&[torn]), "writes are torn");
+        let failing = "writes are torn, and fail with ENODATA";
+        assert_eq!(full(&[torn, error]), failing);
+        let bits = |count| full(&[(Name::Corrupt, count)]);
+        assert_eq!(bits("1"), "a bit of each read is flipped");
+        assert_eq!(bits("3"), "3 bits of each read are flipped");
+        assert_eq!(words(&[(Name::DataLoss, "1")]), "nothing yet");
+    }
+
+    #[test]
+    fn each_limit_has_its_burst() {
+        let burst = (Name::Burst, "1000");
+        let ios = [(Name::Quota, "100"), burst];
+        assert_eq!(words(&ios), "limit to 100 (burst 1000) in each 1s");
+        let all = [
+            (Name::Quota, "100"),
+            burst,
+            (Name::IosOfBytes, "262144"),
+            (Name::BytesQuota, "104857600"),
+            (Name::BytesBurst, "1073741824"),
+        ];
+        assert_eq!(
+            words(&all),
+            "limit to 100 of 256KiB (burst 1000) and 100MiB (burst 1GiB) in each 1s"
+        );
+        assert_eq!(words(&[burst]), "nothing yet");
+    }
+
+    #[test]
+    fn a_hard_disk_and_steps_are_told() {
+        let arm = [(Name::SeekUs, "8500"), (Name::TurnUs, "8333")];
+        let words_of_arm = "hard disk with seek 8.5ms and turn 8.333ms";
+        assert_eq!(words(&arm), words_of_arm);
+        let heads = [arm[0], arm[1], (Name::Lanes, "2")];
+        assert_eq!(words(&heads), format!("{words_of_arm} (2 at a time)"));
+        let profile = (Name::Profile, "950000:0 50000:100 once");
+        let pauses = [(Name::DelayUs, "20000"), profile];
+        let expected = "delay 20ms, in steps 950ms:0 50ms:100 once";
+        assert_eq!(words(&pauses), expected);
     }
 
     #[test]

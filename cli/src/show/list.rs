@@ -8,6 +8,7 @@ use super::{
     describe::Described,
 };
 use crate::{
+    error::unless_closed,
     interface::{existing::all, snapshot::Snapshot},
     system::{
         IOEM, NONE, Roots,
@@ -52,7 +53,7 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
             "injections": injections.iter().map(injection_json).collect::<Vec<_>>(),
             "devices": devices.iter().map(device_json).collect::<Vec<_>>(),
         });
-        writeln!(out, "{object:#}")?;
+        unless_closed(writeln!(out, "{object:#}"))?;
         return has_sysfs;
     }
     let mut lines = Vec::new();
@@ -87,9 +88,7 @@ pub(crate) fn list(roots: &Roots, json: bool, out: &mut dyn Write) -> Result<()>
     if !enabled {
         lines.extend([String::new(), roots.all_off()]);
     }
-    for line in lines {
-        writeln!(out, "{line}")?;
-    }
+    unless_closed(writeln!(out, "{}", lines.join("\n")))?;
     has_sysfs
 }
 

@@ -10,13 +10,15 @@ use super::{
 };
 use crate::{
     interface::{
-        Name, attribute,
+        self, Name, attribute,
         attributes::ENABLED,
-        ceiling,
+        ceiling::Effect,
+        ending::Ending,
         existing::{all, is_there, unknown},
+        frozen,
         listed::{self, Listed},
         snapshot::{Snapshot, State},
-        stats::{self, GROWING, Queue, SELDOM},
+        stats::{self, GROWING, NOT_FAILED, Queue, SAVED, SELDOM},
         units,
     },
     system::{Roots, attached::attached_names},
@@ -54,7 +56,12 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    fn take(roots: &Roots, names: &[OsString]) -> Result<Self> {
+    /// Looks at the injections with these names, or all if there are none, and at all devices.
+    ///
+    /// # Errors
+    ///
+    /// If there is no interface, or no such injection.
+    pub(crate) fn take(roots: &Roots, names: &[OsString]) -> Result<Self> {
         if let Some(name) = names.iter().find(|name| !is_there(roots, name)) {
             return Err(unknown(roots, name));
         }
@@ -63,6 +70,7 @@ impl Sample {
         for name in &all(roots)? {
             injections.extend(Snapshot::read(roots, name, enabled)?);
         }
+        frozen::find(roots, &mut injections);
         let devices = attached_names(roots).into_iter().map(|device| {
             let mut queues = stats::queues(roots, &device);
             if let Some(end_us) = holds_end_us(&injections, &device) {
@@ -196,10 +204,26 @@ impl Sample {
         let problems = seen.problems.iter();
         lines.extend(problems.map(|problem| format!("  {problem}")));
         lines.push(format!("  {}", counts.trim_end()));
+        let ending = seen.values.ending();
         for (key, words) in SELDOM {
+            let missed = ending.filter(|_| key == NOT_FAILED);
+            let words = missed.map_or(words, Ending::missed);
             if stats.get(key) > 0 {
                 lines.push(format!("  {words}: {}", stats.get(key)));
             }
+        }
+        let missed = ending.filter(|_| stats.get(NOT_FAILED) > 0);
+        lines.extend(missed.map(|ending| format!("  {}", ending.why_missed())));
+        let saved = SAVED.into_iter().filter_map(|(key, burst)| {
+            let saved = attribute(burst).show(&interface::Value::Number(stats.find(key)?));
+            Some(match burst {
+                Name::Burst => format!("{saved} I/Os"),
+                _ => saved,
+            })
+        });
+        let saved: Vec<String> = saved.collect();
+        if !saved.is_empty() {
+            lines.push(format!("  saved for bursts: {}", saved.join(" and ")));
         }
         if stats.get("errors") > 0 {
             lines.push(format!(
@@ -208,16 +232,13 @@ impl Sample {
             ));
         }
         let and = |more: Option<String>| more.map(|more| format!("  and {more}"));
-        let delay_us = seen.values.number(Name::DelayUs);
         let lease_us = seen.ends_in_ms().map(|ms| ms.saturating_mul(1_000));
-        let outlasts = lease_us.is_some_and(|lease_us| delay_us.unwrap_or(0) >= lease_us);
-        let until_end = ceiling::until_end(lease_us.is_some());
         for ceiling in &seen.ceilings.items {
-            lines.push(if outlasts || seen.values.freezes() {
-                format!("  {}", ceiling.holds(until_end))
-            } else {
-                let rate = ceiling.rate(delay_us);
-                format!("  with its delay, {} does at most {rate}", ceiling.disk)
+            lines.push(match ceiling.effect(&seen.values, lease_us) {
+                Effect::Holds(sentence) => format!("  {sentence}"),
+                Effect::Rate(rate) => {
+                    format!("  with its delay, {} does at most {rate}", ceiling.disk)
+                }
             });
         }
         lines.extend(and(seen.ceilings.more("disks")));
@@ -229,7 +250,7 @@ impl Sample {
             lines.push(format!("  {device}: {}", numbers.join(", ")));
         }
         lines.extend(and(listed::more(stats.left_out, "numbers")));
-        lines.extend(picture(&stats.added_us));
+        lines.extend(picture("added", &stats.added_us));
         lines
     }
 }

@@ -76,6 +76,9 @@ mod tests {
             state: path("state"),
             dev: path("dev"),
             proc: path("proc"),
+            modules: path("modules"),
+            boot: path("boot"),
+            tracing: path("tracing"),
         };
         let queue = roots.disk("sda").join("queue");
         fs::create_dir_all(&queue).unwrap();

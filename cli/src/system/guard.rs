@@ -27,6 +27,8 @@ pub(crate) struct Risk<'a> {
     pub(crate) disk: &'a str,
     /// Everything that the system has on it, or why nobody can tell, in a sentence.
     pub(crate) why: String,
+    /// Whether the system certainly needs it.
+    pub(crate) is_known: bool,
 }
 
 impl Risk<'_> {
@@ -58,7 +60,8 @@ pub(crate) fn risks<'a>(roots: &Roots, disks: &'a [String]) -> Vec<Risk<'a>> {
     }
     let uses = Uses::find(roots);
     let risks = disks.iter().filter_map(|disk| {
-        let why = match (&*uses.of(disk), uses.unknown.as_slice()) {
+        let known = uses.of(disk);
+        let why = match (&*known, uses.unknown.as_slice()) {
             ([], []) => return None,
             ([], why) => format!(
                 "kchaos cannot tell whether the system itself needs {disk}: {}",
@@ -66,7 +69,12 @@ pub(crate) fn risks<'a>(roots: &Roots, disks: &'a [String]) -> Vec<Risk<'a>> {
             ),
             (known, _) => format!("{disk} has {}", listed(known)),
         };
-        Some(Risk { disk, why })
+        let is_known = !known.is_empty();
+        Some(Risk {
+            disk,
+            why,
+            is_known,
+        })
     });
     risks.collect()
 }

@@ -169,6 +169,9 @@ mod tests {
             state: folder.join("run/kchaos"),
             dev: folder.join("dev"),
             proc: folder.join("proc"),
+            modules: folder.join("modules"),
+            boot: folder.join("boot"),
+            tracing: folder.join("tracing"),
         }
     }
 

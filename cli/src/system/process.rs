@@ -148,6 +148,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let roots = Roots {
             proc: folder.path().to_owned(),
+            tracing: folder.path().to_owned(),
             ..Roots::from_environment()
         };
         let stat = |start: u32| format!("7 (a) S 1 {} {start} 8", "0 ".repeat(17));

@@ -20,6 +20,12 @@ pub struct Roots {
     pub dev: PathBuf,
     /// Where proc is mounted
     pub proc: PathBuf,
+    /// Where kernels have their modules
+    pub modules: PathBuf,
+    /// Where kernels and their configurations are
+    pub boot: PathBuf,
+    /// Where tracefs is mounted
+    pub tracing: PathBuf,
 }
 
 impl Roots {
@@ -36,6 +42,9 @@ impl Roots {
             state: root("KCHAOS_STATE", "/run/kchaos"),
             dev: root("KCHAOS_DEV", "/dev"),
             proc: root("KCHAOS_PROC", "/proc"),
+            modules: root("KCHAOS_MODULES", "/lib/modules"),
+            boot: root("KCHAOS_BOOT", "/boot"),
+            tracing: root("KCHAOS_TRACING", "/sys/kernel/tracing"),
         }
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct Traffic {
     /// The flushes of the disk's cache, several of which may be of one write.
     pub(crate) flushes: u64,
     pub(crate) discards: u64,
+    /// The milliseconds that reads, writes and discards took, one beside the other.
+    pub(crate) took_ms: u64,
 }
 
 impl Traffic {
@@ -26,7 +28,7 @@ impl Traffic {
     }
 
     /// Reads the line of the file `stat`; numbers that an older kernel lacks are 0.
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let numbers: Vec<u64> = text
             .split_whitespace()
             .map(|word| word.parse().unwrap_or(0))
@@ -38,6 +40,10 @@ impl Traffic {
             written: number(6),
             flushes: number(15),
             discards: number(11),
+            took_ms: [3, 7, 14]
+                .map(number)
+                .into_iter()
+                .fold(0, u64::saturating_add),
         }
     }
 
@@ -50,6 +56,7 @@ impl Traffic {
             written: since(self.written, before.written),
             flushes: since(self.flushes, before.flushes),
             discards: since(self.discards, before.discards),
+            took_ms: since(self.took_ms, before.took_ms),
         }
     }
 
@@ -61,6 +68,7 @@ impl Traffic {
             written: self.written.saturating_add(other.written),
             flushes: self.flushes.saturating_add(other.flushes),
             discards: self.discards.saturating_add(other.discards),
+            took_ms: self.took_ms.saturating_add(other.took_ms),
         }
     }
 
@@ -68,6 +76,11 @@ impl Traffic {
     pub(crate) fn total(self) -> u64 {
         let data = self.reads.saturating_add(self.writes);
         data.saturating_add(self.discards)
+    }
+
+    /// The mean time of an I/O in microseconds, if there was any.
+    pub(crate) fn mean_us(self) -> Option<u64> {
+        self.took_ms.saturating_mul(1_000).checked_div(self.total())
     }
 
     /// Whether all I/O was flushes without data.
@@ -89,8 +102,11 @@ mod tests {
             written: 320,
             flushes: 7,
             discards: 5,
+            took_ms: 12,
         };
         assert_eq!(now, expected);
+        assert_eq!(now.mean_us(), Some(210));
+        assert_eq!(Traffic::default().mean_us(), None);
         assert_eq!((now.total(), now.is_flushes()), (57, false));
         let before = Traffic::parse("10 1 96 3 30 2 320 9 0 11 12");
         let since = now.since(before);

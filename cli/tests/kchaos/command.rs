@@ -33,7 +33,7 @@ fn an_injection_lasts_as_long_as_its_command() {
 #[test]
 fn the_ceiling_of_a_disk_is_told_as_without_an_end() {
     let tree = Tree::attached();
-    tree.write("new/ceiling", "vdb 0\n");
+    tree.write("new/ceiling", "vdb 1\n");
     tree.write("sys/devices/vdb/queue/nr_requests", "256\n");
     let inject = "inject ioem delay --delay 1h --device vdb --name x -- true";
     let said = stderr(&mut tree.kchaos(inject), 0);

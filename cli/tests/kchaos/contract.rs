@@ -7,21 +7,21 @@ use serde_json::{Value, json};
 use std::{fs, path::Path};
 
 /// The JSON Schema of a verb's output.
-fn schema(verb: &str) -> Value {
+pub(crate) fn schema(verb: &str) -> Value {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
     let text = fs::read_to_string(folder.join(format!("{verb}.json"))).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
 /// The errors that a schema finds in a value.
-fn complaints(schema: &Value, value: &Value) -> Vec<String> {
+pub(crate) fn complaints(schema: &Value, value: &Value) -> Vec<String> {
     let validator = jsonschema::validator_for(schema).unwrap();
     let errors = validator.iter_errors(value);
     errors.map(|error| error.to_string()).collect()
 }
 
 /// The same schema without keys that are not in it.
-fn closed(mut schema: Value) -> Value {
+pub(crate) fn closed(mut schema: Value) -> Value {
     fn close(value: &mut Value) {
         if value.get("additionalProperties") == Some(&json!(true)) {
             value["additionalProperties"] = json!(false);

@@ -109,6 +109,37 @@ fn a_change_to_a_hang_needs_an_end_too() {
     assert_eq!(value(&tree, "freeze"), "1");
 }
 
+/// The lease that a kchaos renews lasts as long as its command.
+#[test]
+fn a_change_to_a_hang_of_the_commands_own_io_is_refused_too() {
+    let tree = Tree::attached();
+    let cgroup = ("cgroup", "/kchaos-own-77");
+    tree.injection("x", &[("duration_ms", "1500"), ("freeze", "0"), cgroup]);
+    let _renewed = tree.renewed("x");
+    let said = stderr(&mut tree.kchaos("change x --freeze 1"), 2);
+    for expected in [
+        "the command's own I/O",
+        "make another injection without --own, or add --force",
+    ] {
+        assert!(said.contains(expected), "{said}");
+    }
+    assert_eq!(value(&tree, "freeze"), "0");
+    let waits = "if its command waits for I/O that hangs, neither ends by itself";
+    let said = stderr(&mut tree.kchaos("change x --freeze 1 --force"), 0);
+    assert!(said.contains(waits), "{said}");
+    assert_eq!(value(&tree, "freeze"), "1");
+    // A hang of other I/O ends with the command.
+    stdout(&mut tree.kchaos("change x --freeze 0"));
+    for cgroup in ["/tenant", ""] {
+        tree.write("config/ioem/x/cgroup", &format!("{cgroup}\n"));
+        let said = stderr(&mut tree.kchaos("change x --freeze 1"), 0);
+        assert!(said.contains(waits), "{said}");
+        assert_eq!(value(&tree, "freeze"), "1");
+        let said = stderr(&mut tree.kchaos("change x --freeze 0"), 0);
+        assert!(!said.contains(waits), "{said}");
+    }
+}
+
 /// The commands of a shell have the same order: the hang begins by the last one.
 #[test]
 fn the_lease_is_written_before_the_hang_begins() {
@@ -126,7 +157,7 @@ fn the_lease_is_written_before_the_hang_begins() {
         .lines()
         .filter_map(|line| line.split_once("config/ioem/x/")?.1.split(' ').next())
         .collect();
-    let expected = ["probability", "freeze", "duration_ms", "probability"];
+    let expected = ["probability", "duration_ms", "freeze", "probability"];
     assert_eq!(files, expected, "{printed}");
 }
 
@@ -183,4 +214,113 @@ fn its_status_is_in_words() {
     ] {
         assert!(text.contains(expected), "{text}");
     }
+}
+
+/// Words of a text in one line.
+fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The delay of one injection says nothing about a disk that another one freezes.
+#[test]
+fn a_disk_that_another_injection_freezes_has_no_rate() {
+    let tree = Tree::attached();
+    tree.write("sys/devices/vdb/queue/nr_requests", "256\n");
+    let active = ("stats", "active 1\nremaining_ms 0");
+    tree.injection("stuck", &[("freeze", "1"), active]);
+    tree.write("new/ceiling", "vdb 0\n");
+    let inject = "inject ioem delay --delay 5ms --device vdb --op read --hold request --name x";
+    let said = stderr(&mut tree.kchaos(&format!("{inject} -- true")), 0);
+    let frozen = |by: &str, until: &str| {
+        format!(
+            "vdb is frozen by {by}: it holds such I/O until {until}, and once it holds 256 \
+             requests, other I/O waits as well"
+        )
+    };
+    let expected = frozen("stuck", "stuck ends");
+    assert!(
+        said.contains(&expected) && !said.contains("a second"),
+        "{said}"
+    );
+    stdout(&mut tree.kchaos(inject));
+    let status = |tree: &Tree| in_one_line(&stdout(&mut tree.kchaos("status x")));
+    let text = status(&tree);
+    assert!(
+        text.contains(&expected) && !text.contains("at most"),
+        "{text}"
+    );
+
+    let set = |file: &str, text: &str| {
+        tree.write(&format!("config/ioem/stuck/{file}"), &format!("{text}\n"));
+    };
+    set("stats", "active 1\nremaining_ms 9000");
+    set("duration_ms", "10000");
+    let expected = frozen("stuck", "the lease of stuck is over");
+    assert!(status(&tree).contains(&expected));
+    set("hold", "request");
+    set("times", "5");
+    let expected = "vdb is frozen by stuck: it holds up to 5 such I/Os until the lease of stuck is \
+                    over, and other I/O goes on";
+    assert!(status(&tree).contains(expected));
+    let other = [("freeze", "1"), ("op", "read"), ("hold", "request"), active];
+    tree.injection("also", &other);
+    let expected = frozen("also and stuck", "they end");
+    assert!(status(&tree).contains(&expected));
+
+    // Neither that of other I/O, nor one that is off, nor one that holds completions.
+    let unknown = frozen("another injection", "that one ends");
+    for (file, text, usual) in [
+        ("op", "write", "read"),
+        ("min_bytes", "4096", "0"),
+        ("device", "vda", ""),
+        ("enabled", "0", "1"),
+        ("hold", "completion", "request"),
+        ("stats", "active 0\nremaining_ms 0", "active 1"),
+    ] {
+        let set = |name: &str, text: &str| {
+            tree.write(&format!("config/ioem/{name}/{file}"), &format!("{text}\n"));
+        };
+        for (name, told) in [("also", "frozen by stuck:"), ("stuck", &*unknown)] {
+            set(name, text);
+            let text = status(&tree);
+            assert!(text.contains(told), "{file} of {name}: {text}");
+        }
+        set("also", usual);
+        set("stuck", usual);
+    }
+    // A whole disk, by its number, has all I/O of the disk.
+    tree.write("config/ioem/stuck/device", &tree.number("vdb"));
+    assert!(status(&tree).contains("frozen by also and stuck"));
+}
+
+/// The I/O that a used-up injection holds goes when the lease is over.
+#[test]
+fn the_end_of_a_hang_of_some_ios_is_told() {
+    let tree = Tree::attached();
+    tree.write("sys/devices/vdb/queue/nr_requests", "256\n");
+    let held = "0 1 18446744073709551 18446744073709551\n";
+    tree.write("sys/devices/vdb/queue/iosched/held", held);
+    let stats = "active 1\nremaining_ms 9000\nmatched 0\nheld 0\n";
+    let files = [
+        ("freeze", "1"),
+        ("hold", "request"),
+        ("times", "1"),
+        ("duration_ms", "10000"),
+        ("ceiling", "vdb 0"),
+        ("stats", stats),
+    ];
+    tree.injection("x", &files);
+    let text = in_one_line(&stdout(&mut tree.kchaos("status")));
+    let expected = "vdb holds one such I/O until the lease is over, and other I/O goes on";
+    assert!(text.contains(expected), "{text}");
+    let stats = "active 0\nremaining_ms 9000\nmatched 5\ndelayed 1\nheld 1\n";
+    tree.write("config/ioem/x/stats", stats);
+    let text = in_one_line(&stdout(&mut tree.kchaos("status")));
+    for expected in [
+        "x: used up, 9s left, holds 1 now",
+        "vdb holds 1; the first may go in 9s, the last in 9s",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
+    assert!(!text.contains("goes on"), "{text}");
 }

@@ -4,20 +4,34 @@
 
 use crate::tree::{Tree, stderr, stdout};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 28] = [
     "",
     "inject",
     "inject ioem",
     "inject ioem delay",
     "inject ioem limit",
     "inject ioem hang",
+    "inject ioem error",
+    "inject ioem drop",
+    "inject ioem torn",
+    "inject ioem corrupt",
+    "inject ioem bandwidth",
+    "inject ioem iops",
+    "inject ioem preset",
     "recover",
     "change",
     "wait",
     "list",
     "status",
+    "top",
     "attach",
     "detach",
+    "scenario",
+    "scenario run",
+    "scenario check",
+    "scenario show",
+    "record",
+    "replay",
     "completions",
 ];
 
@@ -54,7 +68,15 @@ fn where_everything_is_told_is_told() {
         "kchaos inject ioem delay --help",
         "kchaos inject ioem limit --help",
         "kchaos inject ioem hang --help",
+        "kchaos inject ioem error --help",
+        "kchaos inject ioem drop --help",
+        "kchaos inject ioem torn --help",
+        "kchaos inject ioem corrupt --help",
+        "kchaos inject ioem bandwidth --help",
+        "kchaos inject ioem iops --help",
+        "kchaos inject ioem preset --help",
         "kchaos recover --help",
+        "kchaos scenario --help",
         "KCHAOS_CONFIGFS",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
@@ -99,6 +121,12 @@ fn what_a_command_is_run_with_is_told() {
 fn each_flag_is_told_with_what_it_accepts() {
     let text = help("inject ioem delay --help", "100");
     for attribute in &kchaos::interface::ATTRIBUTES {
+        // A consent is a flag without a value.
+        if attribute.name == kchaos::interface::Name::DataLoss {
+            assert!(text.contains("--data-loss\n"), "{text}");
+            assert!(!text.contains("i-know-data"), "{text}");
+            continue;
+        }
         let flag = format!("--{} <", attribute.flag());
         assert!(text.contains(&flag), "{flag} in {text}");
         let words: Vec<String> = attribute.accepted().split(' ').map(str::to_owned).collect();
@@ -219,11 +247,20 @@ fn a_shell_completes_the_words() {
         ("kchaos inject ioem", "delay"),
         ("kchaos inject ioem", "hang"),
         ("kchaos inject ioem hang", "--for"),
+        ("kchaos inject ioem", "error"),
+        ("kchaos inject ioem drop", "--data-loss"),
+        ("kchaos inject ioem torn", "--data-loss"),
+        ("kchaos inject ioem corrupt", "--probability"),
+        ("kchaos change x", "--data-loss"),
+        ("kchaos change x --error", "ENODATA"),
         ("kchaos change x", "--freeze"),
         ("kchaos inject ioem delay", "--percentiles"),
         ("kchaos inject ioem delay --distribution", "paretonormal"),
         ("kchaos inject ioem limit --hold", "completion"),
         ("kchaos inject ioem limit --op", "write"),
+        ("kchaos scenario", "check"),
+        ("kchaos top", "--frames"),
+        ("kchaos scenario run", "--speed"),
     ] {
         let found = complete(words);
         let found: Vec<&str> = found.split_whitespace().collect();

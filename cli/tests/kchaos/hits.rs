@@ -189,6 +189,31 @@ fn a_reason_is_told_if_nothing_was_hit() {
     let expected =
         "40 I/Os matched, and never more than the 50 of a window: the limit was not reached";
     assert_eq!(line, format!("no I/O was hit: {expected}"));
+    for (options, quotas) in [
+        ("bandwidth 10MiB/s", "102KiB"),
+        ("limit --bytes-quota 1m", "1MiB"),
+        ("limit --quota 50 --bytes-quota 1m", "50 or the 1MiB"),
+    ] {
+        let line = said(&tree, &format!("{options} --device vdb"), &matched);
+        let expected =
+            format!("never more than the {quotas} of a window: the limit was not reached");
+        assert_eq!(
+            line,
+            format!("no I/O was hit: 40 I/Os matched, and {expected}")
+        );
+    }
+    // A delay with a limit would have been a hit, whatever the limit.
+    for delay in ["delay --delay 1ms", "delay --seek 8ms"] {
+        let line = said(
+            &tree,
+            &format!("{delay} --bytes-quota 1m --device vdb"),
+            &matched,
+        );
+        assert_eq!(
+            line,
+            "no I/O was hit: 40 I/Os matched, and none of them got a delay"
+        );
+    }
 }
 
 #[test]

@@ -2,12 +2,18 @@
 
 //! Runs the program against a folder that stands in for the kernel's file systems.
 
+mod ages;
 mod attach;
 mod auto;
 mod change;
 mod command;
 mod contract;
+mod damage;
+mod deploy;
+mod doctor;
 mod dry_run;
+mod error;
+mod faults;
 mod files;
 mod filter;
 mod guard;
@@ -24,12 +30,19 @@ mod output;
 mod own;
 mod pairs;
 mod privileges;
+mod pty;
+mod python;
+mod rates;
+mod record;
 mod recover;
+mod scenario;
+mod scenario_ends;
 mod sectors;
 mod signals;
 mod slips;
 mod stack;
 mod status;
+mod top;
 mod tree;
 mod unit;
 mod unseen;

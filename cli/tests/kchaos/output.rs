@@ -64,6 +64,27 @@ fn a_reader_that_has_gone_is_no_failure() {
 }
 
 #[test]
+fn a_reader_that_has_gone_takes_no_exit_code_along() {
+    for (arguments, expected) in [
+        ("doctor", 1),
+        ("doctor --json", 1),
+        ("list", 3),
+        ("list --json", 3),
+        ("recover --dry-run a nosuch", 5),
+    ] {
+        let code = |out: Stdio| {
+            let tree = busy();
+            std::fs::remove_dir_all(tree.path("sys")).unwrap();
+            run(&tree, arguments, out).0
+        };
+        let closed = std::io::pipe().unwrap().1;
+        let codes = [code(Stdio::null()), code(closed.into())];
+        assert_eq!(codes, [Some(expected); 2], "{arguments}");
+        assert_eq!(code(full().into()), Some(1), "{arguments}");
+    }
+}
+
+#[test]
 fn output_that_is_lost_is_a_failure() {
     for arguments in READING {
         let (code, said) = run(&busy(), arguments, full());

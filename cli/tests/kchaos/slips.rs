@@ -15,11 +15,12 @@ struct Name<'a> {
 }
 
 /// Flags whose shorter form is another one: `--pid-ns` has the name of the driver's file, and
-/// `--pid` that of other programs. Both take a process.
-const NEIGHBOURS: [(&str, &str); 1] = [("pid-ns", "pid")];
+/// `--pid` that of other programs. Both take a process. `--corr` is netem's word for a correlation,
+/// and `--corrupt` does nothing without `--data-loss`.
+const NEIGHBOURS: [(&str, &str); 2] = [("pid-ns", "pid"), ("corrupt", "corr")];
 
 /// Slips that are words of other programs, with a tip of their own.
-const BORROWED: [&str; 2] = ["bytes", "id"];
+const BORROWED: [&str; 3] = ["bytes", "e", "id"];
 
 /// Calls `check` for each verb of the tree, with the words that reach it.
 fn each_verb(check: &mut dyn FnMut(&[String], &Command)) {

@@ -238,7 +238,7 @@ fn an_hour(files: &[(&str, &str)]) -> Tree {
         "sys/devices/vdb/queue/iosched/held",
         "0 5 3596970000 3600000000\n1 0 0 0\n",
     );
-    let hour = [("delay_us", "3600000000"), ("ceiling", "vdb 0")];
+    let hour = [("delay_us", "3600000000"), ("ceiling", "vdb 1")];
     tree.injection("hour", &[&hour[..], files].concat());
     tree
 }
@@ -300,5 +300,23 @@ fn less_than_one_io_a_second_is_told_the_other_way_round() {
     assert!(
         text.contains("with its delay, vdb does at most one I/O per 14.1s\n"),
         "{text}"
+    );
+}
+
+#[test]
+fn bursts_are_told() {
+    let tree = Tree::attached();
+    let limit = "inject ioem limit --iops 100 --burst 1000 --bytes-quota 1m --bytes-burst 1g";
+    stdout(&mut tree.kchaos(&format!("{limit} --name x")));
+    let text = stdout(&mut tree.kchaos("status"));
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected = "limit to 100 (burst 1000) and 1MiB (burst 1GiB) in each 1s, of all I/O";
+    assert!(text.contains(expected), "{text}");
+    let json = stdout(&mut tree.kchaos("list --json"));
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let injection = &json["injections"][0];
+    assert_eq!(
+        [&injection["burst"], &injection["bytes_burst"]],
+        [1_000, 1 << 30]
     );
 }

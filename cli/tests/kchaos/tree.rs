@@ -266,7 +266,7 @@ impl Tree {
     }
 
     /// The variables by which the program uses this tree, and the tree's kernel.
-    pub(crate) fn environment(&self) -> [(&'static str, PathBuf); 8] {
+    pub(crate) fn environment(&self) -> [(&'static str, PathBuf); 11] {
         [
             ("LD_PRELOAD", "kernel.so"),
             ("NEW_INJECTION", "new"),
@@ -276,6 +276,9 @@ impl Tree {
             ("KCHAOS_STATE", "run/kchaos"),
             ("KCHAOS_DEV", "dev"),
             ("KCHAOS_PROC", "proc"),
+            ("KCHAOS_MODULES", "modules"),
+            ("KCHAOS_BOOT", "boot"),
+            ("KCHAOS_TRACING", "tracing"),
         ]
         .map(|(variable, path)| (variable, self.path(path)))
     }

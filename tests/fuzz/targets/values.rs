@@ -9,7 +9,7 @@
 
 use chaos_fuzz::is_written_as_told;
 use chaos_policy::policy::settings::Settings;
-use kchaos::interface::{ATTRIBUTES, Attribute, Kind, Value, check_name, units};
+use kchaos::interface::{ATTRIBUTES, Attribute, Kind, Name, Value, check_name, units};
 use libfuzzer_sys::fuzz_target;
 
 /// kchaos reads a text of the driver with this meaning, or asks which one people mean.
@@ -21,6 +21,15 @@ fn is_read_or_asked(attribute: &Attribute, text: &str, value: &Value) {
             "{text:?}: {question}"
         ),
     }
+}
+
+/// Settings that may damage data.
+fn consenting() -> Settings {
+    let mut settings = Settings::new();
+    settings
+        .set(Name::DataLoss, b"1")
+        .expect("it needs no consent");
+    settings
 }
 
 /// kchaos must write a value as the driver accepts it, and show it as kchaos reads it.
@@ -37,7 +46,7 @@ fn check(attribute: &Attribute, value: &Value) {
     // kchaos compares the disks of ranges with those of `--device` before it writes them.
     let names_disk = same.file() == "sectors" && text.contains(':');
     if is_written_as_told(same) && !names_disk {
-        let mut driver = Settings::new();
+        let mut driver = consenting();
         assert_eq!(driver.set(same, text.as_bytes()), Ok(()), "{text:?}");
         assert_eq!(driver.show(same).to_string(), text);
     }
@@ -47,7 +56,7 @@ fn check(attribute: &Attribute, value: &Value) {
 /// the text that the driver then shows.
 fn check_driver(attribute: &Attribute, text: &str) {
     let same = attribute.name;
-    let mut driver = Settings::new();
+    let mut driver = consenting();
     if !is_written_as_told(same)
         || text.ends_with('\n')
         || driver.set(same, text.as_bytes()).is_err()

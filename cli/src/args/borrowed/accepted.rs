@@ -17,10 +17,17 @@ type Verb = (&'static str, &'static [&'static str]);
 
 const LIMIT: Verb = ("inject ioem limit", &["--iops 100", "--quota 5"]);
 
-const VERBS: [Verb; 7] = [
+const VERBS: [Verb; 14] = [
     ("inject ioem delay", &["--delay 10ms"]),
     LIMIT,
     ("inject ioem hang", &[]),
+    ("inject ioem bandwidth", &["10MB/s"]),
+    ("inject ioem iops", &["100"]),
+    ("inject ioem preset", &["gp3"]),
+    ("inject ioem error", &["EIO"]),
+    ("inject ioem drop", &["--data-loss"]),
+    ("inject ioem torn", &["--data-loss"]),
+    ("inject ioem corrupt", &["1 --data-loss", "1"]),
     ("change x", &["--delay 10ms"]),
     ("attach vda", &[]),
     ("list", &[]),
@@ -158,7 +165,19 @@ fn verbs_and_faults_of_other_programs_have_tips_that_are_accepted() {
     let words = OTHER_WORDS.iter().flat_map(|(_, words)| *words);
     let words = words.chain(FAULTS.iter().flat_map(|(words, _)| *words));
     let words = words.chain(MEANS);
-    let words = words.chain(&["delay", "hang", "limit", "ioem", "vdb"]);
+    let words = words.chain(&[
+        "bandwidth",
+        "corrupt",
+        "delay",
+        "drop",
+        "error",
+        "hang",
+        "iops",
+        "limit",
+        "torn",
+        "ioem",
+        "vdb",
+    ]);
     let lines = words.flat_map(|word| {
         [
             (*word).to_owned(),
@@ -199,8 +218,9 @@ fn words_without_a_flag_have_tips_that_are_accepted() {
         "op=x",
         "count=-1",
         "for 5",
+        "EIO",
     ];
-    let lines = VERBS[..4].iter().flat_map(|verb| {
+    let lines = VERBS[..11].iter().flat_map(|verb| {
         words
             .into_iter()
             .map(move |word| (format!("{} {word}", verb.0), *verb))

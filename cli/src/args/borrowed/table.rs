@@ -237,6 +237,66 @@ pub(super) const FLAGS: &[Borrowed] = &[
         "'--freeze 1 --for {s}' lets no I/O end for that time",
     ),
     row(
+        &["errno", "err", "errors", "fail", "eio", "e"],
+        "EIO",
+        "'--error {}' has each I/O fail",
+    ),
+    row(
+        &["error-rate", "loss", "fail-rate", "failure-rate"],
+        "1%",
+        "'--error EIO --probability {percent}'",
+    ),
+    row(
+        &["error-reads", "fail-reads", "read-error"],
+        "",
+        "'--error EIO --op read'",
+    ),
+    row(
+        &["error-writes", "fail-writes", "write-error"],
+        "",
+        "'--error EIO --op write'",
+    ),
+    row(
+        &[
+            "corrupt-bio-byte",
+            "random-read-corrupt",
+            "corruption",
+            "bit-flips",
+            "bitrot",
+        ],
+        "",
+        "'--corrupt 1 --data-loss' flips a bit of each read",
+    ),
+    row(
+        &["torn-writes", "tear", "partial-writes", "power-loss"],
+        "",
+        "'--torn 1 --data-loss' keeps the last blocks of each write from the disk",
+    ),
+    row(
+        &["drop-writes", "lose-writes", "i-know-data-will-be-lost"],
+        "",
+        "'--drop 1 --data-loss' loses writes",
+    ),
+    row(
+        &[
+            "addbadblock",
+            "badblock",
+            "badblocks",
+            "medium-error",
+            "medium-error-start",
+            "medium-error-count",
+            "error-start",
+            "error-count",
+        ],
+        "",
+        "'--error ENODATA --op read --sectors START+LENGTH' makes sectors bad",
+    ),
+    row(
+        &["preset", "profile"],
+        "gp3",
+        "'kchaos inject ioem preset {}' has the limits of a known device",
+    ),
+    row(
         &["reorder", "reordering"],
         "",
         "'--jitter TIME' lets later I/O overtake other I/O",

@@ -14,8 +14,8 @@ pub(super) const WITHOUT: [(&[&str], &str); 11] = [
             "on-time",
             "off-time",
         ],
-        "no injection pauses by itself; 'kchaos change NAME --enabled 0' pauses one, and \
-         '--enabled 1' goes on",
+        "'--profile 10s:0,5s:100' is at work for 5 of each 15 seconds; 'kchaos change NAME \
+         --enabled 0' pauses an injection, and '--enabled 1' goes on",
     ),
     (
         &[
@@ -108,7 +108,7 @@ pub(super) const WITHOUT: [(&[&str], &str); 11] = [
             "storage-opt",
             "reserve",
         ],
-        "kchaos fills no disk; it slows I/O down",
+        "kchaos fills no disk; '--error ENOSPC --op write' has writes fail as on a full one",
     ),
     (
         &["json", "output", "format", "print"],
