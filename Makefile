@@ -16,7 +16,11 @@ BTF ?= $(firstword $(wildcard $(KBUILD_PATH)/vmlinux \
 # its rustc; `own` is that of driver/kernel. Without a choice, the former where it can be had.
 KERNEL_CRATE ?=
 RUSTC ?= rustc
+# The programs of tools/ that help to build; a package of a distribution has them built already.
+MODULE_BUILD ?= $(CARGO) run --quiet --release --package module-build --
+LAYOUTS ?= $(CARGO) run --quiet --release --package layouts --
 PREFIX ?= /usr/local
+PROGRAM ?= target/release/kchaos
 INSTALL_MOD_PATH ?= $(DESTDIR)
 CARGO ?= cargo
 # The program that runs the tests.
@@ -26,7 +30,8 @@ SECONDS ?= 120
 SEED ?= 1
 
 .PHONY: all module kchaos layouts test test-debug test-install matrix torture demo bench
-.PHONY: rust-analyzer install clean help
+.PHONY: rust-analyzer install install-program deb rpm release test-packages test-reproducible
+.PHONY: docs clean help
 
 # `make help` prints the text after ## in the line of a target.
 all: module kchaos ## build the module and kchaos [KBUILD_PATH=/lib/modules/.../build]
@@ -38,7 +43,7 @@ module: ## build driver/chaos_driver.ko [KERNEL_CRATE=kernel|own]
 	@crate=$$(RUSTC="$(RUSTC)" BTF="$(BTF)" tools/check-kernel "$(KBUILD_PATH)" \
 			"$(KERNEL_CRATE)") || exit; \
 	if [ "$$crate" = own ]; then \
-		exec $(CARGO) run --quiet --release --package module-build -- --btf "$(BTF)" \
+		exec $(MODULE_BUILD) --btf "$(BTF)" \
 			$(if $(SOURCE),--source "$(SOURCE)") \
 			--headers "$(KBUILD_PATH)" --rustc "$(RUSTC)"; \
 	fi; \
@@ -52,8 +57,7 @@ kchaos: ## build target/release/kchaos
 
 layouts: ## generate the kernel's private structures from its type information [BTF=vmlinux]
 	@for room in elevator sys; do \
-		$(CARGO) run --quiet --release --package layouts -- --btf "$(BTF)" \
-			--contract driver/$$room/layouts.contract \
+		$(LAYOUTS) --btf "$(BTF)" --contract driver/$$room/layouts.contract \
 			--output driver/$$room/layouts/generated.rs || exit; \
 	done
 
@@ -91,16 +95,37 @@ OWN_BUILD = $(CURDIR)/target/module/$(KERNEL_RELEASE)/link
 IS_OWN = cmp -s driver/chaos_driver.ko "$(OWN_BUILD)/chaos_driver.ko"
 install: ## install the module and kchaos [PREFIX=/usr/local] [DESTDIR=/tmp/package]
 	@tools/check-installable "$(KBUILD_PATH)"
-	install -D -m 755 target/release/kchaos "$(DESTDIR)$(PREFIX)/bin/kchaos"
+	@$(MAKE) --no-print-directory install-program
+	folder="$(CURDIR)"; if $(IS_OWN); then folder="$(OWN_BUILD)"; fi; \
+		$(MAKE) -C "$(KBUILD_PATH)" M="$$folder" \
+		INSTALL_MOD_PATH="$(INSTALL_MOD_PATH)" DEPMOD=true modules_install
+	test -n "$(INSTALL_MOD_PATH)" || PATH="$$PATH:/usr/sbin:/sbin" depmod "$(KERNEL_RELEASE)"
+
+install-program: ## install kchaos and the files for the boot [PREFIX=/usr/local] [DESTDIR=...]
+	install -D -m 755 "$(PROGRAM)" "$(DESTDIR)$(PREFIX)/bin/kchaos"
 	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/lib/udev/rules.d" tools/boot/99-zz-ioem.rules
 	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/lib/modules-load.d" tools/boot/chaos-driver.conf
 	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/lib/systemd/system" tools/boot/kchaos@.service
 	sed -i 's|/usr/local/bin|$(PREFIX)/bin|' \
 		"$(DESTDIR)$(PREFIX)/lib/systemd/system/kchaos@.service"
-	folder="$(CURDIR)"; if $(IS_OWN); then folder="$(OWN_BUILD)"; fi; \
-		$(MAKE) -C "$(KBUILD_PATH)" M="$$folder" \
-		INSTALL_MOD_PATH="$(INSTALL_MOD_PATH)" DEPMOD=true modules_install
-	test -n "$(INSTALL_MOD_PATH)" || PATH="$$PATH:/usr/sbin:/sbin" depmod "$(KERNEL_RELEASE)"
+
+deb: ## build the packages of Debian, in target/deb
+	@CARGO="$(CARGO)" tools/packages/build
+
+rpm: ## build the packages of rpm, in target/rpm; nobody has tried them on Fedora
+	@CARGO="$(CARGO)" tools/packages/rpm/build
+
+release: ## make the files of a release from the commit that is checked out, in target/dist
+	@CARGO="$(CARGO)" tools/packages/release
+
+test-reproducible: ## make a release of two clones, and compare all bytes
+	@$(SUITE) reproducible
+
+test-packages: ## install and remove the packages on a fresh machine [TARGET=trixie]
+	@$(SUITE) packages $(TARGET)
+
+docs: ## make the manual in target/docs, with mdBook
+	@$(CARGO) run --quiet --release --package manual -- book
 
 clean: ## remove all built files
 	-test ! -e "$(KBUILD_PATH)/Makefile" || $(MAKE) -C "$(KBUILD_PATH)" M="$(CURDIR)" clean

@@ -12,7 +12,7 @@ use crate::{checks::Checks, debug, test, vm::Guests};
 pub(crate) fn ci() -> bool {
     let (mut checks, mut guests) = (Checks::default(), Guests::default());
     let kernel = test::start_timed(&mut checks, &mut guests);
-    drop(test::check_vms(&mut checks, &mut guests));
+    drop(test::check_vms(kernel.as_ref(), &mut checks, &mut guests));
     if let Some(kernel) = &kernel {
         test::start_without_rust(&kernel.programs, &mut checks, &mut guests);
     }

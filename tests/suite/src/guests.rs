@@ -65,7 +65,8 @@ pub fn all() -> Vec<Guest> {
             "one",
             Clock::Icount,
             2,
-            "limit delay recovery combine cost lease command distribution fair tags iostat
+            "limit delay recovery combine cost lease command distribution fair tags iostat error
+             torn corrupt
              -limit_20us -limit_100us -readme -counters -others -flush -filter -fair_4_queues",
         ),
         Guest::new(
@@ -73,7 +74,7 @@ pub fn all() -> Vec<Guest> {
             Clock::Icount,
             2,
             "jitter module input kchaos readme flush data merge filter others counters seed
-             security untouched sleep stack freeze -inserted_once -module_200_rounds
+             security untouched sleep stack freeze profile lanes arm -inserted_once -module_200_rounds
              -kchaos_pairs -kchaos_killed",
         ),
         // The load and the timer take turns on the one processor that icount emulates in any
@@ -91,7 +92,8 @@ pub fn all() -> Vec<Guest> {
             "threads",
             Clock::Threads,
             2,
-            "data_verified flush_inserted_once module raw traps kchaos_pairs kchaos_killed",
+            "data_verified flush_inserted_once module raw traps kchaos_pairs kchaos_killed
+             error_changes",
         ),
     ]
 }
@@ -105,7 +107,8 @@ pub fn main_timed() -> Guest {
         2,
         "delay_10ms limit_10ms filter_operation filter_place filter_cgroup filter_pid flush merge
          data_verified recovery module_in_use input_bad counters_list kchaos_whole kchaos_hits
-         lease sleep freeze -inserted_once",
+         kchaos_record_distribution
+         lease sleep freeze error profile lanes arm torn corrupt -inserted_once",
     )
 }
 
@@ -161,6 +164,7 @@ pub fn untimed_tests() -> Guest {
     debug(
         "untimed_tests",
         "--untimed input recovery module_in_use not_swap held_and_early kchaos data_verified
+         error_changes error_filtered error_ended error_data torn corrupt
          flush_inserted security sleep -kchaos_pairs -kchaos_killed -kchaos_own_direct -kchaos_pid
          -kchaos_container",
     )
@@ -177,7 +181,8 @@ pub fn traps() -> Guest {
 pub fn unjudged_tests() -> Guest {
     debug(
         "unjudged_tests",
-        "--unjudged filter counters seed others lease command combine freeze traps_weights
+        "--unjudged filter counters seed others lease command combine freeze profile_freeze lanes_order
+         traps_weights
          kchaos_own_direct kchaos_pid kchaos_container -not_swap -held_and_early",
     )
 }

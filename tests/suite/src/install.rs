@@ -23,7 +23,7 @@ use std::{
 const MACHINES: [(&str, &str); 2] = [("trixie", "**Debian 13:**"), ("bookworm", "**Debian 12:**")];
 
 /// The folder of the checkout on a machine.
-const CHECKOUT: &str = "/root/chaos-driver";
+pub(crate) const CHECKOUT: &str = "/root/chaos-driver";
 
 /// The folder of programs that come before the machine's own.
 const FIRST: &str = "/usr/local/lib/first";
@@ -92,7 +92,9 @@ pub(crate) fn install_on(checks: &mut Checks, target: &str) {
         ensure(count <= MOST_COMMANDS, "there are more")
     });
     let name = format!("a fresh machine of {target}, with a clean checkout");
-    let Some(machine) = checks.check(&name, |transcript| Machine::new(transcript, target)) else {
+    let Some(machine) = checks.check(&name, |transcript| {
+        Machine::new(transcript, target, &Path::new("target/fresh").join(target))
+    }) else {
         return;
     };
     let builds = checks.check("README's commands build there", |transcript| {
@@ -159,22 +161,22 @@ impl Commands {
 }
 
 /// A fresh machine: its chroot, and the release of its kernel.
-struct Machine {
+pub(crate) struct Machine {
     target: String,
-    root: PathBuf,
-    release: String,
+    pub(crate) root: PathBuf,
+    pub(crate) release: String,
 }
 
 impl Machine {
-    fn new(transcript: &mut Transcript, target: &str) -> Result<Self> {
-        let root = Path::new("target/fresh").join(target);
-        remove(&root)?;
+    /// Makes the chroot anew, in the folder `root`.
+    pub(crate) fn new(transcript: &mut Transcript, target: &str, root: &Path) -> Result<Self> {
+        remove(root)?;
         transcript.run(&mut lab(&["prepare", target]))?;
         let kernel = text_of(&mut lab(&["kernel", target]))?;
         let release = kernel.lines().next().context("the lab names no kernel")?;
         let machine = Self {
             target: target.to_owned(),
-            root,
+            root: root.to_owned(),
             release: release.to_owned(),
         };
         transcript.run(&mut machine.command("true"))?;
@@ -196,7 +198,7 @@ impl Machine {
     }
 
     /// The path on this machine of a path on that one.
-    fn outside(&self, path: &str) -> PathBuf {
+    pub(crate) fn outside(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
     }
 
@@ -237,7 +239,11 @@ impl Machine {
     }
 
     /// Runs commands in the checkout.
-    fn run(&self, transcript: &mut Transcript, commands: &[impl AsRef<str>]) -> Result<()> {
+    pub(crate) fn run(
+        &self,
+        transcript: &mut Transcript,
+        commands: &[impl AsRef<str>],
+    ) -> Result<()> {
         let commands: Vec<&str> = commands.iter().map(AsRef::as_ref).collect();
         let script = script(&commands.join("\n"));
         transcript.say(&script);
@@ -290,19 +296,44 @@ impl Machine {
         ] {
             run.args(["--file", &file(&self.outside(path), path)]);
         }
-        let (status, output) = transcript.try_run(run.args(["--", "sh", "-ec", &script]))?;
-        ensure(status.success(), "not all is as it should be")?;
-        let seconds = seconds_delayed(&output).context("the VM tells no time")?;
-        println!(
-            "# seconds of 100 reads, each delayed by 5 ms: asked at least 0.5, measured {seconds:.2}"
+        in_vm(transcript, run.args(["--", "sh", "-ec", &script]))
+    }
+
+    /// Runs commands in a VM that boots a copy of this machine's files, with systemd, and has an
+    /// empty disk vdb. The commands say how long 100 delayed reads took.
+    pub(crate) fn boot(
+        &self,
+        transcript: &mut Transcript,
+        commands: &[impl AsRef<str>],
+    ) -> Result<()> {
+        let commands: Vec<&str> = commands.iter().map(AsRef::as_ref).collect();
+        let is_same = format!("test \"$(uname -r)\" = {}", self.release);
+        // The lab's own `uname` is not asked.
+        let script = format!(
+            "cd {CHECKOUT}\n{is_same}\nPATH=$PATH:{FIRST}\nset -x\n{}\n",
+            commands.join("\n")
         );
-        ensure(seconds >= 0.49, "the reads are not delayed")
+        transcript.say(&script);
+        let mut run = lab(&["run", &self.target, "--clock", "threads", "--disk", "64"]);
+        run.args(["--seconds", "3600", "--system"]).arg(&self.root);
+        in_vm(transcript, run.args(["--", "sh", "-ec", &script]))
     }
 }
 
 /// A script that runs in the checkout, with programs that come before the machine's own.
 fn script(commands: &str) -> String {
     format!("PATH={FIRST}:$PATH\ncd {CHECKOUT}\n{commands}\n")
+}
+
+/// Runs a VM whose commands say how long 100 reads took, each delayed by 5 ms.
+fn in_vm(transcript: &mut Transcript, run: &mut std::process::Command) -> Result<()> {
+    let (status, output) = transcript.try_run(run)?;
+    ensure(status.success(), "not all is as it should be")?;
+    let seconds = seconds_delayed(&output).context("the VM tells no time")?;
+    println!(
+        "# seconds of 100 reads, each delayed by 5 ms: asked at least 0.5, measured {seconds:.2}"
+    );
+    ensure(seconds >= 0.49, "the reads are not delayed")
 }
 
 /// The seconds that the VM's reads took.

@@ -12,14 +12,19 @@ mod ci;
 mod command;
 mod debug;
 mod demo;
+#[cfg(test)]
+mod deploy;
 mod fuzz;
 mod headers;
 mod install;
 mod ktap;
+mod languages;
 mod matrix;
 mod model;
+mod packages;
 mod programs;
 mod refusals;
+mod reproducible;
 mod slots;
 mod test;
 mod vm;
@@ -48,6 +53,14 @@ enum Arguments {
         #[arg(value_name = "TARGET")]
         targets: Vec<String>,
     },
+    /// The packages of Debian, on fresh machines
+    Packages {
+        /// The machines, of: trixie bookworm
+        #[arg(value_name = "TARGET")]
+        targets: Vec<String>,
+    },
+    /// A release of two clones, whose bytes are compared
+    Reproducible,
     /// All features for users, in a VM, command by command
     Demo {
         /// The kernel, by a name in tools/targets; by default the first
@@ -78,6 +91,8 @@ fn run(arguments: Arguments) -> Result<u8> {
         Arguments::Debug { steps } => debug::debug(&steps)?,
         Arguments::Matrix => matrix::matrix(),
         Arguments::Install { targets } => install::install(&targets)?,
+        Arguments::Packages { targets } => packages::packages(&targets)?,
+        Arguments::Reproducible => reproducible::reproducible()?,
         Arguments::Demo { target } => demo::demo(target.as_deref()).map(|()| true)?,
         Arguments::Bench => return bench::bench(),
         Arguments::Fuzz(fuzz) => fuzz::fuzz(fuzz)?,

@@ -8,7 +8,7 @@ use crate::{
     checks::{Checks, Transcript, ensure},
     command::{command, kernel_release, lab, text_of, top},
     ktap::CargoTests,
-    programs,
+    languages, programs,
     refusals::made::{self, Headers},
     slots::{Slot, Turn},
     vm::{Guests, Kernel},
@@ -31,7 +31,7 @@ pub(crate) const INSTALLED: &str = "target/installed";
 pub(crate) fn test() -> bool {
     let (mut checks, mut guests) = (Checks::default(), Guests::default());
     let kernel = start_timed(&mut checks, &mut guests);
-    let place = check_vms(&mut checks, &mut guests);
+    let place = check_vms(kernel.as_ref(), &mut checks, &mut guests);
     start_untimed(kernel.as_ref(), &mut guests);
     drop(place);
     guests.finish(&mut checks);
@@ -162,13 +162,25 @@ fn check_this_machine(checks: &mut Checks) {
 /// With a VM of their own each, one after the other. Returns the place among the guests that all
 /// these checks use. If they gave it up between them, a short guest would take it, and the next
 /// check would wait for another one to end.
-pub(crate) fn check_vms(checks: &mut Checks, guests: &mut Guests) -> Slot {
+pub(crate) fn check_vms(kernel: Option<&Kernel>, checks: &mut Checks, guests: &mut Guests) -> Slot {
     let place = guests.place("checks");
     let name = "README in a VM, and a guest's exit status comes back";
     checks.check(name, readme_in_vm);
     checks.check("a kernel's complaint fails the run", complaint);
     let name = "a disk and an injection from boot on, by what make install has installed";
     checks.check(name, boot::boots);
+    if let Some(Kernel {
+        module, programs, ..
+    }) = kernel
+    {
+        let name = "a block of Python makes a disk slow, and killed ones leave nothing";
+        checks.check(name, |transcript| {
+            languages::python(transcript, module, programs)
+        });
+        checks.check("the Go package of Chaos Mesh", |transcript| {
+            languages::go(transcript, module, programs)
+        });
+    }
     place
 }
 
