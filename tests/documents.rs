@@ -2,6 +2,7 @@
 
 //! Checks the statements of documents about the tree, and how the source files are divided.
 
+use manual::book::Book;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -99,15 +100,10 @@ fn contributing_names_files_that_there_are() {
     }
 }
 
-/// The tracked source files in a folder, or all.
-fn sources(folder: &str) -> Vec<String> {
-    let pattern = if folder.is_empty() {
-        "*.rs".to_owned()
-    } else {
-        format!("{folder}/*.rs")
-    };
+/// The tracked files of a pattern.
+fn tracked(pattern: &str) -> Vec<String> {
     let listed = Command::new("git")
-        .args(["ls-files", &pattern])
+        .args(["ls-files", pattern])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .output()
         .expect("git runs");
@@ -115,6 +111,27 @@ fn sources(folder: &str) -> Vec<String> {
     let files: Vec<String> = listed.lines().map(str::to_owned).collect();
     assert!(!files.is_empty(), "git lists no file of {pattern}");
     files
+}
+
+/// The tracked source files in a folder, or all.
+fn sources(folder: &str) -> Vec<String> {
+    match folder {
+        "" => tracked("*.rs"),
+        folder => tracked(&format!("{folder}/*.rs")),
+    }
+}
+
+/// The manual follows all links, to headings as well, and refuses one that leads nowhere.
+#[test]
+fn each_document_is_a_page_of_the_manual_and_its_links_lead_somewhere() {
+    let top = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let book = Book::read(top.as_ref()).unwrap_or_else(|error| panic!("{error:#}"));
+    for document in tracked("*.md") {
+        assert!(
+            document == "tools/docs/SUMMARY.md" || book.documents().contains(&document),
+            "{document} is no page of the manual: name it in tools/docs/SUMMARY.md"
+        );
+    }
 }
 
 /// The most lines of a source file.

@@ -34,6 +34,7 @@ pub(crate) struct Logged {
     /// The time from its submission until fio knew of its completion, in nanoseconds.
     pub(crate) latency_ns: u64,
     pub(crate) is_read: bool,
+    pub(crate) bytes: u64,
 }
 
 /// The command that reads 4 KiB blocks at random from a whole disk.
@@ -149,7 +150,7 @@ impl Drop for Fio {
 }
 
 impl Outcome {
-    fn number(&self, path: &str) -> Result<f64> {
+    pub(crate) fn number(&self, path: &str) -> Result<f64> {
         self.value
             .pointer(path)
             .and_then(Value::as_f64)
@@ -216,13 +217,17 @@ fn take_log(prefix: &str) -> Result<Vec<Logged>> {
     Ok(logged)
 }
 
-/// Reads a line such as `1024, 20014375, 0, 4096, 0, 0x0`: the time, the latency, and 0 for a read.
+/// Reads a line such as `1024, 20014375, 0, 4096, 0, 0x0`: the time, the latency, 0 for a read, and
+/// the bytes.
 fn of_line(line: &str) -> Option<Logged> {
-    let mut fields = line.split(',').map(|field| field.trim().parse().ok());
+    let mut fields = line
+        .split(',')
+        .map(|field| field.trim().parse::<u64>().ok());
     Some(Logged {
         time_ms: fields.next()??,
         latency_ns: fields.next()??,
-        is_read: fields.next()?? == 0u64,
+        is_read: fields.next()?? == 0,
+        bytes: fields.next()??,
     })
 }
 
@@ -234,9 +239,9 @@ mod tests {
     fn a_line_of_the_log_is_read() {
         let read = of_line("1024, 20014375, 0, 4096, 0, 0x0").map(|io| (io.time_ms, io.latency_ns));
         assert_eq!(read, Some((1_024, 20_014_375)));
-        let is_read = |line| of_line(line).map(|io| io.is_read);
-        assert_eq!(is_read("0, 1, 1, 4096, 0"), Some(false));
-        assert_eq!(is_read("0, 1, 0, 4096"), Some(true));
+        let is_read = |line| of_line(line).map(|io| (io.is_read, io.bytes));
+        assert_eq!(is_read("0, 1, 1, 4096, 0"), Some((false, 4_096)));
+        assert_eq!(is_read("0, 1, 0, 8192"), Some((true, 8_192)));
         assert_eq!(is_read("0, x, 0, 4096"), None);
     }
 }

@@ -15,6 +15,7 @@
 
 mod attempt;
 mod bench;
+mod direct;
 mod disk;
 mod failslab;
 mod fio;
@@ -28,6 +29,7 @@ mod raw;
 mod readers;
 mod report;
 mod scenarios;
+mod scsi;
 mod stack;
 mod stats;
 mod sys;

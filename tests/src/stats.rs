@@ -44,6 +44,20 @@ pub(crate) fn distance_from_uniform(values: &[f64], low: f64, high: f64) -> f64 
     })
 }
 
+/// The Kolmogorov-Smirnov distance of two samples.
+pub(crate) fn distance_between(one: &[f64], other: &[f64]) -> f64 {
+    let mut sorted = other.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let count = sorted.len() as f64;
+    let below = |value: f64| sorted.partition_point(|other| *other <= value) as f64 / count;
+    let mut values = one.to_vec();
+    values.sort_by(f64::total_cmp);
+    let at_most = |value: f64| values.partition_point(|other| *other <= value) as f64;
+    let all = values.iter().chain(&sorted);
+    all.map(|value| (at_most(*value) / values.len() as f64 - below(*value)).abs())
+        .fold(0.0, f64::max)
+}
+
 /// The Kolmogorov-Smirnov distance of `values` from a distribution; `below` is its share below a
 /// value.
 pub(crate) fn distance(values: &[f64], below: &dyn Fn(f64) -> f64) -> f64 {

@@ -92,16 +92,29 @@ pub(crate) fn is_realtime() -> bool {
     read("/proc/sys/kernel/version").is_ok_and(|version| version.contains("PREEMPT_RT"))
 }
 
+/// Whether the kernel has at least this version.
+pub(crate) fn is_at_least(major: u32, minor: u32) -> Result<bool> {
+    let release = read("/proc/sys/kernel/osrelease")?;
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
+    let mut next = || numbers.next()?.parse::<u32>().ok();
+    let version = next().zip(next()).context("no version")?;
+    Ok(version >= (major, minor))
+}
+
 /// Waits until the kernel has measured its clock, a second or so after boot, and changed to it. For
 /// that it stops all processors for a while, and a stopped processor may have a request that a
 /// limit has admitted and that is not issued yet.
 pub(crate) fn wait_for_clock() {
-    const CLOCK: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
-    let is_early = || read(CLOCK).is_ok_and(|name| name.ends_with("-early"));
+    let is_early = || clock_source().is_ok_and(|name| name.ends_with("-early"));
     let start = Instant::now();
     while is_early() && start.elapsed() < Duration::from_secs(10) {
         thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// The hardware that the kernel takes for its clock, such as `tsc` or `hpet`.
+pub(crate) fn clock_source() -> Result<String> {
+    read("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 }
 
 /// `CLOCK_MONOTONIC` in nanoseconds, the clock of traces.

@@ -17,7 +17,6 @@ mod parts;
 mod path;
 mod plots;
 mod rows;
-mod svg;
 mod table;
 
 use anyhow::{Context, Result, bail};

@@ -6,8 +6,8 @@ use crate::{
     cells::Cells,
     parts::Parts,
     rows::{DELAYS_US, DEPTHS, QUEUES, duration, idle_cost, lateness_of},
-    svg::{Anchor, Drawing, Panel, Scale},
 };
+use bench::svg::{Anchor, Drawing, Panel, Scale};
 
 const SCHEDULERS: [&str; 7] = [
     "none",

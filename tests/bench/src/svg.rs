@@ -19,24 +19,26 @@ text { fill: #9da7b3; }
 </style>
 ";
 
-/// The colour of a scheduler or rival; the same in all charts, and distinct also without red and
-/// green.
-pub(crate) fn colour(name: &str) -> &'static str {
+/// The colour of a scheduler, a rival or a distribution; the same in all charts, and distinct also
+/// without red and green.
+pub fn colour(name: &str) -> &'static str {
     match name {
-        "ioem" => "#0f7ae5",
+        "ioem" | "uniform" => "#0f7ae5",
         "fifo" => "#56b4e9",
         "fifo-rust" => "#cc79a7",
-        "mq-deadline" => "#e69f00",
-        "kyber" => "#009e73",
-        "bfq" | "dm-delay" | "io.max" => "#d55e00",
+        "mq-deadline" | "pareto" => "#e69f00",
+        "kyber" | "normal" => "#009e73",
+        "bfq" | "dm-delay" | "io.max" | "paretonormal" => "#d55e00",
         _ => "#8c8c8c",
     }
 }
 
 /// The scale by which numbers become places on an axis.
 #[derive(Clone, Copy)]
-pub(crate) enum Scale {
+pub enum Scale {
+    /// Equal steps are differences. From the least to the greatest number.
     Linear(f64, f64),
+    /// Equal steps are quotients. From the least to the greatest number.
     Logarithmic(f64, f64),
 }
 
@@ -51,27 +53,35 @@ impl Scale {
 }
 
 /// A part of the drawing with axes of its own.
-pub(crate) struct Panel {
-    pub(crate) left: f64,
-    pub(crate) top: f64,
-    pub(crate) width: f64,
-    pub(crate) height: f64,
-    pub(crate) x: Scale,
-    pub(crate) y: Scale,
+pub struct Panel {
+    /// The left edge in the drawing.
+    pub left: f64,
+    /// The upper edge in the drawing.
+    pub top: f64,
+    /// From the left to the right edge.
+    pub width: f64,
+    /// From the upper to the lower edge.
+    pub height: f64,
+    /// From the left on.
+    pub x: Scale,
+    /// From below on.
+    pub y: Scale,
 }
 
 impl Panel {
-    pub(crate) fn x(&self, value: f64) -> f64 {
+    /// The place of a number across the drawing.
+    pub fn x(&self, value: f64) -> f64 {
         self.left + self.width * self.x.share(value)
     }
 
-    pub(crate) fn y(&self, value: f64) -> f64 {
+    /// The place of a number down the drawing.
+    pub fn y(&self, value: f64) -> f64 {
         self.top + self.height * (1.0 - self.y.share(value).clamp(0.0, 1.0))
     }
 }
 
 /// A drawing that grows.
-pub(crate) struct Drawing {
+pub struct Drawing {
     body: String,
     width: f64,
     height: f64,
@@ -79,9 +89,12 @@ pub(crate) struct Drawing {
 
 /// The end of a text that its place is about.
 #[derive(Clone, Copy)]
-pub(crate) enum Anchor {
+pub enum Anchor {
+    /// The text begins there.
     Start,
+    /// Half of the text is on each side.
     Middle,
+    /// The text ends there.
     End,
 }
 
@@ -96,7 +109,8 @@ impl Anchor {
 }
 
 impl Drawing {
-    pub(crate) fn new(width: f64, height: f64, title: &str) -> Self {
+    /// A drawing of this size, with a title above.
+    pub fn new(width: f64, height: f64, title: &str) -> Self {
         let mut drawing = Self {
             body: String::new(),
             width,
@@ -112,7 +126,8 @@ impl Drawing {
         let _ = writeln!(self.body, "{element}");
     }
 
-    pub(crate) fn text(&mut self, x: f64, y: f64, anchor: Anchor, class: &str, text: &str) {
+    /// A line of text.
+    pub fn text(&mut self, x: f64, y: f64, anchor: Anchor, class: &str, text: &str) {
         let anchor = anchor.name();
         let text = text.replace('&', "&amp;").replace('<', "&lt;");
         self.add(format_args!(
@@ -120,35 +135,40 @@ impl Drawing {
         ));
     }
 
-    pub(crate) fn line(&mut self, from: (f64, f64), to: (f64, f64), class: &str) {
+    /// A line of a class in the style.
+    pub fn line(&mut self, from: (f64, f64), to: (f64, f64), class: &str) {
         let ((x1, y1), (x2, y2)) = (from, to);
         self.add(format_args!(
             "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" class=\"{class}\"/>"
         ));
     }
 
-    pub(crate) fn thick_line(&mut self, from: (f64, f64), to: (f64, f64), width: f64, name: &str) {
+    /// A line of this width, in the colour of a name.
+    pub fn thick_line(&mut self, from: (f64, f64), to: (f64, f64), width: f64, name: &str) {
         let ((x1, y1), (x2, y2), colour) = (from, to, colour(name));
         self.add(format_args!(
             "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" stroke=\"{colour}\" stroke-width=\"{width}\" stroke-linecap=\"round\"/>"
         ));
     }
 
-    pub(crate) fn rectangle(&mut self, x: f64, y: f64, width: f64, height: f64, name: &str) {
+    /// A filled rectangle, in the colour of a name.
+    pub fn rectangle(&mut self, x: f64, y: f64, width: f64, height: f64, name: &str) {
         let colour = colour(name);
         self.add(format_args!(
             "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{colour}\"/>"
         ));
     }
 
-    pub(crate) fn dot(&mut self, at: (f64, f64), radius: f64, name: &str) {
+    /// A filled circle, in the colour of a name.
+    pub fn dot(&mut self, at: (f64, f64), radius: f64, name: &str) {
         let ((x, y), colour) = (at, colour(name));
         self.add(format_args!(
             "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{colour}\"/>"
         ));
     }
 
-    pub(crate) fn path(&mut self, points: &[(f64, f64)], name: &str) {
+    /// A line through these points, in the colour of a name.
+    pub fn path(&mut self, points: &[(f64, f64)], name: &str) {
         let colour = colour(name);
         let width = if name == "ioem" { 2.5 } else { 1.5 };
         let points: Vec<String> = points
@@ -163,13 +183,7 @@ impl Drawing {
 
     /// The frame of a panel, with a line and a text at each of these values of y, and the axes'
     /// labels.
-    pub(crate) fn frame(
-        &mut self,
-        panel: &Panel,
-        ticks: &[(f64, String)],
-        x_label: &str,
-        y_label: &str,
-    ) {
+    pub fn frame(&mut self, panel: &Panel, ticks: &[(f64, String)], x_label: &str, y_label: &str) {
         let (left, right) = (panel.left, panel.left + panel.width);
         let bottom = panel.top + panel.height;
         for (value, text) in ticks {
@@ -193,7 +207,7 @@ impl Drawing {
     }
 
     /// The names with their colours, in one line.
-    pub(crate) fn legend(&mut self, names: &[&str], y: f64) {
+    pub fn legend(&mut self, names: &[&str], y: f64) {
         let width = |name: &str| 28.0 + 7.0 * name.len() as f64;
         let all: f64 = names.iter().map(|name| width(name)).sum();
         let mut x = (self.width - all) / 2.0;
@@ -205,7 +219,8 @@ impl Drawing {
         }
     }
 
-    pub(crate) fn finish(self) -> String {
+    /// The drawing as a file.
+    pub fn finish(self) -> String {
         let Self {
             body,
             width,

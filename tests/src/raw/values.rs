@@ -157,6 +157,9 @@ fn of_kind(random: &mut Random, file: &str, disk: &str) -> String {
             &["", "50:20 99:500 99.9:8000", "0:1 100:3600000000"],
         ),
         Attribute::Hold => word(random, &["auto", "request", "completion"]),
+        Attribute::Profile => word(random, &["", "5000:100 45000:0", "1000:50 1000:0.01 once"]),
+        // The load ends with its first error.
+        Attribute::Error => String::new(),
         _ => match attribute.kind() {
             Kind::Number(number) => random.number(number),
             Kind::Text(text) => text.to_owned(),

@@ -102,9 +102,14 @@ fn cgroup_held(report: &mut Report) -> Result<()> {
     load.wait()
 }
 
-/// Enables the `io` controller for the cgroups below one.
+/// Enables the `io` controller for the cgroups below one. The kernel refuses that while a process
+/// is in the cgroup, and a load that has ended leaves it a little later.
 fn enable_io(cgroup: &Cgroup) -> Result<()> {
-    sys::write(format!("{}/cgroup.subtree_control", cgroup.path()), "+io")
+    let path = format!("{}/cgroup.subtree_control", cgroup.path());
+    sys::wait_until(
+        &format!("the io controller below {}", cgroup.path()),
+        || Ok(sys::write(&path, "+io").is_ok()),
+    )
 }
 
 scenario!("filter_pid_namespace_gone", pid_namespace_gone);

@@ -29,6 +29,10 @@ const UNDER_WAY_NS: u64 = 100_000_000;
 /// I/O that was frozen ends by then.
 const LIMIT_MS: u64 = 100;
 
+/// The time that each disk takes for an I/O. A disk without it does far more I/O, which only takes
+/// time to emulate.
+const SERVICE_NS: u64 = 1_000_000;
+
 /// How many tasks write, each to a file of its own.
 const WRITERS: usize = 4;
 
@@ -53,11 +57,15 @@ fn go_on(report: &mut Report, what: &str, [without, alone, meanwhile]: [f64; 3])
 scenario!("freeze_whole_disk", whole_disk);
 /// The driver holds requests, and another disk goes on.
 fn whole_disk(report: &mut Report) -> Result<()> {
-    let other = Disk::on_ioem(&Kind::default())?;
+    let other = Disk::on_ioem(&Kind {
+        completion_ns: SERVICE_NS,
+        ..Kind::default()
+    })?;
     let disk = Disk::on_ioem(&Kind {
         hw_queues: 2,
         memory: true,
         cache: true,
+        completion_ns: SERVICE_NS,
         ..Kind::default()
     })?;
     let settings = [("device", disk.name())];
@@ -79,6 +87,7 @@ fn partition(report: &mut Report) -> Result<()> {
         memory: true,
         cache: true,
         partitions: true,
+        completion_ns: SERVICE_NS,
         ..Kind::default()
     })?;
     let name = format!("{}p1", disk.name());
@@ -201,7 +210,10 @@ scenario!("freeze_cgroup", cgroup);
 fn cgroup(report: &mut Report) -> Result<()> {
     const FROZEN: u64 = 256;
     let (slow, other) = (Cgroup::new("slow")?, Cgroup::new("other")?);
-    let disk = Disk::on_ioem(&Kind::default())?;
+    let disk = Disk::on_ioem(&Kind {
+        completion_ns: SERVICE_NS,
+        ..Kind::default()
+    })?;
     let injection = Injection::with_texts("frozen", &[("cgroup", slow.path())])?;
     let before = other.enter();
     reads(&before, &disk.path())?;

@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use chaos_policy::policy::attributes::{Attribute, Kind::Number};
 use numbers::{CASES, never_in_range, not_numbers};
 use std::{fs, io};
-use texts::{EACCES, EINVAL, ERANGE, TEXT_CASES, never_a_text};
+use texts::{EACCES, EINVAL, EPERM, ERANGE, TEXT_CASES, never_a_text};
 
 scenario!("input_bad_texts", bad_texts);
 fn bad_texts(report: &mut Report) -> Result<()> {
@@ -56,6 +56,7 @@ fn bad_texts(report: &mut Report) -> Result<()> {
         ("stats", "", EINVAL),
         ("stats", "reset", EINVAL),
         ("ceiling", "0", EACCES),
+        ("drop", "1", EPERM),
     ] {
         let got = refusal(injection.set(attribute, format!("{text}\n")));
         report.figure(
@@ -187,6 +188,11 @@ fn bounds() -> Vec<(&'static str, String, String)> {
             continue;
         };
         let one = 10_u64.pow(number.decimals as u32);
+        if attribute.damages() {
+            // It needs another one first.
+            let allowing = Attribute::DataLoss.file();
+            bounds.push((allowing, "1".to_owned(), "1".to_owned()));
+        }
         // The smallest bound is last, since a size of 0 contradicts no other.
         for bound in [number.most, number.least] {
             let text = (bound / one).to_string();
@@ -235,6 +241,17 @@ fn good_values(report: &mut Report) -> Result<()> {
         ("percentiles", "50:200 99.9:80000", "50:200 99.9:80000"),
         ("percentiles", "0:1 100:3600000000", "0:1 100:3600000000"),
         ("percentiles", "\n", ""),
+        (
+            "profile",
+            "1000:0.50 3600000000:10000\n",
+            "1000:0.5 3600000000:10000",
+        ),
+        ("profile", "5000:100 45000:0 once", "5000:100 45000:0 once"),
+        ("profile", "\n", ""),
+        ("error", "EIO\n", "EIO"),
+        ("error", "medium", "ENODATA"),
+        ("error", "BLK_STS_TIMEOUT", "ETIMEDOUT"),
+        ("error", "\n", ""),
         ("hold", "request\n", "request"),
         ("hold", "completion", "completion"),
         ("hold", "auto", "auto"),

@@ -22,7 +22,7 @@ fn disk_on_kyber() -> Result<Disk> {
 }
 
 /// Runs kchaos; its standard output, without the last newline.
-fn kchaos(arguments: &str) -> Result<String> {
+pub(super) fn kchaos(arguments: &str) -> Result<String> {
     let words: Vec<&str> = ["kchaos"]
         .into_iter()
         .chain(arguments.split_whitespace())
@@ -31,7 +31,7 @@ fn kchaos(arguments: &str) -> Result<String> {
 }
 
 /// The exit code and standard error of kchaos.
-fn refusal(arguments: &str) -> Result<(i32, String)> {
+pub(super) fn refusal(arguments: &str) -> Result<(i32, String)> {
     let output = Command::new("kchaos")
         .args(arguments.split_whitespace())
         .output()?;

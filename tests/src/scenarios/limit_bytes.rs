@@ -7,8 +7,9 @@ use crate::{
     disk::{Disk, Kind},
     fio::{Fio, RANDOM_READ},
     injection::Injection,
+    process::Cgroup,
     report::Report,
-    sys,
+    stats, sys,
     trace::{Event, Step, Trace, issued_by_window},
 };
 use anyhow::{Context, Result};
@@ -36,9 +37,14 @@ const MAX_SECTORS: &str = "max_sectors";
 
 /// A load on the disk until it is dropped.
 fn start(disk: &Disk, options: &[&str]) -> Result<Fio> {
+    start_by(&[], disk, options)
+}
+
+/// The same by a program that starts fio.
+fn start_by(by: &[&str], disk: &Disk, options: &[&str]) -> Result<Fio> {
     // A process of fio's own would outlive the load.
     let forever = ["--time_based", "--runtime=1000", "--iodepth=64", "--thread"];
-    Fio::start(&disk.path(), &[RANDOM_READ, &forever, options].concat())
+    Fio::start_by(by, &disk.path(), &[RANDOM_READ, &forever, options].concat())
 }
 
 /// The issues of a load in so many whole seconds.
@@ -51,7 +57,11 @@ struct Issues {
 impl Issues {
     /// Of random reads with these options.
     fn of(disk: &Disk, options: &[&str], seconds: u64) -> Result<Self> {
-        let load = start(disk, options)?;
+        Self::of_load(start(disk, options)?, disk, seconds)
+    }
+
+    /// Of this load, which ends then.
+    fn of_load(load: Fio, disk: &Disk, seconds: u64) -> Result<Self> {
         // By then some read waits.
         sleep(Duration::from_secs(2));
         let trace = Trace::start_steps(disk.device()?, &[Step::Issue])?;
@@ -74,15 +84,20 @@ impl Issues {
 
     /// The bytes of the reads in each window.
     fn bytes(&self, period_ns: u64) -> Vec<u64> {
+        self.sums(period_ns, |bytes| bytes)
+    }
+
+    /// The sum of what the bytes of each read are worth, in each window.
+    fn sums(&self, period_ns: u64, worth: impl Fn(u64) -> u64) -> Vec<u64> {
         let first = self.start_ns.div_ceil(period_ns);
-        let mut bytes = vec![0; (self.seconds * SECOND_NS / period_ns) as usize];
+        let mut sums = vec![0; (self.seconds * SECOND_NS / period_ns) as usize];
         for event in &self.events {
             let window = (event.time_ns / period_ns).checked_sub(first);
-            if let Some(sum) = window.and_then(|window| bytes.get_mut(window as usize)) {
-                *sum += u64::from(event.sectors) * 512;
+            if let Some(sum) = window.and_then(|window| sums.get_mut(window as usize)) {
+                *sum += worth(u64::from(event.sectors) * 512);
             }
         }
-        bytes
+        sums
     }
 }
 
@@ -141,6 +156,49 @@ fn bandwidth(report: &mut Report, rate: u64, period_us: u64, seconds: u64) -> Re
     Ok(())
 }
 
+scenario!("limit_bytes_even", even);
+/// 50 MB/s go as evenly as by io.max, or more so.
+fn even(report: &mut Report) -> Result<()> {
+    const RATE: u64 = 50_000_000;
+    const BUCKET_NS: u64 = 10_000_000;
+    let mut deviations = Vec::new();
+    for by in ["io.max", "ioem"] {
+        let cgroup = Cgroup::new("limited")?;
+        let disk = Disk::new(&Kind::default())?;
+        let mut injection = None;
+        if by == "ioem" {
+            disk.set_scheduler("ioem")?;
+            let settings = [("period_us", 10_000), ("bytes_quota", RATE / 100)];
+            injection = Some(Injection::new("limit", &settings)?);
+        } else {
+            disk.set_scheduler("none")?;
+            let line = format!("{} rbps={RATE}", sys::read(disk.attribute("dev"))?);
+            sys::write(format!("{}/io.max", cgroup.path()), line)?;
+        }
+        let enter = cgroup.enter();
+        let enter: Vec<&str> = enter.iter().map(String::as_str).collect();
+        let load = start_by(&enter, &disk, &["--bs=64k"])?;
+        let bytes = Issues::of_load(load, &disk, 3)?.bytes(BUCKET_NS);
+        drop(injection);
+        let rates: Vec<f64> = bytes.iter().map(|bytes| *bytes as f64 / 1e4).collect();
+        let (mean, deviation) = (stats::mean(&rates), stats::deviation(&rates));
+        report.figure(
+            &format!("MB/s of {by}, in each of {} times 10 ms", rates.len()),
+            "50 ± 1 %",
+            format!("{mean:.2}, standard deviation {deviation:.2}"),
+            by != "ioem" || (mean - 50.0).abs() <= 0.5,
+        );
+        deviations.push(deviation);
+    }
+    report.figure(
+        "standard deviation with ioem",
+        format!("<= {:.2}, that of io.max", deviations[0]),
+        format!("{:.2}", deviations[1]),
+        deviations[1] <= deviations[0],
+    );
+    Ok(())
+}
+
 scenario!("limit_bytes_and_ios", bytes_and_ios);
 /// Both quotas must admit, and the smaller one decides.
 fn bytes_and_ios(report: &mut Report) -> Result<()> {
@@ -169,13 +227,20 @@ fn ios_of_bytes(report: &mut Report) -> Result<()> {
     let disk = disk()?;
     let settings = [("quota", 100), ("ios_of_bytes", 262_144)];
     let _injection = Injection::new("limit", &settings)?;
-    for (size, asked) in [("1m", 25), ("257k", 50), ("256k", 100), ("4k", 100)] {
-        let reads = Issues::of(&disk, &[&format!("--bs={size}")], 3)?.reads();
+    for (size, usual) in [("1m", 25), ("257k", 50), ("256k", 100), ("4k", 100)] {
+        let issues = Issues::of(&disk, &[&format!("--bs={size}")], 3)?;
+        let ios = issues.sums(SECOND_NS, |bytes| bytes.div_ceil(262_144));
+        // The kernel cuts a read whose memory is in more pieces than the disk takes: then there are
+        // more requests, each of which counts by itself.
         report.figure(
-            &format!("reads of {size} a second"),
-            asked,
-            format!("{reads:?}"),
-            reads.iter().all(|reads| *reads == asked),
+            &format!(
+                "I/Os that the reads of {size} count as in a second, in {:?} requests, most often \
+                 {usual}",
+                issues.reads()
+            ),
+            "100 ± 3, the rest of one read of 1m",
+            format!("{ios:?}"),
+            ios.iter().all(|ios| ios.abs_diff(100) <= 3),
         );
     }
     Ok(())
@@ -186,10 +251,17 @@ scenario!("limit_burst", burst);
 fn burst(report: &mut Report) -> Result<()> {
     let disk = disk()?;
     let settings = [("quota", 100), ("burst", 1_000)];
-    let _injection = Injection::new("limit", &settings)?;
+    let injection = Injection::new("limit", &settings)?;
     // Nothing is saved when `burst` is set after the quota.
     for (pause_s, saved) in [(12, 1_000), (12, 1_000), (5, 500)] {
         sleep(Duration::from_secs(pause_s));
+        let told = injection.stat("saved")?;
+        report.figure(
+            &format!("saved in stats after a pause of {pause_s} s"),
+            format!("{saved} ± 100"),
+            told,
+            told.abs_diff(saved) <= 100 && told <= 1_000,
+        );
         let trace = Trace::start_steps(disk.device()?, &[Step::Issue])?;
         let load = start(&disk, &[])?;
         sleep(Duration::from_secs(6));

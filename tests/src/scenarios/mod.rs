@@ -31,13 +31,18 @@ macro_rules! scenario {
 }
 
 // Written out, as `cargo fmt` finds no file that a macro names.
+mod arm;
 mod combine;
 mod command;
 mod cost;
 mod counters;
+mod damage;
 mod data;
 mod delay;
 mod distribution;
+mod error;
+mod error_cookbook;
+mod error_data;
 mod exact;
 mod fair;
 mod filter;
@@ -51,14 +56,20 @@ mod input;
 mod iostat;
 mod jitter;
 mod kchaos;
+mod kchaos_damage;
+mod kchaos_doctor;
 mod kchaos_pairs;
+mod kchaos_record;
+mod kchaos_scenario;
 mod kchaos_whose;
+mod lanes;
 mod lease;
 mod limit;
 mod limit_bytes;
 mod merge;
 mod module;
 mod others;
+mod profile;
 mod raw;
 mod readme;
 mod recovery;

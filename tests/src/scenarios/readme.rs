@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Types the commands in the README and in the description of the files, one after another, as a
-//! user would.
+//! Types the commands in the README and in pages of the manual, one after another, as a user would.
 
 use crate::{
     disk::{Disk, Kind},
@@ -14,6 +13,10 @@ use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 const README: &str = include_str!("../../../README.md");
 const INTERFACE: &str = include_str!("../../../driver/interface.md");
+const FAULTS: &str = include_str!("../../../driver/faults.md");
+const SLOW: &str = include_str!("../../../tools/docs/concepts/slow.md");
+const DISK_OR_IO: &str = include_str!("../../../tools/docs/concepts/disk-or-io.md");
+const TROUBLESHOOTING: &str = include_str!("../../../tools/docs/troubleshooting.md");
 
 /// The indented lines without their comments. Commands that build something or run a guest have run
 /// before, and are left out; so are those for systemd, which run in another guest. On fresh
@@ -35,8 +38,16 @@ fn commands(text: &'static str) -> impl Iterator<Item = &'static str> {
         })
 }
 
-/// Types these commands into one shell; their number, and the messages of failed ones.
-fn type_all(text: &'static str, disk: &Disk, directory: &str) -> Result<(usize, String)> {
+/// The commands of a document, and all that they say.
+pub(super) struct Typed {
+    pub(super) count: usize,
+    pub(super) output: String,
+    /// Standard error, with a line for each command that failed.
+    pub(super) errors: String,
+}
+
+/// Types the commands of a document into one shell.
+pub(super) fn type_all(text: &'static str, disk: &Disk, directory: &str) -> Result<Typed> {
     let commands: Vec<String> = commands(text)
         .map(|command| command.replace("sdX", disk.name()).replace("sudo ", ""))
         .collect();
@@ -54,21 +65,23 @@ fn type_all(text: &'static str, disk: &Disk, directory: &str) -> Result<(usize, 
         .current_dir(directory)
         .output()
         .context("starting a shell")?;
-    Ok((
-        commands.len(),
-        String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-    ))
+    Ok(Typed {
+        count: commands.len(),
+        output: String::from_utf8_lossy(&output.stdout).into_owned(),
+        errors: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    })
 }
 
-fn judge(report: &mut Report, what: &str, least: usize, (run, failed): (usize, String)) {
+fn judge(report: &mut Report, what: &str, least: usize, typed: Typed) {
     report.figure(
         &format!("{what}: commands"),
         format!(">= {least}"),
-        run,
-        run >= least,
+        typed.count,
+        typed.count >= least,
     );
     // A note of kchaos is no failure.
-    let failed: Vec<&str> = failed
+    let failed: Vec<&str> = typed
+        .errors
         .lines()
         .filter(|line| !line.starts_with("kchaos: "))
         .collect();
@@ -106,5 +119,15 @@ fn commands_work(report: &mut Report) -> Result<()> {
     sys::load_module()?;
     disk.set_scheduler("ioem")?;
     judge(report, "interface.md", 25, type_all(INTERFACE, &disk, "/")?);
+    judge(report, "faults.md", 15, type_all(FAULTS, &disk, "/")?);
+    judge(report, "slow.md", 4, type_all(SLOW, &disk, "/")?);
+    judge(
+        report,
+        "disk-or-io.md",
+        5,
+        type_all(DISK_OR_IO, &disk, "/")?,
+    );
+    let trouble = type_all(TROUBLESHOOTING, &disk, "/")?;
+    judge(report, "troubleshooting.md", 11, trouble);
     Ok(())
 }

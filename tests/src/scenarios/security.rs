@@ -11,12 +11,13 @@ use crate::{
     sys,
 };
 use anyhow::{Context, Result};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use std::{
     collections::BTreeSet,
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    thread::sleep,
+    thread::{self, sleep},
     time::Duration,
 };
 
@@ -378,6 +379,44 @@ fn addresses(report: &mut Report) -> Result<()> {
         "found",
         String::from_utf8_lossy(&section).trim(),
         has_address(&section),
+    );
+    Ok(())
+}
+
+scenario!("security_data_loss", data_loss);
+/// Only CAP_SYS_ADMIN lets an injection lose data, even by the owner of its files.
+fn data_loss(report: &mut Report) -> Result<()> {
+    let injection = Injection::with_texts("losing", &[])?;
+    let write = |file: &str| {
+        let written = fs::write(injection.path(file), "1");
+        written.err().and_then(|error| error.raw_os_error())
+    };
+    let without = thread::scope(|scope| {
+        let thread = scope.spawn(|| -> Result<_> {
+            let none = CapabilitySet::empty();
+            let sets = CapabilitySets {
+                effective: none,
+                permitted: none,
+                inheritable: none,
+            };
+            set_capabilities(None, sets)?;
+            let tries = ["delay_us", "i_know_data_will_be_lost", "drop"].map(write);
+            Ok(tries)
+        });
+        thread.join().expect("the thread does not panic")
+    })?;
+    report.figure(
+        "by the owner without capabilities: delay_us, i_know_data_will_be_lost, drop",
+        format!("{:?}", [None, Some(EPERM), Some(EPERM)]),
+        format!("{without:?}"),
+        without == [None, Some(EPERM), Some(EPERM)],
+    );
+    let with = ["i_know_data_will_be_lost", "drop"].map(write);
+    report.figure(
+        "by root: i_know_data_will_be_lost, drop",
+        "[None, None]",
+        format!("{with:?}"),
+        with == [None, None],
     );
     Ok(())
 }

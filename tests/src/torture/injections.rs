@@ -94,6 +94,20 @@ fn value(random: &mut Random, disks: &[String], file: &str) -> String {
         .to_string(),
         Attribute::JitterUs => random.below(5_000).to_string(),
         Attribute::Freeze => u8::from(random.one_in(30)).to_string(),
+        Attribute::Lanes => match random.below(4) {
+            0 => random.below(64),
+            _ => 0,
+        }
+        .to_string(),
+        Attribute::Profile => words(
+            random,
+            &["", "", "1000:100 1000:0", "20000:50 20000:200 once"],
+        ),
+        // All loads verify their data, and end with their first error.
+        Attribute::Error => String::new(),
+        Attribute::DataLoss | Attribute::Drop | Attribute::Torn | Attribute::Corrupt => {
+            "0".to_owned()
+        }
         Attribute::Distribution => words(random, &["uniform", "normal", "pareto", "paretonormal"]),
         Attribute::Percentiles => words(random, &["", "", "50:20 99:500 99.9:8000"]),
         Attribute::PeriodUs => (1 + random.below(20_000)).to_string(),

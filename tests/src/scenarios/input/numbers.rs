@@ -77,7 +77,7 @@ pub(super) struct Case {
     pub(super) out_of_range: &'static [&'static str],
 }
 
-pub(super) const CASES: [Case; 18] = [
+pub(super) const CASES: [Case; 25] = [
     Case {
         attribute: "enabled",
         value: "1",
@@ -179,6 +179,49 @@ pub(super) const CASES: [Case; 18] = [
         value: "1",
         not_numbers: &["1.0", "y", "on"],
         out_of_range: &["2", "10", "4294967295", "4294967296"],
+    },
+    Case {
+        attribute: "lanes",
+        value: "64",
+        not_numbers: &["1.0", "y", "four"],
+        out_of_range: &["65", "100", "4294967295", "4294967296"],
+    },
+    Case {
+        attribute: "i_know_data_will_be_lost",
+        value: "1",
+        not_numbers: &["1.0", "y", "on"],
+        out_of_range: &["2", "10", "4294967295", "4294967296"],
+    },
+    // The case before has allowed it.
+    Case {
+        attribute: "drop",
+        value: "1",
+        not_numbers: &["1.0", "y", "on"],
+        out_of_range: &["2", "10", "4294967295", "4294967296"],
+    },
+    Case {
+        attribute: "torn",
+        value: "1",
+        not_numbers: &["1.0", "y", "half"],
+        out_of_range: &["2", "10", "4294967295", "4294967296"],
+    },
+    Case {
+        attribute: "corrupt",
+        value: "64",
+        not_numbers: &["1.0", "y", "bit"],
+        out_of_range: &["65", "100", "4294967295", "4294967296"],
+    },
+    Case {
+        attribute: "seek_us",
+        value: "3600000000",
+        not_numbers: &["1.0", "y", "8ms"],
+        out_of_range: &["3600000001", "4294967296", "18446744073709551616"],
+    },
+    Case {
+        attribute: "turn_us",
+        value: "3600000000",
+        not_numbers: &["1.0", "y", "8ms"],
+        out_of_range: &["3600000001", "4294967296", "18446744073709551616"],
     },
     Case {
         attribute: "duration_ms",

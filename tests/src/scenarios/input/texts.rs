@@ -6,6 +6,7 @@ pub(super) const EINVAL: i32 = 22;
 pub(super) const ENOENT: i32 = 2;
 pub(super) const ENOTDIR: i32 = 20;
 pub(super) const EACCES: i32 = 13;
+pub(super) const EPERM: i32 = 1;
 pub(super) const ERANGE: i32 = 34;
 pub(super) const ESRCH: i32 = 3;
 
@@ -17,7 +18,7 @@ pub(super) struct TextCase {
     pub(super) bad: &'static [(&'static str, i32)],
 }
 
-pub(super) const TEXT_CASES: [TextCase; 8] = [
+pub(super) const TEXT_CASES: [TextCase; 10] = [
     TextCase {
         attribute: "device",
         value: "sda nvme0n1p2 8:1",
@@ -105,6 +106,37 @@ pub(super) const TEXT_CASES: [TextCase; 8] = [
             ("request,completion", EINVAL),
             ("none", EINVAL),
             ("0", EINVAL),
+        ],
+    },
+    TextCase {
+        attribute: "error",
+        value: "ENODATA",
+        bad: &[
+            ("5", EINVAL),
+            ("-5", EINVAL),
+            ("none", EINVAL),
+            ("EIO ENODATA", EINVAL),
+            ("EIO,ENODATA", EINVAL),
+            (" EIO", EINVAL),
+            ("EPERM", EINVAL),
+            ("EAGAIN", EINVAL),
+            ("DM_REQUEUE", EINVAL),
+            ("BLK_STS_EIO", EINVAL),
+        ],
+    },
+    TextCase {
+        attribute: "profile",
+        value: "5000:100 45000:0",
+        bad: &[
+            ("once", EINVAL),
+            ("5000", EINVAL),
+            ("5ms:100", EINVAL),
+            ("5000:100,45000:0", EINVAL),
+            ("5000:100 once 45000:0", EINVAL),
+            ("5000:1.234", EINVAL),
+            ("999:100", ERANGE),
+            ("3600000001:100", ERANGE),
+            ("5000:10000.01", ERANGE),
         ],
     },
     TextCase {
