@@ -20,14 +20,17 @@ use crate::{
     error::EXIT_CODES,
     interface::{Name, check_name, units},
 };
-use clap::{ArgGroup, Args, Error, Parser, Subcommand, error::ErrorKind};
+use clap::{
+    ArgGroup, Args, Command, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
+    error::ErrorKind,
+};
 use clap_complete::Shell;
 pub use effect::{Effect, Task};
 pub use flags::Changes;
 pub(crate) use flags::preset;
 pub use record::{Record, Replay};
 pub use scenario::{ScenarioFile, ScenarioRun, ScenarioVerb};
-use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{cell::RefCell, ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
 pub use top::Top;
 pub use whom::Whom;
 
@@ -42,11 +45,20 @@ pub struct Arguments {
     pub verb: Verb,
 }
 
+thread_local! {
+    /// All verbs, as far as earlier lines have built them. Advice tries many lines, and the tests
+    /// read thousands; to build the verbs takes much longer than to read a line.
+    static VERBS: RefCell<Command> = RefCell::new(Arguments::command());
+}
+
 impl Arguments {
     /// Reads the words of a command line, of which the first is the program's name. The error has
     /// no advice.
     fn parse_words(words: &[OsString]) -> Result<Self, Error> {
-        let mut arguments = Self::try_parse_from(words)?;
+        let mut arguments = VERBS.with_borrow_mut(|verbs| {
+            let mut matches = verbs.try_get_matches_from_mut(words)?;
+            Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(verbs))
+        })?;
         if let Verb::Inject(Inject {
             fault: Fault::Ioem { effect },
             ..

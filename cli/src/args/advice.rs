@@ -18,7 +18,7 @@ use crate::{
 };
 use chaos_policy::policy::failure::Failure;
 use clap::{
-    Command, CommandFactory, Error,
+    Error,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use std::ffi::OsString;
@@ -30,7 +30,7 @@ impl Arguments {
     ///
     /// The error of clap, which is also how it returns the texts of help and version.
     pub fn read(words: &[OsString]) -> Result<Self, Error> {
-        Self::parse_words(words).map_err(|error| advise(error, words, Self::command()))
+        Self::parse_words(words).map_err(|error| advise(error, words))
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) const OTHER_WORDS: [(&str, &[&str]); 8] = [
 ];
 
 /// Adds to the error what to type instead, if the words and the tree of verbs let one guess.
-pub(crate) fn advise(mut error: Error, words: &[OsString], root: Command) -> Error {
+pub(crate) fn advise(mut error: Error, words: &[OsString]) -> Error {
     let of_kind = |kind| match error.get(kind) {
         Some(ContextValue::String(word)) => Some(word.clone()),
         _ => None,
@@ -85,7 +85,7 @@ pub(crate) fn advise(mut error: Error, words: &[OsString], root: Command) -> Err
         ErrorKind::UnknownArgument => (ContextKind::InvalidArg, argument),
         _ => return error,
     };
-    let line = Line::new(words, root);
+    let line = Line::new(words);
     let word = of_kind(kind);
     let mut advice: Vec<String> = word
         .and_then(|word| advise(&line, &word))

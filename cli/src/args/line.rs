@@ -2,30 +2,36 @@
 
 //! A command line that was not understood: its words, and the verb that they reach.
 
-use clap::{Arg, Command};
-use std::ffi::OsString;
+use super::Arguments;
+use clap::{Arg, Command, CommandFactory};
+use std::{ffi::OsString, sync::LazyLock};
 
 /// A command line that was not understood.
 pub(super) struct Line {
     /// Its words, without the program's.
     pub(super) words: Vec<String>,
     /// All verbs.
-    root: Command,
+    root: &'static Command,
     /// The verbs from the outermost to the one that the words reach.
     pub(super) path: Vec<String>,
 }
 
 impl Line {
-    /// Finds the verb of this tree that the words reach.
-    pub(super) fn new(words: &[OsString], mut root: Command) -> Self {
-        root.build();
+    /// Finds the verb that the words reach.
+    pub(super) fn new(words: &[OsString]) -> Self {
+        static BUILT: LazyLock<Command> = LazyLock::new(|| {
+            let mut verbs = Arguments::command();
+            verbs.build();
+            verbs
+        });
+        let root = &*BUILT;
         let words: Vec<String> = words
             .iter()
             .skip(1)
             .map(|word| word.to_string_lossy().into_owned())
             .collect();
         let mut path = Vec::new();
-        let mut verb = &root;
+        let mut verb = root;
         let mut left = words.iter().take_while(|word| *word != "--");
         while let Some(word) = left.next() {
             if let Some(name) = word.strip_prefix("--") {
@@ -47,7 +53,7 @@ impl Line {
 
     /// The verb at this place, or the last one on the way that there is.
     pub(super) fn at(&self, path: &[impl AsRef<str>]) -> &Command {
-        path.iter().fold(&self.root, |verb, name| {
+        path.iter().fold(self.root, |verb, name| {
             verb.find_subcommand(name.as_ref()).unwrap_or(verb)
         })
     }
@@ -91,7 +97,7 @@ impl Line {
     /// The verbs that have this flag, with their outer ones.
     pub(super) fn verbs_with(&self, flag: &str) -> Vec<String> {
         let mut found = Vec::new();
-        let mut left = vec![("kchaos".to_owned(), &self.root)];
+        let mut left = vec![("kchaos".to_owned(), self.root)];
         while let Some((name, verb)) = left.pop() {
             if find(verb, flag).is_some() {
                 found.push(name.clone());
