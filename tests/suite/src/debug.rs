@@ -202,6 +202,9 @@ pub(crate) struct Short {
     settings: Settings,
 }
 
+/// The kernel of the short part.
+pub(crate) const SHORT: &str = "forky-kasan";
+
 /// Builds for the short part; nothing if a check of this fails.
 pub(crate) fn build_short(checks: &mut Checks) -> Result<Option<Short>> {
     let settings = Settings {
@@ -209,7 +212,7 @@ pub(crate) fn build_short(checks: &mut Checks) -> Result<Option<Short>> {
         ..Settings::from_environment()?
     };
     let short = Tools::build(checks).and_then(|tools| {
-        let kernel = build_kernel("forky-kasan", &tools.programs, checks)?;
+        let kernel = build_kernel(SHORT, &tools.programs, checks)?;
         let fsx = tools.fsx;
         Some(Short {
             kernel,

@@ -116,13 +116,6 @@ pub(crate) fn build_kernel(target: &str, programs: &Path, checks: &mut Checks) -
     })
 }
 
-/// Starts the guest of the stock kernel of Debian 13, which has no Rust.
-pub(crate) fn start_without_rust(programs: &Path, checks: &mut Checks, guests: &mut Guests) {
-    if let Some(kernel) = build_kernel("trixie", programs, checks) {
-        guests.start(&kernel, &guests::main_timed(), Turn::Last);
-    }
-}
-
 fn check_this_machine(checks: &mut Checks) {
     let rustfmt = [
         "shell",

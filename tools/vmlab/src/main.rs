@@ -71,7 +71,13 @@ ${XDG_CACHE_HOME:-~/.cache}/chaos-driver.";
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make the target ready: chroot, Rust metadata, kernel image and modules
-    Prepare { target: Option<String> },
+    Prepare {
+        target: Option<String>,
+        /// Leave out a kernel that the lab builds itself. All runs that use the cache wait for the
+        /// rest, and for none of it later
+        #[arg(long)]
+        chroot: bool,
+    },
     /// Run COMMAND in the target's chroot, with the checkout at /src
     Shell {
         #[arg(value_name = "[TARGET] COMMAND", required = true)]
@@ -157,8 +163,12 @@ fn run(command: Command) -> Result<u8> {
     let targets = Targets::read(&top)?;
     let lab = |name: Option<&str>| Lab::new(top.clone(), targets.get(name)?);
     match command {
-        Command::Prepare { target } => {
-            lab(target.as_deref())?.prepare()?;
+        Command::Prepare { target, chroot } => {
+            let lab = lab(target.as_deref())?;
+            match chroot {
+                true => drop(lab.prepare_chroot()?),
+                false => drop(lab.prepare()?),
+            }
         }
         Command::Shell { mut words } => {
             let name = first_target(&targets, &mut words);

@@ -36,17 +36,10 @@ pub(crate) struct Ready {
 impl Lab {
     /// Makes the target ready.
     pub(crate) fn prepare(&self) -> Result<Ready> {
-        self.need_host()?;
-        let locks = [self.cache.join("lock"), self.state().join("lock")];
-        let whole = Lock::share(&locks[0])?;
-        let own = self.target.own.as_deref();
-        let lacks_kernel = !self.has_kernel()? && (own.is_none() || self.known_kernel().is_none());
-        if lacks_kernel || !self.has_emulator() {
-            whole.while_alone("the cache", || self.make_ready())?;
-        }
+        let whole = self.prepare_chroot()?;
         // Not before: a run that builds this kernel shares the first lock, and waits for this one.
-        let own_lock = Lock::share(&locks[1])?;
-        match own {
+        let own_lock = Lock::share(&self.state().join("lock"))?;
+        match self.target.own.as_deref() {
             Some(own) if !self.has_kernel()? => {
                 own_lock.while_alone("this kernel", || self.make_own_kernel(own))?;
             }
@@ -59,6 +52,19 @@ impl Lab {
             base,
             _locks: [whole, own_lock],
         })
+    }
+
+    /// Makes all ready but a kernel that the lab builds: the part for which other runs that use the
+    /// cache have to end.
+    pub(crate) fn prepare_chroot(&self) -> Result<Lock> {
+        self.need_host()?;
+        let whole = Lock::share(&self.cache.join("lock"))?;
+        let is_own = self.target.own.is_some();
+        let lacks_kernel = !self.has_kernel()? && (!is_own || self.known_kernel().is_none());
+        if lacks_kernel || !self.has_emulator() {
+            whole.while_alone("the cache", || self.make_ready())?;
+        }
+        Ok(whole)
     }
 
     /// The suite's kernel, if the lab knows it and has its tools.
