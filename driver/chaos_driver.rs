@@ -15,6 +15,7 @@ mod elevator;
 mod ending;
 mod ends;
 mod failing;
+mod flush;
 mod held;
 mod held_entry;
 mod injection;

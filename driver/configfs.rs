@@ -14,7 +14,9 @@
 use crate::*;
 use crate::{
     config::{self, Config, InjectionStats},
+    elevator::FlushWatch,
     ending::status,
+    flush,
     injection::{InjectionId, OwnerFiles},
     memory,
     policy::{
@@ -23,6 +25,7 @@ use crate::{
         failure::Failure,
         histogram,
         limits::{Saved, MOST_LIMITS},
+        operations::{Operations, FLUSH},
         parse::{line, number, ParseError},
         text::{self, Lines},
     },
@@ -32,10 +35,11 @@ use crate::{
 use core::fmt::Display;
 use kernel::{
     configfs::{AttributeOperations, Group, GroupOperations, ItemType, Subsystem},
-    configfs_attrs,
+    configfs_attrs, new_mutex,
     page::PAGE_SIZE,
     prelude::*,
     str::CString,
+    sync::Mutex,
 };
 
 /// The version of this interface, which grows when programs that use the interface have to change.
@@ -94,11 +98,13 @@ impl GroupOperations for Root {
 
     fn make_group(&self, name: &CStr) -> Result<impl PinInit<Group<Directory>, Error>> {
         // Dropping this ends the injection, if there is no memory for its directory.
-        let directory = Directory {
-            injection: config::lock().add_injection(name)?,
-        };
+        let injection = Lasting(config::lock().add_injection(name)?);
         let name = CString::try_from(name)?;
-        Ok(Group::new(name, injection_files(), Ok(directory)))
+        let directory = try_pin_init!(Directory {
+            injection,
+            flushes <- new_mutex!(None, "injection_flushes"),
+        });
+        Ok(Group::new(name, injection_files(), directory))
     }
 }
 
@@ -144,13 +150,21 @@ impl AttributeOperations<2> for Root {
 
 /// The directory of an injection. configfs drops it within `rmdir`, even if one of its files is
 /// open, which holds no reference of it.
+#[pin_data]
 pub(crate) struct Directory {
-    injection: InjectionId,
+    injection: Lasting,
+    /// Shows flushes to the scheduler while `op` has them. The lock comes before that of the
+    /// configuration, and a task that holds it may wait for one that takes a processor offline.
+    #[pin]
+    flushes: Mutex<Option<FlushWatch>>,
 }
 
-impl Drop for Directory {
+/// An injection that ends with this.
+struct Lasting(InjectionId);
+
+impl Drop for Lasting {
     fn drop(&mut self) {
-        config::lock().end_injection(self.injection);
+        config::lock().end_injection(self.0);
     }
 }
 
@@ -187,18 +201,18 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
 
     fn show(directory: &Self, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
         let config = config::lock();
-        let injection = config.injection(directory.injection)?;
+        let injection = config.injection(directory.injection.0)?;
         match File::at(PLACE)? {
             File::Attribute(Attribute::Cgroup) => show(page, &injection.owner.cgroup_path()),
             File::Attribute(Attribute::PidNs) => show_process(page, &injection.owner),
             File::Attribute(attribute) => show(page, &injection.settings.show(attribute)),
             File::Stats => {
-                let stats = config.stats(directory.injection)?;
+                let stats = config.stats(directory.injection.0)?;
                 Ok(show_stats(page, &stats, || {
-                    config.disks().saved_by(directory.injection)
+                    config.disks().saved_by(directory.injection.0)
                 }))
             }
-            File::Ceiling => Ok(show_ceiling(page, &config, directory.injection)),
+            File::Ceiling => Ok(show_ceiling(page, &config, directory.injection.0)),
         }
     }
 
@@ -207,7 +221,7 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
         // might wait for I/O that this injection holds, and that only `rmdir` releases.
         let _no_io = NoIo::new();
         let page = whole(page)?;
-        let id = directory.injection;
+        let id = directory.injection.0;
         match File::at(PLACE)? {
             // This looks the cgroup up before it locks the configuration, since the look-up takes
             // another lock.
@@ -225,6 +239,19 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
                     settings.set_devices(&devices);
                     Ok(())
                 })
+            }
+            File::Attribute(Attribute::Op) => {
+                let asks = Operations::parse(line(page))?.may_match(FLUSH);
+                let mut flushes = directory.flushes.lock();
+                // A watch comes before the setting, and goes after it: an injection that shows
+                // flushes among its operations gets them.
+                let watch = flush::watch(asks)?;
+                config::lock().set(id, Attribute::Op, &|settings| {
+                    settings.set(Attribute::Op, page)?;
+                    Ok(())
+                })?;
+                *flushes = watch;
+                Ok(())
             }
             File::Attribute(Attribute::Error) => {
                 // Only the kernel knows which of them it has.

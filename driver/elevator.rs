@@ -17,6 +17,7 @@
 //! | `stop_hctx`, `stop_queue` | the same |
 //! | `bio_merge` | the submitter, holding its reference of the queue; takes little time |
 //! | `prepare_request` | the submitter; takes little time |
+//! | `flush_comes` | the submitter, perhaps without preemption; takes little time |
 //! | `completion_arrives` | any, even hard interrupts; takes no lock and little time |
 //! | `release` | a worker of the block layer, or a soft interrupt |
 //! | [`ShowQueue::show`] | process; `eq->sysfs_lock` is held |
@@ -44,6 +45,7 @@
 //! C header: `block/elevator.h`, which no distribution installs (see [`layouts`]).
 
 mod bio;
+mod bio_end;
 mod cpus;
 mod entry;
 mod failing;
@@ -51,6 +53,7 @@ mod fifo;
 mod files;
 mod flags;
 mod flips;
+mod flush;
 mod hctx;
 mod layouts;
 mod parked;
@@ -72,6 +75,7 @@ pub(crate) use self::{
     fifo::Fifo,
     files::{Asked, DebugFile, QueueFile, ShowHctxs, ShowQueue},
     flags::OpFlags,
+    flush::{Flush, FlushWatch},
     hctx::Hctx,
     parked::Parked,
     queue::{DiskInfo, Queue},
@@ -143,6 +147,10 @@ pub(crate) trait Elevator: Sized + 'static {
     fn prepare_request(_hw_queue: &Hctx<Self>, _flags: OpFlags) -> Prepared<Self::RequestData> {
         Prepared::default()
     }
+
+    /// Called when a flush without data is submitted, while a [`FlushWatch`] lives. The scheduler
+    /// never gets its request, but may have its completion held ([`Hctx::park_flush`]).
+    fn flush_comes(_hw_queue: &Hctx<Self>, _flush: Flush<'_>) {}
 
     /// Called when a completion that the scheduler holds arrives: the device has served the
     /// request.

@@ -11,7 +11,10 @@ use crate::{
         operations::{Conditions, OPERATIONS, OTHER},
     },
     rule_set::RuleSet,
-    sys::{cgroup::Cgroup, clock::now_ns},
+    sys::{
+        cgroup::{Cgroup, Lineage},
+        clock::now_ns,
+    },
 };
 
 /// ioem's data in a request. Until its insertion, only `pid_namespace` is set.
@@ -127,7 +130,16 @@ impl Parking {
         &self,
         request: &'a Request,
     ) -> elevator::Parking<CompletionData, impl Iterator<Item = u64> + 'a, Flips> {
-        let cgroups = request.cgroups();
+        self.with(request, request.flags(), request.cgroups())
+    }
+
+    /// The same for an I/O with these flags, of these cgroups.
+    pub(crate) fn with<'a>(
+        &self,
+        io: &dyn Io,
+        flags: OpFlags,
+        cgroups: Lineage<'a>,
+    ) -> elevator::Parking<CompletionData, impl Iterator<Item = u64> + 'a, Flips> {
         let word_count = cgroups.len();
         elevator::Parking {
             data: CompletionData {
@@ -135,12 +147,12 @@ impl Parking {
                 due_ns: self.delay_ns,
                 rules: self.rules,
                 epoch: self.epoch,
-                pid_namespace: request.pid_namespace(),
-                first_sector: request.first_sector(),
-                flags: request.flags(),
-                bytes: request.bytes(),
-                device: request.device(),
-                partition: request.partition(),
+                pid_namespace: io.pid_namespace(),
+                first_sector: io.first_sector(),
+                flags,
+                bytes: io.bytes(),
+                device: io.device(),
+                partition: io.partition(),
                 fails: self.fails,
             },
             word_count,
@@ -169,8 +181,14 @@ impl Parked {
     }
 }
 
+/// An I/O that a filter may choose.
+pub(crate) trait Candidate: Io {
+    /// Whether it belongs to this cgroup, or to a cgroup below that.
+    fn is_in_cgroup(&self, cgroup: &Cgroup) -> bool;
+}
+
 /// An entry that ioem can hold.
-pub(crate) trait HeldEntry: Sorted<Key = u64> + Io {
+pub(crate) trait HeldEntry: Sorted<Key = u64> + Candidate {
     /// Whether it is a completion.
     const IS_COMPLETION: bool;
 
@@ -191,9 +209,6 @@ pub(crate) trait HeldEntry: Sorted<Key = u64> + Io {
 
     /// Replaces these rules.
     fn set_rules(&mut self, rules: RuleSet);
-
-    /// Whether it belongs to this cgroup, or to a cgroup below that.
-    fn is_in_cgroup(&self, cgroup: &Cgroup) -> bool;
 
     /// Its ticket, once it has queued up for limits.
     fn ticket(&self) -> u32 {
@@ -250,7 +265,9 @@ impl HeldEntry for Request {
         let data = self.data();
         self.set_data(RequestData { rules, ..data });
     }
+}
 
+impl Candidate for Request {
     fn is_in_cgroup(&self, cgroup: &Cgroup) -> bool {
         self.cgroups().include(cgroup)
     }
@@ -290,7 +307,9 @@ impl HeldEntry for Parked {
     fn set_rules(&mut self, rules: RuleSet) {
         self.data_mut().rules = rules;
     }
+}
 
+impl Candidate for Parked {
     fn is_in_cgroup(&self, cgroup: &Cgroup) -> bool {
         self.words().contains(&cgroup.id())
     }
@@ -318,7 +337,7 @@ pub(crate) fn operation(flags: OpFlags) -> u32 {
 
 /// The conditions that flags fulfil.
 #[inline]
-fn conditions(flags: OpFlags) -> Conditions {
+pub(crate) fn conditions(flags: OpFlags) -> Conditions {
     [
         (flags.is_sync(), Conditions::SYNC),
         (flags.is_fua(), Conditions::FUA),

@@ -4,7 +4,7 @@
 
 use crate::{
     ending::Ending,
-    held_entry::{HeldEntry, Request},
+    held_entry::{Candidate, Request},
     injection::InjectionId,
     lanes::{same_lanes, Lanes, LanesSpec},
     lease::Lease,
@@ -224,9 +224,10 @@ impl Rule {
     }
 
     /// Whether it holds requests, and not completions. The data that a disk has read are changed
-    /// while their completion is held.
+    /// while their completion is held, and no scheduler gets the request of a flush.
     pub(crate) fn holds_requests(&self) -> bool {
-        if matches!(self.ending, Some(Ending::Corrupted(_))) {
+        let is_late = matches!(self.ending, Some(Ending::Corrupted(_)));
+        if is_late || self.filter.operations.are_flushes() {
             return false;
         }
         match self.way {
@@ -262,11 +263,10 @@ impl Rule {
 
     /// Whether the I/O matches.
     #[inline]
-    pub(crate) fn matches(&self, entry: &impl HeldEntry) -> bool {
+    pub(crate) fn matches(&self, io: &impl Candidate) -> bool {
         let cgroup = self.cgroup.as_ref();
-        self.filter.matches(entry, || {
-            cgroup.is_some_and(|cgroup| entry.is_in_cgroup(cgroup))
-        })
+        self.filter
+            .matches(io, || cgroup.is_some_and(|cgroup| io.is_in_cgroup(cgroup)))
     }
 
     /// Adds this rule to the verdict on a request that arrives now. It is counted in the lane, if

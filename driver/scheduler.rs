@@ -11,15 +11,19 @@
 use crate::{
     completions::Completions,
     config,
-    elevator::{Bio, DebugFile, Elevator, Fifo, Hctx, OpFlags, Prepared, Queue, QueueFile, Status},
+    elevator::{
+        Bio, DebugFile, Elevator, Fifo, Flush, Hctx, OpFlags, Prepared, Queue, QueueFile, Status,
+    },
     ends::Ends,
     failing::Failing,
+    flush,
     held::{Held, Next},
     held_entry::{operation, CompletionData, Parked, Parking, Request, RequestData},
     ioem::Ioem,
     listing,
     parking::{NotParked, Park},
     plan::Plan,
+    policy::operations::FLUSH,
     sys::{
         atomic::{AtomicBool, AtomicU32, AtomicU64, Relaxed},
         clock::now_ns,
@@ -317,6 +321,14 @@ impl Elevator for Ioem {
         prepared.passes_by =
             concerned & 1 == 0 && state.next_ns.load(Relaxed) != 0 && !hctx.is_busy();
         prepared
+    }
+
+    fn flush_comes(hctx: &Hctx<Self>, flush: Flush<'_>) {
+        let state = hctx.data();
+        // Relaxed: a submitter that sees a change late acts as if it had come before it.
+        if state.operations.load(Relaxed) & 1 << FLUSH != 0 {
+            flush::park(hctx, &state.requests.lock().held, flush);
+        }
     }
 
     fn completion_arrives(parked: &mut Parked) {

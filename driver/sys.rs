@@ -12,3 +12,4 @@ pub(crate) mod no_io;
 pub(crate) mod pid_namespace;
 #[cfg_attr(not(CONFIG_PM_SLEEP), path = "sys/no_power.rs")]
 pub(crate) mod power;
+pub(crate) mod tracepoint;

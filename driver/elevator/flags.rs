@@ -17,6 +17,8 @@ impl OpFlags {
         Self(flags)
     }
 
+    const REQ_OP_MASK: u32 = (1 << bindings::REQ_OP_BITS) - 1;
+
     /// How many numbers of operations there can be.
     pub(crate) const OPERATIONS: usize = 1 << bindings::REQ_OP_BITS;
 
@@ -24,11 +26,22 @@ impl OpFlags {
     /// Kernels differ in these numbers.
     #[inline]
     pub(crate) fn operation(self) -> u32 {
-        const REQ_OP_MASK: u32 = (1 << bindings::REQ_OP_BITS) - 1;
-        self.0 & REQ_OP_MASK
+        self.0 & Self::REQ_OP_MASK
     }
 
-    /// The number of the operation `REQ_OP_XYZ` that has the name `xyz`, if schedulers see it.
+    /// The flags of a bio that flushes the disk's cache and has no data. The block layer submits it
+    /// as a write, and makes the flush of it.
+    pub(super) fn of_flush(self) -> Self {
+        Self(self.0 & !Self::REQ_OP_MASK | bindings::req_op_REQ_OP_FLUSH)
+    }
+
+    /// Whether the disk's cache is to be flushed before the data are written.
+    pub(super) fn flushes_before(self) -> bool {
+        self.has(bindings::req_flag_bits___REQ_PREFLUSH)
+    }
+
+    /// The number of the operation `REQ_OP_XYZ` that has the name `xyz`, if schedulers see it, or a
+    /// probe does.
     pub(crate) const fn number_of(name: &str) -> Option<u32> {
         Some(match name.as_bytes() {
             b"read" => bindings::req_op_REQ_OP_READ,
@@ -42,6 +55,7 @@ impl OpFlags {
             b"zone_finish" => bindings::req_op_REQ_OP_ZONE_FINISH,
             b"zone_reset" => bindings::req_op_REQ_OP_ZONE_RESET,
             b"zone_reset_all" => bindings::req_op_REQ_OP_ZONE_RESET_ALL,
+            b"flush" => bindings::req_op_REQ_OP_FLUSH,
             _ => return None,
         })
     }
@@ -68,7 +82,7 @@ impl OpFlags {
         self.is_read()
             || self.has(bindings::req_flag_bits___REQ_SYNC)
             || self.is_fua()
-            || self.has(bindings::req_flag_bits___REQ_PREFLUSH)
+            || self.flushes_before()
     }
 
     /// Whether its data have to reach the medium before it ends.

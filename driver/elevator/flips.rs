@@ -7,7 +7,7 @@
 //!
 //! C header: [`include/linux/bvec.h`](srctree/include/linux/bvec.h)
 
-use super::{Request, RequestData};
+use super::OpFlags;
 use kernel::{bindings, page::PAGE_SIZE};
 
 /// The place of a bit in memory; with a null page, there is no such bit.
@@ -134,19 +134,21 @@ impl Places {
     }
 }
 
-impl<D: RequestData> Request<D> {
-    /// The place of each of these bits of its data, which come in rising order.
-    pub(super) fn places_of<'a>(
-        &'a self,
-        bits: impl Iterator<Item = u64> + 'a,
-    ) -> impl Iterator<Item = Flip> + 'a {
-        let bio = match self.flags().is_read() {
-            true => self.bio(),
-            false => core::ptr::null_mut(),
-        };
-        // SAFETY: A request's bios are valid while the scheduler owns it, which it does as long as
-        // the handle is borrowed. Bios of a read have data.
-        let mut places = unsafe { Places::start_of(bio, 0) };
-        bits.map(move |bit| places.find(bit).unwrap_or(Flip::NONE))
-    }
+/// The place of each of these bits of the data of bios, which come in rising order.
+///
+/// # Safety
+///
+/// `first` must be valid, with all bios that follow it, as long as the result is used.
+pub(super) unsafe fn places_of(
+    first: *mut bindings::bio,
+    flags: OpFlags,
+    bits: impl Iterator<Item = u64>,
+) -> impl Iterator<Item = Flip> {
+    let bio = match flags.is_read() {
+        true => first,
+        false => core::ptr::null_mut(),
+    };
+    // SAFETY: By this function's requirements. Bios of a read have data.
+    let mut places = unsafe { Places::start_of(bio, 0) };
+    bits.map(move |bit| places.find(bit).unwrap_or(Flip::NONE))
 }

@@ -21,12 +21,19 @@
 //!
 //! C header: [`include/linux/bio.h`](srctree/include/linux/bio.h)
 
-use super::{flags::OpFlags, flips::Flip, layouts, request::End, Request, RequestData};
+use super::{
+    bio_end::{park_bio, remaining, restore},
+    flags::OpFlags,
+    flips::{places_of, Flip},
+    layouts,
+    request::End,
+    Request, RequestData,
+};
 use crate::sys::no_io::without_reserves;
 use core::{
     mem::{align_of, size_of},
     ptr::{null_mut, NonNull},
-    sync::atomic::{AtomicI32, Ordering},
+    sync::atomic::Ordering,
 };
 use kernel::{
     alloc::flags::{__GFP_NOWARN, GFP_NOWAIT},
@@ -40,7 +47,7 @@ use kernel::{
 /// # Invariants
 ///
 /// Each of the bios has a count that belongs to this record, until the bio is parked, or the record
-/// is over.
+/// is over. The bio of a flush without data has none, but its `bi_end_io` finds this record.
 #[repr(C)]
 pub(crate) struct Record<C> {
     pub(super) list: bindings::list_head,
@@ -56,7 +63,7 @@ pub(crate) struct Record<C> {
     pub(super) is_over: bool,
     /// The device whose statistics count the request; null if none do.
     pub(super) counted: *mut layouts::Counted,
-    // The two fields of the only bio of a request in a flush sequence, while `flushed` replaces
+    // The two fields of the only bio of a flush, with data or without, while `flushed` replaces
     // them.
     end_io: bindings::bio_end_io_t,
     private: *mut ffi::c_void,
@@ -86,14 +93,13 @@ pub(crate) struct Parking<C, W, F> {
     pub(crate) flips: F,
 }
 
-/// How many calls of `bio_endio` end the bio.
-///
-/// # Safety
-///
-/// `bio` must be valid while the result is used.
-unsafe fn remaining<'a>(bio: *mut bindings::bio) -> &'a AtomicI32 {
-    // SAFETY: By this function's requirements; C changes the word by atomic operations only.
-    unsafe { AtomicI32::from_ptr(&raw mut (*bio).__bi_remaining.counter) }
+/// The I/O of a new record.
+pub(super) struct Recorded {
+    /// The first of its bios, which the others follow.
+    pub(super) first_bio: *mut bindings::bio,
+    pub(super) flags: OpFlags,
+    /// The device whose statistics count it; null if none do.
+    pub(super) counted: *mut layouts::Counted,
 }
 
 impl<C: Copy> Record<C> {
@@ -181,16 +187,19 @@ impl<C: Copy> Record<C> {
     }
 
     /// Makes a record that does not count the bios yet. `None` if there is no memory at once.
-    fn new<D: RequestData>(
-        request: &Request<D>,
+    ///
+    /// # Safety
+    ///
+    /// The bios of `of` must be valid, and not end meanwhile.
+    unsafe fn new(
+        of: &Recorded,
         queue: *const (),
         parking: Parking<C, impl Iterator<Item = u64>, impl ExactSizeIterator<Item = u64>>,
     ) -> Option<NonNull<Self>> {
-        let first_bio = request.bio();
-        let (mut bios, mut bio) = (0u32, first_bio);
+        let (mut bios, mut bio) = (0u32, of.first_bio);
         while !bio.is_null() {
             bios = bios.saturating_add(1);
-            // SAFETY: A request's bios are valid while the scheduler owns it.
+            // SAFETY: By this function's requirements.
             bio = unsafe { (*bio).bi_next };
         }
         let words = parking.word_count;
@@ -212,18 +221,18 @@ impl<C: Copy> Record<C> {
                 },
                 tree: core::mem::zeroed(),
                 queue,
-                flags: request.flags(),
+                flags: of.flags,
                 bios,
                 words,
                 flips: flip_count,
                 is_over: false,
-                counted: request.counted_for(),
+                counted: of.counted,
                 end_io: None,
                 private: null_mut(),
                 data: parking.data,
             });
             let tail = Self::tail(record);
-            let mut bio = first_bio;
+            let mut bio = of.first_bio;
             for place in 0..bios as usize {
                 tail.add(place).cast::<*mut bindings::bio>().write(bio);
                 bio = (*bio).bi_next;
@@ -236,7 +245,7 @@ impl<C: Copy> Record<C> {
             for place in 0..flip_count as usize {
                 first.add(place).write(Flip::NONE);
             }
-            let flips = request.places_of(parking.flips);
+            let flips = places_of(of.first_bio, of.flags, parking.flips);
             for (place, flip) in flips.enumerate().take(flip_count as usize) {
                 first.add(place).write(flip);
             }
@@ -255,7 +264,13 @@ impl<C: Copy> Record<C> {
         queue: *const (),
         parking: Parking<C, impl Iterator<Item = u64>, impl ExactSizeIterator<Item = u64>>,
     ) -> Option<NonNull<Self>> {
-        let record = Self::new(request, queue, parking)?;
+        let of = Recorded {
+            first_bio: request.bio(),
+            flags: request.flags(),
+            counted: request.counted_for(),
+        };
+        // SAFETY: A request's bios are valid while the scheduler owns it.
+        let record = unsafe { Self::new(&of, queue, parking) }?;
         if request.has_record() {
             // The iterator of the words has parked the request.
             // SAFETY: The record is ours, and has counted nothing.
@@ -277,6 +292,44 @@ impl<C: Copy> Record<C> {
             });
         }
         Some(record)
+    }
+
+    /// Makes a record of a flush without data that is being submitted, at whose end the block layer
+    /// calls `flushed`. `None` if there is no memory at once.
+    ///
+    /// # Safety
+    ///
+    /// `of` must have one bio, whose end nobody waits for but its submitter: no other bio may have
+    /// a count on it. The caller must be its only user, and the bio must end while the hardware
+    /// queue `queue` lives.
+    pub(super) unsafe fn begin_flush(
+        of: &Recorded,
+        queue: *const (),
+        parking: Parking<C, impl Iterator<Item = u64>, impl ExactSizeIterator<Item = u64>>,
+        flushed: Flushed,
+    ) -> Option<NonNull<Self>> {
+        // SAFETY: By this function's requirements. INVARIANT: The bio finds the record.
+        unsafe {
+            let record = Self::new(of, queue, parking)?;
+            Self::divert(record, of.first_bio, flushed);
+            Some(record)
+        }
+    }
+
+    /// Has the block layer call `flushed` at the end of a bio of this record.
+    ///
+    /// # Safety
+    ///
+    /// `record` must be valid, and the caller the only user of it and of the bio.
+    unsafe fn divert(record: NonNull<Self>, bio: *mut bindings::bio, flushed: Flushed) {
+        let record = record.as_ptr();
+        // SAFETY: By this function's requirements.
+        unsafe {
+            (*record).end_io = (*bio).bi_end_io;
+            (*record).private = (*bio).bi_private;
+            (*bio).bi_end_io = Some(flushed);
+            (*bio).bi_private = record.cast();
+        }
     }
 
     /// Frees the memory.
@@ -323,11 +376,7 @@ impl<C: Copy> Record<C> {
                         // sequence's `bio_endio()` calls `flushed`, and it does so before the block
                         // layer frees the request.
                         if remaining(bio).load(Ordering::Acquire) == 2 {
-                            let record = record.as_ptr();
-                            (*record).end_io = (*bio).bi_end_io;
-                            (*record).private = (*bio).bi_private;
-                            (*bio).bi_end_io = Some(flushed);
-                            (*bio).bi_private = record.cast();
+                            Self::divert(record, bio, flushed);
                             remaining(bio).fetch_sub(1, Ordering::AcqRel);
                             waits = true;
                         }
@@ -339,12 +388,12 @@ impl<C: Copy> Record<C> {
         true
     }
 
-    /// The record of a bio whose flush sequence has ended, and the hardware queue that gets it.
+    /// The record of a bio whose flush has ended, and the hardware queue that gets it.
     ///
     /// # Safety
     ///
-    /// The block layer must have called the `bi_end_io` that [`Record::finish`] has put into the
-    /// bio, at the end of the same request's flush sequence.
+    /// The block layer must have called the `bi_end_io` that [`Record::finish`] or
+    /// [`Record::begin_flush`] has put into the bio, at the end of the same request's flush.
     pub(super) unsafe fn flushed(bio: *mut bindings::bio) -> (*const (), NonNull<Self>) {
         // SAFETY: By this function's requirements `bi_private` is the record.
         unsafe {
@@ -377,70 +426,5 @@ impl<C: Copy> Record<C> {
             // The bio kept the device valid, and may have ended.
             (*record.as_ptr()).counted = null_mut();
         }
-    }
-}
-
-/// The fields of a bio that `parked` replaces, while `bio_endio()` runs.
-struct Place {
-    end_io: bindings::bio_end_io_t,
-    private: *mut ffi::c_void,
-}
-
-/// Has the block layer do all of its own part of ending a bio, if there is no other count.
-///
-/// # Safety
-///
-/// The bio must have a count that belongs to the caller.
-unsafe fn park_bio(bio: *mut bindings::bio) {
-    // SAFETY: The count keeps the bio. If it is the only count, the device has ended the bio, no
-    // split-off part is under way, and the bio is ours alone.
-    unsafe {
-        if remaining(bio).load(Ordering::Acquire) != 1 {
-            return;
-        }
-        let mut place = Place {
-            end_io: (*bio).bi_end_io,
-            private: (*bio).bi_private,
-        };
-        (*bio).bi_end_io = Some(parked);
-        (*bio).bi_private = (&raw mut place).cast();
-        // Calls `parked` before it returns: there is no other count, and there is nothing to
-        // verify.
-        bindings::bio_endio(bio);
-    }
-}
-
-/// The block layer has done its part of ending the bio.
-///
-/// # Safety
-///
-/// Called by [`park_bio`] only, through `bio_endio()`.
-unsafe extern "C" fn parked(bio: *mut bindings::bio) {
-    // SAFETY: By this function's requirements `bi_private` is a `Place` on the stack of `park_bio`,
-    // which waits for this call.
-    unsafe {
-        let place: *const Place = (*bio).bi_private.cast_const().cast();
-        restore(bio, (*place).end_io, (*place).private);
-    }
-}
-
-/// Restores a bio to its state before it had counts, except for the block layer's part of its end.
-///
-/// # Safety
-///
-/// The caller must be the bio's only user.
-unsafe fn restore(
-    bio: *mut bindings::bio,
-    end_io: bindings::bio_end_io_t,
-    private: *mut ffi::c_void,
-) {
-    const DONE: u16 = 1 << bindings::BIO_QOS_THROTTLED | 1 << bindings::BIO_QOS_MERGED;
-    // SAFETY: By this function's requirements.
-    unsafe {
-        (*bio).bi_end_io = end_io;
-        (*bio).bi_private = private;
-        // rq_qos is done with the bio, and a second `bio_endio()` must not call it again.
-        (*bio).bi_flags &= !DONE;
-        remaining(bio).store(1, Ordering::Release);
     }
 }

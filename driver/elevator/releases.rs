@@ -94,9 +94,9 @@ impl<E: Elevator> Hctx<E> {
 
     /// # Safety
     ///
-    /// Only the block layer may call this, at the end of a flush sequence, as the `bi_end_io` that
-    /// [`Record::finish`] has put into the bio.
-    unsafe extern "C" fn flushed(bio: *mut bindings::bio) {
+    /// Only the block layer may call this, at the end of a flush, as the `bi_end_io` that
+    /// [`Record::finish`] or [`Record::begin_flush`] has put into the bio.
+    pub(super) unsafe extern "C" fn flushed(bio: *mut bindings::bio) {
         // SAFETY: By this function's requirements. The record has the address of the hardware queue
         // of `park`. That lives as long as the bio's request, and the request is freed after this
         // call.

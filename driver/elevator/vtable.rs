@@ -305,7 +305,7 @@ impl<E: Elevator> VTable<E> {
     ///
     /// `hctx` must be valid and started, also while the result is used.
     #[inline]
-    unsafe fn hw_queue_of<'a>(hctx: *mut bindings::blk_mq_hw_ctx) -> &'a Hctx<E> {
+    pub(super) unsafe fn hw_queue_of<'a>(hctx: *mut bindings::blk_mq_hw_ctx) -> &'a Hctx<E> {
         // SAFETY: By this function's requirements the field is the content of the `Arc` that
         // `init_hctx` gave up, which lives until `exit_hctx` takes it back.
         unsafe { &*(*hctx).sched_data.cast::<Hctx<E>>() }
@@ -333,7 +333,7 @@ impl<E: Elevator> VTable<E> {
 /// `queue` and `bio` must be valid, and the caller must hold a reference of the queue
 /// (`q_usage_counter`), so that the hardware queues and the map do not change.
 #[inline]
-unsafe fn hctx_for(
+pub(super) unsafe fn hctx_for(
     queue: *mut bindings::request_queue,
     bio: *mut bindings::bio,
 ) -> *mut bindings::blk_mq_hw_ctx {

@@ -42,6 +42,23 @@ pub const PREPARES_AT_SUBMISSION: bool = cfg!(all(
     newest = "request_queue.queue_hw_ctx"
 ));
 
+/// Whether a probe can see the flushes without data that are submitted: it gets the bio alone, in a
+/// context in which it may allocate memory and take a lock. Before Linux 5.12 it gets more. Before
+/// 7.0 it runs without preemption, where a real-time kernel allows neither.
+pub const SHOWS_FLUSHES: bool =
+    cfg!(newest = "bio.bi_bdev") && (!cfg!(CONFIG_PREEMPT_RT) || PREPARES_AT_SUBMISSION);
+
+/// The name of a queue's scheduler.
+///
+/// # Safety
+///
+/// `eq` must be valid, also while the result is used.
+pub unsafe fn name_of(eq: *const ElevatorQueue) -> *const crate::ffi::c_char {
+    // SAFETY: By this function's requirements. A queue holds its scheduler's type, which has a
+    // name.
+    unsafe { (*(*eq).type_).elevator_name }
+}
+
 /// The hardware queue of this number.
 ///
 /// # Safety

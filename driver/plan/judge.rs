@@ -4,8 +4,8 @@
 
 use super::Plan;
 use crate::{
-    held_entry::{HeldEntry, Parked, Request},
-    policy::{bounds::Place, io::Io},
+    held_entry::{Candidate, HeldEntry, Parked, Request},
+    policy::{bounds::Place, io::Io, operations::FLUSH},
     rule_set::RuleSet,
     stats::{Count, Lane},
     sys::clock::Clock,
@@ -103,6 +103,14 @@ impl Plan {
         verdict
     }
 
+    /// The rules whose filters choose a flush that is being submitted.
+    pub(crate) fn choosing(&self, flush: &impl Candidate) -> RuleSet {
+        let rules = self.rules_of(self.for_operation(flush.operation()));
+        rules.fold(RuleSet::EMPTY, |set, rule| {
+            set | rule.bit.when(rule.matches(flush))
+        })
+    }
+
     /// Whether the plan has no rule that holds completions and that no earlier plan had.
     pub(crate) fn parks_nothing_new(&self) -> bool {
         self.newly_parking().is_empty()
@@ -160,10 +168,11 @@ impl Plan {
                 // An injection that knew the entry before has counted it.
                 let knows = common.injection.contains(rule.bit);
                 let was_affected = knows && before.contains(rule.bit);
-                // The disk has served the I/O of a completion, so it is late for an error.
+                // The disk has served the I/O of a completion, so it is late for an error. A flush
+                // is only ever held, or fails, as a completion.
                 let is_new_kind = rule.holds_requests() != E::IS_COMPLETION
                     && !(E::IS_COMPLETION && rule.ending.is_some());
-                let takes = was_affected || is_new_kind;
+                let takes = was_affected || is_new_kind || entry.operation() == FLUSH;
                 let (clock, lane) = (&mut now_ns.into(), (!knows).then_some(lane));
                 (takes && rule.matches(entry))
                     .then(|| rule.judge(entry, clock, lane, was_affected, since_ns))

@@ -7,7 +7,7 @@ use super::{
     bounds::Bounds,
     device::Part,
     io::Io,
-    operations::{Conditions, Operations},
+    operations::{Conditions, Operations, FLUSH},
     sectors::Sectors,
 };
 
@@ -31,7 +31,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether every I/O of the disk matches.
+    /// Whether every I/O of the disk matches that schedulers get, which flushes are not.
     pub fn matches_all(&self) -> bool {
         self.part.is_all()
             && self.operations.is_any()
@@ -42,7 +42,7 @@ impl Filter {
     /// Whether each I/O of the disk that matches `other` also matches this filter. False also where
     /// that would take more than a look.
     pub fn covers(&self, other: &Self) -> bool {
-        self.matches_all() || self == other
+        (self.matches_all() && !other.operations.may_match(FLUSH)) || self == other
     }
 
     /// Whether the filter asks for a cgroup or a PID namespace.
@@ -93,6 +93,10 @@ impl Filter {
     fn matches_sectors(&self, io: &impl Io) -> bool {
         if self.sectors.are_all() {
             return true;
+        }
+        // A flush is of the whole disk, and has no place.
+        if io.operation() == FLUSH {
+            return false;
         }
         let start = io.first_sector();
         // An I/O without data counts as one sector.

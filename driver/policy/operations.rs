@@ -38,14 +38,14 @@ impl Conditions {
 /// shown in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operations {
-    /// A bit for each place in [`OPERATIONS`]; no bit means any operation.
+    /// A bit for each place in [`OPERATIONS`]; no bit means any operation but [`FLUSH`].
     numbers: u32,
     conditions: Conditions,
 }
 
 /// The words for operations. Filters know each by its place here: the kernel has numbers of its
 /// own, which differ from one version to the next.
-pub const OPERATIONS: [&str; 11] = [
+pub const OPERATIONS: [&str; 12] = [
     "read",
     "write",
     "discard",
@@ -57,6 +57,7 @@ pub const OPERATIONS: [&str; 11] = [
     "zone_finish",
     "zone_reset",
     "zone_reset_all",
+    "flush",
 ];
 
 /// The number of any operation that has no word.
@@ -64,6 +65,10 @@ pub const OTHER: u32 = OPERATIONS.len() as u32;
 
 /// The number of reads.
 pub const READ: u32 = place("read") as u32;
+
+/// The number of flushes without data. The block layer gives these to no scheduler, so only an
+/// injection that names them affects any.
+pub const FLUSH: u32 = place("flush") as u32;
 
 /// The word for the operation of this number, if it has one.
 pub fn name_of(number: u32) -> Option<&'static str> {
@@ -97,7 +102,7 @@ pub const CONDITIONS: [(&str, Conditions); 3] = [
 ];
 
 impl Operations {
-    /// Any operation.
+    /// Any operation but a flush.
     pub const ANY: Self = Self {
         numbers: 0,
         conditions: Conditions::NONE,
@@ -133,7 +138,10 @@ impl Operations {
     /// Whether an operation of this number matches, if the conditions hold.
     #[inline]
     pub const fn may_match(&self, number: u32) -> bool {
-        self.numbers == 0 || (number < u32::BITS && self.numbers & (1 << number) != 0)
+        match self.numbers {
+            0 => number != FLUSH,
+            numbers => number < u32::BITS && numbers & (1 << number) != 0,
+        }
     }
 
     /// The operations of this set that change data, as [`Operations::among`].
@@ -172,7 +180,12 @@ impl Operations {
         })
     }
 
-    /// Whether every operation matches, under any conditions.
+    /// Whether flushes are the only operation that matches.
+    pub const fn are_flushes(&self) -> bool {
+        self.numbers == 1 << FLUSH
+    }
+
+    /// Whether every operation but a flush matches, under any conditions.
     pub const fn is_any(&self) -> bool {
         self.numbers == 0 && self.conditions.0 == 0
     }
@@ -206,6 +219,7 @@ mod tests {
             ("sync write read", "read write sync"),
             ("zone_reset_all write_zeroes", "write_zeroes zone_reset_all"),
             ("meta fua", "fua meta"),
+            ("sync FLUSH write", "write flush sync"),
             ("", ""),
         ] {
             assert_eq!(
@@ -214,7 +228,7 @@ mod tests {
             );
         }
         for text in [
-            "flush",
+            "flushes",
             "reads",
             "read,write",
             " read",
@@ -229,5 +243,15 @@ mod tests {
                 "{text:?}"
             );
         }
+    }
+
+    #[test]
+    fn only_its_own_word_means_a_flush() {
+        assert!(!Operations::ANY.may_match(FLUSH) && Operations::ANY.may_match(OTHER));
+        let of = |text: &str| Operations::parse(text.as_bytes()).unwrap();
+        assert!(!of("sync").may_match(FLUSH) && !of("write").may_match(FLUSH));
+        assert!(of("write flush").may_match(FLUSH) && !of("write flush").are_flushes());
+        assert!(of("flush sync").are_flushes() && !of("flush").may_match(READ));
+        assert_eq!(of("flush").that_write(), None);
     }
 }

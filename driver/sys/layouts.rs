@@ -37,7 +37,7 @@ pub(super) unsafe fn cgroup_ancestor(
 /// # Safety
 ///
 /// The caller may sleep.
-#[cfg(all(CONFIG_PM_SLEEP, not(own_kernel_crate)))]
+#[cfg(not(own_kernel_crate))]
 pub(super) unsafe fn tracepoint_synchronize_unregister() {
     // SAFETY: By this function's requirements. As the inline function of C.
     unsafe {

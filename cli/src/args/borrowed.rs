@@ -263,8 +263,8 @@ const FAULTS: [(&[&str], &str); 16] = [
     ),
     (
         &["flush", "fsync"],
-        "no flush passes through an I/O scheduler; an fsync is slow by its writes: \
-                           'kchaos inject ioem delay --delay 10ms --op write'",
+        "an fsync is slow by its writes and flushes: 'kchaos inject ioem delay --delay 10ms --op \
+         write,flush'",
     ),
 ];
 

@@ -6,8 +6,7 @@
 const OPERATIONS: [&[&str]; 3] = [
     &[""],
     &[" --op read", " --op write"],
-    // The third device is for flushes, which pass through no I/O scheduler.
-    &[" --op read", " --op write"],
+    &[" --op read", " --op write", " --op flush"],
 ];
 
 /// The flags for a table that begins with these words: a text for each injection.
@@ -50,12 +49,13 @@ mod tests {
         let all = "--device /dev/sdb --delay 500ms";
         let read = "--device /dev/sdb --delay 500ms --op read";
         let write = "--device 8:32 --delay 7ms --op write";
+        let flush = "--device 8:32 --delay 9ms --op flush";
         for (table, expected) in [
             ("0 1024 delay /dev/sdb 0 500", &[all][..]),
             ("0 1024 delay /dev/sdb 0 500 8:32 0 7", &[read, write]),
             (
                 "0 1024 delay /dev/sdb 0 500 8:32 0 7 8:32 0 9",
-                &[read, write],
+                &[read, write, flush],
             ),
             ("0 1024 delay /dev/sdb 0 0 8:32 0 7", &[write]),
             ("0 1024 delay /dev/sdb 0 500 --for 3s", &[all]),

@@ -251,6 +251,12 @@ pub(super) fn why(step: &Step, error: &io::Error) -> anyhow::Error {
                 ),
             )
         }
+        (Some(Name::Op), Some(Errno::OPNOTSUPP)) => (
+            Exit::Unavailable,
+            "this kernel shows the driver no flushes, as those before 5.12 and real-time ones \
+             before 7.2; --op write has the writes that an fsync waits for"
+                .to_owned(),
+        ),
         (Some(Name::PidNs), Some(Errno::SRCH)) => return whose::no_process(value),
         (_, Some(Errno::NOSPC)) => (
             Exit::Failure,
@@ -284,6 +290,12 @@ mod tests {
                 "echo +io > /c/cgroup.subtree_control",
             ),
             (Name::Cgroup, "/c/a", Errno::INVAL, "/c/a is no cgroup"),
+            (
+                Name::Op,
+                "flush",
+                Errno::OPNOTSUPP,
+                "shows the driver no flushes",
+            ),
             (Name::PidNs, "12", Errno::SRCH, "no process 12"),
             (
                 Name::Device,

@@ -40,9 +40,8 @@ pub(super) fn why(run: &Run<'_>) -> String {
             run.who,
             match filter {
                 Some(filter) => format!("none of it was {filter}"),
-                None =>
-                    "all of it had begun before, or passes every scheduler, as swap and flushes \
-                         do"
+                None => "all of it had begun before, or is swap, which passes, or a flush without \
+                     data, which only --op flush chooses"
                     .to_owned(),
             }
         )
@@ -115,10 +114,12 @@ fn no_effect(_: &Run<'_>, values: &Values) -> Option<String> {
         .then(|| "it has no effect: no delay, no limit, no error, or probability 0".to_owned())
 }
 
-/// There was no I/O that a scheduler can see.
+/// There was no I/O that the injection can see.
 fn no_io(run: &Run<'_>, values: &Values) -> Option<String> {
-    let is_flushes = run.traffic.is_flushes();
-    if (run.traffic.total() > 0 && !is_flushes) || run.stats.get("matched") > 0 {
+    let operations = values.text(Name::Op).unwrap_or_default();
+    let is_flushes = run.traffic.is_flushes() && operations.split(' ').all(|word| word != "flush");
+    let is_hidden = is_flushes || run.traffic.total() == 0;
+    if !is_hidden || run.stats.get("matched") > 0 {
         return None;
     }
     if let Some(why) = impossible_everywhere(run, values) {
@@ -129,7 +130,7 @@ fn no_io(run: &Run<'_>, values: &Values) -> Option<String> {
         let flushes = grouped(run.traffic.writes);
         return Some(format!(
             "{devices} had {flushes} flushes without data and nothing else while {} ran, and \
-             flushes pass every scheduler",
+             only --op flush chooses these",
             run.who
         ));
     }

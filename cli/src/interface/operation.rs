@@ -27,28 +27,24 @@ const SAME: [(&str, &[&str]); 4] = [
 ];
 
 /// Words that a known one may be meant by, and are none: each can also mean something else.
-const MEANT: [(&str, &[&str]); 8] = [
+const MEANT: [(&str, &[&str]); 9] = [
     ("read", &["r", "rd", "reads", "reading"]),
     ("write", &["w", "wr", "writes", "writing"]),
     ("discard", &["d", "discards", "trims", "deallocate"]),
     ("secure_erase", &["erase", "secure"]),
     ("write_zeroes", &["zero", "zeros", "zeroes", "zeroout"]),
     ("zone_append", &["append", "appends"]),
+    ("flush", &["flushes", "barrier", "preflush"]),
     ("sync", &["synchronous", "o_sync", "o_dsync", "dsync"]),
     ("meta", &["metadata", "inode", "inodes"]),
 ];
 
 /// Words for what no filter of operations can choose, and what to choose instead.
-const NONE: [(&[&str], &str); 5] = [
-    (
-        &["flush", "barrier", "preflush"],
-        "no flush passes through an I/O scheduler, so nothing here can slow it down; an fsync is \
-         slow by the writes that it waits for: --op write",
-    ),
+const NONE: [(&[&str], &str); 4] = [
     (
         &["fsync", "fdatasync", "sync_file_range", "msync"],
-        "a disk knows no fsync; it waits for writes and then for a flush, which no I/O scheduler \
-         sees; --op write slows these writes down",
+        "a disk knows no fsync, which waits for writes and then for a flush: --op write,flush \
+         has both",
     ),
     (
         &["all", "any", "*", "both"],

@@ -108,23 +108,28 @@ pub(super) fn profile(measured: &Measured, groups: &[Group], length: Duration) -
     }
 }
 
-/// Whether injections hold this I/O: flushes pass every scheduler.
-fn is_held(group: &Group) -> bool {
+/// Whether lanes and limits are about this I/O: a flush moves no data.
+fn is_transfer(group: &Group) -> bool {
     group.operation != Operation::Flush
 }
 
 /// The place of the class that has nearly all I/O.
 fn main_class(groups: &[Group]) -> Option<usize> {
     const NEARLY_ALL: f64 = 0.99;
-    let all: u64 = groups.iter().filter(|group| is_held(group)).map(few).sum();
-    let is_main = |group: &Group| is_held(group) && few(group) as f64 >= all as f64 * NEARLY_ALL;
+    let all: u64 = groups
+        .iter()
+        .filter(|group| is_transfer(group))
+        .map(few)
+        .sum();
+    let is_main =
+        |group: &Group| is_transfer(group) && few(group) as f64 >= all as f64 * NEARLY_ALL;
     groups.iter().position(is_main)
 }
 
 /// The limit of a disk that does so many I/Os a second. Large ones are limited by their bytes.
 fn whole_limit(groups: &[Group], iops: f64) -> Limit {
     const LARGE: u64 = 65_536;
-    let held = groups.iter().filter(|group| is_held(group));
+    let held = groups.iter().filter(|group| is_transfer(group));
     let ios: u64 = held.clone().map(few).sum();
     let bytes: u64 = held.map(|group| group.class.bytes).sum();
     let mean = bytes / ios.max(1);

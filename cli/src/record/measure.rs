@@ -92,7 +92,7 @@ impl Measured {
             if self.pairs.depth() >= MOST_PENDING {
                 self.forget();
             }
-            // The rate becomes a limit, and no injection holds flushes.
+            // The rate becomes a limit of I/Os that move data.
             let depth = self.pairs.depth().saturating_sub(self.flushes);
             let change = self.pairs.take(event);
             let ends =

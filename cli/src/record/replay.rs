@@ -14,6 +14,7 @@ use crate::{
     interface::{Name, Settings, Value, attribute, rate::Rate},
     system::{
         Roots,
+        files::try_read,
         stack::Part,
         target::{Resolved, resolve_all},
     },
@@ -28,7 +29,7 @@ use std::{io::Write, time::Duration};
 /// If the file is no profile, or an injection cannot be made; then nothing stays of the others.
 pub(super) fn replay(roots: &Roots, args: &Replay, out: &mut dyn Write) -> Result<u8> {
     let profile = source::read(&args.file)?;
-    let mut all = settings(&profile, args)
+    let mut all = settings(roots, &profile, args)
         .map_err(|sentence| failure(Exit::Usage, format!("{}: {sentence}", args.file.display())))?;
     if is_whole(roots, &args.device)? {
         // A slow disk has its requests, which keep their tags, and so fewer of them at a time.
@@ -68,14 +69,24 @@ fn is_whole(roots: &Roots, devices: &str) -> Result<bool> {
     }))
 }
 
+/// Whether the driver sees flushes on this kernel, which it does from Linux 5.12 on.
+fn shows_flushes(roots: &Roots) -> bool {
+    let release = try_read(&roots.proc.join("sys/kernel/osrelease"));
+    let numbers = release.ok().and_then(|release| {
+        let mut numbers = release.split('.').map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    });
+    numbers.is_none_or(|numbers: (u32, u32)| numbers >= (5, 12))
+}
+
 /// The settings of each injection.
-fn settings(profile: &Profile, args: &Replay) -> Result<Vec<Settings>, String> {
+fn settings(roots: &Roots, profile: &Profile, args: &Replay) -> Result<Vec<Settings>, String> {
     let mut rows: Vec<&Row> = profile.classes.iter().collect();
     rows.sort_by_key(|row| (Operation::named(&row.op), row.min_bytes));
     let mut all = Vec::new();
     for (place, row) in rows.iter().enumerate() {
-        if Operation::named(&row.op) == Some(Operation::Flush) {
-            note("no flush passes through an I/O scheduler, so flushes take as long as they do");
+        if Operation::named(&row.op) == Some(Operation::Flush) && !shows_flushes(roots) {
+            note("this kernel shows the driver no flushes, so they take as long as they do");
             continue;
         }
         let before = place.checked_sub(1).map(|place| rows[place]);

@@ -45,8 +45,10 @@ fn lacks(roots: &Roots, disk: &str, word: &str) -> Option<String> {
             "{disk} has no volatile write cache, so the kernel leaves FUA out"
         )),
         "fua" if is("fua", "0") => Some(format!(
-            "{disk} has no FUA: the kernel sends a flush after the write instead, and flushes pass \
-             every scheduler"
+            "{disk} has no FUA: the kernel sends a flush of its own after the write instead"
+        )),
+        "flush" if is("write_cache", "write through") => Some(format!(
+            "{disk} has no volatile write cache, so the kernel sends it no flush"
         )),
         "discard" if is("discard_max_bytes", "0") => {
             Some(format!("{disk} cannot discard: its discard_max_bytes is 0"))
@@ -97,6 +99,7 @@ mod tests {
             ("zone_append", Some("sda has no zones")),
             ("secure_erase", None),
             ("write_zeroes", None),
+            ("flush", None),
         ] {
             let why = impossible(&roots, "sda", operations);
             let starts = |start| why.as_ref().is_some_and(|why| why.starts_with(start));
@@ -106,8 +109,10 @@ mod tests {
             );
         }
         write("write_cache", "write through\n");
-        let why = impossible(&roots, "sda", "fua").unwrap();
-        assert!(why.contains("no volatile write cache"), "{why}");
+        for operations in ["fua", "flush"] {
+            let why = impossible(&roots, "sda", operations).unwrap();
+            assert!(why.contains("no volatile write cache"), "{why}");
+        }
         assert_eq!(impossible(&roots, "sdb", "fua discard"), None);
     }
 }

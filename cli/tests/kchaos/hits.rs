@@ -144,7 +144,7 @@ fn a_reason_is_told_if_nothing_was_hit() {
         (
             "",
             &some([100, 56, 7, 3]),
-            "vdb had 6 flushes without data and nothing else while sh ran, and flushes pass".into(),
+            "vdb had 6 flushes without data and nothing else while sh ran, and only --op flush".into(),
         ),
         (
             "--op read",

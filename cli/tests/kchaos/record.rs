@@ -58,7 +58,7 @@ fn each_class_is_an_injection_of_its_sizes() {
     let tree = with(PROFILE);
     let before = tree.content();
     let text = stdout(&mut tree.kchaos(&line(&tree, "--device vda --for 1m")));
-    assert_eq!(text, "replay-1\nreplay-2\nreplay-3\n");
+    assert_eq!(text, "replay-1\nreplay-2\nreplay-3\nreplay-4\n");
     for (injection, expected) in [
         (
             "replay-1",
@@ -66,6 +66,7 @@ fn each_class_is_an_injection_of_its_sizes() {
         ),
         ("replay-2", ["read", "4097", "0", "50:2000", "4"]),
         ("replay-3", ["write", "0", "0", "50:30", "0"]),
+        ("replay-4", ["flush", "0", "0", "50:9000", "0"]),
     ] {
         let files = ["op", "min_bytes", "max_bytes", "percentiles", "lanes"];
         assert_eq!(files.map(|file| value(&tree, injection, file)), expected);
@@ -78,7 +79,7 @@ fn each_class_is_an_injection_of_its_sizes() {
             assert_eq!(value(&tree, injection, file), expected, "{file}");
         }
     }
-    stdout(&mut tree.kchaos("recover replay-1 replay-2 replay-3"));
+    stdout(&mut tree.kchaos("recover replay-1 replay-2 replay-3 replay-4"));
     given_back(&tree);
     assert_eq!(tree.content(), before);
 }
@@ -195,7 +196,7 @@ fn what_cannot_be_replayed_is_told() {
             "a profile has read, write",
         ),
         (
-            "version = 1\n[[classes]]\nop = \"flush\"\npercentiles = \"50:1ms\"\n",
+            "version = 1\n[[classes]]\nop = \"flush\"\npercentiles = \"50:0ms\"\n",
             "--device vda",
             2,
             "nothing to replay",

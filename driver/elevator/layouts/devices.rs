@@ -43,19 +43,16 @@ pub unsafe fn for_each_statistics(device: *mut Counted, mut visit: impl FnMut(*m
     }
 }
 
-/// The device to which the first bio of a request was submitted.
+/// The device to which a bio was submitted.
 ///
 /// # Safety
 ///
-/// `request` must be valid, with bios that have not ended.
+/// `bio` must be null, or valid.
 #[inline]
-unsafe fn device_of(request: *const bindings::request) -> Option<NonNull<bindings::block_device>> {
+unsafe fn device_of(bio: *const bindings::bio) -> Option<NonNull<bindings::block_device>> {
     // SAFETY: By this function's requirements. `blk_partition_remap` does not change a bio's
     // device.
-    unsafe {
-        let bio = NonNull::new((*request).bio)?;
-        NonNull::new((*bio.as_ptr()).bi_bdev)
-    }
+    NonNull::new(unsafe { bio.as_ref() }?.bi_bdev)
 }
 
 /// The `dev_t` of the device to which a request was submitted; 0 for none.
@@ -64,8 +61,8 @@ unsafe fn device_of(request: *const bindings::request) -> Option<NonNull<binding
 ///
 /// `request` must be valid, with bios that have not ended.
 pub unsafe fn device_number(request: *const bindings::request) -> u32 {
-    // SAFETY: By this function's requirements; a device keeps its number.
-    unsafe { device_of(request).map_or(0, |device| (*device.as_ptr()).bd_dev) }
+    // SAFETY: By this function's requirements.
+    unsafe { device_number_of((*request).bio) }
 }
 
 /// The number of the partition to which a request was submitted; 0 for the whole disk.
@@ -74,10 +71,44 @@ pub unsafe fn device_number(request: *const bindings::request) -> u32 {
 ///
 /// `request` must be valid, with bios that have not ended.
 pub unsafe fn partition_number(request: *const bindings::request) -> u8 {
+    // SAFETY: By this function's requirements.
+    unsafe { partition_number_of((*request).bio) }
+}
+
+/// The queue to which a bio is being submitted; null for none.
+///
+/// # Safety
+///
+/// `bio` must be valid and submitted to a disk.
+pub unsafe fn queue_of(bio: *const bindings::bio) -> *mut bindings::request_queue {
+    // SAFETY: By this function's requirements. A bio keeps its device valid, and a disk its queue.
+    unsafe {
+        device_of(bio).map_or(core::ptr::null_mut(), |device| {
+            (*(*device.as_ptr()).bd_disk).queue
+        })
+    }
+}
+
+/// The `dev_t` of the device to which a bio was submitted; 0 for none.
+///
+/// # Safety
+///
+/// `bio` must be null, or valid and not ended.
+pub unsafe fn device_number_of(bio: *const bindings::bio) -> u32 {
+    // SAFETY: By this function's requirements; a device keeps its number.
+    unsafe { device_of(bio).map_or(0, |device| (*device.as_ptr()).bd_dev) }
+}
+
+/// The number of the partition to which a bio was submitted; 0 for the whole disk.
+///
+/// # Safety
+///
+/// `bio` must be null, or valid and not ended.
+pub unsafe fn partition_number_of(bio: *const bindings::bio) -> u8 {
     // SAFETY: By this function's requirements. The number is the lowest byte of the flags
     // (`bdev_partno`), or a byte of its own, and does not change.
     unsafe {
-        device_of(request).map_or(0, |device| {
+        device_of(bio).map_or(0, |device| {
             let flags = &raw const (*device.as_ptr()).__bd_flags;
             flags.cast::<u8>().read_volatile()
         })

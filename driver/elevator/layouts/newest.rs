@@ -13,6 +13,21 @@ pub(crate) use devices::*;
 /// may prepare several for one bio of a plug, and give them to later bios with other flags.
 pub(crate) const PREPARES_AT_SUBMISSION: bool = true;
 
+/// Whether a probe can see the flushes without data that are submitted: it gets the bio alone, in a
+/// context in which it may allocate memory and take a lock.
+pub(crate) const SHOWS_FLUSHES: bool = true;
+
+/// The name of a queue's scheduler.
+///
+/// # Safety
+///
+/// `eq` must be valid, also while the result is used.
+pub(crate) unsafe fn name_of(eq: *const ElevatorQueue) -> *const ffi::c_char {
+    // SAFETY: By this function's requirements. A queue holds its scheduler's type, which has a
+    // name.
+    unsafe { (*(*eq).type_).elevator_name }
+}
+
 /// The hardware queue of this number.
 ///
 /// # Safety

@@ -19,6 +19,34 @@ extern "C" {
     fn chaos_partition_number(request: *const bindings::request) -> u8;
 }
 
+/// The queue to which a bio is being submitted: none, since a probe of `block_getrq` gets other
+/// arguments here, and so none is registered.
+///
+/// # Safety
+///
+/// None.
+pub unsafe fn queue_of(_bio: *const bindings::bio) -> *mut bindings::request_queue {
+    core::ptr::null_mut()
+}
+
+/// The `dev_t` of the device to which a bio was submitted, which is not known.
+///
+/// # Safety
+///
+/// None.
+pub unsafe fn device_number_of(_bio: *const bindings::bio) -> u32 {
+    0
+}
+
+/// The number of the partition to which a bio was submitted, which is not known.
+///
+/// # Safety
+///
+/// None.
+pub unsafe fn partition_number_of(_bio: *const bindings::bio) -> u8 {
+    0
+}
+
 /// The disk whose statistics count a request, if any do.
 ///
 /// # Safety

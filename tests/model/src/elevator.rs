@@ -5,6 +5,8 @@
 
 #[path = "../../../driver/elevator/bio.rs"]
 mod bio;
+#[path = "../../../driver/elevator/bio_end.rs"]
+mod bio_end;
 pub(crate) mod bios;
 pub(crate) mod block_layer;
 #[path = "../../../driver/elevator/entry.rs"]
@@ -25,6 +27,7 @@ pub(crate) mod layouts;
 #[path = "../../../driver/elevator/parked.rs"]
 mod parked;
 #[path = "../../../driver/elevator/record.rs"]
+#[expect(dead_code, reason = "flushes, which are not here, use all of it")]
 mod record;
 #[path = "../../../driver/elevator/request.rs"]
 #[expect(dead_code, reason = "the vtable, which is not here, uses all of it")]

@@ -24,6 +24,7 @@ const IN_KERNEL: [(&str, u32); OPERATIONS.len()] = [
     ("zone_finish", bindings::req_op_REQ_OP_ZONE_FINISH),
     ("zone_reset", bindings::req_op_REQ_OP_ZONE_RESET),
     ("zone_reset_all", bindings::req_op_REQ_OP_ZONE_RESET_ALL),
+    ("flush", bindings::req_op_REQ_OP_FLUSH),
 ];
 
 /// The number by which filters know an operation of the kernel.

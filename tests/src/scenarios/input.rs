@@ -225,6 +225,7 @@ fn good_values(report: &mut Report) -> Result<()> {
             "meta fua sync zone_reset_all",
             "zone_reset_all sync fua meta",
         ),
+        ("op", "FLUSH write\n", "write flush"),
         ("op", "\n", ""),
         ("sectors", "8+8 0+8", "8+8 0+8"),
         (

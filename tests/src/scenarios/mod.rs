@@ -49,6 +49,7 @@ mod filter;
 mod filter_kernel;
 mod filter_owner;
 mod flush;
+mod flush_alone;
 mod freeze;
 mod freeze_release;
 mod hits;

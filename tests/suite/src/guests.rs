@@ -92,8 +92,8 @@ pub fn all() -> Vec<Guest> {
             "threads",
             Clock::Threads,
             2,
-            "data_verified flush_inserted_once module raw traps kchaos_pairs kchaos_killed
-             error_changes",
+            "data_verified flush_inserted_once flush_alone_released module raw traps kchaos_pairs
+             kchaos_killed error_changes",
         ),
     ]
 }
@@ -164,8 +164,8 @@ pub fn untimed_tests() -> Guest {
     debug(
         "untimed_tests",
         "--untimed input recovery module_in_use not_swap held_and_early kchaos data_verified
-         error_changes error_filtered error_ended error_data torn corrupt
-         flush_inserted security sleep -kchaos_pairs -kchaos_killed -kchaos_own_direct -kchaos_pid
+         error_changes error_filtered error_ended error_data error_flush torn corrupt
+         flush_inserted flush_alone security sleep -kchaos_pairs -kchaos_killed -kchaos_own_direct -kchaos_pid
          -kchaos_container",
     )
 }

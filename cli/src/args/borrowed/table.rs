@@ -154,8 +154,7 @@ pub(super) const FLAGS: &[Borrowed] = &[
     row(
         &["flush", "fsync", "fdatasync"],
         "",
-        "no flush passes through an I/O scheduler; '--op write' is about the writes \
-         that an fsync waits for",
+        "'--op write,flush' is about the writes and flushes that an fsync waits for",
     ),
     row(
         &["action", "fault", "effect", "kind"],
@@ -186,8 +185,7 @@ pub(super) const FLAGS: &[Borrowed] = &[
     row(
         &["flush-delay", "delay-flush", "fdelay", "fsync-delay"],
         "10ms",
-        "no flush passes through an I/O scheduler; '--delay {ms} --op write' slows down \
-         the writes that an fsync waits for",
+        "'--delay {ms} --op flush'; the writes of an fsync are '--op write'",
     ),
     row(
         &["bs", "blocksize", "block-size", "size", "bytes"],

@@ -273,6 +273,7 @@ fn allocate<T>(value: T) -> NonNull<T> {
 impl Disk {
     pub(crate) fn new() -> Self {
         let disk = allocate(bindings::gendisk {
+            queue: std::ptr::null_mut(),
             part0: null_mut(),
             bio_split: bindings::bio_set,
         });

@@ -7,6 +7,7 @@ use crate::{bindings, held_entry::Request};
 use std::{mem::ManuallyDrop, ptr::NonNull};
 
 #[path = "../../../../driver/elevator/layouts/devices.rs"]
+#[expect(dead_code, reason = "flushes, which are not here, use all of it")]
 mod devices;
 pub(crate) use devices::*;
 

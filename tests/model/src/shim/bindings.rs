@@ -17,6 +17,7 @@ use std::ffi::c_void;
 
 pub(crate) const req_op_REQ_OP_READ: u32 = 0;
 pub(crate) const req_op_REQ_OP_WRITE: u32 = 1;
+pub(crate) const req_op_REQ_OP_FLUSH: u32 = 2;
 pub(crate) const req_op_REQ_OP_DISCARD: u32 = 3;
 pub(crate) const req_op_REQ_OP_SECURE_ERASE: u32 = 5;
 pub(crate) const req_op_REQ_OP_ZONE_APPEND: u32 = 7;
@@ -184,6 +185,7 @@ pub(crate) struct disk_stats;
 
 pub(crate) struct gendisk {
     pub(crate) part0: *mut block_device,
+    pub(crate) queue: *mut request_queue,
     pub(crate) bio_split: bio_set,
 }
 

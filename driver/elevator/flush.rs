@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Flushes without data, which the block layer gives to no scheduler (`blk_insert_flush`).
+//!
+//! While a [`FlushWatch`] lives, a probe sees each of them when the block layer has made its
+//! request (`block_getrq`). The scheduler may then have its completion held: the flush runs its
+//! course, and the bio, when the block layer ends it, comes to the scheduler.
+//!
+//! C header: [`include/trace/events/block.h`](srctree/include/trace/events/block.h)
+
+use super::{
+    flags::OpFlags,
+    layouts,
+    record::{Record, Recorded},
+    vtable::{hctx_for, VTable},
+    Elevator, Hctx, Parking,
+};
+use crate::sys::{cgroup::Lineage, tracepoint::Probe};
+use core::{
+    marker::PhantomData,
+    ptr::{null_mut, NonNull},
+};
+use kernel::{bindings, ffi, prelude::*, str::CStrExt};
+
+/// A flush without data that is being submitted.
+///
+/// # Invariants
+///
+/// `bio` is valid, has no data, and is being submitted to a queue on the scheduler. Its submitter
+/// holds a reference of the queue, which the bio's request takes over, and waits for no other bio
+/// by a count on this one. This handle is the bio's only user.
+pub(crate) struct Flush<'a> {
+    bio: NonNull<bindings::bio>,
+    _borrow: PhantomData<&'a mut bindings::bio>,
+}
+
+impl Flush<'_> {
+    /// Its operation and flags.
+    pub(crate) fn flags(&self) -> OpFlags {
+        // SAFETY: By the type's invariants.
+        OpFlags::from_raw(unsafe { (*self.bio.as_ptr()).bi_opf }).of_flush()
+    }
+
+    /// The number of the partition to which it was submitted; 0 for the whole disk.
+    pub(crate) fn partition(&self) -> u8 {
+        // SAFETY: By the type's invariants.
+        unsafe { layouts::partition_number_of(self.bio.as_ptr()) }
+    }
+
+    /// The `dev_t` of the device to which it was submitted; 0 for none.
+    pub(crate) fn device(&self) -> u32 {
+        // SAFETY: By the type's invariants.
+        unsafe { layouts::device_number_of(self.bio.as_ptr()) }
+    }
+
+    /// The cgroups to which the kernel accounts it.
+    pub(crate) fn cgroups(&self) -> Lineage<'_> {
+        // SAFETY: By the type's invariants.
+        unsafe { Lineage::of(self.bio.as_ptr()) }
+    }
+}
+
+impl<E: Elevator> Hctx<E> {
+    /// Has the completion of a flush without data held. Returns how many bytes of memory that
+    /// takes, or `None` if it cannot be held or there is no memory.
+    pub(crate) fn park_flush(
+        &self,
+        flush: &Flush<'_>,
+        parking: Parking<
+            E::CompletionData,
+            impl Iterator<Item = u64>,
+            impl ExactSizeIterator<Item = u64>,
+        >,
+    ) -> Option<usize> {
+        let bio = flush.bio.as_ptr();
+        // SAFETY: By the invariants of the flush.
+        let is_ours = self.is_of(unsafe { layouts::queue_of(bio) });
+        if !is_ours || self.has_latency_control() {
+            return None;
+        }
+        let of = Recorded {
+            first_bio: bio,
+            flags: flush.flags(),
+            // The kernel counts the disk's flushes, and not whose flush a bio waits for.
+            counted: null_mut(),
+        };
+        let queue = core::ptr::from_ref(self).cast();
+        // SAFETY: By the invariants of the flush: the block layer ends its bio before it frees the
+        // request, which has a reference of this hardware queue's queue. No bio is chained to it.
+        unsafe {
+            let record = Record::begin_flush(&of, queue, parking, Self::flushed)?;
+            Some(Record::size(record))
+        }
+    }
+}
+
+/// Has a scheduler see the flushes without data of its disks, for as long as it lives.
+///
+/// While there is any, each bio of the machine costs a call of the probe.
+pub(crate) struct FlushWatch {
+    _probe: Probe,
+}
+
+impl FlushWatch {
+    /// Begins to watch. May sleep; the caller must hold no lock of the scheduler's.
+    ///
+    /// # Errors
+    ///
+    /// EOPNOTSUPP if this kernel does not show flushes; ENOMEM.
+    pub(crate) fn new<E: Elevator>() -> Result<Self> {
+        let function = submitted::<E> as *mut ffi::c_void;
+        let probe = match layouts::SHOWS_FLUSHES {
+            // SAFETY: The tracepoint calls a probe with the bio, and with the data before it.
+            true => unsafe { Probe::new(c"block_getrq", function) }?,
+            false => None,
+        };
+        let unsupported = || Error::from_errno(-(bindings::EOPNOTSUPP as ffi::c_int));
+        Ok(Self {
+            _probe: probe.ok_or_else(unsupported)?,
+        })
+    }
+}
+
+/// A bio is being submitted, and has got a request.
+///
+/// # Safety
+///
+/// Only the tracepoint `block_getrq` may call this: in the context of the submitter, which holds a
+/// reference of the bio's queue (`q_usage_counter`).
+unsafe extern "C" fn submitted<E: Elevator>(_data: *mut ffi::c_void, bio: *mut bindings::bio) {
+    // SAFETY: By this function's requirements the bio is valid, if there is one.
+    let is_empty_flush = unsafe {
+        !bio.is_null()
+            && OpFlags::from_raw((*bio).bi_opf).flushes_before()
+            && (*bio).bi_iter.bi_size == 0
+    };
+    if is_empty_flush {
+        // SAFETY: By this function's requirements, and as just seen.
+        unsafe { flush_submitted::<E>(NonNull::new_unchecked(bio)) };
+    }
+}
+
+/// Not inlined, so that other bios cost next to nothing.
+///
+/// # Safety
+///
+/// As for [`submitted`]; `bio` must flush the disk's cache, and have no data.
+#[inline(never)]
+unsafe fn flush_submitted<E: Elevator>(bio: NonNull<bindings::bio>) {
+    let raw = bio.as_ptr();
+    // SAFETY: By this function's requirements the bio and its queue are valid. The reference of the
+    // queue keeps its scheduler, and all of its hardware queues started.
+    unsafe {
+        let queue = layouts::queue_of(raw);
+        if queue.is_null() || (*queue).elevator.is_null() {
+            return;
+        }
+        let eq: *const layouts::ElevatorQueue = (*queue).elevator.cast();
+        // No two schedulers have the same name (`elv_register`).
+        if CStr::from_char_ptr(layouts::name_of(eq)).to_bytes() != E::NAME.to_bytes() {
+            return;
+        }
+        // Another watch's call was first. Or a bio is chained to this one, which may then end after
+        // its request, when the hardware queue may be gone.
+        let flushed: unsafe extern "C" fn(*mut bindings::bio) = Hctx::<E>::flushed;
+        let is_taken = (*raw)
+            .bi_end_io
+            .is_some_and(|end_io| core::ptr::fn_addr_eq(end_io, flushed));
+        if is_taken || (*raw).bi_flags & 1 << bindings::BIO_CHAIN != 0 {
+            return;
+        }
+        let hw_queue = VTable::<E>::hw_queue_of(hctx_for(queue, raw));
+        // INVARIANT: As just seen, and by this function's requirements.
+        let flush = Flush {
+            bio,
+            _borrow: PhantomData,
+        };
+        E::flush_comes(hw_queue, flush);
+    }
+}

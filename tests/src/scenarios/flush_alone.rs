@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Flushes without data, as a program's fsync of a clean file: they end at their time, with their
+//! error, and only where an injection asks for them by name.
+
+use crate::{
+    direct::Direct,
+    disk::{Disk, Kind},
+    injection::Injection,
+    process::Cgroup,
+    report::Report,
+    stats, sys,
+};
+use anyhow::{Context, Result};
+use std::{
+    fs::File,
+    process::Command,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+const DELAY_MS: f64 = 10.0;
+
+/// Notes in the report that the driver sees no flush on this kernel, if so.
+fn skip_flushes(report: &mut Report) -> Result<bool> {
+    let asking = Injection::with_texts("asking", &[])?;
+    let Err(error) = asking.set("op", "flush") else {
+        return Ok(false);
+    };
+    report.skip(format!("the driver sees no flush here: {error:#}"));
+    Ok(true)
+}
+
+/// A disk with a volatile cache, so that the block layer has something to flush.
+fn cached() -> Result<Disk> {
+    Disk::on_ioem(&Kind {
+        hw_queues: 2,
+        memory: true,
+        cache: true,
+        ..Kind::default()
+    })
+}
+
+/// The milliseconds that each of so many flushes takes.
+fn flushes(disk: &Disk, count: usize) -> Result<Vec<f64>> {
+    let file = File::options().write(true).open(disk.path())?;
+    let mut times = Vec::new();
+    for _ in 0..count {
+        let start = Instant::now();
+        file.sync_all()?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(times)
+}
+
+/// Notes that flushes take their delay.
+fn delayed(report: &mut Report, what: &str, times: &[f64]) {
+    let (least, median) = (stats::quantile(times, 0.0), stats::quantile(times, 0.5));
+    report.figure(
+        &format!("{what}: milliseconds at least"),
+        format!(">= {DELAY_MS}"),
+        format!("{least:.3}"),
+        least >= DELAY_MS,
+    );
+    report.time(
+        &format!("{what}: median"),
+        format!("<= {}", DELAY_MS + 0.3),
+        format!("{median:.3}"),
+        median <= DELAY_MS + 0.3,
+    );
+}
+
+/// Notes that flushes take no delay.
+fn prompt(report: &mut Report, what: &str, times: &[f64]) {
+    let median = stats::quantile(times, 0.5);
+    report.time(
+        &format!("{what}: median of the milliseconds"),
+        "< 1",
+        format!("{median:.3}"),
+        median < 1.0,
+    );
+}
+
+scenario!("flush_alone_delayed", is_delayed);
+fn is_delayed(report: &mut Report) -> Result<()> {
+    if skip_flushes(report)? {
+        return Ok(());
+    }
+    const COUNT: usize = 50;
+    let disk = cached()?;
+    prompt(report, "without an injection", &flushes(&disk, COUNT)?);
+    for hold in ["auto", "request", "completion"] {
+        let settings = [("hold", hold), ("op", "flush"), ("delay_us", "10000")];
+        let injection = Injection::with_texts("slow", &settings)?;
+        let before = disk.stat(15)?;
+        let times = flushes(&disk, COUNT)?;
+        delayed(report, &format!("hold={hold}"), &times);
+        let counts = [injection.stat("matched")?, injection.stat("delayed")?];
+        let by_disk = disk.stat(15)? - before;
+        report.figure(
+            &format!("hold={hold}: matched, delayed, and flushes in diskstats"),
+            format!("{COUNT}, {COUNT}, {COUNT}"),
+            format!("{}, {}, {by_disk}", counts[0], counts[1]),
+            counts == [COUNT as u64; 2] && by_disk == COUNT as u64,
+        );
+        let mut device = Direct::open(&disk.path())?;
+        let start = Instant::now();
+        let numbers = [device.write(0, 1)?, device.read(0)?];
+        let took_ms = start.elapsed().as_secs_f64() * 1e3;
+        report.time(
+            &format!("hold={hold}: a write and a read, in milliseconds"),
+            "< 5",
+            format!("{took_ms:.3}, {numbers:?}"),
+            took_ms < 5.0 && numbers == [0, 0],
+        );
+        injection.remove()?;
+        prompt(report, "after the injection", &flushes(&disk, COUNT)?);
+    }
+    Ok(())
+}
+
+scenario!("flush_alone_chosen", chosen);
+/// Only by name, by each second one, by a probability and by a cgroup.
+fn chosen(report: &mut Report) -> Result<()> {
+    if skip_flushes(report)? {
+        return Ok(());
+    }
+    let disk = cached()?;
+    let every = Injection::new("every", &[("delay_us", 10_000)])?;
+    prompt(report, "with an empty op", &flushes(&disk, 20)?);
+    every.set("op", "write sync")?;
+    prompt(report, "with writes alone", &flushes(&disk, 20)?);
+    report.figure(
+        "matched until then",
+        0,
+        every.stat("matched")?,
+        every.stat("matched")? == 0,
+    );
+    every.set("every", "2")?;
+    every.set("op", "write flush")?;
+    let times = flushes(&disk, 40)?;
+    let slow: Vec<bool> = times.iter().map(|time| *time >= DELAY_MS).collect();
+    let alternate = slow
+        .iter()
+        .enumerate()
+        .all(|(place, slow)| *slow == (place % 2 == 1));
+    report.figure(
+        "of 40 flushes with every=2, delayed",
+        "each second one",
+        format!("{} of 40", slow.iter().filter(|slow| **slow).count()),
+        alternate,
+    );
+    every.remove()?;
+
+    let settings = [
+        ("op", "flush"),
+        ("delay_us", "2000"),
+        ("probability", "25"),
+        ("seed", "7"),
+    ];
+    let some = Injection::with_texts("some", &settings)?;
+    let (count, share) = (400.0_f64, 0.25_f64);
+    let times = flushes(&disk, count as usize)?;
+    let hit = times.iter().filter(|time| **time >= 2.0).count() as f64;
+    let bound = 5.0 * (count * share * (1.0 - share)).sqrt();
+    report.figure(
+        "delayed of 400 flushes at 25 %, seed 7",
+        format!("{} ± {bound:.1} (5 deviations)", count * share),
+        hit,
+        (hit - count * share).abs() <= bound,
+    );
+    some.remove()?;
+
+    let (slow, other) = (Cgroup::new("slow")?, Cgroup::new("other")?);
+    let settings = [
+        ("op", "flush"),
+        ("delay_us", "300000"),
+        ("cgroup", slow.path()),
+    ];
+    let _owned = Injection::with_texts("owned", &settings)?;
+    for (cgroup, range) in [(&slow, 300.0..f64::MAX), (&other, 0.0..200.0)] {
+        let mut command = cgroup.enter();
+        let output = format!("of={}", disk.path());
+        command.extend(["dd", "if=/dev/null", &output, "conv=fsync,notrunc"].map(str::to_owned));
+        let start = Instant::now();
+        let status = Command::new(&command[0])
+            .args(&command[1..])
+            .output()?
+            .status;
+        let took_ms = start.elapsed().as_secs_f64() * 1e3;
+        report.time(
+            &format!(
+                "a program of {} that flushes, in milliseconds",
+                cgroup.path()
+            ),
+            format!("{range:?}"),
+            format!("{took_ms:.1}, {status}"),
+            range.contains(&took_ms) && status.success(),
+        );
+    }
+    Ok(())
+}
+
+/// A task that flushes, and what comes of it.
+fn flushing(disk: &Disk) -> Result<mpsc::Receiver<std::io::Result<()>>> {
+    let file = File::options().write(true).open(disk.path())?;
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(file.sync_all()));
+    Ok(told)
+}
+
+scenario!("flush_alone_released", released);
+/// Each end of a hold ends a held flush, and nothing else does.
+fn released(report: &mut Report) -> Result<()> {
+    type End<'a> = (&'a str, &'a dyn Fn(&Disk, &Injection) -> Result<()>);
+    if skip_flushes(report)? {
+        return Ok(());
+    }
+    let ends: [End<'_>; 5] = [
+        ("freeze 0", &|_, injection| injection.set("freeze", "0")),
+        ("another op", &|_, injection| injection.set("op", "read")),
+        ("the panic button", &|_, _| {
+            sys::write("/sys/kernel/config/ioem/enabled", "0")?;
+            sys::write("/sys/kernel/config/ioem/enabled", "1")
+        }),
+        ("another scheduler", &|disk, _| {
+            disk.set_scheduler("none")?;
+            disk.set_scheduler("ioem")
+        }),
+        ("a smaller queue", &|disk, _| {
+            sys::write(disk.attribute("queue/nr_requests"), "16")
+        }),
+    ];
+    for (what, end) in ends {
+        let disk = cached()?;
+        let injection = Injection::with_texts("hang", &[("op", "flush"), ("freeze", "1")])?;
+        let told = flushing(&disk)?;
+        injection.wait_until_held(1)?;
+        let early = told.recv_timeout(Duration::from_millis(500)).is_ok();
+        // Other I/O goes on.
+        let read = Direct::open(&disk.path())?.read(0)?;
+        end(&disk, &injection)?;
+        let result = told.recv_timeout(Duration::from_secs(5));
+        let right = matches!(result, Ok(Ok(())));
+        report.figure(
+            &format!("a flush under freeze=1 until {what}"),
+            "held, a read goes on, released",
+            format!("early: {early}, read: {read}, {result:?}"),
+            !early && read == 0 && right,
+        );
+    }
+    let disk = cached()?;
+    let injection = Injection::with_texts("hang", &[("op", "flush"), ("freeze", "1")])?;
+    let told = flushing(&disk)?;
+    injection.wait_until_held(1)?;
+    injection.remove()?;
+    let result = told.recv_timeout(Duration::from_secs(5));
+    report.figure(
+        "after rmdir",
+        "released",
+        format!("{result:?}"),
+        matches!(result, Ok(Ok(()))),
+    );
+    Ok(())
+}
+
+scenario!("error_flush", fails);
+/// fsync tells the error, when the delay is over; the disk has flushed.
+fn fails(report: &mut Report) -> Result<()> {
+    if skip_flushes(report)? {
+        return Ok(());
+    }
+    let disk = cached()?;
+    let settings = [("op", "flush"), ("delay_us", "10000"), ("error", "EIO")];
+    let injection = Injection::with_texts("failing", &settings)?;
+    let file = File::options().write(true).open(disk.path())?;
+    let mut numbers = Vec::new();
+    let mut early = 0;
+    for _ in 0..10 {
+        let start = Instant::now();
+        let error = file.sync_all().err().context("fsync has succeeded")?;
+        numbers.push(error.raw_os_error());
+        early += u32::from(start.elapsed().as_secs_f64() * 1e3 < DELAY_MS);
+    }
+    report.figure(
+        "the errors of ten flushes",
+        "EIO (5) each, none early, as many in stats",
+        format!("{numbers:?}, {early}, {}", injection.stat("failed")?),
+        numbers == [Some(5); 10] && early == 0 && injection.stat("failed")? == 10,
+    );
+    let written = Direct::open(&disk.path())?.write(0, 1)?;
+    report.figure("a write meanwhile", 0, written, written == 0);
+    injection.set("error", "\n")?;
+    let after = file.sync_all();
+    report.figure(
+        "a flush after that",
+        "Ok",
+        format!("{after:?}"),
+        after.is_ok(),
+    );
+    Ok(())
+}
