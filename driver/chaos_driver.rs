@@ -41,7 +41,7 @@ mod turns;
 mod verdict;
 mod waiting;
 
-use elevator::Registration;
+use elevator::{FlushLifetime, Registration};
 use ioem::Ioem;
 use kernel::{configfs::Subsystem, prelude::*};
 use sys::power::PowerWatch;
@@ -65,6 +65,7 @@ struct ChaosDriver {
     #[pin]
     directories: Subsystem<configfs::Root>,
     config: config::Lifetime,
+    _flushes: FlushLifetime,
 }
 
 impl kernel::InPlaceModule for ChaosDriver {
@@ -72,6 +73,7 @@ impl kernel::InPlaceModule for ChaosDriver {
         // The order matters: as soon as something is registered, the kernel may use it. The
         // scheduler is last: a disk may use it at once, so nothing that comes after it may fail.
         try_pin_init!(Self {
+            _flushes: FlushLifetime::new(),
             config: config::Lifetime::new(),
             directories <- configfs::Root::new(),
             _power: PowerWatch::new(module)?,

@@ -16,8 +16,8 @@ use crate::{
     config::{self, Config, InjectionStats},
     elevator::FlushWatch,
     ending::status,
-    flush,
     injection::{InjectionId, OwnerFiles},
+    ioem::Ioem,
     memory,
     policy::{
         attributes::{attributes, Attribute},
@@ -27,6 +27,7 @@ use crate::{
         limits::{Saved, MOST_LIMITS},
         operations::{Operations, FLUSH},
         parse::{line, number, ParseError},
+        settings::Settings,
         text::{self, Lines},
     },
     stats::{Count, Totals},
@@ -101,7 +102,7 @@ impl GroupOperations for Root {
         let injection = Lasting(config::lock().add_injection(name)?);
         let name = CString::try_from(name)?;
         let directory = try_pin_init!(Directory {
-            injection,
+            injection: injection,
             flushes <- new_mutex!(None, "injection_flushes"),
         });
         Ok(Group::new(name, injection_files(), directory))
@@ -245,13 +246,17 @@ impl<const PLACE: u64> AttributeOperations<PLACE> for Directory {
                 let mut flushes = directory.flushes.lock();
                 // A watch comes before the setting, and goes after it: an injection that shows
                 // flushes among its operations gets them.
-                let watch = flush::watch(asks)?;
-                config::lock().set(id, Attribute::Op, &|settings| {
-                    settings.set(Attribute::Op, page)?;
-                    Ok(())
-                })?;
-                *flushes = watch;
-                Ok(())
+                let had_watch = flushes.is_some();
+                if asks && !had_watch {
+                    *flushes = Some(FlushWatch::new::<Ioem>()?);
+                }
+                let set = |settings: &mut Settings| settings.set(Attribute::Op, page);
+                let result = config::lock().set(id, Attribute::Op, &set);
+                let keeps_watch = result.map_or(had_watch, |()| asks);
+                if !keeps_watch {
+                    *flushes = None;
+                }
+                result
             }
             File::Attribute(Attribute::Error) => {
                 // Only the kernel knows which of them it has.

@@ -35,8 +35,9 @@
 //! `update_nr_hwq_lock` → queue freeze → `q->elevator_lock` → `eq->sysfs_lock` → the
 //! scheduler's own configuration lock → [`Queue`]'s list of hardware queues → the scheduler's
 //! locks of a hardware queue. `cpus_write_lock`, too, comes before the scheduler's own
-//! configuration lock. The disk's `rqos_state_mutex` comes after `q->elevator_lock`, and nothing
-//! after it.
+//! configuration lock. The lock of [`FlushWatch`]es comes before the kernel's lock of tracepoints
+//! and `cpus_read_lock`, and a task that takes it holds none of the others. The disk's
+//! `rqos_state_mutex` comes after `q->elevator_lock`, and nothing after it.
 //!
 //! A task may want any lock from the third on while a disk is frozen. The holder of such a lock
 //! must therefore not wait for I/O: allocate under it only within
@@ -75,7 +76,7 @@ pub(crate) use self::{
     fifo::Fifo,
     files::{Asked, DebugFile, QueueFile, ShowHctxs, ShowQueue},
     flags::OpFlags,
-    flush::{Flush, FlushWatch},
+    flush::{Flush, FlushLifetime, FlushWatch},
     hctx::Hctx,
     parked::Parked,
     queue::{DiskInfo, Queue},

@@ -2,11 +2,11 @@
 
 //! Flushes without data: their answers to filters, and the hold of their completions.
 //!
-//! The scheduler sees a flush when it is submitted, and judges it when it arrives as a completion:
-//! a flush that no filter chooses is left alone, and so comes to its submitter as ever.
+//! A flush is judged when it is submitted, as a request is when it is inserted. One that no rule
+//! holds is left alone, and ends as ever.
 
 use crate::{
-    elevator::{Flush, FlushWatch, Hctx},
+    elevator::{Flush, Hctx},
     held::Held,
     held_entry::{conditions, Candidate, Parking, Request},
     ioem::Ioem,
@@ -16,10 +16,8 @@ use crate::{
         io::Io,
         operations::{Conditions, FLUSH},
     },
-    rule_set::RuleSet,
     sys::{cgroup::Cgroup, pid_namespace::current_pid_namespace_id},
 };
-use kernel::prelude::*;
 
 /// A flush that is being submitted, to filters.
 struct Submitted<'a> {
@@ -76,16 +74,16 @@ pub(crate) fn park(hctx: &Hctx<Ioem>, held: &Held<Request>, flush: Flush<'_>) {
         flush: &flush,
         pid_namespace,
     };
-    let rules = plan.choosing(&submitted);
+    let verdict = plan.judge_flush(&submitted, held.lane());
+    let rules = verdict.parked_by;
     if rules.is_empty() {
         return;
     }
-    // No plan has this number, so the one of its arrival judges it.
     let order = Parking {
-        rules: RuleSet::EMPTY,
-        delay_ns: 0,
-        epoch: 0,
-        fails: true,
+        rules,
+        delay_ns: verdict.parked_ns,
+        epoch: plan.epoch(),
+        fails: !verdict.failed_by.is_empty(),
         flips: Flips::NONE,
     };
     let order = order.with(&submitted, flush.flags(), flush.cgroups());
@@ -98,13 +96,4 @@ pub(crate) fn park(hctx: &Hctx<Ioem>, held: &Held<Request>, flush: Flush<'_>) {
         },
     };
     plan.count(rules, held.lane(), why.counted_as());
-}
-
-/// Has the scheduler see flushes, if an injection asks for them by this text of `op`.
-///
-/// # Errors
-///
-/// EOPNOTSUPP if this kernel does not show flushes, and ENOMEM.
-pub(crate) fn watch(asks: bool) -> Result<Option<FlushWatch>> {
-    asks.then(FlushWatch::new::<Ioem>).transpose()
 }

@@ -10,7 +10,11 @@ pub(crate) mod mean;
 use crate::{
     held_entry::HeldEntry,
     injection::InjectionId,
-    policy::{bounds::Bounds, limits::transferred, operations::OTHER},
+    policy::{
+        bounds::Bounds,
+        limits::transferred,
+        operations::{FLUSH, OTHER},
+    },
     rule::{Rule, RuleSpec},
     rule_set::RuleSet,
     stats::{Count, Lane},
@@ -51,6 +55,8 @@ pub(crate) struct Plan {
     limiting: RuleSet,
     /// The rules that end I/O with an error.
     failing: RuleSet,
+    /// Whether some of these are about requests, and not about flushes alone.
+    fails_requests: bool,
     /// The turns of entries that wait for limits.
     turns: Turns,
     /// Whether some limit asks for the size of an I/O.
@@ -105,6 +111,7 @@ impl Plan {
             booking: RuleSet::EMPTY,
             limiting: RuleSet::EMPTY,
             failing: RuleSet::EMPTY,
+            fails_requests: false,
             turns: Turns::new(),
         };
         plan.give_bits(old);
@@ -142,6 +149,7 @@ impl Plan {
             self.booking |= rule.bit.when(rule.lanes.is_some());
             self.limiting |= rule.bit.when(!rule.limits.is_none());
             self.failing |= rule.bit.when(rule.ending.is_some());
+            self.fails_requests |= rule.ending.is_some() && !rule.is_about_flushes();
             for (number, set) in (0..).zip(&mut self.by_operation) {
                 // INVARIANT: The rule is left out only where it cannot match.
                 *set |= rule.bit.when(rule.may_match(number));
@@ -160,9 +168,9 @@ impl Plan {
         self.operations_of(self.all)
     }
 
-    /// The operations that some rule may end with an error, in the same form.
+    /// The operations whose requests some rule may end with an error, in the same form.
     pub(crate) fn failing_operations(&self) -> u32 {
-        self.operations_of(self.failing)
+        self.operations_of(self.failing) & !(1 << FLUSH)
     }
 
     fn operations_of(&self, rules: RuleSet) -> u32 {
@@ -253,9 +261,9 @@ impl Plan {
         (endless & self.limiting & all) - self.delaying - self.failing
     }
 
-    /// Whether some rule ends I/O with an error.
+    /// Whether some rule ends requests with an error.
     pub(crate) fn fails_any(&self) -> bool {
-        !self.failing.is_empty()
+        self.fails_requests
     }
 
     /// The rule of a set that ends I/O: that of the oldest injection, if there are several.

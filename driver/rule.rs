@@ -4,7 +4,7 @@
 
 use crate::{
     ending::Ending,
-    held_entry::{Candidate, Request},
+    held_entry::Candidate,
     injection::InjectionId,
     lanes::{same_lanes, Lanes, LanesSpec},
     lease::Lease,
@@ -15,7 +15,7 @@ use crate::{
         filter::Filter,
         io::Io,
         limits::{transferred, Limits},
-        operations::READ,
+        operations::{FLUSH, READ},
         profile::{Phase, Profile},
         sampler::Sampler,
         way::Way,
@@ -227,7 +227,7 @@ impl Rule {
     /// while their completion is held, and no scheduler gets the request of a flush.
     pub(crate) fn holds_requests(&self) -> bool {
         let is_late = matches!(self.ending, Some(Ending::Corrupted(_)));
-        if is_late || self.filter.operations.are_flushes() {
+        if is_late || self.is_about_flushes() {
             return false;
         }
         match self.way {
@@ -235,6 +235,11 @@ impl Rule {
             Way::Request => true,
             Way::Completion => false,
         }
+    }
+
+    /// Whether flushes without data are the only I/O that it may affect.
+    pub(crate) fn is_about_flushes(&self) -> bool {
+        self.filter.operations.are_flushes()
     }
 
     /// Whether it takes every I/O, except for the few that no rule can hold.
@@ -269,20 +274,20 @@ impl Rule {
             .matches(io, || cgroup.is_some_and(|cgroup| io.is_in_cgroup(cgroup)))
     }
 
-    /// Adds this rule to the verdict on a request that arrives now. It is counted in the lane, if
+    /// Adds this rule to the verdict on an I/O that arrives now. It is counted in the lane, if
     /// there is one.
     #[inline]
     pub(crate) fn add_to(
         &self,
         verdict: &mut Verdict,
-        request: &Request,
+        io: &impl Candidate,
         clock: &mut Clock,
         lane: Option<Lane>,
     ) {
-        if !self.matches(request) {
+        if !self.matches(io) {
             return;
         }
-        let Some(delay_ns) = self.judge(request, clock, lane, false, 0) else {
+        let Some(delay_ns) = self.judge(io, clock, lane, false, 0) else {
             return;
         };
         let (set, sum_ns) = if self.holds_requests() {
@@ -344,7 +349,10 @@ impl Rule {
                 delay_ns = phase.scaled(delay_ns);
             }
         }
-        let delay_ns = match &self.lanes {
+        // An arm does not move for a flush, which has no place.
+        let lanes = self.lanes.as_ref();
+        let lanes = lanes.filter(|lanes| io.operation() != FLUSH || !lanes.delay_all());
+        let delay_ns = match lanes {
             Some(lanes) if delay_ns != u64::MAX => lanes.book(
                 Transfer {
                     arrival_ns: clock.now_ns().saturating_sub(since_ns),

@@ -2,7 +2,7 @@
 
 //! Flushes without data, which the block layer gives to no scheduler (`blk_insert_flush`).
 //!
-//! While a [`FlushWatch`] lives, a probe sees each of them when the block layer has made its
+//! While any [`FlushWatch`] lives, a probe sees each of them when the block layer has made its
 //! request (`block_getrq`). The scheduler may then have its completion held: the flush runs its
 //! course, and the bio, when the block layer ends it, comes to the scheduler.
 //!
@@ -15,7 +15,10 @@ use super::{
     vtable::{hctx_for, VTable},
     Elevator, Hctx, Parking,
 };
-use crate::sys::{cgroup::Lineage, tracepoint::Probe};
+use crate::sys::{
+    cgroup::Lineage,
+    tracepoint::{wait_for_probes, Probe},
+};
 use core::{
     marker::PhantomData,
     ptr::{null_mut, NonNull},
@@ -75,7 +78,7 @@ impl<E: Elevator> Hctx<E> {
         let bio = flush.bio.as_ptr();
         // SAFETY: By the invariants of the flush.
         let is_ours = self.is_of(unsafe { layouts::queue_of(bio) });
-        if !is_ours || self.has_latency_control() {
+        if !is_ours {
             return None;
         }
         let of = Recorded {
@@ -94,12 +97,41 @@ impl<E: Elevator> Hctx<E> {
     }
 }
 
-/// Has a scheduler see the flushes without data of its disks, for as long as it lives.
-///
-/// While there is any, each bio of the machine costs a call of the probe.
-pub(crate) struct FlushWatch {
-    _probe: Probe,
+kernel::sync::global_lock! {
+    // SAFETY: `FlushLifetime::new` initializes it, before the module registers any code that makes
+    // a watch.
+    unsafe(uninit) static WATCHED: Mutex<Watched> = Watched { watches: 0, probe: None };
 }
+
+/// The probe, and for how many watches it is there.
+struct Watched {
+    watches: usize,
+    probe: Option<Probe>,
+}
+
+/// The time in which watches may be made. A module drops it after all of them.
+pub(crate) struct FlushLifetime(());
+
+impl FlushLifetime {
+    /// Makes watches possible. Only the module's initialization may call this, once.
+    pub(crate) fn new() -> Self {
+        // SAFETY: The module's initialization runs once, and no code has locked the mutex yet.
+        unsafe { WATCHED.init() };
+        Self(())
+    }
+}
+
+impl Drop for FlushLifetime {
+    fn drop(&mut self) {
+        wait_for_probes();
+    }
+}
+
+/// Has the module's scheduler see the flushes without data of its disks, for as long as it lives.
+///
+/// While there is any, each bio that gets a request costs a call of the probe, whichever disk it is
+/// for.
+pub(crate) struct FlushWatch(());
 
 impl FlushWatch {
     /// Begins to watch. May sleep; the caller must hold no lock of the scheduler's.
@@ -108,16 +140,30 @@ impl FlushWatch {
     ///
     /// EOPNOTSUPP if this kernel does not show flushes; ENOMEM.
     pub(crate) fn new<E: Elevator>() -> Result<Self> {
-        let function = submitted::<E> as *mut ffi::c_void;
-        let probe = match layouts::SHOWS_FLUSHES {
-            // SAFETY: The tracepoint calls a probe with the bio, and with the data before it.
-            true => unsafe { Probe::new(c"block_getrq", function) }?,
-            false => None,
-        };
-        let unsupported = || Error::from_errno(-(bindings::EOPNOTSUPP as ffi::c_int));
-        Ok(Self {
-            _probe: probe.ok_or_else(unsupported)?,
-        })
+        let mut watched = WATCHED.lock();
+        if watched.probe.is_none() {
+            let function = submitted::<E> as *mut ffi::c_void;
+            let probe = match layouts::SHOWS_FLUSHES {
+                // SAFETY: The tracepoint calls a probe with the bio, and with the data before it.
+                // The lifetime waits for the function.
+                true => unsafe { Probe::new(c"block_getrq", function) }?,
+                false => None,
+            };
+            let unsupported = || Error::from_errno(-(bindings::EOPNOTSUPP as ffi::c_int));
+            watched.probe = Some(probe.ok_or_else(unsupported)?);
+        }
+        watched.watches = watched.watches.saturating_add(1);
+        Ok(Self(()))
+    }
+}
+
+impl Drop for FlushWatch {
+    fn drop(&mut self) {
+        let mut watched = WATCHED.lock();
+        watched.watches = watched.watches.saturating_sub(1);
+        if watched.watches == 0 {
+            watched.probe = None;
+        }
     }
 }
 
@@ -160,13 +206,9 @@ unsafe fn flush_submitted<E: Elevator>(bio: NonNull<bindings::bio>) {
         if CStr::from_char_ptr(layouts::name_of(eq)).to_bytes() != E::NAME.to_bytes() {
             return;
         }
-        // Another watch's call was first. Or a bio is chained to this one, which may then end after
-        // its request, when the hardware queue may be gone.
-        let flushed: unsafe extern "C" fn(*mut bindings::bio) = Hctx::<E>::flushed;
-        let is_taken = (*raw)
-            .bi_end_io
-            .is_some_and(|end_io| core::ptr::fn_addr_eq(end_io, flushed));
-        if is_taken || (*raw).bi_flags & 1 << bindings::BIO_CHAIN != 0 {
+        // Where a bio is chained to this one, this one may end after its request, when the hardware
+        // queue may be gone.
+        if (*raw).bi_flags & 1 << bindings::BIO_CHAIN != 0 {
             return;
         }
         let hw_queue = VTable::<E>::hw_queue_of(hctx_for(queue, raw));

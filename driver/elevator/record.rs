@@ -311,6 +311,12 @@ impl<C: Copy> Record<C> {
         // SAFETY: By this function's requirements. INVARIANT: The bio finds the record.
         unsafe {
             let record = Self::new(of, queue, parking)?;
+            let end_io = (*of.first_bio).bi_end_io;
+            if end_io.is_some_and(|end_io| core::ptr::fn_addr_eq(end_io, flushed)) {
+                // The iterator of the words, or an earlier call, has diverted the bio.
+                Self::free(record);
+                return None;
+            }
             Self::divert(record, of.first_bio, flushed);
             Some(record)
         }

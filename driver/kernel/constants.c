@@ -107,6 +107,7 @@ void chaos_constants(void)
 
 	SAME(REQ_OP_BITS);
 	IN(req_op, REQ_OP_READ);
+	IN(req_op, REQ_OP_FLUSH);
 	IN(req_op, REQ_OP_WRITE);
 	IN(req_op, REQ_OP_DISCARD);
 	IN(req_op, REQ_OP_SECURE_ERASE);

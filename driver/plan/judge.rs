@@ -103,12 +103,15 @@ impl Plan {
         verdict
     }
 
-    /// The rules whose filters choose a flush that is being submitted.
-    pub(crate) fn choosing(&self, flush: &impl Candidate) -> RuleSet {
-        let rules = self.rules_of(self.for_operation(flush.operation()));
-        rules.fold(RuleSet::EMPTY, |set, rule| {
-            set | rule.bit.when(rule.matches(flush))
-        })
+    /// Judges a flush without data that is being submitted. All rules that affect it hold its
+    /// completion.
+    pub(crate) fn judge_flush(&self, flush: &impl Candidate, lane: Lane) -> Verdict {
+        let (mut verdict, mut clock) = (Verdict::NONE, Clock::new());
+        for rule in self.rules_of(self.for_operation(flush.operation())) {
+            rule.add_to(&mut verdict, flush, &mut clock, Some(lane));
+        }
+        verdict.hold_completion();
+        verdict
     }
 
     /// Whether the plan has no rule that holds completions and that no earlier plan had.
@@ -169,10 +172,11 @@ impl Plan {
                 let knows = common.injection.contains(rule.bit);
                 let was_affected = knows && before.contains(rule.bit);
                 // The disk has served the I/O of a completion, so it is late for an error. A flush
-                // is only ever held, or fails, as a completion.
-                let is_new_kind = rule.holds_requests() != E::IS_COMPLETION
-                    && !(E::IS_COMPLETION && rule.ending.is_some());
-                let takes = was_affected || is_new_kind || entry.operation() == FLUSH;
+                // is only ever held as a completion.
+                let is_its_kind =
+                    rule.holds_requests() != E::IS_COMPLETION || entry.operation() == FLUSH;
+                let is_new_kind = is_its_kind && !(E::IS_COMPLETION && rule.ending.is_some());
+                let takes = was_affected || is_new_kind;
                 let (clock, lane) = (&mut now_ns.into(), (!knows).then_some(lane));
                 (takes && rule.matches(entry))
                     .then(|| rule.judge(entry, clock, lane, was_affected, since_ns))

@@ -1,27 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Probes of tracepoints that the kernel does not export, which their names find.
+//! A probe of a tracepoint that the kernel does not export, found by its name.
 //!
 //! C header: [`include/linux/tracepoint.h`](srctree/include/linux/tracepoint.h)
 
-use super::layouts::tracepoint_synchronize_unregister;
+use super::{layouts::tracepoint_synchronize_unregister, no_io::NoIo};
 use core::ptr::{null_mut, NonNull};
 use kernel::{bindings, error::to_result, ffi, prelude::*, str::CStrExt};
 
-/// A registered probe. Its address tells it from other probes of the same function.
+/// A registered probe, whose data are null.
 ///
 /// # Invariants
 ///
-/// The probe is registered, with the address of `tracepoint` in its box as data.
+/// The function is registered as a probe of the tracepoint.
 pub(crate) struct Probe {
-    tracepoint: KBox<NonNull<bindings::tracepoint>>,
+    tracepoint: NonNull<bindings::tracepoint>,
     function: *mut ffi::c_void,
 }
 
 // SAFETY: A tracepoint is there for as long as the kernel, and any task may unregister a probe.
 unsafe impl Send for Probe {}
-// SAFETY: As above. A shared reference to a probe allows nothing.
-unsafe impl Sync for Probe {}
 
 /// A tracepoint that is looked for.
 struct Search<'a> {
@@ -30,8 +28,9 @@ struct Search<'a> {
 }
 
 impl Probe {
-    /// Registers a probe of the tracepoint of this name, if the kernel has it. May sleep, and takes `cpus_read_lock`: the
-    /// caller must hold no lock for which a task may wait that has frozen a queue.
+    /// Registers a probe of the tracepoint of this name, if the kernel has it. May sleep, and takes
+    /// `cpus_read_lock`: the caller must hold no lock for which a task may wait that has frozen a
+    /// queue.
     ///
     /// # Errors
     ///
@@ -40,28 +39,23 @@ impl Probe {
     /// # Safety
     ///
     /// `function` must be a function with the arguments of the tracepoint, behind the address of
-    /// the data, and may be called in its context until the probe is dropped.
+    /// the data. It may still run when the probe is dropped: before the module's code goes,
+    /// [`wait_for_probes`] must have been called.
     pub(crate) unsafe fn new(name: &CStr, function: *mut ffi::c_void) -> Result<Option<Self>> {
         let Some(tracepoint) = NonNull::new(find(name)) else {
             return Ok(None);
         };
-        let tracepoint = KBox::new(tracepoint, GFP_KERNEL)?;
         // SAFETY: The tracepoint is in the kernel image and so always valid. By this function's
         // requirements the function fits it.
         to_result(unsafe {
-            bindings::tracepoint_probe_register(tracepoint.as_ptr(), function, data_of(&tracepoint))
+            bindings::tracepoint_probe_register(tracepoint.as_ptr(), function, null_mut())
         })?;
-        // INVARIANT: It is registered.
+        // INVARIANT: The call has registered the function.
         Ok(Some(Self {
             tracepoint,
             function,
         }))
     }
-}
-
-/// The data of the probe whose tracepoint is in this box.
-fn data_of(tracepoint: &KBox<NonNull<bindings::tracepoint>>) -> *mut ffi::c_void {
-    core::ptr::from_ref(&**tracepoint).cast_mut().cast()
 }
 
 /// The tracepoint of this name; null if there is none.
@@ -93,15 +87,21 @@ unsafe extern "C" fn compare(tracepoint: *mut bindings::tracepoint, search: *mut
 
 impl Drop for Probe {
     fn drop(&mut self) {
-        // SAFETY: By the invariants it is registered. Afterwards no probe runs that has these data,
-        // and so none of the module's code if this was the last one. May sleep.
+        // The kernel allocates memory under its lock of all tracepoints.
+        let _no_io = NoIo::new();
+        // SAFETY: By the invariants the function is registered. May sleep.
         unsafe {
             bindings::tracepoint_probe_unregister(
                 self.tracepoint.as_ptr(),
                 self.function,
-                data_of(&self.tracepoint),
+                null_mut(),
             );
-            tracepoint_synchronize_unregister();
         }
     }
+}
+
+/// Waits for probes that were dropped, and still run. May sleep.
+pub(crate) fn wait_for_probes() {
+    // SAFETY: The caller may sleep.
+    unsafe { tracepoint_synchronize_unregister() };
 }

@@ -92,6 +92,11 @@ pub(crate) fn is_realtime() -> bool {
     read("/proc/sys/kernel/version").is_ok_and(|version| version.contains("PREEMPT_RT"))
 }
 
+/// Whether the kernel shows the driver the flushes without data that are submitted.
+pub(crate) fn shows_flushes() -> Result<bool> {
+    Ok(is_at_least(7, 2)? || (is_at_least(5, 12)? && !is_realtime()))
+}
+
 /// Whether the kernel has at least this version.
 pub(crate) fn is_at_least(major: u32, minor: u32) -> Result<bool> {
     let release = read("/proc/sys/kernel/osrelease")?;

@@ -223,6 +223,7 @@ fn other_kinds(run: &Run<'_>, values: &Values) -> Option<String> {
     let counts = operations.split(' ').filter_map(|word| match word {
         "read" => Some(run.traffic.reads),
         "discard" => Some(run.traffic.discards),
+        "flush" => Some(run.traffic.flushes),
         "sync" | "fua" | "meta" => None,
         _ => Some(run.traffic.writes),
     });

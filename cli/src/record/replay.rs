@@ -69,14 +69,20 @@ fn is_whole(roots: &Roots, devices: &str) -> Result<bool> {
     }))
 }
 
-/// Whether the driver sees flushes on this kernel, which it does from Linux 5.12 on.
+/// Whether the driver sees flushes on this kernel: from Linux 5.12 on, and from 7.2 on if it is a
+/// real-time one.
 fn shows_flushes(roots: &Roots) -> bool {
-    let release = try_read(&roots.proc.join("sys/kernel/osrelease"));
-    let numbers = release.ok().and_then(|release| {
-        let mut numbers = release.split('.').map(str::parse);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-    });
-    numbers.is_none_or(|numbers: (u32, u32)| numbers >= (5, 12))
+    let told = |file: &str| try_read(&roots.proc.join("sys/kernel").join(file)).unwrap_or_default();
+    let (release, version) = (told("osrelease"), told("version"));
+    let mut numbers = release.split('.').map(str::parse::<u32>);
+    let first = match version.contains("PREEMPT_RT") {
+        true => (7, 2),
+        false => (5, 12),
+    };
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= first,
+        _ => true,
+    }
 }
 
 /// The settings of each injection.

@@ -151,7 +151,7 @@ fn a_reason_is_told_if_nothing_was_hit() {
             &some([100, 3_350, 8, 9]),
             "vdb had 3,301 I/Os (3,300 writes, 1 discards) while sh ran".into(),
         ),
-        ("--op write,fua", &busy, "vdb has no FUA: the kernel sends a flush after".into()),
+        ("--op write,fua", &busy, "vdb has no FUA: the kernel sends a flush of its own".into()),
         ("--op discard", &none, "vdb cannot discard".into()),
         (
             "--min-bytes 64k --op read",

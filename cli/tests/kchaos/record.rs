@@ -120,7 +120,7 @@ fn the_disks_own_time_is_taken_off() {
     assert!(text.contains("write would get no delay"), "{text}");
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
-        "replay-1\nreplay-2\n"
+        "replay-1\nreplay-2\nreplay-3\n"
     );
     assert_eq!(value(&tree, "replay-1", "percentiles"), "0:0 50:10 99:1110");
 }
@@ -131,8 +131,8 @@ fn the_limit_of_a_saturated_disk_is_an_injection_of_all_io() {
     let limited = limited.replace("device = \"sda\"\n", "");
     let tree = with(&format!("version = 1\n{limited}"));
     let text = stdout(&mut tree.kchaos(&line(&tree, "--device vda --for 1m")));
-    assert_eq!(text.lines().count(), 4);
-    let files = ["op", "quota", "period_us"].map(|file| value(&tree, "replay-4", file));
+    assert_eq!(text.lines().count(), 5);
+    let files = ["op", "quota", "period_us"].map(|file| value(&tree, "replay-5", file));
     assert_eq!(files, ["", "5", "20000"]);
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Flushes without data, as a program's fsync of a clean file: they end at their time, with their
-//! error, and only where an injection asks for them by name.
+//! Flushes without data, as a program's fsync of a clean file: a flush ends at its time, with its
+//! error, and only where an injection asks for flushes by name.
 
+use super::input::refusal;
 use crate::{
     direct::Direct,
     disk::{Disk, Kind},
@@ -22,13 +23,21 @@ use std::{
 
 const DELAY_MS: f64 = 10.0;
 
-/// Notes in the report that the driver sees no flush on this kernel, if so.
+/// Notes in the report that this kernel shows the driver no flush, if so.
 fn skip_flushes(report: &mut Report) -> Result<bool> {
-    let asking = Injection::with_texts("asking", &[])?;
-    let Err(error) = asking.set("op", "flush") else {
+    const EOPNOTSUPP: i32 = 95;
+    if sys::shows_flushes()? {
         return Ok(false);
-    };
-    report.skip(format!("the driver sees no flush here: {error:#}"));
+    }
+    let asking = Injection::with_texts("asking", &[])?;
+    let got = refusal(asking.set("op", "flush"));
+    report.figure(
+        "op=flush",
+        EOPNOTSUPP,
+        format!("{got:?}"),
+        got == Some(EOPNOTSUPP),
+    );
+    report.skip("this kernel shows the driver no flush");
     Ok(true)
 }
 
@@ -202,7 +211,71 @@ fn chosen(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// A task that flushes, and what comes of it.
+scenario!("flush_alone_together", together);
+/// Beside each other, without memory, after a lease, and with an arm, which has no way to go.
+fn together(report: &mut Report) -> Result<()> {
+    const COUNT: u64 = 20;
+    const MEMORY: &str = "/sys/kernel/config/ioem/memory_kib";
+    if skip_flushes(report)? {
+        return Ok(());
+    }
+    let disk = cached()?;
+    let one = Injection::with_texts("one", &[("op", "FLUSH\n"), ("delay_us", "10000")])?;
+    let settings = [
+        ("op", "read flush"),
+        ("hold", "request"),
+        ("delay_us", "5000"),
+    ];
+    let other = Injection::with_texts("other", &settings)?;
+    let least = stats::quantile(&flushes(&disk, COUNT as usize)?, 0.0);
+    report.figure(
+        "with a second delay of 5 ms",
+        ">= 15",
+        format!("{least:.3}"),
+        least >= 15.0,
+    );
+    other.remove()?;
+    delayed(
+        report,
+        "without the other again",
+        &flushes(&disk, COUNT as usize)?,
+    );
+    one.set("op", "write")?;
+    prompt(
+        report,
+        "after the last of them",
+        &flushes(&disk, COUNT as usize)?,
+    );
+    one.set("op", "flush")?;
+    delayed(
+        report,
+        "and with it again",
+        &flushes(&disk, COUNT as usize)?,
+    );
+
+    let before = sys::read(MEMORY)?;
+    sys::write(MEMORY, "0")?;
+    let passed = flushes(&disk, COUNT as usize);
+    sys::write(MEMORY, before)?;
+    prompt(report, "without memory", &passed?);
+    let count = one.stat("over_memory")?;
+    report.figure("counted as over_memory", COUNT, count, count == COUNT);
+
+    one.set("duration_ms", "1")?;
+    thread::sleep(Duration::from_millis(5));
+    let matched = one.stat("matched")?;
+    prompt(report, "after the lease", &flushes(&disk, COUNT as usize)?);
+    let later = one.stat("matched")? - matched;
+    report.figure("matched then", 0, later, later == 0);
+    one.remove()?;
+
+    let settings = [("op", "flush"), ("seek_us", "8500"), ("turn_us", "8333")];
+    let _arm = Injection::with_texts("arm", &settings)?;
+    prompt(report, "with an arm", &flushes(&disk, COUNT as usize)?);
+    Ok(())
+}
+
+/// Starts a task that flushes, and returns where its result comes.
 fn flushing(disk: &Disk) -> Result<mpsc::Receiver<std::io::Result<()>>> {
     let file = File::options().write(true).open(disk.path())?;
     let (tell, told) = mpsc::channel();

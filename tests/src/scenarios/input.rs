@@ -101,7 +101,7 @@ fn too_many(report: &mut Report) -> Result<()> {
 }
 
 /// The error number of a write, or none.
-fn refusal(result: Result<()>) -> Option<i32> {
+pub(super) fn refusal(result: Result<()>) -> Option<i32> {
     let error = result.err()?;
     error
         .downcast_ref::<io::Error>()
@@ -225,7 +225,6 @@ fn good_values(report: &mut Report) -> Result<()> {
             "meta fua sync zone_reset_all",
             "zone_reset_all sync fua meta",
         ),
-        ("op", "FLUSH write\n", "write flush"),
         ("op", "\n", ""),
         ("sectors", "8+8 0+8", "8+8 0+8"),
         (

@@ -258,7 +258,8 @@ fn lanes(report: &mut Report) -> Result<()> {
     let text = sys::read(PROFILE)?;
     let found = text.lines().find(|line| line.starts_with("lanes = "));
     let found = found.unwrap_or_default();
-    report.figure("lanes", 4, found, found == "lanes = 4");
+    // kchaos finds the lanes by the times of the reads.
+    report.time("lanes", 4, found, found == "lanes = 4");
     Ok(())
 }
 

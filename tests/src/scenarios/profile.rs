@@ -139,7 +139,10 @@ impl Profiled {
                 format!("{all}, {early}"),
                 all >= 5 && early == 0,
             );
-            report.time("late ones", "0", format!("{late}"), late == 0);
+            // Now and then a task of the guest waits for a processor. A step that ended late would
+            // have some reads too late in each round.
+            let most = all / 1_000;
+            report.time("late ones", format!("<= {most}"), late, late <= most);
         }
         let held = self.injection.stat("held")?;
         report.figure("held", 0, held, held == 0);

@@ -48,7 +48,10 @@ pub(super) struct Typed {
 
 /// Types the commands of a document into one shell.
 pub(super) fn type_all(text: &'static str, disk: &Disk, directory: &str) -> Result<Typed> {
+    // Older kernels refuse these.
+    let shows_flushes = sys::shows_flushes()?;
     let commands: Vec<String> = commands(text)
+        .filter(|command| shows_flushes || !command.contains("flush"))
         .map(|command| command.replace("sdX", disk.name()).replace("sudo ", ""))
         .collect();
     let script: Vec<String> = commands
