@@ -43,7 +43,7 @@ pub(super) const TEXT_CASES: [TextCase; 10] = [
         attribute: "op",
         value: "read write sync",
         bad: &[
-            ("flush", EINVAL),
+            ("flushes", EINVAL),
             ("reads", EINVAL),
             ("read,write", EINVAL),
             ("rw", EINVAL),
