@@ -73,7 +73,7 @@ impl kernel::InPlaceModule for ChaosDriver {
         // The order matters: as soon as something is registered, the kernel may use it. The
         // scheduler is last: a disk may use it at once, so nothing that comes after it may fail.
         try_pin_init!(Self {
-            _flushes: FlushLifetime::new(),
+            _flushes: FlushLifetime::new()?,
             config: config::Lifetime::new(),
             directories <- configfs::Root::new(),
             _power: PowerWatch::new(module)?,

@@ -16,7 +16,9 @@ use crate::{
         io::Io,
         operations::{Conditions, FLUSH},
     },
-    sys::{cgroup::Cgroup, pid_namespace::current_pid_namespace_id},
+    rule_set::RuleSet,
+    stats::Count,
+    sys::{cgroup::Cgroup, clock::now_ns, pid_namespace::current_pid_namespace_id},
 };
 
 /// A flush that is being submitted, to filters.
@@ -79,6 +81,14 @@ pub(crate) fn park(hctx: &Hctx<Ioem>, held: &Held<Request>, flush: Flush<'_>) {
     if rules.is_empty() {
         return;
     }
+    let bytes = plan.bytes_of(&submitted);
+    let only_limits = verdict.parked_ns == 0 && verdict.failed_by.is_empty();
+    if only_limits
+        && !plan.turns().any_waits_for(rules)
+        && plan.all_admit_at_once(rules, bytes, RuleSet::EMPTY, held.lane(), now_ns())
+    {
+        return;
+    }
     let order = Parking {
         rules,
         delay_ns: verdict.parked_ns,
@@ -96,4 +106,7 @@ pub(crate) fn park(hctx: &Hctx<Ioem>, held: &Held<Request>, flush: Flush<'_>) {
         },
     };
     plan.count(rules, held.lane(), why.counted_as());
+    if let Some(rule) = plan.failing_rule(verdict.failed_by) {
+        rule.stats.count(held.lane(), Count::NotFailed);
+    }
 }

@@ -12,6 +12,7 @@ use crate::{
     injection::InjectionId,
     policy::{
         bounds::Bounds,
+        io::Io,
         limits::transferred,
         operations::{FLUSH, OTHER},
     },
@@ -230,9 +231,9 @@ impl Plan {
 
     /// How many bytes of an entry its limits count; 0 if none asks.
     #[inline]
-    pub(crate) fn bytes_of(&self, entry: &impl HeldEntry) -> u32 {
+    pub(crate) fn bytes_of(&self, io: &impl Io) -> u32 {
         if self.asks_for_bytes {
-            transferred(entry)
+            transferred(io)
         } else {
             0
         }

@@ -22,8 +22,16 @@ use crate::sys::{
 use core::{
     marker::PhantomData,
     ptr::{null_mut, NonNull},
+    sync::atomic::{AtomicUsize, Ordering},
 };
-use kernel::{bindings, ffi, prelude::*, str::CStrExt};
+use kernel::{
+    bindings, ffi, impl_has_work, new_work,
+    prelude::*,
+    str::CStrExt,
+    sync::Arc,
+    time::{delay::fsleep, Delta},
+    workqueue::{self, Work, WorkItem},
+};
 
 /// A flush without data that is being submitted.
 ///
@@ -97,32 +105,80 @@ impl<E: Elevator> Hctx<E> {
     }
 }
 
+/// How many watches there are.
+static WATCHES: AtomicUsize = AtomicUsize::new(0);
+
 kernel::sync::global_lock! {
     // SAFETY: `FlushLifetime::new` initializes it, before the module registers any code that makes
     // a watch.
-    unsafe(uninit) static WATCHED: Mutex<Watched> = Watched { watches: 0, probe: None };
+    unsafe(uninit) static WATCHED: Mutex<Watched> = Watched { probe: None, unwatch: None };
 }
 
-/// The probe, and for how many watches it is there.
+/// The probe, while there are watches and for a while after.
 struct Watched {
-    watches: usize,
     probe: Option<Probe>,
+    /// There is one in the time of a [`FlushLifetime`].
+    unwatch: Option<Arc<Unwatch>>,
+}
+
+/// Ends the probe some time after the last watch. A user may have a watch come and go in a loop,
+/// and each change of the probe interrupts all processors. And a task that gives up a watch, by
+/// `rmdir` for one, must not wait for the kernel's lock of tracepoints.
+#[pin_data]
+struct Unwatch {
+    #[pin]
+    work: Work<Self>,
+}
+
+impl WorkItem for Unwatch {
+    type Pointer = Arc<Self>;
+
+    fn run(_this: Arc<Self>) {
+        fsleep(Delta::from_secs(1));
+        let mut watched = WATCHED.lock();
+        // A watch that is counted from now on waits for the lock, and finds no probe.
+        if WATCHES.load(Ordering::Acquire) == 0 {
+            watched.probe = None;
+        }
+    }
+}
+
+impl_has_work! {
+    impl HasWork<Self> for Unwatch { self.work }
 }
 
 /// The time in which watches may be made. A module drops it after all of them.
-pub(crate) struct FlushLifetime(());
+pub(crate) struct FlushLifetime(Arc<Unwatch>);
 
 impl FlushLifetime {
     /// Makes watches possible. Only the module's initialization may call this, once.
-    pub(crate) fn new() -> Self {
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new() -> Result<Self> {
         // SAFETY: The module's initialization runs once, and no code has locked the mutex yet.
         unsafe { WATCHED.init() };
-        Self(())
+        let unwatch = pin_init!(Unwatch { work <- new_work!("flush_unwatch") });
+        let unwatch = Arc::pin_init(unwatch, GFP_KERNEL)?;
+        WATCHED.lock().unwatch = Some(unwatch.clone());
+        Ok(Self(unwatch))
     }
 }
 
 impl Drop for FlushLifetime {
     fn drop(&mut self) {
+        // SAFETY: The work is initialized, and this may sleep. A cancelled work had a reference,
+        // which is dropped here.
+        unsafe {
+            if bindings::cancel_work_sync(Work::raw_get(&raw const self.0.work)) {
+                drop(Arc::from_raw(Arc::as_ptr(&self.0)));
+            }
+        }
+        *WATCHED.lock() = Watched {
+            probe: None,
+            unwatch: None,
+        };
         wait_for_probes();
     }
 }
@@ -131,7 +187,7 @@ impl Drop for FlushLifetime {
 ///
 /// While there is any, each bio that gets a request costs a call of the probe, whichever disk it is
 /// for.
-pub(crate) struct FlushWatch(());
+pub(crate) struct FlushWatch(Arc<Unwatch>);
 
 impl FlushWatch {
     /// Begins to watch. May sleep; the caller must hold no lock of the scheduler's.
@@ -141,6 +197,7 @@ impl FlushWatch {
     /// EOPNOTSUPP if this kernel does not show flushes; ENOMEM.
     pub(crate) fn new<E: Elevator>() -> Result<Self> {
         let mut watched = WATCHED.lock();
+        let unwatch = watched.unwatch.clone().ok_or(ENODEV)?;
         if watched.probe.is_none() {
             let function = submitted::<E> as *mut ffi::c_void;
             let probe = match layouts::SHOWS_FLUSHES {
@@ -152,17 +209,17 @@ impl FlushWatch {
             let unsupported = || Error::from_errno(-(bindings::EOPNOTSUPP as ffi::c_int));
             watched.probe = Some(probe.ok_or_else(unsupported)?);
         }
-        watched.watches = watched.watches.saturating_add(1);
-        Ok(Self(()))
+        // Under the lock, so that the probe does not end between.
+        WATCHES.fetch_add(1, Ordering::AcqRel);
+        Ok(Self(unwatch))
     }
 }
 
 impl Drop for FlushWatch {
     fn drop(&mut self) {
-        let mut watched = WATCHED.lock();
-        watched.watches = watched.watches.saturating_sub(1);
-        if watched.watches == 0 {
-            watched.probe = None;
+        if WATCHES.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // A work that is queued already serves as well.
+            let _ = workqueue::system_unbound().enqueue(self.0.clone());
         }
     }
 }

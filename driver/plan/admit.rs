@@ -75,7 +75,7 @@ impl Plan {
     /// [`Plan::admit_at_once`] of any number of rules; not inlined, so that it costs nothing where
     /// the plan has one rule.
     #[inline(never)]
-    fn all_admit_at_once(
+    pub(crate) fn all_admit_at_once(
         &self,
         set: RuleSet,
         bytes: u32,

@@ -39,7 +39,8 @@ pub(super) unsafe fn cgroup_ancestor(
 /// The caller may sleep.
 #[cfg(not(own_kernel_crate))]
 pub(super) unsafe fn tracepoint_synchronize_unregister() {
-    // SAFETY: By this function's requirements. As the inline function of C.
+    // SAFETY: By this function's requirements. As the inline function of C, which also waits for
+    // probes of system calls; this module has none.
     unsafe {
         bindings::synchronize_srcu(&raw mut bindings::tracepoint_srcu);
         bindings::synchronize_rcu();

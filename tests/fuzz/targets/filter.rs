@@ -38,6 +38,11 @@ impl Any {
     fn has(&self, place: usize) -> bool {
         self.conditions & (1 << place) != 0
     }
+
+    /// Whether it is a flush, which only its name means, and which has no place.
+    fn is_flush(&self) -> bool {
+        OPERATIONS.get(self.operation as usize) == Some(&"flush")
+    }
 }
 
 impl Io for Any {
@@ -91,8 +96,10 @@ fn is_of_operation(text: &str, io: &Any) -> bool {
     let has = |name: &str| text.split(' ').any(|word| word == name);
     let operations = OPERATIONS.iter().enumerate();
     let mut named = operations.filter(|(_, name)| has(name)).peekable();
-    let operation =
-        named.peek().is_none() || named.any(|(place, _)| place == io.operation as usize);
+    let operation = match named.peek() {
+        None => !io.is_flush(),
+        Some(_) => named.any(|(place, _)| place == io.operation as usize),
+    };
     let mut conditions = CONDITIONS.iter().enumerate();
     operation && conditions.all(|(place, (name, _))| !has(name) || io.has(place))
 }
@@ -103,17 +110,18 @@ fn is_of_sectors(text: &str, disk: &Disk<'_>, io: &Any) -> bool {
     // The last number of all is never a sector.
     let end = end.min(u128::from(u64::MAX));
     text.is_empty()
-        || text.split(' ').any(|word| {
-            let (device, word) = word.rsplit_once(':').unwrap_or(("", word));
-            let number = format!("{}:{}", disk.major, disk.first_minor);
-            if !device.is_empty() && device.as_bytes() != disk.name && device != number {
-                return false;
-            }
-            let (start, length) = word.split_once('+').unwrap();
-            let start: u128 = start.parse().unwrap();
-            let length: u128 = length.parse().unwrap();
-            first < start + length && start < end
-        })
+        || !io.is_flush()
+            && text.split(' ').any(|word| {
+                let (device, word) = word.rsplit_once(':').unwrap_or(("", word));
+                let number = format!("{}:{}", disk.major, disk.first_minor);
+                if !device.is_empty() && device.as_bytes() != disk.name && device != number {
+                    return false;
+                }
+                let (start, length) = word.split_once('+').unwrap();
+                let start: u128 = start.parse().unwrap();
+                let length: u128 = length.parse().unwrap();
+                first < start + length && start < end
+            })
 }
 
 fuzz_target!(|data: &[u8]| {

@@ -260,6 +260,18 @@ fn together(report: &mut Report) -> Result<()> {
     prompt(report, "without memory", &passed?);
     let count = one.stat("over_memory")?;
     report.figure("counted as over_memory", COUNT, count, count == COUNT);
+    sys::write(MEMORY, "0")?;
+    one.set("error", "EIO")?;
+    let passed = flushes(&disk, COUNT as usize);
+    sys::write(MEMORY, "65536")?;
+    let counts = [one.stat("failed")?, one.stat("not_failed")?];
+    report.figure(
+        "with an error: fsync, failed, not_failed",
+        format!("succeeds, 0, {COUNT}"),
+        format!("{:?}, {counts:?}", passed.as_ref().map(Vec::len)),
+        passed.is_ok() && counts == [0, COUNT],
+    );
+    one.set("error", "\n")?;
 
     one.set("duration_ms", "1")?;
     thread::sleep(Duration::from_millis(5));
@@ -281,6 +293,66 @@ fn flushing(disk: &Disk) -> Result<mpsc::Receiver<std::io::Result<()>>> {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || tell.send(file.sync_all()));
     Ok(told)
+}
+
+scenario!("flush_alone_limited", limited);
+/// So many in a window, so many in all, and so many at a time.
+fn limited(report: &mut Report) -> Result<()> {
+    const MS: f64 = 1e3;
+    if skip_flushes(report)? {
+        return Ok(());
+    }
+    let disk = cached()?;
+    let settings = [("op", "flush"), ("quota", "5"), ("period_us", "100000")];
+    let limit = Injection::with_texts("limit", &settings)?;
+    let start = Instant::now();
+    flushes(&disk, 52)?;
+    let took_ms = start.elapsed().as_secs_f64() * MS;
+    // The first five go at once, in the window of their time.
+    report.figure(
+        "milliseconds for 52 flushes, 5 in 100 ms",
+        ">= 900",
+        format!("{took_ms:.1}"),
+        took_ms >= 900.0,
+    );
+    report.time(
+        "and at most",
+        "<= 1010",
+        format!("{took_ms:.1}"),
+        took_ms <= 1_010.0,
+    );
+    let counts = [limit.stat("matched")?, limit.stat("delayed")?];
+    report.figure(
+        "matched, delayed",
+        "52, 0",
+        format!("{counts:?}"),
+        counts == [52, 0],
+    );
+    limit.remove()?;
+
+    let settings = [("op", "flush"), ("delay_us", "10000"), ("times", "3")];
+    let three = Injection::with_texts("three", &settings)?;
+    let times = flushes(&disk, 20)?;
+    let slow = times.iter().filter(|time| **time >= DELAY_MS).count();
+    report.figure("delayed of 20, with times=3", 3, slow, slow == 3);
+    three.remove()?;
+
+    let settings = [("op", "flush"), ("delay_us", "10000"), ("lanes", "1")];
+    let _lane = Injection::with_texts("lane", &settings)?;
+    let start = Instant::now();
+    let all: Vec<_> = (0..8).map(|_| flushing(&disk)).collect::<Result<_>>()?;
+    for told in all {
+        told.recv_timeout(Duration::from_secs(5))
+            .context("a flush that does not end")??;
+    }
+    let took_ms = start.elapsed().as_secs_f64() * MS;
+    report.figure(
+        "milliseconds for 8 flushes at once, through one lane",
+        ">= 80",
+        format!("{took_ms:.1}"),
+        took_ms >= 80.0,
+    );
+    Ok(())
 }
 
 scenario!("flush_alone_released", released);
