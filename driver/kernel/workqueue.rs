@@ -169,9 +169,9 @@ macro_rules! new_work {
 /// Says which field of a type is its work.
 #[macro_export]
 macro_rules! impl_has_work {
-    (impl{$($generics:tt)*} HasWork<$of:ty> for $type:ty { self.$field:ident }) => {
+    (impl$({$($generics:tt)*})? HasWork<$of:ty> for $type:ty { self.$field:ident }) => {
         // SAFETY: The compiler checks the type of the field.
-        unsafe impl<$($generics)*> $crate::workqueue::HasWork<$of> for $type {
+        unsafe impl$(<$($generics)*>)? $crate::workqueue::HasWork<$of> for $type {
             const OFFSET: usize = {
                 const fn is_work<T>(_: *const $crate::workqueue::Work<T>) {}
                 let object = ::core::mem::MaybeUninit::<Self>::uninit();

@@ -149,16 +149,16 @@ fn chosen(report: &mut Report) -> Result<()> {
     every.set("every", "2")?;
     every.set("op", "write flush")?;
     let times = flushes(&disk, 40)?;
-    let slow: Vec<bool> = times.iter().map(|time| *time >= DELAY_MS).collect();
-    let alternate = slow
-        .iter()
-        .enumerate()
-        .all(|(place, slow)| *slow == (place % 2 == 1));
+    let second = |place: usize| times.iter().skip(place).step_by(2).copied();
+    let fast: Vec<f64> = second(0).collect();
+    prompt(report, "of 40 flushes with every=2, the odd ones", &fast);
+    let slow = second(1).filter(|time| *time >= DELAY_MS).count();
+    let delayed = every.stat("delayed")?;
     report.figure(
-        "of 40 flushes with every=2, delayed",
-        "each second one",
-        format!("{} of 40", slow.iter().filter(|slow| **slow).count()),
-        alternate,
+        "the even ones that took the delay, and delayed",
+        "20, 20",
+        format!("{slow}, {delayed}"),
+        (slow, delayed) == (20, 20),
     );
     every.remove()?;
 
@@ -171,7 +171,9 @@ fn chosen(report: &mut Report) -> Result<()> {
     let some = Injection::with_texts("some", &settings)?;
     let (count, share) = (400.0_f64, 0.25_f64);
     let times = flushes(&disk, count as usize)?;
-    let hit = times.iter().filter(|time| **time >= 2.0).count() as f64;
+    let slow = times.iter().filter(|time| **time >= 2.0).count() as f64;
+    let hit = some.stat("delayed")? as f64;
+    report.time("as many took 2 ms", hit, slow, slow == hit);
     let bound = 5.0 * (count * share * (1.0 - share)).sqrt();
     report.figure(
         "delayed of 400 flushes at 25 %, seed 7",
@@ -334,7 +336,9 @@ fn limited(report: &mut Report) -> Result<()> {
     let three = Injection::with_texts("three", &settings)?;
     let times = flushes(&disk, 20)?;
     let slow = times.iter().filter(|time| **time >= DELAY_MS).count();
-    report.figure("delayed of 20, with times=3", 3, slow, slow == 3);
+    let delayed = three.stat("delayed")?;
+    report.figure("delayed of 20, with times=3", 3, delayed, delayed == 3);
+    report.time("as many took the delay", 3, slow, slow == 3);
     three.remove()?;
 
     let settings = [("op", "flush"), ("delay_us", "10000"), ("lanes", "1")];
