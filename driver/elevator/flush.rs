@@ -219,7 +219,7 @@ impl Drop for FlushWatch {
     fn drop(&mut self) {
         if WATCHES.fetch_sub(1, Ordering::AcqRel) == 1 {
             // A work that is queued already serves as well.
-            let _ = workqueue::system_unbound().enqueue(self.0.clone());
+            let _ = workqueue::system_long().enqueue(self.0.clone());
         }
     }
 }

@@ -123,7 +123,7 @@ extern "C" {
     pub fn chaos_spinlock_lock(lock: *mut spinlock);
     pub fn chaos_spinlock_trylock(lock: *mut spinlock) -> bool;
     pub fn chaos_spinlock_unlock(lock: *mut spinlock);
-    pub fn chaos_system_unbound_wq() -> *mut c_void;
+    pub fn chaos_system_long_wq() -> *mut c_void;
     pub fn chaos_init_work(
         work: *mut work_struct,
         function: unsafe extern "C" fn(*mut work_struct),

@@ -299,9 +299,9 @@ void chaos_hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
-struct workqueue_struct *chaos_system_unbound_wq(void)
+struct workqueue_struct *chaos_system_long_wq(void)
 {
-	return system_unbound_wq;
+	return system_long_wq;
 }
 
 void chaos_init_work(struct work_struct *work, work_func_t function, const char *name,

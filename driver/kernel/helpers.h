@@ -52,7 +52,7 @@ void chaos_kobject_put(struct kobject *object);
 void chaos_hrtimer_setup(struct hrtimer *timer,
 			 enum hrtimer_restart (*function)(struct hrtimer *), clockid_t clock,
 			 enum hrtimer_mode mode);
-struct workqueue_struct *chaos_system_unbound_wq(void);
+struct workqueue_struct *chaos_system_long_wq(void);
 void chaos_init_work(struct work_struct *work, work_func_t function, const char *name,
 		     struct lock_class_key *class);
 void chaos_init_group(struct config_group *group, const char *name, struct config_item_type *type);

@@ -43,10 +43,10 @@ impl Queue {
     }
 }
 
-/// The kernel's own queue of work that may run on any processor.
-pub fn system_unbound() -> &'static Queue {
+/// The kernel's own queue of work that may take long.
+pub fn system_long() -> &'static Queue {
     // SAFETY: The queue is there as long as the kernel, and has at least one byte.
-    unsafe { &*bindings::chaos_system_unbound_wq().cast::<Queue>() }
+    unsafe { &*bindings::chaos_system_long_wq().cast::<Queue>() }
 }
 
 /// The work of a `T` that is in an [`Arc`].

@@ -208,7 +208,7 @@ impl<T: Sleeper> PowerWatch<T> {
                 return;
             }
             // If the work is queued already, that serves as well.
-            if workqueue::system_unbound()
+            if workqueue::system_long()
                 .enqueue(Arc::from(watched))
                 .is_err()
             {

@@ -16,7 +16,7 @@ const fn complaint(words: &'static [&'static str], reason: &'static str) -> Comp
     Complaint { words, reason }
 }
 
-const COMPLAINTS: [Complaint; 28] = [
+const COMPLAINTS: [Complaint; 29] = [
     complaint(
         &["WARNING:"],
         "a WARN_ON of the kernel, or a report of lockdep",
@@ -58,6 +58,10 @@ const COMPLAINTS: [Complaint; 28] = [
     complaint(
         &["hard LOCKUP"],
         "a processor has taken no interrupt for long",
+    ),
+    complaint(
+        &["chaos_driver", "enqueued on deprecated"],
+        "the module uses a queue of work that the kernel is about to lose",
     ),
     complaint(&["rcu", "stall"], "a reader's section of RCU does not end"),
     complaint(
@@ -190,6 +194,7 @@ mod tests {
 [   42.0] list_del corruption, ffff8 is NULL
 [   42.0] sysfs: cannot create duplicate filename '/devices/iosched'
 [   42.0] null_blk: 3 tags leaked
+[   42.0] workqueue: work func run [chaos_driver] enqueued on deprecated workqueue.
 [   42.0] blk_update_request: Invalid request
 [   42.0] scheduling while atomic: fio/123/0x00000002
 [   42.0] Buffer I/O error on dev vda, logical block 0, async page read";
