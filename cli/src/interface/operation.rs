@@ -44,7 +44,7 @@ const NONE: [(&[&str], &str); 4] = [
     (
         &["fsync", "fdatasync", "sync_file_range", "msync"],
         "a disk knows no fsync, which waits for writes and then for a flush: --op write,flush \
-         has both",
+         has both, and --op write,fua only the commit of a journal",
     ),
     (
         &["all", "any", "*", "both"],
