@@ -43,8 +43,9 @@ pub const PREPARES_AT_SUBMISSION: bool = cfg!(all(
 ));
 
 /// Whether a probe can see the flushes without data that are submitted: it gets the bio alone, in a
-/// context in which it may allocate memory and take a lock. Before Linux 5.12 it gets more. Before
-/// 7.0 it runs without preemption, where a real-time kernel allows neither.
+/// context in which it may allocate memory and take a lock. Before Linux 5.12, a bio that gets a
+/// request does not tell its partition. Before 7.0, the probe runs without preemption, where a
+/// real-time kernel allows neither.
 pub const SHOWS_FLUSHES: bool =
     cfg!(newest = "bio.bi_bdev") && (!cfg!(CONFIG_PREEMPT_RT) || PREPARES_AT_SUBMISSION);
 

@@ -19,8 +19,7 @@ extern "C" {
     fn chaos_partition_number(request: *const bindings::request) -> u8;
 }
 
-/// The queue to which a bio is being submitted: none, since a probe of `block_getrq` gets other
-/// arguments here, and so none is registered.
+/// The queue to which a bio is being submitted: none, as no probe sees bios here.
 ///
 /// # Safety
 ///
