@@ -75,6 +75,10 @@ impl Instance {
         let directory = make(&tracing.join("instances"), process::id())?;
         let mut made = Made(Some(directory));
         let directory = made.0.clone().unwrap_or_default();
+        // A tracepoint takes milliseconds to begin. All do so before the first event is kept: else
+        // the disk would issue requests whose completions are not traced.
+        let on = directory.join("tracing_on");
+        set(&on, "0")?;
         let events = directory.join("events");
         let formats = Step::ALL.map(|step| {
             let file = events.join("block").join(step.name()).join("format");
@@ -104,6 +108,7 @@ impl Instance {
             set(&event.join("filter"), &disk.filter())?;
             set(&event.join("enable"), "1")?;
         }
+        set(&on, "1")?;
         made.0 = None;
         Ok(Self {
             directory,

@@ -30,13 +30,15 @@ fn record(device: &str, length: &str) -> Result<Child> {
     let mut command = Command::new("kchaos");
     command.args(["record", device, "--for", length, "--output", PROFILE]);
     let mut child = command.spawn().context("starting kchaos")?;
-    let last = format!(
-        "{INSTANCES}/kchaos-{}/events/block/block_rq_requeue/enable",
-        child.id()
-    );
+    let instance = format!("{INSTANCES}/kchaos-{}", child.id());
+    let is_on = |file: &str| {
+        let text = fs::read_to_string(format!("{instance}/{file}"));
+        text.is_ok_and(|text| text == "1\n")
+    };
     wait_until("the recording begins", || {
         ensure!(child.try_wait()?.is_none(), "it has ended");
-        Ok(fs::read_to_string(&last).is_ok_and(|text| text == "1\n"))
+        // The kernel makes an instance that is on; kchaos turns it off, and on again at last.
+        Ok(is_on("events/block/block_rq_requeue/enable") && is_on("tracing_on"))
     })?;
     Ok(child)
 }
@@ -306,6 +308,39 @@ fn partition(report: &mut Report) -> Result<()> {
         ">= 19",
         flushes,
         flushes.parse().is_ok_and(|count: u64| count >= 19),
+    );
+    Ok(())
+}
+
+scenario!("kchaos_record_at_work", at_work);
+/// A recording that begins while the disk works has each request with its own completion.
+fn at_work(report: &mut Report) -> Result<()> {
+    let disk = Disk::new(&Kind::default())?;
+    disk.set_scheduler("none")?;
+    let options = ["--size=1m", "--time_based", "--runtime=60"];
+    let load = Fio::start(&disk.path(), &[RANDOM_READ, &options].concat())?;
+    // The load has begun.
+    let reads = || -> Result<u64> {
+        let stat = sys::read(disk.attribute("stat"))?;
+        let first = stat.split_whitespace().next().unwrap_or_default();
+        Ok(first.parse()?)
+    };
+    let before = reads()?;
+    wait_until("the disk works", || Ok(reads()? > before + 100))?;
+    let mut child = record(disk.name(), "500ms")?;
+    let code = child.wait()?.code();
+    report.figure("exit code", "0", format!("{code:?}"), code == Some(0));
+    load.stop()?;
+    let text = sys::read(PROFILE)?;
+    let depth = text
+        .lines()
+        .find_map(|line| line.strip_prefix("depth_max = "))
+        .unwrap_or_default();
+    report.figure(
+        "most reads at a time, of a load of depth 1",
+        1,
+        depth,
+        depth == "1",
     );
     Ok(())
 }
