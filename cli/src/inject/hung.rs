@@ -5,7 +5,7 @@
 use super::reach::reached;
 use crate::{
     interface::{Name, Settings, operation::CONDITIONS, units::at_most},
-    system::{Roots, files::try_read},
+    system::{Roots, disk::requests_of_all_queues, files::try_read},
 };
 
 /// The largest request of a disk that does not tell it, in KiB, as many disks have it.
@@ -51,6 +51,16 @@ fn debt_us(roots: &Roots, settings: &Settings) -> u64 {
     ios.max(bytes).saturating_mul(period_us)
 }
 
+/// How many I/Os the last one of a full disk lets pass in its lane, itself among them.
+fn turns(roots: &Roots, settings: &Settings) -> u64 {
+    let Some(lanes) = settings.number(Name::Lanes).filter(|lanes| *lanes > 0) else {
+        return 1;
+    };
+    let disks = reached(roots, settings).into_iter();
+    let requests = disks.filter_map(|disk| requests_of_all_queues(roots, &disk));
+    requests.max().unwrap_or(1).div_ceil(lanes)
+}
+
 /// The longest time in microseconds for which the injection can hold an I/O; [`u64::MAX`] if it
 /// has no end.
 fn longest_us(roots: &Roots, settings: &Settings) -> u64 {
@@ -74,7 +84,9 @@ fn longest_us(roots: &Roots, settings: &Settings) -> u64 {
         .saturating_mul(2)
         .saturating_add(number(Name::TurnUs));
     let delay = delay.max(points.max().unwrap_or(0)).saturating_add(arm);
-    let longest = delay.saturating_add(debt_us(roots, settings));
+    let longest = delay
+        .saturating_mul(turns(roots, settings))
+        .saturating_add(debt_us(roots, settings));
     settings
         .lease_us()
         .map_or(longest, |lease_us| longest.min(lease_us))
@@ -180,6 +192,27 @@ mod tests {
         );
         machine.write(file, "0\n");
         assert_eq!(told(&[delay]), None);
+    }
+
+    #[test]
+    fn the_line_before_a_lane_counts() {
+        let machine = Machine::new();
+        machine.write("sys/block/sda/queue/scheduler", "[ioem]\n");
+        machine.write("sys/block/sda/queue/nr_requests", "256\n");
+        for queue in ["0", "1"] {
+            machine.write(&format!("sys/block/sda/mq/{queue}/nr_tags"), "256\n");
+        }
+        let delay = (Name::DelayUs, "1000000");
+        for (lanes, seconds) in [("1", 512), ("3", 171), ("64", 8)] {
+            let lanes = (Name::Lanes, lanes);
+            let longest = longest_us(&machine.roots(), &settings(&[delay, lanes]));
+            assert_eq!(longest, seconds * 1_000_000, "{lanes:?}");
+        }
+        let one = settings(&[delay, (Name::Lanes, "1")]);
+        let told = long_hold(&machine.roots(), &one).unwrap();
+        assert!(told.starts_with("an I/O can wait for 512s, and"), "{told}");
+        // A disk whose requests are not known has one at least.
+        assert_eq!(longest_us(&Machine::new().roots(), &one), 1_000_000);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! allows only so many I/Os a second.
 
 use super::{attributes::Name, listed::Listed, units::at_most, values::Values};
-use crate::system::{Roots, disk::requests, files::names, files::try_read};
+use crate::system::{Roots, disk::requests_of_all_queues, files::try_read};
 use std::ffi::OsStr;
 
 /// The most I/Os a second of a disk that an injection delays by holding requests.
@@ -122,10 +122,7 @@ pub(crate) fn read(roots: &Roots, name: &OsStr) -> Listed<Ceiling> {
     let text = try_read(&roots.injection(name).join("ceiling")).unwrap_or_default();
     let mut ceilings = parse(&text);
     for ceiling in &mut ceilings.items {
-        let queues = names(&roots.disk(&ceiling.disk).join("mq")).len().max(1);
-        let queues = u64::try_from(queues).unwrap_or(1);
-        let requests = requests(roots, &ceiling.disk);
-        ceiling.requests = requests.map(|requests| requests.saturating_mul(queues));
+        ceiling.requests = requests_of_all_queues(roots, &ceiling.disk);
     }
     ceilings
 }

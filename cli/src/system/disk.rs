@@ -4,7 +4,7 @@
 
 use super::{
     IOEM, LOAD, Roots,
-    files::{read, try_read},
+    files::{names, read, try_read},
     saved::{Saved, diskseq, is_other},
     step::Step,
 };
@@ -345,6 +345,12 @@ fn requests_file(roots: &Roots, disk: &str) -> PathBuf {
 /// The number of requests that a disk can have, if it is known.
 pub(crate) fn requests(roots: &Roots, disk: &str) -> Option<u64> {
     try_read(&requests_file(roots, disk)).ok()?.parse().ok()
+}
+
+/// The number of requests that all hardware queues of a disk can have, if it is known.
+pub(crate) fn requests_of_all_queues(roots: &Roots, disk: &str) -> Option<u64> {
+    let queues = names(&roots.disk(disk).join("mq")).len().max(1);
+    Some(requests(roots, disk)?.saturating_mul(queues as u64))
 }
 
 #[cfg(test)]
