@@ -95,6 +95,9 @@ pub(crate) struct Options {
     /// Print the guest's output while the guest runs, and not at its end
     #[arg(long)]
     serial: bool,
+    /// Let the kernel tell of failed I/Os, for which COMMAND asks
+    #[arg(long)]
+    io_errors: bool,
 }
 
 fn parse_file(text: &str) -> Result<(PathBuf, PathBuf)> {
@@ -240,6 +243,7 @@ impl Lab {
                 &log,
                 &console::text(&work.path("status"))?,
                 &console::text(&races)?,
+                options.io_errors,
             ),
         }
     }
@@ -326,12 +330,12 @@ impl Lab {
 const SANITIZED: &str = " tsc=reliable no5lvl";
 
 /// The exit status of the guest's command; an error if the guest or its kernel has failed.
-fn judge(log: &str, status: &str, races: &str) -> Result<u8> {
+fn judge(log: &str, status: &str, races: &str, io_errors: bool) -> Result<u8> {
     let Ok(status) = status.trim().parse() else {
         tell(&last_lines(log, 60));
         bail!("the guest ended without a result (its last console lines are above).");
     };
-    let complaints = complaints(log, races);
+    let complaints = complaints(log, races, io_errors);
     let Some((_, first)) = complaints.first() else {
         return Ok(status);
     };
@@ -394,12 +398,14 @@ mod tests {
 
     #[test]
     fn the_exit_status_passes_on() {
-        assert_eq!(judge("[ 1.0] fine\r\n", "7\r\n", "").unwrap(), 7);
+        assert_eq!(judge("[ 1.0] fine\r\n", "7\r\n", "", false).unwrap(), 7);
     }
 
     #[test]
     fn a_guest_without_a_result_has_failed() {
-        let error = judge("[ 1.0] fine\n", "", "").unwrap_err().to_string();
+        let error = judge("[ 1.0] fine\n", "", "", false)
+            .unwrap_err()
+            .to_string();
         assert!(
             error.starts_with("the guest ended without a result"),
             "{error}"
@@ -408,12 +414,20 @@ mod tests {
 
     #[test]
     fn a_complaint_fails_what_has_passed() {
-        let error = judge("[ 1.0] WARNING: CPU: 0\r\n", "0\n", "")
+        let error = judge("[ 1.0] WARNING: CPU: 0\r\n", "0\n", "", false)
             .unwrap_err()
             .to_string();
         assert!(
             error.starts_with("the kernel complained (above)"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_failed_io_is_a_complaint_unless_the_command_asks_for_it() {
+        let log = "[ 1.0] Buffer I/O error on dev vda, logical block 0, async page read\n";
+        let error = judge(log, "0\n", "", false).unwrap_err().to_string();
+        assert!(error.contains("needs --io-errors"), "{error}");
+        assert_eq!(judge(log, "0\n", "", true).unwrap(), 0);
     }
 }
