@@ -17,9 +17,9 @@ use crate::{
 use anyhow::{Result, ensure};
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{BufRead, BufReader, Write},
     path::Path,
-    process::Command,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     thread::{self, sleep},
     time::{Duration, Instant},
 };
@@ -79,15 +79,51 @@ fn held(report: &mut Report, injection: &Injection, asked: u64, of: &str) -> Res
     Ok(())
 }
 
-/// Runs a script in a cgroup.
-fn run_in(cgroup: &Cgroup, script: &str) -> Result<()> {
-    let words = cgroup.enter();
-    let status = Command::new(&words[0])
-        .args(&words[1..])
-        .args(["sh", "-c", script])
-        .status()?;
-    ensure!(status.success(), "'{script}' failed: {status}");
-    Ok(())
+/// A shell in a cgroup, which runs one script after another.
+///
+/// A process that enters a cgroup waits for grace periods of RCU, some of 10 ms: the shell has
+/// entered before anything is measured.
+struct Shell {
+    process: Child,
+    scripts: ChildStdin,
+    results: BufReader<ChildStdout>,
+}
+
+impl Shell {
+    fn enter(cgroup: &Cgroup) -> Result<Self> {
+        let words = cgroup.enter();
+        let mut process = Command::new(&words[0])
+            .args(&words[1..])
+            .arg("sh")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let scripts = process.stdin.take().expect("it is a pipe");
+        let results = BufReader::new(process.stdout.take().expect("it is a pipe"));
+        let mut shell = Self {
+            process,
+            scripts,
+            results,
+        };
+        shell.run("true")?;
+        Ok(shell)
+    }
+
+    /// Waits until the script, which says nothing, has ended.
+    fn run(&mut self, script: &str) -> Result<()> {
+        writeln!(self.scripts, "{script}; echo $?")?;
+        let mut result = String::new();
+        self.results.read_line(&mut result)?;
+        ensure!(result == "0\n", "'{script}' failed: {result}");
+        Ok(())
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 /// A new file system, in a folder of its own.
@@ -242,16 +278,17 @@ fn kworker(report: &mut Report) -> Result<()> {
     })?;
     let mount = Mount::new(&format!("{}p2", disk.path()))?;
     let path = mount.0.folder();
-    let write = |number: u32| {
-        let script = format!(
-            "dd if=/dev/zero of={path}/$$.{number} bs=64k count=16 2>/dev/null; sync -f {path}"
-        );
-        run_in(&other, &script)
+    let (mut shell, mut files) = (Shell::enter(&other)?, 0);
+    let mut write = |_| {
+        files += 1;
+        shell.run(&format!(
+            "dd if=/dev/zero of={path}/{files} bs=64k count=16 2>/dev/null && sync -f {path}"
+        ))
     };
     let settings = [("cgroup", slow.path()), ("delay_us", "100000000")];
     let injection = Injection::with_texts("slow", &settings)?;
-    longest_ms(1, write)?;
-    let alone_ms = median_ms(TIMES, write)?;
+    longest_ms(1, &mut write)?;
+    let alone_ms = median_ms(TIMES, &mut write)?;
     let words = slow.enter();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let options = [
@@ -267,8 +304,8 @@ fn kworker(report: &mut Report) -> Result<()> {
     // By then all have begun.
     sleep(Duration::from_secs(1));
     held(report, &injection, 150, "150 processes of a cgroup")?;
-    again(write)?;
-    let meanwhile_ms = longest_ms(TIMES, write)?;
+    again(&mut write)?;
+    let meanwhile_ms = longest_ms(TIMES, &mut write)?;
     injection.remove()?;
     drop(load);
     let what = "1 MB and syncfs of another cgroup";
@@ -289,16 +326,14 @@ fn crypt(report: &mut Report) -> Result<()> {
     let parameters = format!("aes-xts-plain64 {key} 0 {} 0", disk.path());
     let stacked = Mapped::new(&disk, "crypt", &parameters)?;
     let path = stacked.path()?;
-    let write = |number: u32| {
+    let mut shell = Shell::enter(&other)?;
+    let mut write = |number: u32| {
         let place = 50_000 + number;
         let options = "bs=4k count=1 oflag=direct conv=notrunc 2>/dev/null";
-        run_in(
-            &other,
-            &format!("dd if=/dev/zero of={path} seek={place} {options}"),
-        )
+        shell.run(&format!("dd if=/dev/zero of={path} seek={place} {options}"))
     };
     write(TIMES)?;
-    let alone_ms = median_ms(TIMES, write)?;
+    let alone_ms = median_ms(TIMES, &mut write)?;
     let settings = [
         ("cgroup", slow.path()),
         ("op", "write"),
@@ -323,8 +358,8 @@ fn crypt(report: &mut Report) -> Result<()> {
     sleep(Duration::from_secs(1));
     let of = format!("{WRITES} writes of a cgroup through dm-crypt");
     held(report, &injection, WRITES * 9 / 10, &of)?;
-    again(write)?;
-    let meanwhile_ms = longest_ms(TIMES, write)?;
+    again(&mut write)?;
+    let meanwhile_ms = longest_ms(TIMES, &mut write)?;
     injection.remove()?;
     // All writes must go before the device does.
     load.stop()?;
