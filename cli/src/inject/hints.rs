@@ -14,6 +14,7 @@ use crate::{
         ceiling::{self, Ceiling, Effect, Frozen},
         ending::Ending,
         existing::all,
+        operation::kinds,
         snapshot::Snapshot,
         units::{at_most, show_microseconds},
         values::Values,
@@ -75,7 +76,15 @@ fn impossible(roots: &Roots, settings: &Settings) -> Option<String> {
     Some(format!("this injection reaches nothing: {why}"))
 }
 
-/// A sentence about each mounted file system all of whose I/O fails.
+/// Whether the injection affects I/O by which a file system keeps its changes.
+fn is_about_changes(settings: &Settings) -> bool {
+    const CHANGES: [&str; 4] = ["write", "flush", "write_zeroes", "zone_append"];
+    let mut kinds = kinds(settings.text(Name::Op).unwrap_or_default()).peekable();
+    kinds.peek().is_none() || kinds.any(|kind| CHANGES.contains(&kind))
+}
+
+/// A sentence about each mounted file system all of whose changes fail. A file system bears reads
+/// and discards that fail.
 fn broken_file_systems(roots: &Roots, settings: &Settings) -> Vec<String> {
     let fails = settings
         .text(Name::Error)
@@ -86,7 +95,7 @@ fn broken_file_systems(roots: &Roots, settings: &Settings) -> Vec<String> {
             .number(name)
             .is_some_and(|number| usual != Value::Number(number))
     });
-    if !fails || chooses {
+    if !fails || chooses || !is_about_changes(settings) {
         return Vec::new();
     }
     let mounted = mounted_on(roots, &reached(roots, settings)).into_iter();

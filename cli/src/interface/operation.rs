@@ -65,6 +65,11 @@ const NONE: [(&[&str], &str); 4] = [
     ),
 ];
 
+/// The operations in a text of `op`, without its conditions; none stands for all but flushes.
+pub(crate) fn kinds(text: &str) -> impl Iterator<Item = &str> {
+    words(text).filter(|word| !CONDITIONS.contains(word))
+}
+
 /// Reads a list of operations and conditions, and returns it as the file has it.
 pub(super) fn read(text: &str) -> Result<String, String> {
     let mut given = Vec::new();
