@@ -12,6 +12,7 @@ use crate::{
         Name, Settings, Value, attribute,
         attributes::ENABLED,
         ceiling::{self, Ceiling, Effect, Frozen},
+        commits,
         ending::Ending,
         existing::all,
         operation::kinds,
@@ -60,7 +61,7 @@ pub(super) fn hints(roots: &Roots, name: &str, settings: &Settings) {
         ));
     } else if !all_off {
         let mut told = low_ceilings(roots, name, settings);
-        told.extend(impossible(roots, settings));
+        told.extend(impossible(roots, settings).or_else(|| left_out_commits(roots, settings)));
         told.extend(long_hold(roots, settings));
         told.extend(broken_file_systems(roots, settings));
         for hint in told {
@@ -74,6 +75,11 @@ fn impossible(roots: &Roots, settings: &Settings) -> Option<String> {
     let operations = settings.text(Name::Op)?;
     let why = impossible_on_all(roots, &reached(roots, settings), operations)?;
     Some(format!("this injection reaches nothing: {why}"))
+}
+
+/// A sentence if the injection leaves out the commits of a file system on one of its disks.
+fn left_out_commits(roots: &Roots, settings: &Settings) -> Option<String> {
+    commits::left_out(roots, settings.text(Name::Op)?, &reached(roots, settings))
 }
 
 /// Whether the injection affects I/O by which a file system keeps its changes.
@@ -98,7 +104,7 @@ fn broken_file_systems(roots: &Roots, settings: &Settings) -> Vec<String> {
     if !fails || chooses || !is_about_changes(settings) {
         return Vec::new();
     }
-    let mounted = mounted_on(roots, &reached(roots, settings)).into_iter();
+    let mounted = mounted_on(roots, &reached(roots, settings), |_| true).into_iter();
     let sentences = mounted.map(|mounted| {
         let then = match mounted.kind.as_str() {
             "xfs" => "shuts down",
