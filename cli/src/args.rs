@@ -20,6 +20,7 @@ use crate::{
     error::EXIT_CODES,
     interface::{Name, check_name, units},
 };
+pub(crate) use borrowed::key as borrowed_key;
 use clap::{
     ArgGroup, Args, Command, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
     error::ErrorKind,

@@ -4,6 +4,7 @@
 
 pub(crate) mod attributes;
 pub(crate) mod ceiling;
+pub(crate) mod commits;
 mod driver;
 pub(crate) mod ending;
 pub(crate) mod existing;

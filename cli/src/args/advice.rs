@@ -363,6 +363,11 @@ fn devices(line: &Line, word: &str) -> Option<String> {
 
 /// Advice on a word that is no flag: perhaps it lacks its flag, or is a command.
 fn operand(line: &Line, word: &str) -> Option<String> {
+    if line.is_in("replay") && line.words.iter().any(|word| word == "--") {
+        let instead = "replay runs no command; run it next, and then end each injection that \
+                       replay has named: 'kchaos recover NAME'";
+        return Some(instead.to_owned());
+    }
     if !line.is_in("inject") && !line.is_in("change") {
         return None;
     }

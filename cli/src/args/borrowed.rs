@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod accepted;
 mod fill;
+mod keys;
 mod limits;
 mod table;
 mod without;
@@ -14,6 +15,7 @@ mod without;
 use super::line::{Line, usable_flags};
 use crate::{interface::near::or, system::block::is_number};
 use fill::{Values, is_plain};
+pub(crate) use keys::key;
 use limits::{LIMITS, NO_LIMIT};
 use table::FLAGS;
 use without::WITHOUT;

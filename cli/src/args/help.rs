@@ -116,8 +116,8 @@ were held for \"from_us\" or more and for less than \"below_us\": a request from
 arrival until the disk gets it, a completion from the disk's answer until the
 submitter learns of it. Empty steps are left out. \"first_us\" and \"last_us\" are
 the times until the first and the last held I/O may go: when it is due, or when
-all leases that hold I/O of the disk are over; of a hang without a lease, both
-are 18446744073709551. The \"devices\" of an injection are there if it reached
+all injections that hold I/O of the disk end; of a hang without --for, both are
+18446744073709551. The \"devices\" of an injection are there if it reached
 several; \"ceiling_iops\" has the disks that it delays now by holding requests,
 and the most matching I/Os a second there, which is 0 only if a freeze holds
 them, perhaps that of another injection. The keys with \"left_out\" count further

@@ -12,8 +12,10 @@ use crate::{
         Name, Settings, Value, attribute,
         attributes::ENABLED,
         ceiling::{self, Ceiling, Effect, Frozen},
+        commits,
         ending::Ending,
         existing::all,
+        operation::kinds,
         snapshot::Snapshot,
         units::{at_most, show_microseconds},
         values::Values,
@@ -59,7 +61,7 @@ pub(super) fn hints(roots: &Roots, name: &str, settings: &Settings) {
         ));
     } else if !all_off {
         let mut told = low_ceilings(roots, name, settings);
-        told.extend(impossible(roots, settings));
+        told.extend(impossible(roots, settings).or_else(|| left_out_commits(roots, settings)));
         told.extend(long_hold(roots, settings));
         told.extend(broken_file_systems(roots, settings));
         for hint in told {
@@ -75,7 +77,20 @@ fn impossible(roots: &Roots, settings: &Settings) -> Option<String> {
     Some(format!("this injection reaches nothing: {why}"))
 }
 
-/// A sentence about each mounted file system all of whose I/O fails.
+/// A sentence if the injection leaves out the commits of a file system on one of its disks.
+fn left_out_commits(roots: &Roots, settings: &Settings) -> Option<String> {
+    commits::left_out(roots, settings.text(Name::Op)?, &reached(roots, settings))
+}
+
+/// Whether the injection affects I/O by which a file system keeps its changes.
+fn is_about_changes(settings: &Settings) -> bool {
+    const CHANGES: [&str; 4] = ["write", "flush", "write_zeroes", "zone_append"];
+    let mut kinds = kinds(settings.text(Name::Op).unwrap_or_default()).peekable();
+    kinds.peek().is_none() || kinds.any(|kind| CHANGES.contains(&kind))
+}
+
+/// A sentence about each mounted file system all of whose changes fail. A file system bears reads
+/// and discards that fail.
 fn broken_file_systems(roots: &Roots, settings: &Settings) -> Vec<String> {
     let fails = settings
         .text(Name::Error)
@@ -86,10 +101,10 @@ fn broken_file_systems(roots: &Roots, settings: &Settings) -> Vec<String> {
             .number(name)
             .is_some_and(|number| usual != Value::Number(number))
     });
-    if !fails || chooses {
+    if !fails || chooses || !is_about_changes(settings) {
         return Vec::new();
     }
-    let mounted = mounted_on(roots, &reached(roots, settings)).into_iter();
+    let mounted = mounted_on(roots, &reached(roots, settings), |_| true).into_iter();
     let sentences = mounted.map(|mounted| {
         let then = match mounted.kind.as_str() {
             "xfs" => "shuts down",
@@ -289,7 +304,7 @@ mod tests {
             let given = [(Name::DelayUs, "3600000000"), (Name::DurationMs, lease_ms)];
             low_ceilings(&machine.roots(), "x", &settings(&given)).concat()
         };
-        let until = "sda holds such I/O until the lease is over, and once it holds 256 requests, \
+        let until = "sda holds such I/O until the injection ends, and once it holds 256 requests, \
                      other I/O waits as well";
         assert_eq!(told("8000"), until);
         assert_eq!(told("3600000"), until);
@@ -304,8 +319,7 @@ mod tests {
             low_ceilings(&machine.roots(), "x", &settings(&given)).concat()
         };
         assert_eq!(frozen(&[(Name::DurationMs, "8000")]), until);
-        let end = until.replace("the lease is over", "the injection ends");
-        assert_eq!(frozen(&[]), end);
+        assert_eq!(frozen(&[]), until);
     }
 
     #[test]

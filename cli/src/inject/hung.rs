@@ -4,7 +4,7 @@
 
 use super::reach::reached;
 use crate::{
-    interface::{Name, Settings, operation::CONDITIONS, units::at_most},
+    interface::{Name, Settings, operation::kinds, units::at_most},
     system::{Roots, disk::requests_of_all_queues, files::try_read},
 };
 
@@ -16,10 +16,7 @@ const SECTOR: u64 = 512;
 
 /// The bytes of the largest I/O that the injection can affect, to a limit.
 fn largest_io(roots: &Roots, settings: &Settings) -> u64 {
-    let operations = settings.text(Name::Op).unwrap_or_default().split(' ');
-    let mut kinds = operations
-        .filter(|word| !word.is_empty() && !CONDITIONS.contains(word))
-        .peekable();
+    let mut kinds = kinds(settings.text(Name::Op).unwrap_or_default()).peekable();
     let has_data = |kind| ["read", "write", "zone_append"].contains(&kind);
     if kinds.peek().is_some() && !kinds.any(has_data) {
         return SECTOR;

@@ -7,7 +7,10 @@ use super::{
     run::{Run, in_words},
 };
 use crate::{
-    interface::{Name, stats::NOT_FAILED, units::grouped, values::Values},
+    interface::{
+        Name, commits::COMMIT, operation::is_flush_alone, stats::NOT_FAILED, units::grouped,
+        values::Values,
+    },
     show::describe::Described,
     system::{
         Roots, abilities::impossible_on_all, block::Block, files::try_read, traffic::Traffic,
@@ -207,6 +210,7 @@ fn no_match(run: &Run<'_>, values: &Values) -> Option<String> {
         .or_else(|| other_cgroup(run, values))
         .or_else(|| pages_of_others(run, values))
         .or_else(|| other_namespace(run, values))
+        .or_else(|| flushes_with_writes(run, values))
 }
 
 /// None of the disks can have the operations.
@@ -276,6 +280,21 @@ fn other_namespace(run: &Run<'_>, values: &Values) -> Option<String> {
         format!(
             "{} while {} ran, none of it by the PID namespace of {process}; kchaos and what it \
              runs are in another one",
+            had(run),
+            run.who
+        )
+    })
+}
+
+/// All flushes came with writes, which is certain if no other filter kept flushes out.
+fn flushes_with_writes(run: &Run<'_>, values: &Values) -> Option<String> {
+    let filters = [Name::Cgroup, Name::PidNs, Name::Sectors];
+    let has_other = filters.iter().any(|name| values.text(*name).is_some())
+        || values.number(Name::MinBytes).is_some();
+    let is_alone = is_flush_alone(values.text(Name::Op)?);
+    (is_alone && !has_other && run.traffic.flushes > 0).then(|| {
+        format!(
+            "{} while {} ran, and the flushes came with writes; {COMMIT}",
             had(run),
             run.who
         )

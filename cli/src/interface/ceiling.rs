@@ -24,7 +24,7 @@ pub(crate) struct Ceiling {
 pub(crate) struct Frozen {
     /// The injections: `a and b`.
     pub(crate) by: String,
-    /// The end of the freeze: `the lease of a is over`.
+    /// The end of the freeze: `a ends`.
     pub(crate) until: String,
     /// The number of I/Os that they affect at most, if it has an end.
     pub(crate) times: Option<u64>,
@@ -61,11 +61,7 @@ impl Ceiling {
             let holds = self.holds(&frozen.until, frozen.times);
             Effect::Holds(format!("{disk} is frozen by {}: it {holds}", frozen.by))
         } else if outlasts || values.freezes() {
-            let until_end = match lease_us {
-                Some(_) => "the lease is over",
-                None => "the injection ends",
-            };
-            let holds = self.holds(until_end, values.number(Name::Times));
+            let holds = self.holds("the injection ends", values.number(Name::Times));
             Effect::Holds(format!("{disk} {holds}"))
         } else {
             Effect::Rate(self.rate(values))
@@ -205,7 +201,7 @@ mod tests {
                 5,
                 Some(256),
                 Some(9),
-                "holds up to 5 such I/Os until the lease is over, and other I/O goes on",
+                "holds up to 5 such I/Os until the injection ends, and other I/O goes on",
             ),
             (
                 256,

@@ -32,7 +32,6 @@ impl Frozen {
         let names: Vec<&str> = others.iter().map(|other| &*other.name).collect();
         let until = match others.as_slice() {
             [] => return None,
-            [one] if one.has_end() => format!("the lease of {} is over", one.name),
             [one] => format!("{} ends", one.name),
             _ => "they end".to_owned(),
         };

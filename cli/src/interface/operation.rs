@@ -65,6 +65,16 @@ const NONE: [(&[&str], &str); 4] = [
     ),
 ];
 
+/// The operations in a text of `op`, without its conditions; none stands for all but flushes.
+pub(crate) fn kinds(text: &str) -> impl Iterator<Item = &str> {
+    words(text).filter(|word| !CONDITIONS.contains(word))
+}
+
+/// Whether flushes without data are the only operation in a text of `op`.
+pub(crate) fn is_flush_alone(text: &str) -> bool {
+    kinds(text).eq(["flush"])
+}
+
 /// Reads a list of operations and conditions, and returns it as the file has it.
 pub(super) fn read(text: &str) -> Result<String, String> {
     let mut given = Vec::new();

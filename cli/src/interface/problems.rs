@@ -4,7 +4,8 @@
 //! next step.
 
 use super::{
-    attributes::Name, existing::recover_command, made_for::MadeFor, stats::Stats, values::Values,
+    attributes::Name, commits, existing::recover_command, made_for::MadeFor, stats::Stats,
+    values::Values,
 };
 use crate::system::{
     Roots, abilities::impossible_on_all, attached::attached_names, block::Block,
@@ -24,7 +25,7 @@ pub(crate) fn problems(roots: &Roots, name: &str, values: &Values, stats: &Stats
         None if attached.is_empty() => vec!["no disk is on ioem: kchaos attach DEVICE".to_owned()],
         None => Vec::new(),
     };
-    problems.extend(of_operations(roots, values, &attached));
+    problems.extend(of_operations(roots, values, stats, attached));
     problems.extend(of_owner(roots, name, values, stats));
     problems
 }
@@ -78,17 +79,29 @@ fn not_attached(roots: &Roots, disk: &str) -> String {
     format!("{disk} is not on ioem{on}: {attach}")
 }
 
-/// None of the disks can have the operations.
-fn of_operations(roots: &Roots, values: &Values, attached: &[String]) -> Option<String> {
+/// None of the disks can have the operations; or the injection has matched nothing yet, and leaves
+/// out the commits of a file system there.
+fn of_operations(
+    roots: &Roots,
+    values: &Values,
+    stats: &Stats,
+    attached: Vec<String>,
+) -> Option<String> {
     let operations = values.text(Name::Op)?;
-    let disks: BTreeSet<String> = match values.devices() {
-        Some(devices) => devices
-            .split(' ')
-            .filter_map(|text| Some(Block::find_exact(roots, text)?.disk))
-            .collect(),
-        None => attached.iter().cloned().collect(),
+    let disks: Vec<String> = match values.devices() {
+        Some(devices) => {
+            let blocks = devices
+                .split(' ')
+                .filter_map(|text| Block::find_exact(roots, text));
+            let disks: BTreeSet<String> = blocks.map(|block| block.disk).collect();
+            disks.into_iter().collect()
+        }
+        None => attached,
     };
-    impossible_on_all(roots, &disks, operations)
+    impossible_on_all(roots, &disks, operations).or_else(|| {
+        let is_unmatched = stats.get("matched") == 0;
+        is_unmatched.then(|| commits::left_out(roots, operations, &disks))?
+    })
 }
 
 fn of_owner(roots: &Roots, name: &str, values: &Values, stats: &Stats) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 //! The ways in which an injection holds I/O: the value of `hold`, or the choice of `auto`.
 
-use super::{attributes::Name, ending::Ending, operation, values::Values};
+use super::{attributes::Name, ending::Ending, operation::is_flush_alone, values::Values};
 use crate::system::{Roots, block::Block};
 use std::collections::BTreeSet;
 
@@ -11,13 +11,6 @@ pub(crate) const REQUEST: &str = "request";
 
 /// Completions after the disk has served the request.
 pub(crate) const COMPLETION: &str = "completion";
-
-/// Whether flushes without data are the only operation.
-fn is_about_flushes(values: &Values) -> bool {
-    let words = values.text(Name::Op).unwrap_or_default().split(' ');
-    let mut operations = words.filter(|word| !operation::CONDITIONS.contains(word));
-    operations.next() == Some("flush") && operations.next().is_none()
-}
 
 /// The ways; none if they depend on a device that is not there.
 ///
@@ -28,7 +21,9 @@ pub(crate) fn ways(roots: &Roots, values: &Values) -> BTreeSet<&'static str> {
         // The data that a disk has read are changed while their completion is held.
         _ if matches!(ending, Some(Ending::Corrupted(_))) => return BTreeSet::from([COMPLETION]),
         // No scheduler gets the request of a flush without data.
-        _ if is_about_flushes(values) => return BTreeSet::from([COMPLETION]),
+        _ if values.text(Name::Op).is_some_and(is_flush_alone) => {
+            return BTreeSet::from([COMPLETION]);
+        }
         Some(REQUEST) => return BTreeSet::from([REQUEST]),
         Some(COMPLETION) => return BTreeSet::from([COMPLETION]),
         _ => {}

@@ -10,6 +10,7 @@ use super::{
     points::{points, text},
     profile::{Profile, Row},
 };
+use crate::{error::note, interface::units::grouped};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -27,6 +28,22 @@ struct Job {
     read: Option<Side>,
     write: Option<Side>,
     trim: Option<Side>,
+    sync: Option<Syncs>,
+}
+
+/// The calls of fsync and the like.
+#[derive(Deserialize)]
+struct Syncs {
+    #[serde(default)]
+    total_ios: u64,
+    lat_ns: Option<Measured>,
+}
+
+/// The number of calls of which fio has the time.
+#[derive(Deserialize)]
+struct Measured {
+    #[serde(default, rename = "N")]
+    count: u64,
 }
 
 #[derive(Deserialize)]
@@ -62,7 +79,7 @@ struct Sum {
     mean_ns: f64,
 }
 
-/// The profile.
+/// The profile. A note tells the times that are not in it.
 ///
 /// # Errors
 ///
@@ -99,7 +116,28 @@ pub(super) fn profile(text: &str) -> Result<Profile, String> {
     if sums.is_empty() {
         return Err("the report of fio has no I/O".to_owned());
     }
+    if let Some(sentence) = left_out(&report) {
+        note(&sentence);
+    }
     Ok(Profile::of(sums.into_iter().map(row).collect()))
+}
+
+/// A sentence if the report has the times of fsyncs.
+fn left_out(report: &Report) -> Option<String> {
+    let syncs = report.jobs.iter().filter_map(|job| job.sync.as_ref());
+    // A report can lack one of the two.
+    let counts = syncs.map(|syncs| {
+        let measured = syncs.lat_ns.as_ref().map_or(0, |times| times.count);
+        syncs.total_ios.max(measured)
+    });
+    let count: u64 = counts.sum();
+    (count > 0).then(|| {
+        format!(
+            "the times of {} fsyncs are left out, as an fsync is several I/Os; record the disk \
+             with `kchaos record` to have its flushes",
+            grouped(count)
+        )
+    })
 }
 
 /// The operations of a job that had I/O.
@@ -179,7 +217,8 @@ mod tests {
         }
       },
       "write" : { "io_bytes" : 0, "iops" : 0.0, "total_ios" : 0, "clat_ns" : { "min" : 0 } },
-      "trim" : { "io_bytes" : 0, "iops" : 0.0, "total_ios" : 0, "clat_ns" : { "min" : 0 } }
+      "trim" : { "io_bytes" : 0, "iops" : 0.0, "total_ios" : 0, "clat_ns" : { "min" : 0 } },
+      "sync" : { "total_ios" : 0, "lat_ns" : { "min" : 0, "N" : 0 } }
     },
     {
       "jobname" : "log",
@@ -189,6 +228,10 @@ mod tests {
           "min" : 1000000, "max" : 3000000, "mean" : 2000000.0,
           "percentile" : { "50.000000" : 2000000 }
         }
+      },
+      "sync" : {
+        "total_ios" : 1200,
+        "lat_ns" : { "min" : 900000, "max" : 7000000, "mean" : 2000000.0, "N" : 1200 }
       }
     }
   ]
@@ -214,6 +257,24 @@ mod tests {
             ("write", 32_769, 65_536)
         );
         assert!((write.bytes_per_second - 6_553_600.0).abs() < 1.0);
+    }
+
+    #[test]
+    fn the_fsyncs_that_are_left_out_are_told() {
+        let told = |text: &str| left_out(&serde_json::from_str(text).unwrap());
+        let all = told(&REPORT[REPORT.find('{').unwrap()..]).unwrap();
+        assert!(
+            all.starts_with("the times of 1,200 fsyncs are left out, as "),
+            "{all}"
+        );
+        let job = |sync: &str| format!(r#"{{"jobs": [{{"sync": {sync}}}]}}"#);
+        let measured = told(&job(r#"{"lat_ns": {"N": 7}}"#)).unwrap();
+        assert!(measured.starts_with("the times of 7 fsyncs"), "{measured}");
+        let none = [
+            job(r#"{"total_ios": 0, "lat_ns": {"min": 0, "N": 0}}"#),
+            job("{}"),
+        ];
+        assert_eq!(none.map(|text| told(&text)), [None, None]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use super::source::{Mistake, Span};
 use crate::{
-    args::{Whom, preset},
+    args::{Whom, borrowed_key, preset},
     interface::{
         ATTRIBUTES, Attribute, Kind, Name, Settings,
         attributes::ENABLED,
@@ -57,11 +57,14 @@ impl Options {
         })
     }
 
-    /// The names among these and those of options that are like a word.
+    /// The advice on a word that is none of these names, nor that of an option.
     pub(super) fn guess(&self, word: &str, others: &[&str]) -> String {
         let names = self.all().filter_map(Arg::get_long);
         let names: Vec<&str> = names.chain(others.iter().copied()).collect();
         let word = word.to_lowercase().replace('_', "-");
+        if let Some(tip) = borrowed_key(&word, &names) {
+            return tip;
+        }
         let guesses = near(&word, &names).into_iter().map(str::to_owned);
         let guesses: Vec<String> = guesses.collect();
         match guesses.is_empty() {

@@ -21,15 +21,20 @@ pub(crate) struct Mounted {
     pub(crate) kind: String,
 }
 
-/// The file systems on these disks that the machine's first process or this one sees, as far as
-/// their disks are known, each by its first mount.
-pub(crate) fn mounted_on(roots: &Roots, disks: &[String]) -> Vec<Mounted> {
+/// The file systems of these kinds on these disks that the machine's first process or this one
+/// sees, as far as their disks are known, each by its first mount.
+pub(crate) fn mounted_on(
+    roots: &Roots,
+    disks: &[String],
+    is_meant: impl Fn(&str) -> bool,
+) -> Vec<Mounted> {
     let stack = Stack::new(roots);
     let (mut found, mut seen) = (Vec::new(), Vec::new());
     for process in ["1", "self"] {
         for mount in mounts_of(roots, process).unwrap_or_default() {
             // The layers of an overlay are on other mounts.
-            if mount.kind == "overlay" || seen.contains(&mount.number) {
+            let is_other = mount.kind == "overlay" || !is_meant(&mount.kind);
+            if is_other || seen.contains(&mount.number) {
                 continue;
             }
             let Place::Blocks(blocks) = of_mount(roots, &mount, &mount.number, process) else {

@@ -130,6 +130,26 @@ fn a_file_system_that_an_error_breaks_is_told() {
             assert!(!said.contains("/data"), "{options}: {said}");
         }
     }
+    // A file system goes on after reads and discards that fail.
+    let tree = Tree::attached();
+    mount(&tree, "vdb", "/data", "ext4");
+    for (op, is_told) in [
+        ("read", false),
+        ("discard,secure_erase", false),
+        ("read,sync", false),
+        ("meta", true),
+        ("read,write", true),
+        ("flush", true),
+        ("write_zeroes", true),
+        ("zone_append", true),
+    ] {
+        let said = stderr(&mut tree.kchaos(&format!("{ERROR} --op {op} -- true")), 0);
+        assert_eq!(
+            said.contains("likely becomes read-only"),
+            is_told,
+            "{op}: {said}"
+        );
+    }
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 //! `kchaos inject` with filters, distributions and times: the written files, and the refusals.
 
-use crate::tree::{Tree, stderr, stdout};
+use crate::{
+    error::mount,
+    tree::{Tree, stderr, stdout},
+};
 
 fn file(tree: &Tree, name: &str) -> String {
     tree.read(&format!("config/ioem/x/{name}"))
@@ -233,4 +236,35 @@ fn the_number_of_requests_is_raised_and_given_back() {
     stdout(&mut tree.kchaos("detach vda"));
     assert_eq!(tree.read("sys/devices/vda/queue/nr_requests"), "256\n");
     assert_eq!(tree.read("sys/devices/vda/queue/scheduler"), "[kyber]\n");
+}
+
+/// A commit is no flush to the block layer, but a write.
+#[test]
+fn the_commits_that_flushes_alone_leave_out_are_told() {
+    let commits = "the commit of a journal is a write that flushes: --op write,flush has both";
+    for (kind, device, op, is_told) in [
+        ("ext4", "vda1", "flush", true),
+        ("ext4", "vda", "FLUSH,sync", true),
+        ("xfs", "vda1", "flush", true),
+        ("btrfs", "vda1", "flush", false),
+        ("ext4", "vdb", "flush", false),
+        ("ext4", "vda1", "write,flush", false),
+        ("ext4", "vda1", "sync", false),
+    ] {
+        let tree = Tree::attached();
+        mount(&tree, "vda1", "/data", kind);
+        let line = format!("inject ioem delay --delay 1ms --device {device} --op {op} -- true");
+        let said = stderr(&mut tree.kchaos(&line), 0);
+        let hint = format!("--op flush leaves out the commits of the {kind} at /data on vda; ");
+        assert_eq!(said.contains(&hint), is_told, "{line}: {said}");
+        assert_eq!(said.contains(commits), is_told, "{line}: {said}");
+    }
+    // A disk without a cache has no flush at all, and one reason is enough.
+    let tree = Tree::attached();
+    mount(&tree, "vdb", "/data", "ext4");
+    tree.write("sys/devices/vdb/queue/write_cache", "write through\n");
+    let line = "inject ioem delay --delay 1ms --device vdb --op flush -- true";
+    let said = stderr(&mut tree.kchaos(line), 0);
+    assert!(said.contains("vdb has no volatile write cache"), "{said}");
+    assert!(!said.contains(commits), "{said}");
 }

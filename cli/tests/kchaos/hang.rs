@@ -209,7 +209,7 @@ fn its_status_is_in_words() {
     }
     let text = words(&tree);
     for expected in [
-        "vdb holds such I/O until the lease is over",
+        "vdb holds such I/O until the injection ends",
         "the first may go in 9s, the last in 9s",
     ] {
         assert!(text.contains(expected), "{text}");
@@ -255,12 +255,12 @@ fn a_disk_that_another_injection_freezes_has_no_rate() {
     };
     set("stats", "active 1\nremaining_ms 9000");
     set("duration_ms", "10000");
-    let expected = frozen("stuck", "the lease of stuck is over");
+    let expected = frozen("stuck", "stuck ends");
     assert!(status(&tree).contains(&expected));
     set("hold", "request");
     set("times", "5");
-    let expected = "vdb is frozen by stuck: it holds up to 5 such I/Os until the lease of stuck is \
-                    over, and other I/O goes on";
+    let expected = "vdb is frozen by stuck: it holds up to 5 such I/Os until stuck ends, and other \
+                    I/O goes on";
     assert!(status(&tree).contains(expected));
     let other = [("freeze", "1"), ("op", "read"), ("hold", "request"), active];
     tree.injection("also", &other);
@@ -293,7 +293,7 @@ fn a_disk_that_another_injection_freezes_has_no_rate() {
     assert!(status(&tree).contains("frozen by also and stuck"));
 }
 
-/// The I/O that a used-up injection holds goes when the lease is over.
+/// The I/O that a used-up injection holds goes when its time is over.
 #[test]
 fn the_end_of_a_hang_of_some_ios_is_told() {
     let tree = Tree::attached();
@@ -311,7 +311,7 @@ fn the_end_of_a_hang_of_some_ios_is_told() {
     ];
     tree.injection("x", &files);
     let text = in_one_line(&stdout(&mut tree.kchaos("status")));
-    let expected = "vdb holds one such I/O until the lease is over, and other I/O goes on";
+    let expected = "vdb holds one such I/O until the injection ends, and other I/O goes on";
     assert!(text.contains(expected), "{text}");
     let stats = "active 0\nremaining_ms 9000\nmatched 5\ndelayed 1\nheld 1\n";
     tree.write("config/ioem/x/stats", stats);

@@ -216,6 +216,34 @@ fn a_reason_is_told_if_nothing_was_hit() {
     }
 }
 
+/// Each commit of a journal is a write, which a flush comes with.
+#[test]
+fn flushes_that_came_with_writes_are_a_reason() {
+    let tree = system();
+    let script = |flushes: u64| {
+        let stat = format!("100 0 0 0 62 0 19 0 0 0 0 7 0 0 0 {flushes} 0");
+        format!("echo 'matched 0' > $x/stats; echo {stat} > sys/class/block/vdb/stat")
+    };
+    let line = |options: &str, flushes| {
+        let options = format!("delay --delay 1ms --device vdb {options}");
+        said(&tree, &options, &script(flushes))
+    };
+    let told = "no I/O was hit: vdb had 12 I/Os (12 writes and flushes) while sh ran, and the \
+                flushes came with writes; the commit of a journal is a write that flushes: --op \
+                write,flush has both";
+    assert_eq!(line("--op flush", 9), told);
+    assert_eq!(line("--op flush,sync", 9), told);
+    for (options, flushes) in [
+        ("--op flush", 0),
+        ("--op flush --sectors 0+8", 9),
+        ("--op flush --min-bytes 4k", 9),
+        ("--op write,flush --min-bytes 1m", 9),
+    ] {
+        let line = line(options, flushes);
+        assert!(!line.contains("journal"), "{options} {flushes}: {line}");
+    }
+}
+
 #[test]
 fn a_cgroup_without_the_command_is_a_reason() {
     let tree = system();

@@ -2,7 +2,10 @@
 
 //! `kchaos list`
 
-use crate::tree::{Tree, stdout};
+use crate::{
+    error::mount,
+    tree::{Tree, stdout},
+};
 use serde_json::{Value, json};
 
 fn busy() -> Tree {
@@ -249,6 +252,30 @@ fn operations_cgroups_and_namespaces_that_are_not_there_are_told() {
             expected.map_or(told.is_empty(), starts),
             "{file} {text}: {told:?}"
         );
+    }
+}
+
+#[test]
+fn flushes_alone_that_match_nothing_on_a_mounted_disk_are_told() {
+    let tree = Tree::attached();
+    mount(&tree, "vdb", "/data", "ext4");
+    let files = [
+        ("delay_us", "10000"),
+        ("op", "flush"),
+        ("stats", "active 1\nmatched 0"),
+    ];
+    tree.injection("x", &files);
+    let told = "--op flush leaves out the commits of the ext4 at /data on vdb; the commit of a \
+                journal is a write that flushes: --op write,flush has both";
+    for (file, text, expected) in [
+        ("device", "vdb", &[told][..]),
+        ("device", "", &[told]),
+        ("op", "write flush", &[]),
+        ("op", "flush", &[told]),
+        ("stats", "active 1\nmatched 1", &[]),
+    ] {
+        tree.write(&format!("config/ioem/x/{file}"), &format!("{text}\n"));
+        assert_eq!(problems(&tree), expected, "{file} {text}");
     }
 }
 

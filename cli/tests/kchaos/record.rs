@@ -137,6 +137,27 @@ fn the_limit_of_a_saturated_disk_is_an_injection_of_all_io() {
 }
 
 #[test]
+fn the_fsyncs_of_a_report_of_fio_are_told_to_be_left_out() {
+    let report = |syncs: u64| {
+        let times = r#"{"min": 1000, "max": 9000, "mean": 5000, "percentile": {"50.0": 5000}}"#;
+        let write =
+            format!(r#"{{"io_bytes": 4096, "iops": 1, "total_ios": 1, "clat_ns": {times}}}"#);
+        let job = format!(r#"{{"write": {write}, "sync": {{"total_ios": {syncs}}}}}"#);
+        format!(r#"{{"fio version": "fio-3.41", "jobs": [{job}]}}"#)
+    };
+    for (syncs, is_told) in [(1_200, true), (0, false)] {
+        let tree = with(&report(syncs));
+        let output = tree.kchaos(&line(&tree, "--device vda --for 1m")).output();
+        let output = output.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        let told = "kchaos: the times of 1,200 fsyncs are left out, as an fsync is several I/Os; \
+                    record the disk with `kchaos record` to have its flushes\n";
+        assert_eq!(said.contains(told), is_told, "{said}");
+    }
+}
+
+#[test]
 fn commands_are_printed_instead() {
     let tree = with(PROFILE);
     let before = tree.content();

@@ -50,13 +50,19 @@ fn a_disk_that_a_shell_has_put_on_ioem_is_told() {
 #[test]
 fn a_name_that_is_nearly_one_is_told() {
     let tree = Tree::new();
-    tree.injection("five", &[]);
-    for verb in ["recover fiv", "change fiv --delay 1ms", "status fiv"] {
-        let message = stderr(&mut tree.kchaos(verb), 5);
-        assert!(
-            message.contains("no injection named fiv, but 'five';"),
-            "{message}"
-        );
+    tree.injection("slow", &[]);
+    for name in ["slwo", "slo", "sloww", "Slow"] {
+        for verb in [
+            "recover",
+            "recover --dry-run",
+            "change --delay 1ms",
+            "status",
+            "wait --hit 1",
+        ] {
+            let message = stderr(tree.kchaos(verb).arg(name), 5);
+            let expected = format!("no injection named {name}, but 'slow';");
+            assert!(message.contains(&expected), "{verb}: {message}");
+        }
     }
 }
 

@@ -236,7 +236,7 @@ fn hang(report: &mut Report) -> Result<()> {
         .output()?;
     ensure!(output.status.success(), "{output:?}");
     let said = String::from_utf8(output.stderr)?;
-    let is_told = said.contains("until the lease is over") && !said.contains("--nr-requests");
+    let is_told = said.contains("until the injection ends") && !said.contains("--nr-requests");
     report.figure(
         "a delay that outlasts its lease",
         "is told",

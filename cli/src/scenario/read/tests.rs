@@ -60,6 +60,29 @@ fn a_wrong_value_is_told_with_its_place_and_the_right_ones() {
         ("bytes_quota = 1", "is it 'bytes-quota'?"),
         ("together_ = 1", "is it 'together'?"),
         ("xyz = 1", "`kchaos scenario schema` lists all keys"),
+        (
+            "hang = true",
+            "no key \"hang\" here; 'freeze = 1' with 'for = \"20s\"' lets no I/O end",
+        ),
+        (
+            "latency = \"5ms\"",
+            "no key \"latency\" here; 'delay = \"10ms\"'",
+        ),
+        ("LATENCY_MS = 5", "'delay = \"10ms\"'"),
+        (
+            "limit = 100",
+            "'iops = 100' limits I/Os, and 'times = \"N\"'",
+        ),
+        ("bps = 5", "'bandwidth = \"10MB/s\"'"),
+        (
+            "fsync = true",
+            "'op = \"write,flush\"' is about the writes and flushes",
+        ),
+        ("label = \"x\"", "'name = \"slow\"'"),
+        (
+            "effect = \"delay\"",
+            "no key \"effect\" here; `kchaos scenario schema`",
+        ),
         ("own = true", "there is no key \"own\" here"),
         ("enabled = 0", "there is no key \"enabled\" here"),
         ("freeze = \"yes\"", "freeze = \"yes\": it has to be 0 or 1"),
