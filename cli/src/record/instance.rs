@@ -75,10 +75,6 @@ impl Instance {
         let directory = make(&tracing.join("instances"), process::id())?;
         let mut made = Made(Some(directory));
         let directory = made.0.clone().unwrap_or_default();
-        // A tracepoint takes milliseconds to begin. All do so before the first event is kept: else
-        // the disk would issue requests whose completions are not traced.
-        let on = directory.join("tracing_on");
-        set(&on, "0")?;
         let events = directory.join("events");
         let formats = Step::ALL.map(|step| {
             let file = events.join("block").join(step.name()).join("format");
@@ -90,6 +86,10 @@ impl Instance {
         let processors = processors(&directory);
         // It would have the kernel note the name of each task that gets a processor.
         let _ = fs::write(directory.join("options/record-cmd"), "0");
+        // A tracepoint takes milliseconds to begin. All do so before the first event is kept: else
+        // the disk would issue requests whose completions are not traced.
+        let on = directory.join("tracing_on");
+        set(&on, "0")?;
         set(&directory.join("trace_clock"), "mono")?;
         let kib = buffer_kib(online(roots).unwrap_or(processors.len() as u64));
         set(&directory.join("buffer_size_kb"), &kib.to_string())?;
