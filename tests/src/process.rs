@@ -37,12 +37,23 @@ impl Cgroup {
         let script = format!("echo 0 > {}/cgroup.procs; exec \"$@\"", self.path);
         ["sh", "-c", &script, "sh"].map(str::to_owned).to_vec()
     }
+
+    fn kill_each(&self) {
+        let processes = sys::read(format!("{}/cgroup.procs", self.path)).unwrap_or_default();
+        for process in processes.lines() {
+            let _ = sys::run(&["kill", "-KILL", process]);
+        }
+    }
 }
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        let _ = sys::write(format!("{}/cgroup.kill", self.path), "1");
+        let kill = format!("{}/cgroup.kill", self.path);
         for _ in 0..100 {
+            // Kernels before 5.14 have no such file.
+            if sys::write(&kill, "1").is_err() {
+                self.kill_each();
+            }
             if fs::remove_dir(&self.path).is_ok() {
                 return;
             }

@@ -151,3 +151,20 @@ pub(crate) fn clean_up() {
         }
     }
 }
+
+/// The command that makes an xfs that this kernel can mount: older ones do not know what new
+/// programs make by default.
+pub(crate) fn mkfs_xfs() -> Result<&'static [&'static str]> {
+    Ok(match is_at_least(6, 1)? {
+        true => &["mkfs.xfs", "-q", "-f"],
+        false => &[
+            "mkfs.xfs",
+            "-q",
+            "-f",
+            "-m",
+            "bigtime=0,inobtcount=0",
+            "-i",
+            "nrext64=0",
+        ],
+    })
+}

@@ -274,20 +274,7 @@ scenario!("error_file_systems", file_systems);
 fn file_systems(report: &mut Report) -> Result<()> {
     const EROFS: i32 = 30;
     let ext4 = (["mkfs.ext4", "-q"].as_slice(), "errors=remount-ro");
-    // Older kernels do not mount what new programs make by default.
-    let xfs = match sys::is_at_least(6, 1)? {
-        true => ["mkfs.xfs", "-q", "-f"].as_slice(),
-        false => &[
-            "mkfs.xfs",
-            "-q",
-            "-f",
-            "-m",
-            "bigtime=0,inobtcount=0",
-            "-i",
-            "nrext64=0",
-        ],
-    };
-    let xfs = (xfs, "rw");
+    let xfs = (sys::mkfs_xfs()?, "rw");
     for (name, (make, option)) in [("ext4", ext4), ("xfs", xfs)] {
         let disk = Disk::on_ioem(&Kind {
             memory: true,

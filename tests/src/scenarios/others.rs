@@ -327,6 +327,8 @@ fn crowd(report: &mut Report, disk: &str, options: &[&str], wanted: u64) -> Resu
     let common = [
         "--cpus_allowed=0,1",
         "--cpus_allowed_policy=split",
+        // No two reads are neighbours, which older kernels merge.
+        "--blockalign=8k",
         "--size=60m",
         "--time_based",
         "--runtime=60",

@@ -87,7 +87,7 @@ fn ext4(report: &mut Report) -> Result<()> {
 
 scenario!("traps_xfs", xfs);
 fn xfs(report: &mut Report) -> Result<()> {
-    file_system(report, "xfs", &["mkfs.xfs", "-q", "-f"])
+    file_system(report, "xfs", sys::mkfs_xfs()?)
 }
 
 scenario!("traps_btrfs", btrfs);

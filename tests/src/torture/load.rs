@@ -150,7 +150,7 @@ impl Rigs {
     fn xfs(&mut self, context: &Shared) -> Result<()> {
         let scsi = disk::scsi(&["dev_size_mb=400", "max_queue=64"])?;
         self.names.push(scsi.clone());
-        let xfs = self.file_system("xfs", &["mkfs.xfs", "-q", "-f"], &format!("/dev/{scsi}"))?;
+        let xfs = self.file_system("xfs", sys::mkfs_xfs()?, &format!("/dev/{scsi}"))?;
         self.exercise(context, 1, &xfs);
         Ok(())
     }
