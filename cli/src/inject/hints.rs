@@ -15,13 +15,17 @@ use crate::{
         commits,
         ending::Ending,
         existing::all,
-        operation::kinds,
+        operation::{is_flush_alone, kinds},
         snapshot::Snapshot,
         units::{at_most, show_microseconds},
         values::Values,
     },
     system::{
-        Roots, abilities::impossible_on_all, attached::attached_names, disk::requests,
+        Roots,
+        abilities::impossible_on_all,
+        attached::{attached_names, reached_blocks},
+        block::Block,
+        disk::requests,
         mounted::mounted_on,
     },
 };
@@ -79,18 +83,17 @@ fn impossible(roots: &Roots, settings: &Settings) -> Option<String> {
 
 /// A sentence if the injection leaves out the commits of a file system on one of its disks.
 fn left_out_commits(roots: &Roots, settings: &Settings) -> Option<String> {
-    commits::left_out(roots, settings.text(Name::Op)?, &reached(roots, settings))
+    commits::left_out(roots, settings.text(Name::Op)?, &blocks(roots, settings))
 }
 
-/// Whether the injection affects I/O by which a file system keeps its changes.
-fn is_about_changes(settings: &Settings) -> bool {
-    const CHANGES: [&str; 4] = ["write", "flush", "write_zeroes", "zone_append"];
-    let mut kinds = kinds(settings.text(Name::Op).unwrap_or_default()).peekable();
-    kinds.peek().is_none() || kinds.any(|kind| CHANGES.contains(&kind))
+/// The devices whose I/O the injection can reach.
+fn blocks(roots: &Roots, settings: &Settings) -> Vec<Block> {
+    let devices = Values(settings.values.clone()).devices();
+    reached_blocks(roots, devices.as_deref())
 }
 
-/// A sentence about each mounted file system all of whose changes fail. A file system bears reads
-/// and discards that fail.
+/// A sentence about each mounted file system whose I/O fails. Each bears discards that fail; and a
+/// read only if it is of a file's data.
 fn broken_file_systems(roots: &Roots, settings: &Settings) -> Vec<String> {
     let fails = settings
         .text(Name::Error)
@@ -101,20 +104,40 @@ fn broken_file_systems(roots: &Roots, settings: &Settings) -> Vec<String> {
             .number(name)
             .is_some_and(|number| usual != Value::Number(number))
     });
-    if !fails || chooses || !is_about_changes(settings) {
+    let operations = settings.text(Name::Op).unwrap_or_default();
+    let kinds: Vec<&str> = kinds(operations).collect();
+    // None stands for all but flushes.
+    let are_among =
+        |those: &[&str]| !kinds.is_empty() && kinds.iter().all(|kind| those.contains(kind));
+    if !fails || chooses || are_among(&["discard", "secure_erase"]) {
         return Vec::new();
     }
-    let mounted = mounted_on(roots, &reached(roots, settings), |_| true).into_iter();
+    let is_of_reads = are_among(&["read", "discard", "secure_erase"]);
+    let is_of_flushes = is_flush_alone(operations);
+    let reached = blocks(roots, settings);
+    let mounted = mounted_on(roots, |block| {
+        reached.iter().any(|reached| reached.overlaps(block))
+    });
+    let mounted = mounted.into_iter();
+    // Where each commit is a write, only an fsync gets the error of a flush.
+    let mounted = mounted.filter(|mounted| !is_of_flushes || !commits::are_writes(mounted));
     let sentences = mounted.map(|mounted| {
-        let then = match mounted.kind.as_str() {
-            "xfs" => "shuts down",
-            "ext4" => "becomes read-only",
-            _ => "becomes read-only or shuts down",
+        let then = match (mounted.kind.as_str(), is_of_reads) {
+            ("xfs", false) => "likely shuts down",
+            ("xfs", true) => "may shut down",
+            ("ext3" | "ext4", false) => "likely becomes read-only",
+            ("ext3" | "ext4", true) => "may become read-only",
+            (_, false) => "likely becomes read-only or shuts down",
+            (_, true) => "may become read-only or shut down",
+        };
+        let after = match is_of_reads {
+            true => "if such a read is of metadata",
+            false => "after such errors",
         };
         let point = mounted.point.display();
         format!(
-            "after such errors, the {} at {point} on {} likely {then}; when the injection is over, \
-             umount {point} and mount it again, after fsck if it asks for that",
+            "{after}, the {} at {point} on {} {then}; when the injection is over, umount {point} \
+             and mount it again, after fsck if it asks for that",
             mounted.kind, mounted.disk
         )
     });

@@ -71,7 +71,7 @@ pub(super) fn reasons(
     if !is_new && !begins {
         return Ok(Vec::new());
     }
-    let mounted = mounted_on(roots, &disks, |_| true).into_iter();
+    let mounted = mounted_on(roots, |block| disks.contains(&block.disk)).into_iter();
     let reasons = mounted.map(|mounted| {
         let why = format!(
             "{}, which loses data and can be damaged",
@@ -123,7 +123,8 @@ pub(super) fn check_attached(roots: &Roots, disks: &[String]) -> Result<Vec<Reas
             );
             failures.push(failure(Exit::Usage, message));
         } else if !attached.contains(&disk[0]) {
-            reasons.extend(mounted_on(roots, disk, |_| true).iter().map(|mounted| {
+            let mounted = mounted_on(roots, |block| disk.contains(&block.disk));
+            reasons.extend(mounted.iter().map(|mounted| {
                 let why = format!(
                     "{}, and these damage data there once {} is attached: {names}",
                     has_mounted(mounted),

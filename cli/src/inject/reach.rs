@@ -23,9 +23,7 @@ pub(crate) fn reached(roots: &Roots, settings: &Settings) -> Vec<String> {
 
 /// The disks of the devices that an injection names, as far as they are there.
 pub(super) fn named(roots: &Roots, devices: &str) -> BTreeSet<String> {
-    let blocks = devices
-        .split(' ')
-        .filter_map(|name| Block::find_exact(roots, name));
+    let blocks = Block::listed(roots, devices).into_iter();
     blocks.map(|block| block.disk).collect()
 }
 

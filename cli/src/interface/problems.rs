@@ -8,8 +8,13 @@ use super::{
     values::Values,
 };
 use crate::system::{
-    Roots, abilities::impossible_on_all, attached::attached_names, block::Block,
-    disk::active_scheduler, disks::Disks, mounts::mounts,
+    Roots,
+    abilities::impossible_on_all,
+    attached::{attached_names, reached_blocks},
+    block::Block,
+    disk::active_scheduler,
+    disks::Disks,
+    mounts::mounts,
 };
 use std::{
     collections::BTreeSet,
@@ -25,7 +30,7 @@ pub(crate) fn problems(roots: &Roots, name: &str, values: &Values, stats: &Stats
         None if attached.is_empty() => vec!["no disk is on ioem: kchaos attach DEVICE".to_owned()],
         None => Vec::new(),
     };
-    problems.extend(of_operations(roots, values, stats, attached));
+    problems.extend(of_operations(roots, values, stats));
     problems.extend(of_owner(roots, name, values, stats));
     problems
 }
@@ -81,26 +86,13 @@ fn not_attached(roots: &Roots, disk: &str) -> String {
 
 /// None of the disks can have the operations; or the injection has matched nothing yet, and leaves
 /// out the commits of a file system there.
-fn of_operations(
-    roots: &Roots,
-    values: &Values,
-    stats: &Stats,
-    attached: Vec<String>,
-) -> Option<String> {
+fn of_operations(roots: &Roots, values: &Values, stats: &Stats) -> Option<String> {
     let operations = values.text(Name::Op)?;
-    let disks: Vec<String> = match values.devices() {
-        Some(devices) => {
-            let blocks = devices
-                .split(' ')
-                .filter_map(|text| Block::find_exact(roots, text));
-            let disks: BTreeSet<String> = blocks.map(|block| block.disk).collect();
-            disks.into_iter().collect()
-        }
-        None => attached,
-    };
+    let blocks = reached_blocks(roots, values.devices().as_deref());
+    let disks: BTreeSet<String> = blocks.iter().map(|block| block.disk.clone()).collect();
     impossible_on_all(roots, &disks, operations).or_else(|| {
         let is_unmatched = stats.get("matched") == 0;
-        is_unmatched.then(|| commits::left_out(roots, operations, &disks))?
+        is_unmatched.then(|| commits::left_out(roots, operations, &blocks))?
     })
 }
 

@@ -47,9 +47,7 @@ pub(crate) fn ways(roots: &Roots, values: &Values) -> BTreeSet<&'static str> {
     let Some(devices) = values.text(Name::Device) else {
         return BTreeSet::from([REQUEST]);
     };
-    let blocks = devices.split(' ');
-    let blocks = blocks.filter_map(|text| Block::find_exact(roots, text));
-    let blocks: Vec<Block> = blocks.collect();
+    let blocks = Block::listed(roots, devices);
     let whole = |block: &Block| blocks.iter().any(|other| other.name == block.disk);
     let ways = blocks.iter().map(|block| match whole(block) {
         true => REQUEST,

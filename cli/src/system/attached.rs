@@ -2,7 +2,7 @@
 
 //! The disks that are on ioem.
 
-use super::{IOEM, Roots, disk::active_scheduler, files::names, saved::Saved};
+use super::{IOEM, Roots, block::Block, disk::active_scheduler, files::names, saved::Saved};
 
 /// A disk on ioem.
 #[derive(Debug)]
@@ -22,6 +22,20 @@ pub(crate) fn attached(roots: &Roots) -> Vec<Attached> {
             name,
         })
         .collect()
+}
+
+/// The devices whose I/O an injection can reach: the devices that it names, as far as they are
+/// there, or all disks on ioem.
+pub(crate) fn reached_blocks(roots: &Roots, devices: Option<&str>) -> Vec<Block> {
+    match devices {
+        Some(devices) => Block::listed(roots, devices),
+        None => {
+            let disks = attached_names(roots).into_iter();
+            disks
+                .filter_map(|disk| Block::named(roots, &disk))
+                .collect()
+        }
+    }
 }
 
 /// The names of the disks that are on ioem.

@@ -77,6 +77,14 @@ impl Block {
         is_node.then(|| Self::numbered(roots, &number(metadata.rdev())))?
     }
 
+    /// The devices in the driver's list of names and numbers, as far as they are there.
+    pub(crate) fn listed(roots: &Roots, devices: &str) -> Vec<Self> {
+        let blocks = devices.split(' ');
+        blocks
+            .filter_map(|text| Self::find_exact(roots, text))
+            .collect()
+    }
+
     fn linked(link: &Path) -> Option<Self> {
         let directory = fs::canonicalize(link).ok()?;
         let name = |path: &Path| Some(path.file_name()?.to_str()?.to_owned());
@@ -95,6 +103,13 @@ impl Block {
     /// Whether it is a partition.
     pub(crate) fn is_partition(&self) -> bool {
         self.name != self.disk
+    }
+
+    /// Whether they have sectors in common: they are the same device, or a disk and a partition of
+    /// it.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        let is_whole = !self.is_partition() || !other.is_partition();
+        self.disk == other.disk && (is_whole || self.name == other.name)
     }
 
     /// Its sectors on the disk, if sysfs has them.
@@ -153,6 +168,26 @@ mod tests {
         assert!(is_number("8:16"));
         for text in ["8", "8:", ":1", "a:1", "8:1:2", "sda"] {
             assert!(!is_number(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_disk_overlaps_its_partitions_and_no_partition_another() {
+        let block = |name: &str, disk: &str| Block {
+            name: name.to_owned(),
+            disk: disk.to_owned(),
+            diskseq: None,
+        };
+        for (one, other, expected) in [
+            (block("sda", "sda"), block("sda", "sda"), true),
+            (block("sda", "sda"), block("sda1", "sda"), true),
+            (block("sda1", "sda"), block("sda1", "sda"), true),
+            (block("sda1", "sda"), block("sda2", "sda"), false),
+            (block("sda", "sda"), block("sdb", "sdb"), false),
+            (block("sda", "sda"), block("sdb1", "sdb"), false),
+        ] {
+            assert_eq!(one.overlaps(&other), expected, "{one:?} {other:?}");
+            assert_eq!(other.overlaps(&one), expected, "{other:?} {one:?}");
         }
     }
 

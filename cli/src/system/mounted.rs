@@ -4,6 +4,7 @@
 
 use super::{
     Roots,
+    block::Block,
     mounts::mounts_of,
     place::{Place, of_mount},
     stack::Stack,
@@ -19,35 +20,36 @@ pub(crate) struct Mounted {
     pub(crate) point: PathBuf,
     /// Its kind, such as `ext4`.
     pub(crate) kind: String,
+    /// Whether it is on that disk, or a partition of it, alone and without a layer between, such as
+    /// the device mapper.
+    pub(crate) is_direct: bool,
 }
 
-/// The file systems of these kinds on these disks that the machine's first process or this one
-/// sees, as far as their disks are known, each by its first mount.
-pub(crate) fn mounted_on(
-    roots: &Roots,
-    disks: &[String],
-    is_meant: impl Fn(&str) -> bool,
-) -> Vec<Mounted> {
+/// The file systems that need such devices and that the machine's first process or this one sees,
+/// as far as their devices are known, each by its first mount.
+pub(crate) fn mounted_on(roots: &Roots, is_meant: impl Fn(&Block) -> bool) -> Vec<Mounted> {
     let stack = Stack::new(roots);
     let (mut found, mut seen) = (Vec::new(), Vec::new());
     for process in ["1", "self"] {
         for mount in mounts_of(roots, process).unwrap_or_default() {
             // The layers of an overlay are on other mounts.
-            let is_other = mount.kind == "overlay" || !is_meant(&mount.kind);
-            if is_other || seen.contains(&mount.number) {
+            if mount.kind == "overlay" || seen.contains(&mount.number) {
                 continue;
             }
             let Place::Blocks(blocks) = of_mount(roots, &mount, &mount.number, process) else {
                 continue;
             };
             seen.push(mount.number);
-            for disk in blocks.iter().flat_map(|block| stack.needs(block).disks) {
+            let needed = blocks.iter().flat_map(|block| stack.needs(block).blocks);
+            for block in needed.filter(&is_meant) {
+                let is_direct = blocks == [block.clone()];
                 let mounted = Mounted {
-                    disk,
+                    disk: block.disk,
                     point: mount.point.clone(),
                     kind: mount.kind.clone(),
+                    is_direct,
                 };
-                if disks.contains(&mounted.disk) && !found.contains(&mounted) {
+                if !found.contains(&mounted) {
                     found.push(mounted);
                 }
             }

@@ -234,8 +234,10 @@ impl<'a> Stack<'a> {
     /// the files of loop devices.
     pub(crate) fn needs(&self, block: &Block) -> Needs {
         let mut needs = Needs::default();
-        let mut next = vec![block.disk.clone()];
-        while let Some(disk) = next.pop() {
+        let mut next = vec![block.clone()];
+        while let Some(block) = next.pop() {
+            let disk = block.disk.clone();
+            needs.blocks.insert(block);
             if !needs.disks.insert(disk.clone()) {
                 continue;
             }
@@ -244,14 +246,14 @@ impl<'a> Stack<'a> {
             let is_linked = !links.is_empty();
             for name in links {
                 match Block::named(self.roots, &name) {
-                    Some(block) => next.push(block.disk),
+                    Some(block) => next.push(block),
                     None => needs
                         .unknown
                         .push(format!("{disk}, whose device {name} sysfs does not have")),
                 }
             }
             match without_link(self.roots, &disk) {
-                Ok(blocks) => next.extend(blocks.into_iter().map(|block| block.disk)),
+                Ok(blocks) => next.extend(blocks),
                 Err(why) if !is_linked => needs.unknown.push(why),
                 Err(_) => {}
             }
@@ -272,7 +274,9 @@ fn below_lines(lines: &[Line], wanted: &[Extent]) -> Option<Vec<table::Below>> {
 /// The disks that a device's data need.
 #[derive(Debug, Default)]
 pub(crate) struct Needs {
-    /// Their names.
+    /// The device itself and all below it: disks, and partitions of disks.
+    pub(crate) blocks: BTreeSet<Block>,
+    /// The names of their disks.
     pub(crate) disks: BTreeSet<String>,
     /// Devices with disks below them that kchaos does not find: each with the reason.
     pub(crate) unknown: Vec<String>,

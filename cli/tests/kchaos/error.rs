@@ -130,25 +130,69 @@ fn a_file_system_that_an_error_breaks_is_told() {
             assert!(!said.contains("/data"), "{options}: {said}");
         }
     }
-    // A file system goes on after reads and discards that fail.
-    let tree = Tree::attached();
-    mount(&tree, "vdb", "/data", "ext4");
-    for (op, is_told) in [
-        ("read", false),
-        ("discard,secure_erase", false),
-        ("read,sync", false),
-        ("meta", true),
-        ("read,write", true),
-        ("flush", true),
-        ("write_zeroes", true),
-        ("zone_append", true),
+}
+
+/// A file system goes on after discards that fail, but not after each read.
+#[test]
+fn the_operations_that_fail_tell_what_becomes_of_a_file_system() {
+    let likely = "after such errors, the ext4 at /data on vdb likely becomes read-only;";
+    let maybe = "if such a read is of metadata, the ext4 at /data on vdb may become read-only;";
+    let shut = "if such a read is of metadata, the xfs at /data on vdb may shut down;";
+    let other = "the btrfs at /data on vdb likely becomes read-only or shuts down;";
+    for (kind, op, expected) in [
+        ("ext4", "read", Some(maybe)),
+        ("xfs", "read", Some(shut)),
+        ("ext4", "read,sync", Some(maybe)),
+        ("ext4", "read,discard", Some(maybe)),
+        ("ext4", "discard,secure_erase", None),
+        ("ext4", "discard,sync", None),
+        ("ext4", "meta", Some(likely)),
+        ("ext4", "read,write", Some(likely)),
+        ("ext4", "write,flush", Some(likely)),
+        ("ext4", "flush", None),
+        ("xfs", "flush,sync", None),
+        ("btrfs", "flush", Some(other)),
+        ("ext4", "write_zeroes", Some(likely)),
+        ("ext4", "zone_append", Some(likely)),
+        ("ext4", "zone_reset", Some(likely)),
     ] {
+        let tree = Tree::attached();
+        mount(&tree, "vdb", "/data", kind);
         let said = stderr(&mut tree.kchaos(&format!("{ERROR} --op {op} -- true")), 0);
-        assert_eq!(
-            said.contains("likely becomes read-only"),
-            is_told,
-            "{op}: {said}"
+        let is_right = expected.map_or(!said.contains("umount"), |text| said.contains(text));
+        assert!(is_right, "{kind} {op}: {said}");
+    }
+}
+
+/// A partition is told from its neighbours, also below a volume; whole disks have all of them.
+#[test]
+fn an_error_on_a_partition_breaks_only_the_file_systems_on_it() {
+    for (is_mapped, device, op, is_told) in [
+        (false, "vda1", "write", true),
+        (false, "vda2", "write", false),
+        (false, "vda", "write", true),
+        (true, "vda1", "write", true),
+        (true, "vda2", "write", false),
+        (true, "vda", "write", true),
+        // The device mapper sends each commit a flush ahead.
+        (true, "vda1", "flush", true),
+        (false, "vda1", "flush", false),
+    ] {
+        let tree = Tree::attached();
+        tree.partition("vda", "vda2", (10_240, 2_048));
+        if is_mapped {
+            tree.mapped("dm-0", "vg-lv", &["vda1"]);
+        }
+        mount(
+            &tree,
+            if is_mapped { "dm-0" } else { "vda1" },
+            "/data",
+            "ext4",
         );
+        let line = format!("inject ioem error EIO --device {device} --op {op} -- true");
+        let said = stderr(&mut tree.kchaos(&line), 0);
+        let told = said.contains("the ext4 at /data on vda likely becomes");
+        assert_eq!(told, is_told, "{is_mapped} {device} {op}: {said}");
     }
 }
 

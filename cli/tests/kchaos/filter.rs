@@ -247,17 +247,28 @@ fn the_commits_that_flushes_alone_leave_out_are_told() {
         ("ext4", "vda", "FLUSH,sync", true),
         ("xfs", "vda1", "flush", true),
         ("btrfs", "vda1", "flush", false),
+        ("ext4", "vda2", "flush", false),
         ("ext4", "vdb", "flush", false),
         ("ext4", "vda1", "write,flush", false),
         ("ext4", "vda1", "sync", false),
     ] {
         let tree = Tree::attached();
+        tree.partition("vda", "vda2", (10_240, 2_048));
         mount(&tree, "vda1", "/data", kind);
         let line = format!("inject ioem delay --delay 1ms --device {device} --op {op} -- true");
         let said = stderr(&mut tree.kchaos(&line), 0);
         let hint = format!("--op flush leaves out the commits of the {kind} at /data on vda; ");
         assert_eq!(said.contains(&hint), is_told, "{line}: {said}");
         assert_eq!(said.contains(commits), is_told, "{line}: {said}");
+    }
+    // Below a volume, a flush goes ahead of each commit.
+    let tree = Tree::attached();
+    tree.mapped("dm-0", "vg-lv", &["vda1"]);
+    mount(&tree, "dm-0", "/data", "ext4");
+    for device in ["vda1", "vda"] {
+        let line = format!("inject ioem delay --delay 1ms --device {device} --op flush -- true");
+        let said = stderr(&mut tree.kchaos(&line), 0);
+        assert!(!said.contains(commits), "{device}: {said}");
     }
     // A disk without a cache has no flush at all, and one reason is enough.
     let tree = Tree::attached();

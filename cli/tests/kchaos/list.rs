@@ -277,6 +277,22 @@ fn flushes_alone_that_match_nothing_on_a_mounted_disk_are_told() {
         tree.write(&format!("config/ioem/x/{file}"), &format!("{text}\n"));
         assert_eq!(problems(&tree), expected, "{file} {text}");
     }
+    // Another injection has the writes, as that of a replay does.
+    tree.write("config/ioem/x/stats", "active 1\nmatched 0\n");
+    tree.injection("y", &[("delay_us", "10000")]);
+    for (enabled, device, op, is_told) in [
+        ("0", "vdb", "write", true),
+        ("1", "vda", "write", true),
+        ("1", "vdb", "read", true),
+        ("1", "vdb", "write sync", false),
+        ("1", "", "", false),
+    ] {
+        for (file, text) in [("enabled", enabled), ("device", device), ("op", op)] {
+            tree.write(&format!("config/ioem/y/{file}"), &format!("{text}\n"));
+        }
+        let has_told = problems(&tree).iter().any(|problem| problem == told);
+        assert_eq!(has_told, is_told, "{enabled} {device} {op}");
+    }
 }
 
 #[test]

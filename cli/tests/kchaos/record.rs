@@ -4,6 +4,7 @@
 
 use crate::{
     contract::{closed, complaints, schema},
+    error::mount,
     scenario::given_back,
     stack::{tables, volumes},
     tree::{Tree, stderr, stdout},
@@ -82,6 +83,24 @@ fn each_class_is_an_injection_of_its_sizes() {
     stdout(&mut tree.kchaos("recover replay-1 replay-2 replay-3 replay-4"));
     given_back(&tree);
     assert_eq!(tree.content(), before);
+}
+
+/// Writes have an injection of their own.
+#[test]
+fn a_replay_of_writes_and_flushes_leaves_no_commit_out() {
+    let tree = with(PROFILE);
+    mount(&tree, "vda", "/data", "ext4");
+    let mut replay = tree.kchaos(&line(&tree, "--device vda --for 1m"));
+    let output = replay.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && !said.contains("commits"),
+        "{said}"
+    );
+    // Without that injection, the commits are left out.
+    stdout(&mut tree.kchaos("recover replay-3"));
+    let list = stdout(&mut tree.kchaos("list --json"));
+    assert!(list.contains("leaves out the commits"), "{list}");
 }
 
 #[test]
