@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     interface::{
-        Name, commits::COMMIT, operation::is_flush_alone, stats::NOT_FAILED, units::grouped,
+        Name,
+        operation::{COMMIT, is_flush_alone},
+        stats::NOT_FAILED,
+        units::grouped,
         values::Values,
     },
     show::describe::Described,

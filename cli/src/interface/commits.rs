@@ -5,7 +5,7 @@
 use super::{
     attributes::{Name, Value, attribute},
     existing::all,
-    operation::{is_flush_alone, kinds},
+    operation::{COMMIT, is_flush_alone, kinds},
     values::Values,
 };
 use crate::system::{
@@ -16,10 +16,6 @@ use crate::system::{
     mounted::{Mounted, mounted_on},
 };
 use std::ffi::{OsStr, OsString};
-
-/// The nature of a commit, and the options that have it.
-pub(crate) const COMMIT: &str =
-    "the commit of a journal is a write that flushes: --op write,flush has both";
 
 /// Kinds that surely have such a commit; of others nothing is said.
 const KINDS: [&str; 5] = ["ext3", "ext4", "gfs2", "ocfs2", "xfs"];

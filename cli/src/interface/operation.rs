@@ -39,13 +39,16 @@ const MEANT: [(&str, &[&str]); 9] = [
     ("meta", &["metadata", "inode", "inodes"]),
 ];
 
+/// The nature of a commit, and the options that have it.
+pub(crate) const COMMIT: &str = "the commit of a journal is a write that flushes: --op write,flush \
+                                 has all writes and flushes, and --op write,fua, on a disk with \
+                                 FUA, only such writes";
+
+/// Words for calls that wait for writes and flushes.
+const SYNCS: [&str; 4] = ["fsync", "fdatasync", "sync_file_range", "msync"];
+
 /// Words for what no filter of operations can choose, and what to choose instead.
-const NONE: [(&[&str], &str); 4] = [
-    (
-        &["fsync", "fdatasync", "sync_file_range", "msync"],
-        "a disk knows no fsync, which waits for writes and then for a flush: --op write,flush \
-         has both, and --op write,fua only the commit of a journal",
-    ),
+const NONE: [(&[&str], &str); 3] = [
     (
         &["all", "any", "*", "both"],
         "an injection is about all operations unless --op names some; leave --op out, or for both \
@@ -96,6 +99,11 @@ pub(super) fn read(text: &str) -> Result<String, String> {
 fn known(word: &str) -> Result<&'static str, String> {
     if let Some(known) = ALL.into_iter().find(|known| *known == word) {
         return Ok(known);
+    }
+    if SYNCS.contains(&word) {
+        return Err(format!(
+            "a disk knows no fsync, which waits for writes and then for a flush; {COMMIT}"
+        ));
     }
     let none = NONE.iter().find(|(words, _)| words.contains(&word));
     Err(match none {

@@ -241,7 +241,8 @@ fn the_number_of_requests_is_raised_and_given_back() {
 /// A commit is no flush to the block layer, but a write.
 #[test]
 fn the_commits_that_flushes_alone_leave_out_are_told() {
-    let commits = "the commit of a journal is a write that flushes: --op write,flush has both";
+    let commits = "the commit of a journal is a write that flushes: --op write,flush has all writes \
+                   and flushes, and --op write,fua, on a disk with FUA, only such writes";
     for (kind, device, op, is_told) in [
         ("ext4", "vda1", "flush", true),
         ("ext4", "vda", "FLUSH,sync", true),

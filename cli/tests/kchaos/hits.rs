@@ -230,7 +230,8 @@ fn flushes_that_came_with_writes_are_a_reason() {
     };
     let told = "no I/O was hit: vdb had 12 I/Os (12 writes and flushes) while sh ran, and the \
                 flushes came with writes; the commit of a journal is a write that flushes: --op \
-                write,flush has both";
+                write,flush has all writes and flushes, and --op write,fua, on a disk with FUA, \
+                only such writes";
     assert_eq!(line("--op flush", 9), told);
     assert_eq!(line("--op flush,sync", 9), told);
     for (options, flushes) in [

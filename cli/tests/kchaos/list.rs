@@ -266,7 +266,8 @@ fn flushes_alone_that_match_nothing_on_a_mounted_disk_are_told() {
     ];
     tree.injection("x", &files);
     let told = "--op flush leaves out the commits of the ext4 at /data on vdb; the commit of a \
-                journal is a write that flushes: --op write,flush has both";
+                journal is a write that flushes: --op write,flush has all writes and flushes, and \
+                --op write,fua, on a disk with FUA, only such writes";
     for (file, text, expected) in [
         ("device", "vdb", &[told][..]),
         ("device", "", &[told]),

@@ -148,7 +148,7 @@ fn what_the_driver_refuses_is_told_why() {
             "0%:0,0.5%:1ms,0.999%:5ms,1%:9ms, or 0%:0,50%:1ms,99.9%:5ms,100%:9ms",
         ),
         (Form::Operations, "read,barrier", "but 'flush'; "),
-        (Form::Operations, "fsync", "--op write,flush has both"),
+        (Form::Operations, "fsync", "--op write,flush has all writes"),
         (Form::Operations, "fsync", "write"),
         (Form::Operations, "all", "leave --op out"),
         (Form::Percentiles, "50:2h", "from 0s to 1h"),
