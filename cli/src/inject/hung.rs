@@ -4,8 +4,14 @@
 
 use super::reach::reached;
 use crate::{
-    interface::{Name, Settings, operation::kinds, units::at_most},
-    system::{Roots, disk::requests_of_all_queues, files::try_read},
+    interface::{
+        Name, Settings,
+        operation::kinds,
+        units::{at_most, grouped},
+        values::Values,
+        ways::{COMPLETION, ways},
+    },
+    system::{Roots, disk::requests, files::try_read},
 };
 
 /// The largest request of a disk that does not tell it, in KiB, as many disks have it.
@@ -48,45 +54,113 @@ fn debt_us(roots: &Roots, settings: &Settings) -> u64 {
     ios.max(bytes).saturating_mul(period_us)
 }
 
-/// How many I/Os the last one of a full disk lets pass in its lane, itself among them.
-fn turns(roots: &Roots, settings: &Settings) -> u64 {
-    let Some(lanes) = settings.number(Name::Lanes).filter(|lanes| *lanes > 0) else {
-        return 1;
+/// How many I/Os a lane, or an arm, can have at a time: each but the first waits for those before
+/// it.
+fn line(roots: &Roots, settings: &Settings, lanes: u64) -> u64 {
+    /// A held completion leaves the disk its request, so that only memory bounds the held ones. Of
+    /// these, a lot of writes from the page cache makes thousands.
+    const COMPLETIONS: u64 = 10_000;
+    let ways = ways(roots, &Values(settings.values.clone()));
+    let ios = match ways.contains(COMPLETION) {
+        true => COMPLETIONS,
+        false => {
+            let disks = reached(roots, settings).into_iter();
+            // All hardware queues may share the requests of one.
+            let requests = disks.filter_map(|disk| requests(roots, &disk));
+            requests.max().unwrap_or(1)
+        }
     };
-    let disks = reached(roots, settings).into_iter();
-    let requests = disks.filter_map(|disk| requests_of_all_queues(roots, &disk));
-    requests.max().unwrap_or(1).div_ceil(lanes)
+    let times = settings.number(Name::Times).filter(|times| *times > 0);
+    times
+        .map_or(ios, |times| ios.min(times))
+        .div_ceil(lanes)
+        .max(1)
 }
 
-/// The longest time in microseconds for which the injection can hold an I/O; [`u64::MAX`] if it
-/// has no end.
-fn longest_us(roots: &Roots, settings: &Settings) -> u64 {
-    if settings.freezes() {
-        return settings.lease_us().unwrap_or(u64::MAX);
+/// The longest wait of an I/O that an injection holds.
+#[derive(Debug, PartialEq, Eq)]
+struct Wait {
+    /// Its time in microseconds; [`u64::MAX`] if it has no end.
+    us: u64,
+    /// The number of I/Os before it in its lane.
+    others: u64,
+    /// Whether the time is a bound that an arm, which goes to the nearest place first, need not
+    /// reach.
+    is_bound: bool,
+}
+
+impl Wait {
+    /// One of this time that does not depend on others.
+    fn alone(us: u64) -> Self {
+        Self {
+            us,
+            others: 0,
+            is_bound: false,
+        }
     }
-    let number = |name| settings.number(name).unwrap_or(0);
-    let jitter = match settings.text(Name::Distribution) {
-        // The driver cuts off the tails of the others there.
-        Some(shape) if shape != "uniform" => number(Name::JitterUs).saturating_mul(4),
-        _ => number(Name::JitterUs),
-    };
-    let points = settings.text(Name::Percentiles).unwrap_or_default();
-    let points = points.split([' ', ',']).filter_map(|point| {
-        let (_, time) = point.split_once(':')?;
-        time.parse::<u64>().ok()
-    });
-    let delay = number(Name::DelayUs).saturating_add(jitter);
-    // From one end of a disk to the other, a seek takes less than twice its mean.
-    let arm = number(Name::SeekUs)
-        .saturating_mul(2)
-        .saturating_add(number(Name::TurnUs));
-    let delay = delay.max(points.max().unwrap_or(0)).saturating_add(arm);
-    let longest = delay
-        .saturating_mul(turns(roots, settings))
-        .saturating_add(debt_us(roots, settings));
-    settings
-        .lease_us()
-        .map_or(longest, |lease_us| longest.min(lease_us))
+
+    fn of(roots: &Roots, settings: &Settings) -> Self {
+        if settings.freezes() {
+            return Self::alone(settings.lease_us().unwrap_or(u64::MAX));
+        }
+        let number = |name| settings.number(name).unwrap_or(0);
+        let jitter = match settings.text(Name::Distribution) {
+            // The driver cuts off the tails of the others there.
+            Some(shape) if shape != "uniform" => number(Name::JitterUs).saturating_mul(4),
+            _ => number(Name::JitterUs),
+        };
+        let points = settings.text(Name::Percentiles).unwrap_or_default();
+        let points = points.split([' ', ',']).filter_map(|point| {
+            let (_, time) = point.split_once(':')?;
+            time.parse::<u64>().ok()
+        });
+        let delay = number(Name::DelayUs).saturating_add(jitter);
+        let delay = delay.max(points.max().unwrap_or(0));
+        // From one end of a disk to the other, a seek takes less than twice its mean.
+        let arm = number(Name::SeekUs)
+            .saturating_mul(2)
+            .saturating_add(number(Name::TurnUs));
+        let lanes = number(Name::Lanes);
+        // The delay comes after an arm, which moves for others in the meantime.
+        let (turn, after) = match (arm, lanes) {
+            (0, 0) => (0, delay),
+            (0, _) => (delay, 0),
+            (_, _) => (arm, delay),
+        };
+        let ios = match turn {
+            0 => 1,
+            _ => line(roots, settings, lanes.max(1)),
+        };
+        let us = turn
+            .saturating_mul(ios)
+            .saturating_add(after)
+            .saturating_add(debt_us(roots, settings));
+        match settings.lease_us().filter(|lease_us| *lease_us <= us) {
+            Some(lease_us) => Self::alone(lease_us),
+            None => Self {
+                us,
+                others: ios - 1,
+                is_bound: arm > 0,
+            },
+        }
+    }
+
+    /// The rest of a sentence about an I/O that can wait.
+    fn words(&self) -> String {
+        if self.us == u64::MAX {
+            return "as long as the injection lasts".to_owned();
+        }
+        let (most, place) = match self.is_bound {
+            true => ("up to ", "at its arm"),
+            false => ("", "in its lane"),
+        };
+        let behind = match self.others {
+            0 => String::new(),
+            1 => format!(" behind another one {place}"),
+            others => format!(" behind {} others {place}", grouped(others)),
+        };
+        format!("for {most}{}{behind}", at_most(self.us))
+    }
 }
 
 /// A sentence if tasks may wait for longer than the kernel takes for normal.
@@ -97,9 +171,9 @@ pub(super) fn long_hold(roots: &Roots, settings: &Settings) -> Option<String> {
     let number = |text: String| text.parse::<u64>().ok();
     let seconds = try_read(&file).ok().and_then(number);
     let seconds = seconds.unwrap_or(USUAL_SECONDS);
-    let longest = longest_us(roots, settings);
+    let longest = Wait::of(roots, settings);
     // 0 switches the reports off.
-    if seconds == 0 || longest <= seconds.saturating_mul(1_000_000) {
+    if seconds == 0 || longest.us <= seconds.saturating_mul(1_000_000) {
         return None;
     }
     let panics = try_read(&roots.proc.join("sys/kernel/hung_task_panic"));
@@ -112,13 +186,10 @@ pub(super) fn long_hold(roots: &Roots, settings: &Settings) -> Option<String> {
     } else {
         "which stays alive"
     };
-    let longest = match longest {
-        u64::MAX => "as long as the injection lasts".to_owned(),
-        longest => format!("for {}", at_most(longest)),
-    };
     Some(format!(
-        "an I/O can wait {longest}, and after {seconds} s in uninterruptible sleep the kernel \
+        "an I/O can wait {}, and after {seconds} s in uninterruptible sleep the kernel \
          reports a task as hung, {then}; echo 0 > {} switches the reports off",
+        longest.words(),
         file.display()
     ))
 }
@@ -156,7 +227,7 @@ mod tests {
             (&[(Name::PeriodUs, "180000000")], None),
             (
                 &[(Name::SeekUs, "60000000"), (Name::TurnUs, "2000000")],
-                Some("122s"),
+                Some("up to 122s"),
             ),
             (&[(Name::Freeze, "1"), (Name::DurationMs, "8000")], None),
             (
@@ -196,20 +267,68 @@ mod tests {
         let machine = Machine::new();
         machine.write("sys/block/sda/queue/scheduler", "[ioem]\n");
         machine.write("sys/block/sda/queue/nr_requests", "256\n");
-        for queue in ["0", "1"] {
-            machine.write(&format!("sys/block/sda/mq/{queue}/nr_tags"), "256\n");
+        let (delay, arm) = (Name::DelayUs, (Name::SeekUs, "500000"));
+        let second = (delay, "1000000");
+        let lanes = |lanes| (Name::Lanes, lanes);
+        for (given, seconds, others, is_bound) in [
+            (&[second][..], 1, 0, false),
+            (&[second, lanes("1")], 256, 255, false),
+            (&[second, lanes("3")], 86, 85, false),
+            (&[second, lanes("64")], 4, 3, false),
+            (&[second, lanes("64"), (Name::Times, "5")], 1, 0, false),
+            // The delay comes once, after the arm.
+            (&[arm], 256, 255, true),
+            (&[arm, second], 257, 255, true),
+            (&[arm, second, lanes("2")], 129, 127, true),
+            (&[arm, (delay, "300000000")], 556, 255, true),
+            // Requests do not bound held completions, but the injection's own number does.
+            (
+                &[second, lanes("2"), (Name::Op, "read")],
+                5_000,
+                4_999,
+                false,
+            ),
+            (&[arm, (Name::Op, "read")], 10_000, 9_999, true),
+            (&[second, (Name::Op, "read")], 1, 0, false),
+            (&[second, lanes("1"), (Name::Times, "7")], 7, 6, false),
+            // The end of the injection comes first.
+            (
+                &[second, lanes("1"), (Name::DurationMs, "8000")],
+                8,
+                0,
+                false,
+            ),
+        ] {
+            let expected = Wait {
+                us: seconds * 1_000_000,
+                others,
+                is_bound,
+            };
+            let wait = Wait::of(&machine.roots(), &settings(given));
+            assert_eq!(wait, expected, "{given:?}");
         }
-        let delay = (Name::DelayUs, "1000000");
-        for (lanes, seconds) in [("1", 512), ("3", 171), ("64", 8)] {
-            let lanes = (Name::Lanes, lanes);
-            let longest = longest_us(&machine.roots(), &settings(&[delay, lanes]));
-            assert_eq!(longest, seconds * 1_000_000, "{lanes:?}");
+        let told = |given| long_hold(&machine.roots(), &settings(given)).unwrap();
+        for (given, expected) in [
+            (
+                &[second, lanes("1")][..],
+                "for 256s behind 255 others in its lane",
+            ),
+            (&[arm], "for up to 256s behind 255 others at its arm"),
+            (
+                &[(delay, "100000000"), lanes("1"), (Name::Times, "2")],
+                "for 200s behind another one in its lane",
+            ),
+        ] {
+            let told = told(given);
+            let begin = format!("an I/O can wait {expected}, and after");
+            assert!(told.starts_with(&begin), "{told}");
         }
-        let one = settings(&[delay, (Name::Lanes, "1")]);
-        let told = long_hold(&machine.roots(), &one).unwrap();
-        assert!(told.starts_with("an I/O can wait for 512s, and"), "{told}");
         // A disk whose requests are not known has one at least.
-        assert_eq!(longest_us(&Machine::new().roots(), &one), 1_000_000);
+        let one = settings(&[second, lanes("1")]);
+        assert_eq!(
+            Wait::of(&Machine::new().roots(), &one),
+            Wait::alone(1_000_000)
+        );
     }
 
     #[test]
@@ -240,14 +359,14 @@ mod tests {
             (&[ios("2")], 1),
             (&[size], 0),
         ] {
-            let longest = longest_us(&machine.roots(), &settings(given));
-            assert_eq!(longest, seconds * 1_000_000, "{given:?}");
+            let longest = Wait::of(&machine.roots(), &settings(given));
+            assert_eq!(longest.us, seconds * 1_000_000, "{given:?}");
         }
         let told = long_hold(&machine.roots(), &settings(&[bytes("4k")]));
         assert!(told.unwrap().starts_with("an I/O can wait for 320s, and"));
         // Without a disk, its largest request is not known.
         let none = Machine::new();
-        let longest = longest_us(&none.roots(), &settings(&[bytes("4k")]));
-        assert_eq!(longest, 320_000_000);
+        let longest = Wait::of(&none.roots(), &settings(&[bytes("4k")]));
+        assert_eq!(longest.us, 320_000_000);
     }
 }
