@@ -4,7 +4,11 @@
 //! allows only so many I/Os a second.
 
 use super::{attributes::Name, listed::Listed, units::at_most, values::Values};
-use crate::system::{Roots, disk::requests_of_all_queues, files::try_read};
+use crate::system::{
+    Roots,
+    disk::{queues, requests},
+    files::try_read,
+};
 use std::ffi::OsStr;
 
 /// The most I/Os a second of a disk that an injection delays by holding requests.
@@ -13,8 +17,10 @@ pub(crate) struct Ceiling {
     pub(crate) disk: String,
     /// It is 0 only if a freeze holds I/O that the injection delays, its own or another one's.
     pub(crate) iops: u64,
-    /// How many requests the disk can have at a time, if that is known.
+    /// How many requests each hardware queue can have at a time, if that is known.
     pub(crate) requests: Option<u64>,
+    /// The number of hardware queues, which may share those requests.
+    pub(crate) queues: u64,
     /// The freeze of other injections, if it is known.
     pub(crate) frozen: Option<Frozen>,
 }
@@ -77,7 +83,10 @@ impl Ceiling {
             .all(|name| values.number(*name).is_none());
         let delay_us = values.number(Name::DelayUs).filter(|_| delays_all);
         let lanes = values.number(Name::Lanes).unwrap_or(u64::MAX);
-        let at_a_time = self.known_requests().map(|requests| requests.min(lanes));
+        // At most: queues that share their requests have fewer.
+        let requests = self.known_requests();
+        let requests = requests.map(|requests| requests.saturating_mul(self.queues));
+        let at_a_time = requests.map(|requests| requests.min(lanes));
         let each_us = delay_us.zip(at_a_time);
         let each_us = each_us.map_or(0, |(delay_us, at_a_time)| delay_us / at_a_time);
         match self.iops {
@@ -103,9 +112,14 @@ impl Ceiling {
             }
             _ => {
                 let requests = requests.map_or("all its".to_owned(), |number| number.to_string());
+                // Other I/O of that queue waits, whether it shares these requests or not.
+                let of = match self.queues {
+                    1 => "",
+                    _ => " of a hardware queue",
+                };
                 format!(
-                    "holds such I/O until {until}, and once it holds {requests} requests, other \
-                     I/O waits as well"
+                    "holds such I/O until {until}, and once it holds {requests} requests{of}, \
+                     other I/O waits as well"
                 )
             }
         }
@@ -118,7 +132,8 @@ pub(crate) fn read(roots: &Roots, name: &OsStr) -> Listed<Ceiling> {
     let text = try_read(&roots.injection(name).join("ceiling")).unwrap_or_default();
     let mut ceilings = parse(&text);
     for ceiling in &mut ceilings.items {
-        ceiling.requests = requests_of_all_queues(roots, &ceiling.disk);
+        ceiling.requests = requests(roots, &ceiling.disk);
+        ceiling.queues = queues(roots, &ceiling.disk);
     }
     ceilings
 }
@@ -131,6 +146,7 @@ pub(crate) fn parse(text: &str) -> Listed<Ceiling> {
             disk: disk.to_owned(),
             iops: iops.parse().ok()?,
             requests: None,
+            queues: 1,
             frozen: None,
         })
     })
@@ -146,6 +162,7 @@ mod tests {
             disk: "sda".to_owned(),
             iops,
             requests,
+            queues: 1,
             frozen: None,
         }
     }
@@ -227,5 +244,24 @@ mod tests {
         ] {
             assert_eq!(told(times, requests, lease_us), format!("sda {expected}"));
         }
+    }
+
+    #[test]
+    fn hardware_queues_may_share_their_requests() {
+        let told = |iops, numbers: &[(Name, u64)]| {
+            let several = Ceiling {
+                queues: 4,
+                ..ceiling(iops, Some(256))
+            };
+            several.effect(&values(numbers), None)
+        };
+        let hour = (Name::DelayUs, 3_600_000_000);
+        let rate = Effect::Rate("one I/O per 3.52s".to_owned());
+        assert_eq!(told(1, &[hour]), rate);
+        // So many may be all that the four have.
+        let holds = "sda holds such I/O until the injection ends, and once it holds 256 requests \
+                     of a hardware queue, other I/O waits as well";
+        let frozen = told(0, &[(Name::Freeze, 1), (Name::Times, 300)]);
+        assert_eq!(frozen, Effect::Holds(holds.to_owned()));
     }
 }

@@ -342,15 +342,16 @@ fn requests_file(roots: &Roots, disk: &str) -> PathBuf {
     roots.disk(disk).join("queue/nr_requests")
 }
 
-/// The number of requests that a disk can have, if it is known.
+/// The number of requests that each hardware queue of a disk can have, if it is known. Queues
+/// that share their tags (`BLK_MQ_F_TAG_HCTX_SHARED`) have so many together, which sysfs does not
+/// tell, so that a disk can have this number for sure, and with several queues maybe more.
 pub(crate) fn requests(roots: &Roots, disk: &str) -> Option<u64> {
     try_read(&requests_file(roots, disk)).ok()?.parse().ok()
 }
 
-/// The number of requests that all hardware queues of a disk can have, if it is known.
-pub(crate) fn requests_of_all_queues(roots: &Roots, disk: &str) -> Option<u64> {
-    let queues = names(&roots.disk(disk).join("mq")).len().max(1);
-    Some(requests(roots, disk)?.saturating_mul(queues as u64))
+/// The number of hardware queues of a disk.
+pub(crate) fn queues(roots: &Roots, disk: &str) -> u64 {
+    names(&roots.disk(disk).join("mq")).len().max(1) as u64
 }
 
 #[cfg(test)]

@@ -255,7 +255,8 @@ fn held_io_goes_when_the_leases_that_hold_it_are_over() {
         text.contains("vdb holds 5; the first may go in 4.97s, the last in 4.97s\n"),
         "{text}"
     );
-    let told = "  vdb holds such I/O until the injection ends, and once it holds 256 requests,\n";
+    let told = "  vdb holds such I/O until the injection ends, and once it holds 128 requests of\n      a \
+                hardware queue, other I/O waits as well\n";
     assert!(text.contains(told) && !text.contains("a second"), "{text}");
     let value: Value = serde_json::from_str(&stdout(&mut tree.kchaos("status --json"))).unwrap();
     assert_eq!(value["devices"][0]["queues"][0]["last_us"], 4_970_000);
