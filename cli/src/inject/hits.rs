@@ -19,7 +19,7 @@ use crate::{
     },
     system::{Roots, attached::attached_names, block::Block, files::names, traffic::Traffic},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The I/O of all devices at a moment.
 #[derive(Clone, Debug)]
@@ -123,6 +123,12 @@ impl<'a> Hits<'a> {
         };
         let traffic = devices.iter().map(|device| since(device));
         let traffic = traffic.fold(Traffic::default(), Traffic::and);
+        let disks: BTreeSet<String> = devices
+            .iter()
+            .flat_map(|device| named(self.roots, device))
+            .collect();
+        let flushes = disks.iter().map(|disk| since(disk).flushes);
+        let flushes = flushes.fold(0, u64::saturating_add);
         let mut others: Vec<(String, u64)> = names(&self.roots.sysfs.join("block"))
             .into_iter()
             .filter(|disk| !devices.contains(disk))
@@ -138,6 +144,7 @@ impl<'a> Hits<'a> {
             own_cgroup: self.own_cgroup,
             devices,
             traffic,
+            flushes,
             others,
             stats: witness.stats(),
             acted: witness.acted(),

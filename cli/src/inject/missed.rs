@@ -219,9 +219,13 @@ fn no_match(run: &Run<'_>, values: &Values) -> Option<String> {
 /// None of the disks can have the operations.
 fn impossible_everywhere(run: &Run<'_>, values: &Values) -> Option<String> {
     let operations = values.text(Name::Op)?;
+    impossible_on_all(run.roots, &disks(run), operations)
+}
+
+/// The disks of the devices that the injection reaches.
+fn disks(run: &Run<'_>) -> BTreeSet<String> {
     let devices = run.devices.iter();
-    let disks: BTreeSet<String> = devices.flat_map(|name| named(run.roots, name)).collect();
-    impossible_on_all(run.roots, &disks, operations)
+    devices.flat_map(|name| named(run.roots, name)).collect()
 }
 
 /// The disks had I/O of other kinds only.
@@ -230,7 +234,8 @@ fn other_kinds(run: &Run<'_>, values: &Values) -> Option<String> {
     let counts = operations.split(' ').filter_map(|word| match word {
         "read" => Some(run.traffic.reads),
         "discard" => Some(run.traffic.discards),
-        "flush" => Some(run.traffic.flushes),
+        // A flush without data counts as a write, also for its partition.
+        "flush" => Some(run.flushes.min(run.traffic.writes)),
         "sync" | "fua" | "meta" => None,
         _ => Some(run.traffic.writes),
     });
@@ -289,15 +294,28 @@ fn other_namespace(run: &Run<'_>, values: &Values) -> Option<String> {
     })
 }
 
-/// All flushes came with writes, which is certain if no other filter kept flushes out.
+/// All flushes came with writes, which is certain if no filter kept flushes out: neither a
+/// condition, though every flush without data is `sync`, nor the choice of a partition, whose own
+/// flushes nobody counts.
 fn flushes_with_writes(run: &Run<'_>, values: &Values) -> Option<String> {
+    let operations = values.text(Name::Op)?;
     let filters = [Name::Cgroup, Name::PidNs, Name::Sectors];
     let has_other = filters.iter().any(|name| values.text(*name).is_some())
-        || values.number(Name::MinBytes).is_some();
-    let is_alone = is_flush_alone(values.text(Name::Op)?);
-    (is_alone && !has_other && run.traffic.flushes > 0).then(|| {
+        || values.number(Name::MinBytes).is_some()
+        || operations
+            .split(' ')
+            .any(|word| ["fua", "meta"].contains(&word));
+    let are_there = run.flushes > 0 && run.traffic.writes > 0;
+    (is_flush_alone(operations) && !has_other && are_there).then(|| {
+        let flushes = match run.traffic.flushes == run.flushes {
+            true => "the flushes".to_owned(),
+            false => {
+                let disks: Vec<String> = disks(run).into_iter().collect();
+                format!("the flushes of {} likely", in_words(&disks))
+            }
+        };
         format!(
-            "{} while {} ran, and the flushes came with writes; {COMMIT}",
+            "{} while {} ran, and {flushes} came with writes; {COMMIT}",
             had(run),
             run.who
         )

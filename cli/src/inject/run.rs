@@ -18,6 +18,9 @@ pub(super) struct Run<'a> {
     pub(super) devices: Vec<String>,
     /// The I/O of these devices during the run.
     pub(super) traffic: Traffic,
+    /// The flushes of the disks of these devices: the kernel counts those of a partition for its
+    /// disk alone.
+    pub(super) flushes: u64,
     /// The other disks with I/O during the run, those with most of it first.
     pub(super) others: Vec<(String, u64)>,
     pub(super) stats: Stats,

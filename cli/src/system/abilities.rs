@@ -4,12 +4,16 @@
 
 use super::{Roots, files::try_read};
 
+fn is_condition(word: &str) -> bool {
+    ["sync", "fua", "meta"].contains(&word)
+}
+
 /// Why no I/O of this disk can be of these operations and conditions, as the file `op` has them;
 /// `None` if some can, or nobody knows.
 fn impossible(roots: &Roots, disk: &str, operations: &str) -> Option<String> {
-    let is_condition = |word: &&str| ["sync", "fua", "meta"].contains(word);
-    let (conditions, kinds): (Vec<&str>, Vec<&str>) =
-        operations.split_whitespace().partition(is_condition);
+    let (conditions, kinds): (Vec<&str>, Vec<&str>) = operations
+        .split_whitespace()
+        .partition(|word| is_condition(word));
     let lacks = |word: &&str| lacks(roots, disk, word);
     if let Some(why) = conditions.iter().find_map(lacks) {
         return Some(why);
@@ -19,6 +23,17 @@ fn impossible(roots: &Roots, disk: &str, operations: &str) -> Option<String> {
     whys?.into_iter().next()
 }
 
+/// Why no I/O at all is of these operations and conditions.
+fn contradiction(operations: &str) -> Option<String> {
+    let has = |word| operations.split_whitespace().any(|has| has == word);
+    let mut kinds = operations
+        .split_whitespace()
+        .filter(|word| !is_condition(word));
+    let is_flush_alone = kinds.next() == Some("flush") && kinds.next().is_none();
+    (is_flush_alone && (has("meta") || has("fua")))
+        .then(|| "a flush without data is neither meta nor fua".to_owned())
+}
+
 /// Why no I/O of any of these disks can be of these operations and conditions; `None` if some can,
 /// or there are no disks.
 pub(crate) fn impossible_on_all<'a>(
@@ -26,6 +41,9 @@ pub(crate) fn impossible_on_all<'a>(
     disks: impl IntoIterator<Item = &'a String>,
     operations: &str,
 ) -> Option<String> {
+    if let Some(why) = contradiction(operations) {
+        return Some(why);
+    }
     let whys = disks.into_iter();
     let whys: Option<Vec<String>> = whys
         .map(|disk| impossible(roots, disk, operations))
@@ -114,5 +132,18 @@ mod tests {
             assert!(why.contains("no volatile write cache"), "{why}");
         }
         assert_eq!(impossible(&roots, "sdb", "fua discard"), None);
+        for (operations, expected) in [
+            ("flush fua", true),
+            ("flush meta", true),
+            ("flush sync meta", true),
+            ("flush", false),
+            ("flush sync", false),
+            ("write flush meta", false),
+            ("meta", false),
+        ] {
+            let why = impossible_on_all(&roots, &["sdb".to_owned()], operations);
+            let is_told = why.is_some_and(|why| why.contains("neither meta nor fua"));
+            assert_eq!(is_told, expected, "{operations}");
+        }
     }
 }

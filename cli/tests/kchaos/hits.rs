@@ -245,6 +245,35 @@ fn flushes_that_came_with_writes_are_a_reason() {
     }
 }
 
+/// The kernel counts flushes for whole disks only.
+#[test]
+fn the_flushes_of_a_partition_likely_came_with_writes() {
+    let tree = system();
+    tree.write("sys/devices/vda/queue/scheduler", "none [ioem]\n");
+    let line = |writes: u64, flushes: u64, op: &str| {
+        let part = format!("9 0 0 0 {writes} 0 19 0 0 0 0 0 0 0 0 0 0");
+        let whole = format!("109 0 0 0 90 0 99 0 0 0 0 7 0 0 0 {flushes} 0");
+        let script = format!(
+            "echo 'matched 0' > $x/stats; echo {part} > sys/class/block/vda1/stat; \
+             echo {whole} > sys/class/block/vda/stat"
+        );
+        let options = format!("delay --delay 1ms --device vda1 --op {op}");
+        said(&tree, &options, &script)
+    };
+    let told = "no I/O was hit: vda1 had 21 I/Os (9 reads, 12 writes) while sh ran, and the \
+                flushes of vda likely came with writes; the commit of a journal is";
+    for op in ["flush", "flush,sync"] {
+        let line = line(12, 9, op);
+        assert!(line.starts_with(told), "{line}");
+    }
+    let reads = "no I/O was hit: vda1 had 9 I/Os (9 reads) while sh ran";
+    assert_eq!(line(0, 9, "flush"), reads);
+    let writes = "no I/O was hit: vda1 had 21 I/Os (9 reads, 12 writes) while sh ran";
+    assert_eq!(line(12, 0, "flush"), writes);
+    let never = "no I/O was hit: a flush without data is neither meta nor fua";
+    assert_eq!(line(12, 9, "flush,meta"), never);
+}
+
 #[test]
 fn a_cgroup_without_the_command_is_a_reason() {
     let tree = system();
