@@ -12,6 +12,7 @@ use anyhow::Result;
 use std::{
     ffi::{OsStr, OsString},
     io::{self, Write},
+    time::Duration,
 };
 
 /// The options of a recovery.
@@ -104,7 +105,10 @@ fn tell_others_disks(roots: &Roots) {
 /// The lock, and the injections that have ended before it was there: they do not wait for another
 /// kchaos, which may wait for a disk.
 fn take_or_end(roots: &Roots, names: &[OsString]) -> (Option<Lock>, Vec<OsString>) {
-    if let Some(lock) = Lock::try_take(roots) {
+    /// The time in which another kchaos has made its injection, unless its disk has it wait. An
+    /// injection that ends before is half made, and that kchaos fails.
+    const MADE: Duration = Duration::from_millis(200);
+    if let Some(lock) = Lock::take_within(roots, MADE) {
         return (Some(lock), Vec::new());
     }
     let mut ended = names.to_vec();

@@ -100,6 +100,17 @@ impl Lock {
         Self::try_open(roots).ok()
     }
 
+    /// The lock, if its folder is there and no other kchaos keeps it for so long.
+    pub(crate) fn take_within(roots: &Roots, longest: Duration) -> Option<Self> {
+        let begun = Instant::now();
+        loop {
+            match Self::try_open(roots) {
+                Err(Errno::WOULDBLOCK) if begun.elapsed() < longest => sleep(PAUSE),
+                opened => return opened.ok(),
+            }
+        }
+    }
+
     /// Waits until no kchaos changes anything, for verbs that only look: while kchaos replaces an
     /// injection, there is none for a moment.
     pub(crate) fn settle(roots: &Roots) {
