@@ -250,7 +250,10 @@ fn low_ceilings(roots: &Roots, name: &str, settings: &Settings) -> Vec<String> {
         .map(
             |ceiling| match ceiling.effect(&values, settings.lease_us()) {
                 Effect::Holds(sentence) => sentence,
-                Effect::Rate(rate) => low_ceiling(roots, &ceiling.disk, &rate, asked),
+                Effect::Rate(rate) => {
+                    let lanes = values.number(Name::Lanes);
+                    low_ceiling(roots, (&ceiling.disk, lanes), &rate, asked)
+                }
             },
         )
         .collect();
@@ -268,11 +271,20 @@ fn others(roots: &Roots) -> Vec<Snapshot> {
     names.iter().filter_map(|name| read(name)).collect()
 }
 
-fn low_ceiling(roots: &Roots, disk: &str, rate: &str, asked: Option<u128>) -> String {
+fn low_ceiling(
+    roots: &Roots,
+    (disk, lanes): (&str, Option<u64>),
+    rate: &str,
+    asked: Option<u128>,
+) -> String {
     let requests = requests(roots, disk).unwrap_or(0);
     let than = asked.map_or(String::new(), |asked| {
         format!(", fewer than the {asked} of the limit")
     });
+    // More requests, or none that are held, would not make more lanes.
+    if let Some(lanes) = lanes.filter(|lanes| *lanes > 0 && *lanes <= requests) {
+        return format!("with this delay, {disk} does at most {rate}{than} (lanes {lanes})");
+    }
     let next = if requests < MOST_REQUESTS {
         format!(
             "; kchaos attach --nr-requests {MOST_REQUESTS} {disk} raises it, --hold completion \
@@ -312,6 +324,11 @@ mod tests {
         );
         assert_eq!(both[1..], [most]);
         assert!(told(&[(Name::Quota, "60")]).is_empty());
+        let lanes = told(&[(Name::Lanes, "2")]);
+        assert_eq!(
+            lanes,
+            ["with this delay, sda does at most 60 I/Os a second (lanes 2)"]
+        );
         machine.write("config/ioem/x/ceiling", "sda 60\nsdb 1920\n... 30 more\n");
         let more = "and 30 more disks that the kernel had no room for";
         assert_eq!(told(&[]), [low(""), more.to_owned()]);

@@ -43,6 +43,10 @@ pub(super) fn groups(measured: &Measured) -> Vec<Group> {
             _ => groups.push(new),
         }
     }
+    // The most of joined classes is no more than what the disk had at a time.
+    for group in &mut groups {
+        group.class.most_depth = group.class.most_depth.min(measured.most_depth);
+    }
     groups
 }
 
@@ -214,5 +218,25 @@ mod tests {
         let lanes: Vec<(&str, u64)> = lanes.collect();
         assert_eq!(lanes, [("write", 1), ("flush", 0)]);
         assert_eq!(profile.limit, None);
+    }
+
+    #[test]
+    fn joined_classes_have_no_more_at_a_time_than_the_disk() {
+        let mut measured = Measured::default();
+        for (number, sectors) in (0..40).zip([8, 16].into_iter().cycle()) {
+            let event = |step, at_ns| Event {
+                at_ns,
+                step,
+                operation: Operation::Read,
+                sector: 0,
+                sectors,
+            };
+            let begun = number * MS;
+            let events = [event(Step::Issue, begun), event(Step::Complete, begun + 1)];
+            measured.take(&events, false);
+        }
+        let groups = groups(&measured);
+        let most: Vec<u64> = groups.iter().map(|group| group.class.most_depth).collect();
+        assert_eq!(most, [1]);
     }
 }

@@ -63,7 +63,8 @@ fn lacks(roots: &Roots, disk: &str, word: &str) -> Option<String> {
             "{disk} has no volatile write cache, so the kernel leaves FUA out"
         )),
         "fua" if is("fua", "0") => Some(format!(
-            "{disk} has no FUA: the kernel sends a flush of its own after the write instead"
+            "{disk} has no FUA: the kernel sends a flush of its own after the write instead, and \
+             --op write has these writes among others"
         )),
         "flush" if is("write_cache", "write through") => Some(format!(
             "{disk} has no volatile write cache, so the kernel sends it no flush"
