@@ -73,7 +73,8 @@ pub(crate) fn refusals(checks: &mut Checks) -> Result<()> {
             leave_out(real.path(), "CONFIG_CONFIGFS_FS")?;
             let sentence =
                 "check-kernel: the kernel * was built without configfs (CONFIG_CONFIGFS_FS), *.";
-            refuses(transcript, sentence, real.path(), &[])
+            // Else the build first says which crate it has chosen, where the rustc is another.
+            refuses(transcript, sentence, real.path(), &["KERNEL_CRATE=own"])
         },
     );
     checks.check("and with another rustc than its own", |transcript| {
