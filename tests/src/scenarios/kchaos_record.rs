@@ -336,7 +336,9 @@ fn at_work(report: &mut Report) -> Result<()> {
         .lines()
         .find_map(|line| line.strip_prefix("depth_max = "))
         .unwrap_or_default();
-    report.figure(
+    // Where a processor of the guest stands still while it writes an event, kchaos may have looked
+    // before the event is there.
+    report.time(
         "most reads at a time, of a load of depth 1",
         1,
         depth,
