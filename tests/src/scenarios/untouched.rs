@@ -81,8 +81,8 @@ fn held(report: &mut Report, injection: &Injection, asked: u64, of: &str) -> Res
 
 /// A shell in a cgroup, which runs one script after another.
 ///
-/// A process that enters a cgroup waits for grace periods of RCU, some of 10 ms: the shell has
-/// entered before anything is measured.
+/// A process that enters a cgroup can wait for grace periods of RCU, which take milliseconds: the
+/// shell has entered before anything is measured.
 struct Shell {
     process: Child,
     scripts: ChildStdin,
